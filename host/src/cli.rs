@@ -1,0 +1,235 @@
+//! What can be typed: flags, their defaults, their help. No logic.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// A test runner for WebAssembly: every test in an instance of its own, on worker processes.
+#[derive(Debug, Parser)]
+#[command(name = "wasmtest", version, styles = STYLES, max_term_width = 100)]
+#[command(after_help = "\
+A Rust test binary becomes a test module with
+  cargo test --no-run --target wasm32-wasip1
+and runs with
+  wasmtest run target/wasm32-wasip1/debug/deps/NAME-HASH.wasm
+
+Exit codes: 0 all passed, 1 some test did not, 2 usage, 3 a module could not be loaded or
+listed, 4 nothing to run, 130 interrupted, 143 terminated.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run tests.
+    Run(RunArgs),
+    /// List tests without running them.
+    List(ListArgs),
+    /// Show or clear the cache of compiled modules.
+    Cache(CacheArgs),
+    /// A worker; started by `wasmtest run`.
+    #[command(name = "__worker", hide = true)]
+    Worker,
+    /// The compiler; started by `wasmtest run`.
+    #[command(name = "__compiler", hide = true)]
+    Compiler,
+}
+
+/// `wasmtest run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wasmtest run tests.wasm                      every test in the file, a worker for each CPU
+  wasmtest run target/wasm32-wasip1/debug/deps every test module below a folder
+  wasmtest run tests.wasm -- parser::          tests whose id contains `parser::`
+  wasmtest run tests.wasm --exact -- db::open  that one test
+  wasmtest run tests.wasm --dir tests/data --env RUST_LOG=debug
+  wasmtest run tests.wasm --processes 0        in this process, for a debugger
+
+A test sees an empty stdin, TMPDIR=/tmp, an empty folder of its own at /tmp, and nothing
+else of this machine but what --dir and --env grant.")]
+pub struct RunArgs {
+    /// Which tests, and what they may reach.
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// How many worker processes: a number, `auto` or -1 for one a CPU, 0 to run in this process
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "auto",
+        env = "WASMTEST_PROCESSES",
+        allow_hyphen_values = true,
+        help_heading = "Running"
+    )]
+    pub processes: String,
+
+    /// How long one test may run; fractions are allowed
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        env = "WASMTEST_PROCESS_TIMEOUT",
+        allow_hyphen_values = true,
+        help_heading = "Running"
+    )]
+    pub process_timeout: String,
+
+    /// Stop at the first test that does not pass
+    #[arg(
+        short = 'x',
+        long,
+        conflicts_with = "max_fail",
+        help_heading = "Running"
+    )]
+    pub fail_fast: bool,
+
+    /// Stop once N tests did not pass
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Running")]
+    pub max_fail: Option<u64>,
+
+    /// Let tests read a folder, or write too; as GUEST, or under its own name and absolute path
+    #[arg(
+        long = "dir",
+        value_name = "HOST[::GUEST][:ro|:rw]",
+        help_heading = "Granting"
+    )]
+    pub dirs: Vec<String>,
+
+    /// Give tests a variable, with this value or the one it has here
+    #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = "Granting")]
+    pub env: Vec<String>,
+
+    /// WebAssembly stack of a test, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024), help_heading = "Granting")]
+    pub wasm_stack: u64,
+
+    /// Let modules run whose imports nobody provides: calling such an import fails the test
+    #[arg(long, help_heading = "Granting")]
+    pub stub_imports: bool,
+
+    /// Keep the /tmp of tests that did not pass, and say where
+    #[arg(long, help_heading = "Reporting")]
+    pub keep_scratch: bool,
+
+    /// What to print on stdout: text for people, or one JSON event a line (libtest's shapes)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
+    pub message_format: MessageFormat,
+
+    /// A line for each test, notes about slow ones and about files that hold no tests
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Reporting")]
+    pub verbose: bool,
+
+    /// Only the summary
+    #[arg(short, long, help_heading = "Reporting")]
+    pub quiet: bool,
+
+    /// When to use colour (NO_COLOR is respected)
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Reporting")]
+    pub color: When,
+}
+
+/// Which tests.
+#[derive(Debug, Args)]
+pub struct SelectArgs {
+    /// Test modules, or folders to search for them [default: the current folder]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Run tests whose id (`tests.wasm db::insert`) contains one of these
+    #[arg(last = true, value_name = "FILTER")]
+    pub filters: Vec<String>,
+
+    /// Filters name whole ids, or whole paths in a module
+    #[arg(long, help_heading = "Selecting")]
+    pub exact: bool,
+
+    /// Leave out tests whose id contains this (with --exact: is this)
+    #[arg(long, value_name = "FILTER", action = ArgAction::Append, help_heading = "Selecting")]
+    pub skip: Vec<String>,
+
+    /// Run only the tests marked as ignored
+    #[arg(long, help_heading = "Selecting", conflicts_with = "include_ignored")]
+    pub run_ignored: bool,
+
+    /// Run the tests marked as ignored too
+    #[arg(long, help_heading = "Selecting")]
+    pub include_ignored: bool,
+
+    /// Where compiled modules are kept [default: the user's cache folder]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WASMTEST_CACHE_DIR",
+        help_heading = "Running"
+    )]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// `wasmtest list`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wasmtest list tests.wasm
+  wasmtest list tests.wasm --message-format json -- parser::
+
+Rust test binaries are asked for their list in a closed sandbox.")]
+pub struct ListArgs {
+    /// Which tests.
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// What to print: ids, or everything known as one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
+    pub message_format: MessageFormat,
+}
+
+/// `wasmtest cache`.
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    /// What to do with the cache.
+    #[command(subcommand)]
+    pub action: Option<CacheAction>,
+
+    /// Where compiled modules are kept [default: the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "WASMTEST_CACHE_DIR", global = true)]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// What can be done with the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum CacheAction {
+    /// Say where it is, what it holds and how it is bounded (the default)
+    Show,
+    /// Remove everything in it
+    Clear,
+}
+
+/// What is printed on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    /// Text for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

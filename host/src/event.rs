@@ -1,0 +1,364 @@
+//! What happens in a run, and how each test ended.
+//!
+//! Takes nothing, knows nobody: these are the plain types that the primary
+//! produces and every reporter reads. A reporter is a function of this stream
+//! and of nothing else, so whatever a report needs has to be in here.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The name of one test: the module's name, a space, its path in the module.
+///
+/// The same from build to build: the module's name carries no hash of cargo's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TestId {
+    /// The module's name, unique in the run (`tests.wasm`).
+    pub module: Arc<str>,
+    /// The test's path inside the module (`db::insert`).
+    pub path: Arc<str>,
+}
+
+impl fmt::Display for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.module, self.path)
+    }
+}
+
+/// What a file is: independent of the harness in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A core WebAssembly module (wasm32-wasip1).
+    Core,
+    /// A component (wasm32-wasip2).
+    Component,
+}
+
+/// How the tests of a file are listed and run: independent of its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Harness {
+    /// A Rust test binary, as `cargo test` makes it.
+    Libtest,
+    /// A plain WASI command: the file is one test.
+    Command,
+}
+
+/// How one test ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The test ran and came back.
+    Passed,
+    /// An assertion failed: a panic, an `Err`, a status other than 0, an exit in the middle.
+    Failed(Cause),
+    /// A trap outside an assertion, or a test that could not be run.
+    Errored(Cause),
+    /// The guest ran out of memory.
+    OutOfMemory(Cause),
+    /// Stopped at its time limit.
+    TimedOut(Cause),
+    /// The worker process died while it ran the test.
+    Crashed(Cause),
+    /// Not run, on purpose, for the reason given.
+    Skipped {
+        /// Why, in the words of whoever wrote the test or of the harness.
+        reason: String,
+    },
+    /// Selected but never started, for the reason given.
+    NotRun {
+        /// Why it was not started.
+        reason: String,
+    },
+    /// In flight when the run was interrupted.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The outcome's name, as it stands in the event stream.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Passed => "passed",
+            Outcome::Failed(_) => "failed",
+            Outcome::Errored(_) => "errored",
+            Outcome::OutOfMemory(_) => "out-of-memory",
+            Outcome::TimedOut(_) => "timed-out",
+            Outcome::Crashed(_) => "crashed",
+            Outcome::Skipped { .. } => "skipped",
+            Outcome::NotRun { .. } => "not-run",
+            Outcome::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the run can still be green with this outcome in it.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Outcome::Passed | Outcome::Skipped { .. })
+    }
+
+    /// What went wrong, where something did.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Outcome::Failed(c)
+            | Outcome::Errored(c)
+            | Outcome::OutOfMemory(c)
+            | Outcome::TimedOut(c)
+            | Outcome::Crashed(c) => Some(c),
+            _ => None,
+        }
+    }
+}
+
+/// Why a test did not pass, in words a developer uses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What happened; the first line stands alone, more may follow.
+    pub message: String,
+    /// What to do about it, where that can be said.
+    pub hint: Option<String>,
+    /// Where the guest was, innermost first: the developer's frames, the runtime's folded away.
+    pub frames: Vec<Frame>,
+}
+
+impl Cause {
+    /// A cause that is a sentence and no more.
+    pub fn new(message: impl Into<String>) -> Self {
+        Cause {
+            message: message.into(),
+            ..Cause::default()
+        }
+    }
+
+    /// The same with a hint.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A line of a guest's backtrace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Frame {
+    /// A function of the developer's.
+    Function {
+        /// Its demangled name.
+        name: String,
+        /// `file:line`, where the file's debug information tells.
+        location: Option<String>,
+    },
+    /// The frames before this one (as many as `length`) occur this many times more.
+    Repeated {
+        /// How many of the preceding lines recur.
+        length: usize,
+        /// How often they recur.
+        times: usize,
+    },
+    /// Frames left out.
+    Folded {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// What a test wrote to one stream: its head and its tail, up to a cap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The first bytes.
+    #[serde(with = "serde_bytes")]
+    pub head: Vec<u8>,
+    /// The last bytes, where the head did not hold everything.
+    #[serde(with = "serde_bytes")]
+    pub tail: Vec<u8>,
+    /// How many bytes between the two were dropped.
+    pub dropped: u64,
+}
+
+impl Captured {
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty()
+    }
+
+    /// The text, as far as it is text, with a line that says what was dropped.
+    pub fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.dropped > 0 {
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&format!("[{} bytes left out]\n", self.dropped));
+        }
+        text.push_str(&String::from_utf8_lossy(&self.tail));
+        text
+    }
+}
+
+/// What is known of a test before it runs.
+#[derive(Clone, Debug)]
+pub struct TestInfo {
+    /// Its name.
+    pub id: TestId,
+    /// The harness that runs it.
+    pub harness: Harness,
+    /// The format of its file.
+    pub format: Format,
+    /// `file:line` of the test, where the harness tells.
+    pub source: Option<String>,
+    /// The command that runs this test again, alone, in the mode it was run in.
+    pub again: String,
+}
+
+/// A test that has ended.
+#[derive(Clone, Debug)]
+pub struct TestEnd {
+    /// Which test.
+    pub test: Arc<TestInfo>,
+    /// Its place in the plan, by which reports are ordered.
+    pub order: (usize, usize),
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it began and how long it ran; `None` for a test that never started.
+    pub ran: Option<Ran>,
+    /// What it wrote to stdout; kept only for tests that did not pass.
+    pub stdout: Captured,
+    /// What it wrote to stderr; kept only for tests that did not pass.
+    pub stderr: Captured,
+    /// Where its scratch folder was kept, if it was.
+    pub scratch: Option<String>,
+}
+
+/// Where and when a test ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// The worker's number, from 1; 0 is the primary itself.
+    pub worker: usize,
+    /// When it began, by the machine's clock.
+    pub start: SystemTime,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// A module that could not be run.
+#[derive(Clone, Debug)]
+pub struct ModuleError {
+    /// The module's name in the run.
+    pub module: Arc<str>,
+    /// Its place in the plan.
+    pub order: usize,
+    /// What failed: `cannot be loaded`, `cannot be listed`.
+    pub what: &'static str,
+    /// Why, and what to do.
+    pub cause: Cause,
+    /// What it wrote to stderr before it died.
+    pub stderr: Captured,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Modules are being compiled: how many are still to come.
+    Compiling {
+        /// Modules not yet compiled.
+        left: usize,
+    },
+    /// All compiling is done.
+    Compiled {
+        /// Modules compiled now.
+        compiled: usize,
+        /// Modules that the cache had.
+        cached: usize,
+        /// How long it took from the start of the run.
+        elapsed: Duration,
+    },
+    /// All modules are listed: how many tests there will be.
+    Planned {
+        /// Tests selected, skipped ones included.
+        tests: usize,
+        /// Tests that the filters left out.
+        filtered_out: usize,
+    },
+    /// A worker has begun a test.
+    Started(Arc<TestInfo>),
+    /// A test runs for longer than usual.
+    Slow {
+        /// Which test.
+        test: Arc<TestInfo>,
+        /// For how long already.
+        elapsed: Duration,
+    },
+    /// A test has ended.
+    Ended(Box<TestEnd>),
+    /// A module could not be loaded or listed.
+    ModuleFailed(Box<ModuleError>),
+    /// Something that a user should know; it changes no verdict.
+    Note(String),
+    /// Time has passed; sent only where a person watches.
+    Tick,
+    /// The run is over.
+    Finished(Summary),
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// SIGINT, as Ctrl-C sends it.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// Tests that passed.
+    pub passed: usize,
+    /// Tests whose assertion failed.
+    pub failures: usize,
+    /// Tests that ended in a trap, without memory or with their worker; modules that could not be run.
+    pub errors: usize,
+    /// Tests stopped at their limit.
+    pub timeouts: usize,
+    /// Tests skipped.
+    pub skipped: usize,
+    /// Tests that were in flight at an interrupt.
+    pub interrupted: usize,
+    /// Tests never started.
+    pub not_run: usize,
+    /// Modules that could not be loaded or listed (part of `errors`).
+    pub modules_failed: usize,
+    /// Tests that the filters left out.
+    pub filtered_out: usize,
+    /// Wall time of the run.
+    pub elapsed: Duration,
+    /// Number of worker processes; 0 when everything ran in the primary.
+    pub processes: usize,
+    /// Set when the run was interrupted.
+    pub interrupt: Option<Interrupt>,
+}
+
+impl Summary {
+    /// Counts one test.
+    pub fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed(_) => self.failures += 1,
+            Outcome::Errored(_) | Outcome::OutOfMemory(_) | Outcome::Crashed(_) => self.errors += 1,
+            Outcome::TimedOut(_) => self.timeouts += 1,
+            Outcome::Skipped { .. } => self.skipped += 1,
+            Outcome::NotRun { .. } => self.not_run += 1,
+            Outcome::Interrupted => self.interrupted += 1,
+        }
+    }
+
+    /// Tests that ran or were skipped: what `Ran N tests` counts.
+    pub fn ran(&self) -> usize {
+        self.passed + self.failures + self.timeouts + self.skipped + self.errors
+            - self.modules_failed
+    }
+
+    /// Whether everything that was selected passed or was skipped.
+    pub fn is_green(&self) -> bool {
+        self.failures + self.errors + self.timeouts + self.interrupted + self.not_run == 0
+            && self.interrupt.is_none()
+    }
+}

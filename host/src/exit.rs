@@ -1,0 +1,64 @@
+//! Exit codes: decided here and nowhere else.
+//!
+//! Part of the interface: documented in the README, covered by tests.
+
+use crate::event::{Interrupt, Summary};
+
+/// All tests passed or were skipped.
+pub const OK: u8 = 0;
+/// Some test did not pass.
+pub const FAILED: u8 = 1;
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+/// Some module could not be loaded or listed, or the runner itself failed.
+pub const LOAD: u8 = 3;
+/// There was nothing to run.
+pub const NOTHING: u8 = 4;
+/// Interrupted, as a shell reports SIGINT.
+pub const INTERRUPTED: u8 = 130;
+/// Terminated, as a shell reports SIGTERM.
+pub const TERMINATED: u8 = 143;
+
+/// The exit code of a run: an interrupt over a module that could not be
+/// loaded, over a test that did not pass, over nothing to run.
+pub fn of(summary: &Summary) -> u8 {
+    match summary.interrupt {
+        Some(Interrupt::Interrupted) => INTERRUPTED,
+        Some(Interrupt::Terminated) => TERMINATED,
+        None if summary.modules_failed > 0 => LOAD,
+        None if !summary.is_green() => FAILED,
+        None if summary.passed + summary.skipped == 0 => NOTHING,
+        None => OK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_thing_decides() {
+        let of = |f: fn(&mut Summary)| {
+            let mut summary = Summary {
+                passed: 1,
+                ..Summary::default()
+            };
+            f(&mut summary);
+            super::of(&summary)
+        };
+        assert_eq!(of(|_| ()), 0);
+        assert_eq!(of(|s| s.passed = 0), 4);
+        assert_eq!(of(|s| s.failures = 1), 1);
+        assert_eq!(of(|s| s.timeouts = 1), 1);
+        assert_eq!(of(|s| s.not_run = 1), 1);
+        assert_eq!(
+            of(|s| (s.failures, s.errors, s.modules_failed) = (1, 1, 1)),
+            3
+        );
+        assert_eq!(
+            of(|s| (s.modules_failed, s.interrupt) = (1, Some(Interrupt::Interrupted))),
+            130
+        );
+        assert_eq!(of(|s| s.interrupt = Some(Interrupt::Terminated)), 143);
+    }
+}

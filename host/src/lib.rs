@@ -1,0 +1,22 @@
+//! The library behind the `wasmtest` command: a test runner for WebAssembly.
+//!
+//! A run flows one way: discover which modules and tests there are (`module`),
+//! put them in order (`plan`), hand them to worker processes (`primary`), run
+//! each in a store of its own (`worker`, in a `sandbox`), and report (`report`,
+//! from `event`s alone). See ARCHITECTURE.md.
+
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod ending;
+pub mod event;
+pub mod exit;
+pub mod filter;
+pub mod module;
+pub mod plan;
+pub mod primary;
+pub mod protocol;
+pub mod report;
+pub mod sandbox;
+pub mod settings;
+pub mod worker;

@@ -1,0 +1,490 @@
+//! Compiled forms and listings, kept between runs in a folder that is the user's alone.
+//!
+//! An artefact is native code: loading one that somebody else wrote would be
+//! running their program. So the folder must belong to this user and be closed
+//! to all others, each file is opened without following links and its owner
+//! checked, and a checksum is verified once a run, or skipped when inode, size
+//! and times are those recorded and lie at least two seconds before the
+//! record (a file that changed later than that could carry the same times).
+//! Whatever does not fit is discarded and made again, never loaded.
+//!
+//! An artefact is named by content, compiler and engine settings; a listing by
+//! content alone.
+
+use super::ContentHash;
+use crate::protocol::ListedTest;
+use crate::sandbox::engine;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What made a compiled form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compiler {
+    /// wasmtime's optimising compiler.
+    Cranelift,
+}
+
+impl Compiler {
+    fn name(self) -> &'static str {
+        match self {
+            Compiler::Cranelift => "cranelift",
+        }
+    }
+}
+
+/// Entries not used for this long are removed.
+pub const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// The least recently used entries go when all together are larger than this:
+/// room for some hundred edits of a large debug binary.
+pub const MAX_BYTES: u64 = 2 << 30;
+/// An entry in use by a run that is under way is never removed.
+const IN_USE: Duration = Duration::from_secs(3600);
+/// Times closer together than this may hide a change (coarse file systems).
+const RACY: i128 = 2_000_000_000;
+/// The layout of the folder; another version has another folder.
+const LAYOUT: &str = "v1";
+
+/// What can be wrong with a cache folder.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The folder cannot be made or read.
+    #[error("the cache folder {} cannot be used: {source}", dir.display())]
+    Io {
+        /// Which folder.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others could write to the folder.
+    #[error("the cache folder {} is not this user's alone ({why}): compiled code is never loaded from there", dir.display())]
+    NotPrivate {
+        /// Which folder.
+        dir: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The cache folder.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    dir: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    checksum: String,
+    stamp: Stamp,
+    /// When this record was written, nanoseconds since the epoch.
+    recorded: i128,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: i128,
+    changed: i128,
+}
+
+impl Stamp {
+    fn of(meta: &fs::Metadata) -> Self {
+        let nanos = |s: i64, n: i64| i128::from(s) * 1_000_000_000 + i128::from(n);
+        Stamp {
+            inode: meta.ino(),
+            size: meta.size(),
+            modified: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed: nanos(meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+/// What the cache holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Compiled forms.
+    pub artefacts: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+impl Cache {
+    /// Opens the cache in `root`, making it if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made, or if it is not this user's alone.
+    pub fn open(root: &Path) -> Result<Cache, CacheError> {
+        let dir = root.join(LAYOUT);
+        let io = |source| CacheError::Io {
+            dir: dir.clone(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(io)?;
+        let meta = fs::symlink_metadata(&dir).map_err(io)?;
+        let not_private = |why: String| CacheError::NotPrivate {
+            dir: dir.clone(),
+            why,
+        };
+        if !meta.is_dir() {
+            return Err(not_private("it is a link".into()));
+        }
+        if meta.uid() != current_user() {
+            return Err(not_private(format!("it belongs to user {}", meta.uid())));
+        }
+        if meta.mode() & 0o077 != 0 {
+            return Err(not_private(format!(
+                "its mode is {:o}; chmod 700 it",
+                meta.mode() & 0o777
+            )));
+        }
+        Ok(Cache { dir })
+    }
+
+    /// The cache in a folder that [`Cache::open`] has checked in another process of this run.
+    pub fn at(dir: PathBuf) -> Cache {
+        Cache { dir }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file name of a module's compiled form.
+    pub fn artefact_name(content: ContentHash, compiler: Compiler) -> String {
+        let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
+        format!("{content}-{}-{}.cwasm", compiler.name(), &settings[..16])
+    }
+
+    /// Whether a compiled form is here and is what was written; a damaged or
+    /// foreign one is discarded.
+    pub fn has_artefact(&self, name: &str) -> bool {
+        let fits = self.check_artefact(name);
+        match fits {
+            Ok(fits) => {
+                if !fits {
+                    self.discard_artefact(name);
+                }
+                fits
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn check_artefact(&self, name: &str) -> io::Result<bool> {
+        let mut file = match self.open_file(name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(e),
+            Err(_) => return Ok(false),
+        };
+        let stamp = Stamp::of(&file.metadata()?);
+        let Some(record) = self.read_record(name) else {
+            return Ok(false);
+        };
+        let settled = record.recorded - stamp.modified.max(stamp.changed) >= RACY;
+        if record.stamp != stamp || !settled {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(&mut file)?;
+            if hasher.finalize().to_hex().as_str() != record.checksum {
+                return Ok(false);
+            }
+            self.write_record(name, &record.checksum, stamp)?;
+        } else {
+            self.mark_used(name);
+        }
+        Ok(true)
+    }
+
+    /// Opens a compiled form that [`Cache::has_artefact`] found or that was just stored.
+    ///
+    /// # Errors
+    /// If it is gone or not this user's alone.
+    pub fn open_artefact(&self, name: &str) -> io::Result<File> {
+        self.open_file(name)
+    }
+
+    /// Opens a file of the cache: no link, this user's, writable by nobody else.
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(self.dir.join(name))?;
+        let meta = file.metadata()?;
+        if !meta.is_file() || meta.uid() != current_user() || meta.mode() & 0o022 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "not this user's file alone",
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Locks one entry across processes, until the file is dropped.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn lock(&self, name: &str) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(self.dir.join(format!("{name}.lock")))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// Stores a compiled form: whole, or not at all.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_artefact(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_whole(name, bytes)?;
+        let stamp = Stamp::of(&fs::symlink_metadata(self.dir.join(name))?);
+        self.write_record(name, blake3::hash(bytes).to_hex().as_str(), stamp)
+    }
+
+    /// Removes a compiled form.
+    pub fn discard_artefact(&self, name: &str) {
+        let _ = fs::remove_file(self.record_path(name));
+        let _ = fs::remove_file(self.dir.join(name));
+    }
+
+    /// The tests that a module was found to hold.
+    pub fn listing(&self, content: ContentHash) -> Option<Vec<ListedTest>> {
+        let mut bytes = Vec::new();
+        let name = listing_name(content);
+        let mut file = self.open_file(&name).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        ciborium::from_reader(bytes.as_slice()).ok()
+    }
+
+    /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
+    pub fn store_listing(&self, content: ContentHash, tests: &[ListedTest]) {
+        let mut bytes = Vec::new();
+        if ciborium::into_writer(tests, &mut bytes).is_ok() {
+            let _ = self.write_whole(&listing_name(content), &bytes);
+        }
+    }
+
+    fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(&self.dir)?;
+        file.write_all(bytes)?;
+        file.persist(self.dir.join(name)).map_err(|e| e.error)?;
+        Ok(())
+    }
+
+    fn record_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.json"))
+    }
+
+    fn read_record(&self, name: &str) -> Option<Record> {
+        let file = self.open_file(&format!("{name}.json")).ok()?;
+        serde_json::from_reader(file.take(4096)).ok()
+    }
+
+    fn write_record(&self, name: &str, checksum: &str, stamp: Stamp) -> io::Result<()> {
+        let record = Record {
+            checksum: checksum.to_owned(),
+            stamp,
+            recorded: now(),
+        };
+        self.write_whole(&format!("{name}.json"), &serde_json::to_vec(&record)?)
+    }
+
+    /// A record's time of modification says when its entry was last used.
+    fn mark_used(&self, name: &str) {
+        let path = self.record_path(name);
+        let stale = fs::symlink_metadata(&path)
+            .and_then(|m| m.modified())
+            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age > IN_USE / 2));
+        if stale && let Ok(file) = OpenOptions::new().write(true).open(&path) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+
+    /// What the cache holds.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn usage(&self) -> io::Result<Usage> {
+        let mut usage = Usage::default();
+        for (path, meta) in self.files()? {
+            usage.bytes += meta.len();
+            usage.artefacts += usize::from(path.extension().is_some_and(|e| e == "cwasm"));
+        }
+        Ok(usage)
+    }
+
+    /// Removes everything; gives what there was.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn clear(&self) -> io::Result<Usage> {
+        let usage = self.usage()?;
+        for (path, _) in self.files()? {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(usage)
+    }
+
+    /// Removes what is too old, and the least recently used while all is too large.
+    pub fn prune(&self, max_bytes: u64, max_age: Duration) {
+        let Ok(files) = self.files() else { return };
+        // an entry: the files whose names begin alike, as old as its youngest
+        let mut entries: std::collections::HashMap<String, (Duration, u64, Vec<PathBuf>)> =
+            std::collections::HashMap::new();
+        for (path, meta) in files {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let entry = name.split('.').next().unwrap_or_default().to_owned();
+            let age = meta
+                .modified()
+                .ok()
+                .and_then(|t| t.elapsed().ok())
+                .unwrap_or_default();
+            let known = entries.entry(entry).or_insert((age, 0, Vec::new()));
+            known.0 = known.0.min(age);
+            known.1 += meta.len();
+            known.2.push(path);
+        }
+        let mut entries: Vec<_> = entries.into_values().collect();
+        entries.sort_by_key(|(age, ..)| *age);
+        let mut bytes = 0;
+        for (age, size, paths) in entries {
+            bytes += size;
+            if age > IN_USE && (age > max_age || bytes > max_bytes) {
+                for path in paths {
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+    }
+
+    fn files(&self) -> io::Result<Vec<(PathBuf, fs::Metadata)>> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            if let Ok(meta) = entry.metadata()
+                && meta.is_file()
+            {
+                files.push((entry.path(), meta));
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn listing_name(content: ContentHash) -> String {
+    // another wasmtest may know more of a file
+    format!(
+        "{content}-{}.tests",
+        env!("CARGO_PKG_VERSION").replace('.', "_")
+    )
+}
+
+fn now() -> i128 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as i128)
+}
+
+fn current_user() -> u32 {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn cache() -> (tempfile::TempDir, Cache) {
+        let root = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(root.path()).expect("a private folder");
+        (root, cache)
+    }
+
+    #[test]
+    fn what_was_stored_is_found_and_what_was_changed_is_discarded() {
+        let (_root, cache) = cache();
+        assert!(!cache.has_artefact("a.cwasm"));
+        cache
+            .store_artefact("a.cwasm", b"native code")
+            .expect("stored");
+        assert!(cache.has_artefact("a.cwasm"));
+        fs::write(cache.dir().join("a.cwasm"), b"NATIVE code").expect("written");
+        assert!(!cache.has_artefact("a.cwasm"));
+        assert!(!cache.dir().join("a.cwasm").exists());
+    }
+
+    #[test]
+    fn links_and_files_open_to_others_are_never_used() {
+        let (root, cache) = cache();
+        cache.store_artefact("a.cwasm", b"x").expect("stored");
+        let path = cache.dir().join("a.cwasm");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("ours");
+        assert!(!cache.has_artefact("a.cwasm"));
+        cache.store_artefact("a.cwasm", b"x").expect("stored");
+        fs::rename(&path, root.path().join("elsewhere")).expect("moved");
+        std::os::unix::fs::symlink(root.path().join("elsewhere"), &path).expect("linked");
+        assert!(!cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_reach_is_refused() {
+        let root = tempfile::tempdir().expect("a folder");
+        let dir = root.path().join(LAYOUT);
+        fs::create_dir(&dir).expect("made");
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("ours");
+        assert!(matches!(
+            Cache::open(root.path()),
+            Err(CacheError::NotPrivate { .. })
+        ));
+        fs::remove_dir(&dir).expect("empty");
+        std::os::unix::fs::symlink("/tmp", &dir).expect("linked");
+        assert!(matches!(
+            Cache::open(root.path()),
+            Err(CacheError::NotPrivate { .. })
+        ));
+    }
+
+    #[test]
+    fn old_entries_go_first_and_those_in_use_stay() {
+        let (_root, cache) = cache();
+        let age = |name: &str, hours: u64| {
+            for suffix in ["", ".json"] {
+                let file = OpenOptions::new()
+                    .write(true)
+                    .open(cache.dir().join(format!("{name}{suffix}")))
+                    .expect("there");
+                file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600))
+                    .expect("ours");
+            }
+        };
+        for (name, hours) in [("new.cwasm", 0), ("day.cwasm", 24), ("week.cwasm", 168)] {
+            cache.store_artefact(name, &[0; 1000]).expect("stored");
+            age(name, hours);
+        }
+        cache.prune(u64::MAX, Duration::from_secs(100 * 3600));
+        assert!(!cache.dir().join("week.cwasm").exists());
+        assert!(cache.dir().join("day.cwasm").exists());
+        cache.prune(0, MAX_AGE);
+        assert!(!cache.dir().join("day.cwasm").exists());
+        assert!(cache.dir().join("new.cwasm").exists());
+    }
+}

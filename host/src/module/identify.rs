@@ -1,0 +1,149 @@
+//! What a file is: its format and its harness, from its bytes alone.
+//!
+//! Nothing is run and nothing is believed: names, lengths and sections come
+//! from a file that anybody could have written. Neither the name section nor
+//! debug information nor `target_features` is looked at, since stripped and
+//! post-processed files are common.
+
+use crate::event::{Cause, Format, Harness};
+use memchr::memmem;
+use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
+
+/// What every libtest binary holds in its data, whatever built it: two
+/// environment variables that libtest reads at its start.
+const LIBTEST_MARKS: [&str; 2] = ["RUST_TEST_THREADS", "RUST_TEST_NOCAPTURE"];
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A file with tests in it.
+    Tests(Format, Harness),
+    /// Valid, but nothing in it can be started: a library or a plugin.
+    Library(Format),
+}
+
+/// Tells what a file is.
+///
+/// # Errors
+/// A cause for the user if these bytes are no WebAssembly, are cut short, or
+/// need what no wasmtime offers.
+pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(not_wasm(bytes));
+    }
+    let mut marks = [false; LIBTEST_MARKS.len()];
+    let mut starts = false;
+    let mut format = Format::Core;
+    let mut depth = 0usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload.map_err(|e| damaged(&e, bytes.len()))?;
+        match payload {
+            Payload::Version { encoding, .. } => {
+                if depth == 0 && encoding == Encoding::Component {
+                    format = Format::Component;
+                }
+                depth += 1;
+            }
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(|e| damaged(&e, bytes.len()))?;
+                    refuse_threads(import.module, import.name, &import.ty)?;
+                }
+            }
+            Payload::ExportSection(section) if format == Format::Core => {
+                for export in section {
+                    let export = export.map_err(|e| damaged(&e, bytes.len()))?;
+                    starts |= export.name == "_start" && export.kind == ExternalKind::Func;
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    let export = export.map_err(|e| damaged(&e, bytes.len()))?;
+                    starts |= export.name.name.starts_with("wasi:cli/run@")
+                        && export.kind == ComponentExternalKind::Instance;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data.map_err(|e| damaged(&e, bytes.len()))?;
+                    for (found, mark) in marks.iter_mut().zip(LIBTEST_MARKS) {
+                        *found = *found || memmem::find(data.data, mark.as_bytes()).is_some();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(match starts {
+        true if marks.iter().all(|m| *m) => Identity::Tests(format, Harness::Libtest),
+        true => Identity::Tests(format, Harness::Command),
+        false => Identity::Library(format),
+    })
+}
+
+fn refuse_threads(module: &str, name: &str, ty: &TypeRef) -> Result<(), Cause> {
+    let shared = matches!(ty, TypeRef::Memory(m) if m.shared);
+    if shared || (module == "wasi" && name == "thread-spawn") {
+        let what = if shared {
+            format!("it imports the shared memory `{module}::{name}`")
+        } else {
+            "it imports `wasi::thread-spawn`".into()
+        };
+        return Err(Cause::new(format!(
+            "{what}: built for wasm32-wasip1-threads, which wasmtime no longer runs since version 47"
+        ))
+        .hint("build it for wasm32-wasip1"));
+    }
+    Ok(())
+}
+
+fn not_wasm(bytes: &[u8]) -> Cause {
+    let what = match bytes {
+        [] => "the file is empty".to_owned(),
+        b if b"\0asm".starts_with(b) => format!("the file is cut short: {} bytes", b.len()),
+        [0x7f, b'E', b'L', b'F', ..] => "it is a native program (ELF), not WebAssembly".to_owned(),
+        b"MZ" | [b'M', b'Z', ..] => "it is a native program (PE), not WebAssembly".to_owned(),
+        b if b.trim_ascii_start().starts_with(b"(module")
+            || b.trim_ascii_start().starts_with(b"(component") =>
+        {
+            return Cause::new("it is WebAssembly text, not the binary format")
+                .hint("assemble it first: wasm-tools parse FILE.wat -o FILE.wasm");
+        }
+        _ => "it is not WebAssembly: it does not begin with \\0asm".to_owned(),
+    };
+    Cause::new(what)
+        .hint("a test module is what `cargo test --no-run --target wasm32-wasip1` makes")
+}
+
+fn damaged(error: &wasmparser::BinaryReaderError, length: usize) -> Cause {
+    Cause::new(format!(
+        "the file is damaged or cut short: {} at byte {} of {length}",
+        error.message(),
+        error.offset()
+    ))
+    .hint("build it again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x01\0\0\0";
+
+    #[test]
+    fn an_empty_module_is_a_library() {
+        assert_eq!(identify(EMPTY), Ok(Identity::Library(Format::Core)));
+    }
+
+    #[test]
+    fn garbage_text_and_truncation_are_told_apart() {
+        let why = |b: &[u8]| identify(b).expect_err("not wasm").message;
+        assert!(why(b"").contains("empty"));
+        assert!(why(b"\0as").contains("cut short"));
+        assert!(why(b"\x7fELF\x02").contains("ELF"));
+        assert!(why(b"  (module)").contains("text"));
+        assert!(why(b"hello").contains("not WebAssembly"));
+        assert!(why(b"\0asm\x01\0\0\0\x01\xff").contains("damaged or cut short"));
+    }
+}

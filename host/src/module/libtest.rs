@@ -1,0 +1,341 @@
+//! libtest: the harness in every Rust test binary.
+//!
+//! Says with which arguments such a binary is listed and called, reads its
+//! lists, and judges one test. A pass is a test that ran and came back: the
+//! entry returned by itself *and* libtest counted exactly one test as passed.
+//! Output alone proves nothing, since a test can print a genuine pass byte for
+//! byte and leave by `exit(0)`; nor does a status, since a name that matches
+//! nothing and an ignored test end in 0 as well.
+
+use super::scan::Counts;
+use super::verdict::Evidence;
+use crate::ending::Ending;
+use crate::event::{Cause, Format, Outcome};
+use crate::protocol::ListedTest;
+use serde::Deserialize;
+use std::collections::HashSet;
+
+/// One call of a binary for its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListCall {
+    /// Everything about every test, as JSON; unstable, so asked for with `RUSTC_BOOTSTRAP`.
+    Json,
+    /// The names of all tests that are not `should_panic`; unstable likewise.
+    WithoutShouldPanic,
+    /// The names of all tests.
+    Terse,
+    /// The names of the ignored tests.
+    TerseIgnored,
+}
+
+impl ListCall {
+    /// The arguments after `argv[0]`.
+    pub fn args(self) -> &'static [&'static str] {
+        match self {
+            ListCall::Json => &["--list", "--format", "json", "-Z", "unstable-options"],
+            ListCall::WithoutShouldPanic => &[
+                "--list",
+                "--format",
+                "terse",
+                "-Z",
+                "unstable-options",
+                "--exclude-should-panic",
+            ],
+            ListCall::Terse => &["--list", "--format", "terse"],
+            ListCall::TerseIgnored => &["--list", "--format", "terse", "--ignored"],
+        }
+    }
+
+    /// What has to be in the environment of this call alone.
+    pub fn env(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            ListCall::Json | ListCall::WithoutShouldPanic => &[("RUSTC_BOOTSTRAP", "1")],
+            ListCall::Terse | ListCall::TerseIgnored => &[],
+        }
+    }
+}
+
+/// The arguments after `argv[0]` that run one test and no other.
+pub fn run_args(path: &str, ignored: bool) -> Vec<&str> {
+    let mut args = vec![path, "--exact", "--nocapture"];
+    if ignored {
+        args.push("--include-ignored");
+    }
+    args
+}
+
+/// Reads [`ListCall::Json`]'s answer; `None` if that is no complete list.
+pub fn read_json(stdout: &str) -> Option<Vec<ListedTest>> {
+    #[derive(Deserialize)]
+    struct Line {
+        event: String,
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        ignore: bool,
+        #[serde(default)]
+        ignore_message: Option<String>,
+        #[serde(default)]
+        source_path: Option<String>,
+        #[serde(default)]
+        start_line: Option<u64>,
+        #[serde(default)]
+        r#type: String,
+        #[serde(default)]
+        total: Option<usize>,
+    }
+    let mut tests = Vec::new();
+    let mut total = None;
+    for line in stdout.lines().filter(|l| l.starts_with('{')) {
+        let line: Line = serde_json::from_str(line).ok()?;
+        match line.event.as_str() {
+            "discovered" => tests.push(ListedTest {
+                path: line.name,
+                ignored: line.ignore.then(|| line.ignore_message.unwrap_or_default()),
+                should_panic: false,
+                benchmark: line.r#type == "bench",
+                file: line.source_path.filter(|s| !s.is_empty()),
+                line: line.start_line.filter(|l| *l > 0),
+            }),
+            "completed" => total = line.total,
+            _ => {}
+        }
+    }
+    (total == Some(tests.len())).then_some(tests)
+}
+
+/// Reads a terse list: `NAME: test` or `NAME: benchmark` a line.
+pub fn read_terse(stdout: &str) -> Vec<ListedTest> {
+    let entry = |line: &str| {
+        let (path, kind) = line.rsplit_once(": ")?;
+        let benchmark = match kind {
+            "test" => false,
+            "benchmark" => true,
+            _ => return None,
+        };
+        Some(ListedTest {
+            path: path.to_owned(),
+            ignored: None,
+            should_panic: false,
+            benchmark,
+            file: None,
+            line: None,
+        })
+    };
+    stdout.lines().filter_map(entry).collect()
+}
+
+/// Marks as `should_panic` whatever is missing from the list without such tests.
+pub fn mark_should_panic(tests: &mut [ListedTest], without: &[ListedTest]) {
+    let without: HashSet<&str> = without.iter().map(|t| t.path.as_str()).collect();
+    for test in tests {
+        test.should_panic = !without.contains(test.path.as_str());
+    }
+}
+
+/// Marks as ignored whatever is in the list of ignored tests.
+pub fn mark_ignored(tests: &mut [ListedTest], ignored: &[ListedTest]) {
+    let ignored: HashSet<&str> = ignored.iter().map(|t| t.path.as_str()).collect();
+    for test in tests {
+        if ignored.contains(test.path.as_str()) {
+            test.ignored.get_or_insert_default();
+        }
+    }
+}
+
+/// Why a `should_panic` test is skipped.
+pub const SHOULD_PANIC: &str =
+    "should_panic: libtest does not run such tests on wasm, where a panic aborts";
+
+/// How a test ended.
+pub fn outcome(evidence: &Evidence<'_>, format: Format) -> Outcome {
+    if let Some(outcome) = evidence.common_outcome() {
+        return outcome;
+    }
+    let counts = evidence.stdout.counts;
+    let failed_by_itself = matches!(
+        counts,
+        Some(Counts {
+            passed: 0,
+            failed: 1,
+            ..
+        })
+    );
+    match (evidence.ending, counts) {
+        (Ending::Returned, Some(c)) => returned(c),
+        (Ending::Returned, None) => Outcome::Errored(
+            Cause::new("the binary returned, but libtest reported no result")
+                .hint("does the test close or replace stdout?"),
+        ),
+        // libtest leaves by exit(101); std passes no number on to a component's exit
+        (Ending::Exited(101), _) | (Ending::ReturnedFailure, _) if failed_by_itself => {
+            returned_err(evidence)
+        }
+        (Ending::Exited(1), _) if failed_by_itself && format == Format::Component => {
+            returned_err(evidence)
+        }
+        (Ending::Exited(0), _) => Outcome::Failed(
+            Cause::new("left by exit(0) before it came back: that is no pass")
+                .hint("a test passes by returning; what comes after exit(0) was never run"),
+        ),
+        (Ending::Exited(_), _) if format == Format::Component => Outcome::Failed(Cause::new(
+            "exited with failure (std tells a component's host no number)",
+        )),
+        (Ending::Exited(status), _) => {
+            Outcome::Failed(Cause::new(format!("exited with status {status}")))
+        }
+        (ending, _) => Outcome::Errored(Cause::new(format!("ended unexpectedly: {ending:?}"))),
+    }
+}
+
+fn returned(counts: Counts) -> Outcome {
+    match counts {
+        Counts {
+            passed: 1,
+            failed: 0,
+            ignored: 0,
+            measured: 0,
+        }
+        | Counts {
+            passed: 0,
+            failed: 0,
+            ignored: 0,
+            measured: 1,
+        } => Outcome::Passed,
+        Counts {
+            passed: 0,
+            failed: 0,
+            ignored: 1,
+            ..
+        } => Outcome::Skipped {
+            reason: "libtest ignored it".to_owned(),
+        },
+        Counts {
+            passed: 0,
+            failed: 0,
+            ..
+        } => Outcome::Errored(Cause::new(
+            "libtest found no test of this name: nothing was run",
+        )),
+        Counts {
+            passed,
+            failed,
+            ignored,
+            ..
+        } => Outcome::Errored(Cause::new(format!(
+            "libtest was asked for one test and reported {passed} passed, {failed} failed, {ignored} ignored"
+        ))),
+    }
+}
+
+fn returned_err(evidence: &Evidence<'_>) -> Outcome {
+    let error = evidence.stderr.error.as_deref();
+    Outcome::Failed(Cause::new(match error {
+        Some(error) => format!("returned an error\nError: {error}"),
+        None => "failed without a message".to_owned(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ending::{Backtrace, Trap};
+    use crate::module::scan::Scan;
+    use std::time::Duration;
+
+    const OK: &str = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.00s\n";
+    const FAILED: &str =
+        "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out\n";
+
+    fn judge(ending: Ending, stdout: &str, stderr: &str, format: Format) -> Outcome {
+        let scan = |text: &str| {
+            let mut scan = Scan::default();
+            scan.write(text.as_bytes());
+            scan.finish();
+            scan
+        };
+        outcome(
+            &Evidence {
+                ending: &ending,
+                stdout: &scan(stdout),
+                stderr: &scan(stderr),
+                backtrace: &Backtrace::default(),
+                timeout: Duration::from_secs(60),
+                wasm_stack: 8 << 20,
+            },
+            format,
+        )
+    }
+
+    #[test]
+    fn only_a_return_with_one_test_counted_is_a_pass() {
+        use Ending::{Exited, Returned};
+        let core = |ending, out| judge(ending, out, "", Format::Core);
+        assert_eq!(core(Returned, OK), Outcome::Passed);
+        let none = "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out\n";
+        assert_eq!(core(Returned, none).name(), "errored");
+        let two = "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out\n";
+        assert_eq!(core(Returned, two).name(), "errored");
+        let ignored =
+            "test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(core(Returned, ignored).name(), "skipped");
+        assert_eq!(core(Returned, "ok\n").name(), "errored");
+        // a genuine pass byte for byte, and then exit(0)
+        assert_eq!(core(Exited(0), OK).name(), "failed");
+        assert_eq!(core(Exited(101), FAILED).name(), "failed");
+        assert_eq!(core(Exited(255), OK).name(), "failed");
+        assert_eq!(judge(Exited(0), OK, "", Format::Component).name(), "failed");
+    }
+
+    #[test]
+    fn an_err_is_told_with_its_text_in_both_formats() {
+        let err = |status, format| {
+            let outcome = judge(Ending::Exited(status), FAILED, "Error: \"nope\"\n", format);
+            outcome.cause().expect("it failed").message.clone()
+        };
+        assert_eq!(err(101, Format::Core), "returned an error\nError: \"nope\"");
+        assert_eq!(
+            err(1, Format::Component),
+            "returned an error\nError: \"nope\""
+        );
+        assert_eq!(err(3, Format::Core), "exited with status 3");
+    }
+
+    #[test]
+    fn a_trap_is_judged_by_what_std_said_last() {
+        let trap =
+            |stderr: &str| judge(Ending::Trapped(Trap::Unreachable), "", stderr, Format::Core);
+        assert_eq!(
+            trap("thread 'main' panicked at a.rs:1:2:\nno\n").name(),
+            "failed"
+        );
+        assert_eq!(
+            trap("memory allocation of 5 bytes failed\n").name(),
+            "out-of-memory"
+        );
+        assert_eq!(trap("").name(), "errored");
+    }
+
+    #[test]
+    fn lists_are_read_and_half_a_list_is_none() {
+        let json = r#"{ "type": "suite", "event": "discovery" }
+{ "type": "test", "event": "discovered", "name": "a::b", "ignore": true, "ignore_message": "slow", "source_path": "src/lib.rs", "start_line": 7, "start_col": 4, "end_line": 7, "end_col": 9 }
+{ "type": "suite", "event": "completed", "tests": 1, "benchmarks": 0, "total": 1, "ignored": 1 }
+"#;
+        let tests = read_json(json).expect("complete");
+        assert_eq!(tests[0].ignored.as_deref(), Some("slow"));
+        assert_eq!(
+            (tests[0].file.as_deref(), tests[0].line),
+            (Some("src/lib.rs"), Some(7))
+        );
+        assert_eq!(
+            read_json(json.rsplit_once("{ \"type\": \"suite\"").expect("two").0),
+            None
+        );
+        let mut terse = read_terse("a: test\nb c: benchmark\nnoise\n\n2 tests, 0 benchmarks\n");
+        assert_eq!(terse.len(), 2);
+        assert!(terse[1].benchmark);
+        mark_should_panic(&mut terse, &read_terse("a: test\n"));
+        assert!(!terse[0].should_panic && terse[1].should_panic);
+    }
+}

@@ -1,0 +1,133 @@
+//! Names for modules: the same from build to build, and unique in a run. Pure.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// A name for each path: the file's name without cargo's hash, with as many
+/// parent folders in front as it takes to tell namesakes apart. Two builds of
+/// one target in one folder keep their hashes.
+pub fn assign(paths: &[PathBuf]) -> Vec<String> {
+    let mut names: Vec<String> = paths.iter().map(|p| without_hash(p)).collect();
+    for _ in 0..2 {
+        let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, name) in names.iter().enumerate() {
+            groups.entry(name).or_default().push(i);
+        }
+        let namesakes: Vec<Vec<usize>> = groups.into_values().filter(|g| g.len() > 1).collect();
+        if namesakes.is_empty() {
+            break;
+        }
+        for group in namesakes {
+            let base = names[group[0]].clone();
+            let longest = group.iter().map(|i| parents(&paths[*i]).len()).max();
+            // the fewest folders that tell all apart, or as many as there are
+            let tell_apart = |n: &usize| {
+                let mut seen: Vec<String> = Vec::new();
+                group.iter().all(|i| {
+                    let name = with_parents(&paths[*i], *n, &base);
+                    let new = !seen.contains(&name);
+                    seen.push(name);
+                    new
+                })
+            };
+            match (1..=longest.unwrap_or(0)).find(tell_apart) {
+                Some(n) => {
+                    for i in group {
+                        names[i] = with_parents(&paths[i], n, &base);
+                    }
+                }
+                None => {
+                    for i in group {
+                        names[i] = file_name(&paths[i]);
+                    }
+                }
+            }
+        }
+    }
+    names
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn parents(path: &Path) -> Vec<String> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    parent
+        .components()
+        .filter_map(|c| match c {
+            std::path::Component::Normal(n) => Some(n.to_string_lossy().into_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn with_parents(path: &Path, count: usize, base: &str) -> String {
+    let parents = parents(path);
+    let from = parents.len().saturating_sub(count);
+    parents[from..]
+        .iter()
+        .map(String::as_str)
+        .chain([base])
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// `tests-0123456789abcdef.wasm` is `tests.wasm`.
+fn without_hash(path: &Path) -> String {
+    let name = file_name(path);
+    let Some(stem) = name.strip_suffix(".wasm") else {
+        return name;
+    };
+    match stem.rsplit_once('-') {
+        Some((stem, hash))
+            if !stem.is_empty()
+                && hash.len() == 16
+                && hash
+                    .bytes()
+                    .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()) =>
+        {
+            format!("{stem}.wasm")
+        }
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(paths: &[&str]) -> Vec<String> {
+        assign(&paths.iter().map(PathBuf::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn cargos_hash_goes_and_other_dashes_stay() {
+        assert_eq!(
+            names(&[
+                "/t/db-0123456789abcdef.wasm",
+                "/t/my-tests.wasm",
+                "/t/x-0123.wasm"
+            ]),
+            ["db.wasm", "my-tests.wasm", "x-0123.wasm"]
+        );
+    }
+
+    #[test]
+    fn namesakes_get_as_many_folders_as_it_takes() {
+        assert_eq!(
+            names(&["/w/a/deps/t.wasm", "/w/b/deps/t.wasm", "/w/b/u.wasm"]),
+            ["a/deps/t.wasm", "b/deps/t.wasm", "u.wasm"]
+        );
+    }
+
+    #[test]
+    fn two_builds_in_one_folder_keep_their_hashes() {
+        assert_eq!(
+            names(&["/d/t-0123456789abcdef.wasm", "/d/t-fedcba9876543210.wasm"]),
+            ["t-0123456789abcdef.wasm", "t-fedcba9876543210.wasm"]
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! What a verdict needs from a guest's output, read while it streams by.
+//!
+//! Output is kept only up to a cap, and a guest may write more than any cap,
+//! so nothing that decides a verdict is taken from what was kept. Memory here
+//! is bounded whatever the guest writes.
+
+use memchr::memchr;
+
+/// The longest piece of a line that is looked at; libtest's and std's lines are far shorter.
+const MAX_LINE: usize = 4096;
+/// How much of a panic's message is kept.
+const MAX_MESSAGE: usize = 16 << 10;
+
+/// libtest's closing line, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Tests passed.
+    pub passed: u64,
+    /// Tests failed.
+    pub failed: u64,
+    /// Tests ignored.
+    pub ignored: u64,
+    /// Benchmarks measured.
+    pub measured: u64,
+}
+
+/// A panic as std prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panic {
+    /// `file:line:column`.
+    pub location: String,
+    /// Its message.
+    pub message: String,
+}
+
+/// What was seen in one stream.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    line: Vec<u8>,
+    collecting: Collecting,
+    /// libtest's last closing line.
+    pub counts: Option<Counts>,
+    /// The last panic.
+    pub panic: Option<Panic>,
+    /// What followed the last `Error: ` at the beginning of a line.
+    pub error: Option<String>,
+    /// std's last word when an allocation fails.
+    pub allocation: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Collecting {
+    #[default]
+    Nothing,
+    Panic,
+    Error,
+}
+
+impl Scan {
+    /// Takes the next bytes of the stream.
+    pub fn write(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = memchr(b'\n', bytes) {
+            self.append(&bytes[..end]);
+            self.end_of_line();
+            bytes = &bytes[end + 1..];
+        }
+        self.append(bytes);
+    }
+
+    /// The stream has ended: its last line may have no end.
+    pub fn finish(&mut self) {
+        if !self.line.is_empty() {
+            self.end_of_line();
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let room = MAX_LINE.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn end_of_line(&mut self) {
+        let bytes = std::mem::take(&mut self.line);
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.strip_suffix('\r').unwrap_or(&line);
+        if let Some(counts) = closing_line(line) {
+            self.counts = Some(counts);
+        } else if let Some(panic) = panic_line(line) {
+            self.panic = Some(panic);
+            self.collecting = Collecting::Panic;
+        } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
+            self.allocation = Some(line.to_owned());
+            self.collecting = Collecting::Nothing;
+        } else if line.starts_with("note: run with `RUST_BACKTRACE=") {
+            self.collecting = Collecting::Nothing;
+        } else {
+            let text = match (self.collecting, line.strip_prefix("Error: ")) {
+                (Collecting::Panic, _) => self.panic.as_mut().map(|p| &mut p.message),
+                (_, Some(first)) => {
+                    self.error = Some(first.to_owned());
+                    self.collecting = Collecting::Error;
+                    None
+                }
+                (Collecting::Error, None) => self.error.as_mut(),
+                (Collecting::Nothing, None) => None,
+            };
+            if let Some(text) = text {
+                add_line(text, line);
+            }
+        }
+        // keep the buffer
+        self.line = bytes;
+        self.line.clear();
+    }
+}
+
+fn add_line(text: &mut String, line: &str) {
+    if text.len() < MAX_MESSAGE {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(line);
+    }
+}
+
+/// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s`
+fn closing_line(line: &str) -> Option<Counts> {
+    let rest = line.strip_prefix("test result: ")?;
+    let rest = rest
+        .strip_prefix("ok. ")
+        .or_else(|| rest.strip_prefix("FAILED. "))?;
+    let mut numbers = rest.split("; ");
+    let mut next =
+        |unit: &str| -> Option<u64> { numbers.next()?.strip_suffix(unit)?.trim_end().parse().ok() };
+    Some(Counts {
+        passed: next("passed")?,
+        failed: next("failed")?,
+        ignored: next("ignored")?,
+        measured: next("measured")?,
+    })
+}
+
+/// `thread 'main' (1) panicked at src/lib.rs:13:9:`, or as before Rust 1.73
+/// `thread 'main' panicked at 'message', src/lib.rs:13:9`.
+fn panic_line(line: &str) -> Option<Panic> {
+    let (_, after) = line
+        .starts_with("thread '")
+        .then(|| line.split_once(" panicked at "))??;
+    if let Some(location) = after.strip_suffix(':') {
+        return Some(Panic {
+            location: location.to_owned(),
+            message: String::new(),
+        });
+    }
+    let (message, location) = after.strip_prefix('\'')?.rsplit_once("', ")?;
+    Some(Panic {
+        location: location.to_owned(),
+        message: message.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str) -> Scan {
+        let mut scan = Scan::default();
+        // in small pieces, as a guest may write it
+        for piece in text.as_bytes().chunks(3) {
+            scan.write(piece);
+        }
+        scan.finish();
+        scan
+    }
+
+    #[test]
+    fn the_last_closing_line_counts() {
+        let s = scan(
+            "running 1 test\ntest result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
+             test a ... FAILED\n\ntest result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 9 filtered out; finished in 0.00s\n\n",
+        );
+        assert_eq!(
+            s.counts,
+            Some(Counts {
+                passed: 0,
+                failed: 1,
+                ignored: 2,
+                measured: 0
+            })
+        );
+        assert_eq!(scan("test result: ok. many passed; 0 failed").counts, None);
+    }
+
+    #[test]
+    fn a_panic_is_read_with_its_place_and_all_of_its_message() {
+        let s = scan(
+            "\nthread 'main' (1) panicked at src/lib.rs:13:9:\nassertion `left == right` failed\n  left: 1\n right: 2\n\
+             note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\nmore",
+        );
+        let panic = s.panic.expect("there is one");
+        assert_eq!(panic.location, "src/lib.rs:13:9");
+        assert_eq!(
+            panic.message,
+            "assertion `left == right` failed\n  left: 1\n right: 2"
+        );
+        let old = scan("thread 'main' panicked at 'it's gone', src/lib.rs:2:5").panic;
+        assert_eq!(old.expect("there is one").message, "it's gone");
+    }
+
+    #[test]
+    fn errors_and_failed_allocations_are_read() {
+        assert_eq!(
+            scan("Error: \"no\"\n  more").error.as_deref(),
+            Some("\"no\"\n  more")
+        );
+        let s = scan("memory allocation of 8388608 bytes failed\n");
+        assert_eq!(
+            s.allocation.as_deref(),
+            Some("memory allocation of 8388608 bytes failed")
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_a_guest_writes() {
+        let mut s = Scan::default();
+        s.write(b"thread 'main' panicked at a:1:1:\n");
+        for _ in 0..1000 {
+            s.write(&[b'x'; 5000]);
+            s.write(b"\n");
+        }
+        s.write(&vec![b'y'; 1 << 20]);
+        assert!(s.line.len() <= MAX_LINE);
+        assert!(s.panic.expect("there is one").message.len() <= MAX_MESSAGE + MAX_LINE + 1);
+    }
+}

@@ -1,0 +1,214 @@
+//! The plan: what is done with each test of a module, in order. Pure.
+//!
+//! Takes what a module was found to hold and what was asked for; gives the
+//! tests to run and to skip, in the order in which the module lists them.
+
+use crate::event::{Format, Harness, TestId, TestInfo};
+use crate::filter::Filter;
+use crate::module::libtest;
+use crate::protocol::ListedTest;
+use std::sync::Arc;
+
+/// What is done about tests marked as ignored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ignored {
+    /// They are skipped.
+    #[default]
+    Skip,
+    /// They are run like the others.
+    Include,
+    /// They alone are run.
+    Only,
+}
+
+/// What the plan has to know of a module.
+#[derive(Clone, Debug)]
+pub struct PlannedModule {
+    /// Its name in the run.
+    pub name: Arc<str>,
+    /// Its place among the modules of the run.
+    pub order: usize,
+    /// What the file is.
+    pub format: Format,
+    /// How its tests are run.
+    pub harness: Harness,
+    /// The command that runs one of its tests again, as far as the test's own part.
+    pub again: String,
+}
+
+/// One test of the plan.
+#[derive(Clone, Debug)]
+pub struct PlannedTest {
+    /// What is known of it.
+    pub info: Arc<TestInfo>,
+    /// Its place in the plan.
+    pub order: (usize, usize),
+    /// What is done with it.
+    pub action: Action,
+}
+
+/// What is done with a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is run.
+    Run {
+        /// Whether its harness has to be told to run it although it is marked as ignored.
+        ignored: bool,
+    },
+    /// It is skipped.
+    Skip {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A module's part of the plan.
+#[derive(Clone, Debug, Default)]
+pub struct ModulePlan {
+    /// The tests that are meant.
+    pub tests: Vec<PlannedTest>,
+    /// How many are not.
+    pub filtered_out: usize,
+}
+
+/// Plans one module.
+pub fn plan_module(
+    module: &PlannedModule,
+    listed: &[ListedTest],
+    filter: &Filter,
+    ignored: Ignored,
+) -> ModulePlan {
+    let mut plan = ModulePlan::default();
+    for (i, test) in listed.iter().enumerate() {
+        let id = TestId {
+            module: module.name.clone(),
+            path: test.path.as_str().into(),
+        };
+        let wanted = ignored != Ignored::Only || test.ignored.is_some();
+        if !wanted || !filter.matches(&id) {
+            plan.filtered_out += 1;
+            continue;
+        }
+        let action = action(test, ignored);
+        let mut again = module.again.clone();
+        if action == (Action::Run { ignored: true }) {
+            again.push_str(" --include-ignored");
+        }
+        again.push_str(&format!(" --exact -- {}", quoted(&test.path)));
+        plan.tests.push(PlannedTest {
+            info: Arc::new(TestInfo {
+                id,
+                harness: module.harness,
+                format: module.format,
+                source: test.file.as_ref().map(|file| match test.line {
+                    Some(line) => format!("{file}:{line}"),
+                    None => file.clone(),
+                }),
+                again,
+            }),
+            order: (module.order, i),
+            action,
+        });
+    }
+    plan
+}
+
+fn action(test: &ListedTest, ignored: Ignored) -> Action {
+    match &test.ignored {
+        Some(reason) if ignored == Ignored::Skip => Action::Skip {
+            reason: match reason.is_empty() {
+                true => "ignored".to_owned(),
+                false => format!("ignored: {reason}"),
+            },
+        },
+        _ if test.should_panic => Action::Skip {
+            reason: libtest::SHOULD_PANIC.to_owned(),
+        },
+        marked => Action::Run {
+            ignored: marked.is_some(),
+        },
+    }
+}
+
+/// A word for a shell, quoted where it has to be.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(path: &str, ignored: Option<&str>, should_panic: bool) -> ListedTest {
+        ListedTest {
+            path: path.to_owned(),
+            ignored: ignored.map(str::to_owned),
+            should_panic,
+            benchmark: false,
+            file: Some("src/lib.rs".into()),
+            line: Some(3),
+        }
+    }
+
+    fn plan(ignored: Ignored) -> Vec<(String, Action)> {
+        let module = PlannedModule {
+            name: "m.wasm".into(),
+            order: 0,
+            format: Format::Core,
+            harness: Harness::Libtest,
+            again: "wasmtest run m.wasm".into(),
+        };
+        let tests = [
+            listed("a", None, false),
+            listed("b", Some("slow"), false),
+            listed("c", None, true),
+            listed("d", Some(""), true),
+        ];
+        plan_module(&module, &tests, &Filter::default(), ignored)
+            .tests
+            .into_iter()
+            .map(|t| (t.info.id.path.to_string(), t.action))
+            .collect()
+    }
+
+    fn skip(reason: &str) -> Action {
+        Action::Skip {
+            reason: reason.into(),
+        }
+    }
+
+    #[test]
+    fn ignored_tests_are_skipped_with_their_reason() {
+        assert_eq!(
+            plan(Ignored::Skip),
+            [
+                ("a".into(), Action::Run { ignored: false }),
+                ("b".into(), skip("ignored: slow")),
+                ("c".into(), skip(libtest::SHOULD_PANIC)),
+                ("d".into(), skip("ignored")),
+            ]
+        );
+    }
+
+    #[test]
+    fn ignored_tests_are_run_when_asked_for_but_should_panic_never_is() {
+        let run = Action::Run { ignored: true };
+        assert_eq!(plan(Ignored::Include)[1], ("b".into(), run.clone()));
+        assert_eq!(
+            plan(Ignored::Only),
+            [("b".into(), run), ("d".into(), skip(libtest::SHOULD_PANIC))]
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell_where_they_must_be() {
+        assert_eq!(quoted("a::b"), "a::b");
+        assert_eq!(quoted("it's a b"), r"'it'\''s a b'");
+        assert_eq!(quoted("$(x)"), "'$(x)'");
+    }
+}

@@ -1,0 +1,183 @@
+//! From the paths that were given to the modules that will run.
+//!
+//! Reads every file once: its hash, its format, its harness. Runs nothing.
+
+use crate::event::{Cause, Format, Harness};
+use crate::module::identify::{self, Identity};
+use crate::module::{ContentHash, names};
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// A file that holds tests.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Where it is, as the user would write it.
+    pub file: PathBuf,
+    /// Its name in the run.
+    pub name: String,
+    /// Its place among the files given.
+    pub order: usize,
+    /// The hash of its bytes.
+    pub content: ContentHash,
+    /// What it is.
+    pub format: Format,
+    /// How its tests are run.
+    pub harness: Harness,
+}
+
+/// A file that was given and cannot be used.
+#[derive(Clone, Debug)]
+pub struct Unusable {
+    /// Its name in the run.
+    pub name: String,
+    /// Its place among the files given.
+    pub order: usize,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What the paths led to.
+#[derive(Clone, Debug, Default)]
+pub struct Discovered {
+    /// Files with tests.
+    pub modules: Vec<Module>,
+    /// Files that cannot be used.
+    pub unusable: Vec<Unusable>,
+    /// Things to know: folders without modules, libraries that were passed over.
+    pub notes: Vec<String>,
+    /// The same, for whoever wants to know everything.
+    pub details: Vec<String>,
+}
+
+/// How a file came to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    ByName,
+    BySearch,
+}
+
+/// Folders of cargo's and of others that hold no test module but much else.
+const PASSED_OVER: [&str; 4] = ["build", "incremental", "node_modules", ".fingerprint"];
+
+/// Looks at everything that was given.
+pub fn discover(paths: &[PathBuf]) -> Discovered {
+    let mut found = Discovered::default();
+    let mut files: Vec<(PathBuf, Given)> = Vec::new();
+    let mut missing: Vec<(PathBuf, String)> = Vec::new();
+    let mut seen: HashSet<(u64, u64)> = HashSet::new();
+    for path in paths {
+        match std::fs::metadata(path) {
+            Err(e) => missing.push((path.clone(), e.to_string())),
+            Ok(meta) if meta.is_dir() => {
+                let below = search(path, &mut found.notes);
+                let before = files.len();
+                let new = below.into_iter().filter(|(_, id)| seen.insert(*id));
+                files.extend(new.map(|(path, _)| (path, Given::BySearch)));
+                if files.len() == before {
+                    found.notes.push(format!(
+                        "no test module below {}: is it built? cargo test --no-run --target wasm32-wasip1",
+                        path.display()
+                    ));
+                }
+            }
+            Ok(meta) => {
+                if seen.insert((meta.dev(), meta.ino())) {
+                    files.push((path.clone(), Given::ByName));
+                }
+            }
+        }
+    }
+    let absolute: Vec<PathBuf> = files
+        .iter()
+        .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        .collect();
+    let names = names::assign(&absolute);
+    let look = |(path, _): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
+        let bytes =
+            std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
+        Ok((ContentHash::of(&bytes), identify::identify(&bytes)?))
+    };
+    // threads of rayon's are not started for one file
+    let looked: Vec<_> = match files.len() {
+        0 | 1 => files.iter().map(look).collect(),
+        _ => files.par_iter().map(look).collect(),
+    };
+    for (order, (((file, given), name), looked)) in
+        files.into_iter().zip(names).zip(looked).enumerate()
+    {
+        match looked {
+            Ok((content, Identity::Tests(format, harness))) => found.modules.push(Module {
+                file,
+                name,
+                order,
+                content,
+                format,
+                harness,
+            }),
+            Ok((_, Identity::Library(_))) if given == Given::BySearch => {
+                found.details.push(format!(
+                    "{} exports nothing that can be started: a library, passed over",
+                    file.display()
+                ))
+            }
+            Ok((_, Identity::Library(format))) => found.unusable.push(Unusable {
+                name,
+                order,
+                cause: nothing_to_start(format),
+            }),
+            Err(cause) => found.unusable.push(Unusable { name, order, cause }),
+        }
+    }
+    let first = found.modules.len() + found.unusable.len();
+    for (i, (path, why)) in missing.into_iter().enumerate() {
+        found.unusable.push(Unusable {
+            name: path.display().to_string(),
+            order: first + i,
+            cause: Cause::new(format!("it cannot be read: {why}")),
+        });
+    }
+    found
+}
+
+fn nothing_to_start(format: Format) -> Cause {
+    Cause::new(match format {
+        Format::Core => "it holds no test: it exports no `_start`, so it is a library or a plugin",
+        Format::Component => "it holds no test: it does not export `wasi:cli/run`",
+    })
+    .hint("a test module is what `cargo test --no-run --target wasm32-wasip1` makes")
+}
+
+/// All `.wasm` files below a folder, in an order that does not change; links are not followed.
+fn search(root: &Path, notes: &mut Vec<String>) -> Vec<(PathBuf, (u64, u64))> {
+    let wanted = |entry: &walkdir::DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0
+            || !entry.file_type().is_dir()
+            || !(name.starts_with('.') || PASSED_OVER.contains(&&*name))
+    };
+    let mut files = Vec::new();
+    for entry in WalkDir::new(root)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(wanted)
+    {
+        match entry {
+            Ok(entry) => {
+                let is_wasm = entry.path().extension().is_some_and(|e| e == "wasm");
+                if is_wasm
+                    && entry.file_type().is_file()
+                    && let Ok(meta) = entry.metadata()
+                {
+                    let path = entry.into_path();
+                    let path = path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
+                    files.push((path, (meta.dev(), meta.ino())));
+                }
+            }
+            Err(e) => notes.push(format!("a folder could not be searched: {e}")),
+        }
+    }
+    files
+}

@@ -1,0 +1,118 @@
+//! What has come of the run so far: every event passes through here, is counted and reported.
+
+use crate::event::{
+    Captured, Cause, Event, Interrupt, ModuleError, Outcome, Ran, Summary, TestEnd,
+};
+use crate::plan::PlannedTest;
+use crate::report::Reporter;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Counts and reports.
+pub struct Ledger<'a> {
+    reporter: &'a mut dyn Reporter,
+    summary: Summary,
+    began: Instant,
+    /// Tests planned so far, skipped ones included.
+    pub planned: usize,
+}
+
+impl<'a> Ledger<'a> {
+    /// An empty ledger.
+    pub fn new(reporter: &'a mut dyn Reporter, processes: usize) -> Self {
+        Ledger {
+            reporter,
+            summary: Summary {
+                processes,
+                ..Summary::default()
+            },
+            began: Instant::now(),
+            planned: 0,
+        }
+    }
+
+    /// When the run began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Reports what is no result.
+    pub fn say(&mut self, event: &Event) {
+        self.reporter.event(event);
+    }
+
+    /// Reports a note.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.say(&Event::Note(note.into()));
+    }
+
+    /// Records how a test ended.
+    pub fn ended(&mut self, end: TestEnd) {
+        self.summary.count(&end.outcome);
+        self.say(&Event::Ended(Box::new(end)));
+    }
+
+    /// Records a test that ended without a worker's account of it.
+    pub fn ended_as(&mut self, test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) {
+        self.ended(TestEnd {
+            test: test.info.clone(),
+            order: test.order,
+            outcome,
+            ran,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            scratch: None,
+        });
+    }
+
+    /// Records tests that were never started.
+    pub fn not_run(&mut self, count: usize) {
+        self.summary.not_run += count;
+    }
+
+    /// Records tests that the filters left out.
+    pub fn filtered_out(&mut self, count: usize) {
+        self.summary.filtered_out += count;
+    }
+
+    /// Records a module that could not be run.
+    pub fn module_failed(&mut self, error: ModuleError) {
+        self.summary.errors += 1;
+        self.summary.modules_failed += 1;
+        self.say(&Event::ModuleFailed(Box::new(error)));
+    }
+
+    /// Records a fault of the runner's own: it is never counted as anything but an error.
+    pub fn internal_error(&mut self, why: String) {
+        self.module_failed(ModuleError {
+            module: Arc::from("wasmtest"),
+            order: usize::MAX,
+            what: "had an internal error",
+            cause: Cause::new(why).hint("please report this"),
+            stderr: Captured::default(),
+        });
+    }
+
+    /// Records that the run was interrupted.
+    pub fn interrupted(&mut self, interrupt: Interrupt) {
+        self.summary.interrupt = Some(interrupt);
+    }
+
+    /// How many tests and modules did not pass so far.
+    pub fn bad(&self) -> u64 {
+        (self.summary.failures + self.summary.errors + self.summary.timeouts) as u64
+    }
+
+    /// Tests left out by the filters so far.
+    pub fn filtered(&self) -> usize {
+        self.summary.filtered_out
+    }
+
+    /// Ends the run.
+    pub fn finish(mut self) -> Summary {
+        self.summary.elapsed = self.began.elapsed();
+        let summary = self.summary.clone();
+        self.say(&Event::Finished(summary));
+        self.summary
+    }
+}

@@ -1,0 +1,325 @@
+//! The primary: plans, dispatches, reports. It compiles, lists and runs nothing itself.
+//!
+//! One loop, one channel: whatever a worker, the compiler or a signal has to
+//! say arrives as a [`Happened`], is dealt with here, and then idle workers are
+//! given work. The loop knows at any moment which worker runs what, since a
+//! worker executes its jobs in the order in which it was given them.
+//! [`modules`] takes a module from file to plan, [`slots`] looks after workers.
+
+mod discover;
+mod ledger;
+mod modules;
+mod peer;
+mod slots;
+
+use crate::event::{Event, Interrupt, Outcome, Summary, TestInfo};
+use crate::module::cache::{Cache, CacheError};
+use crate::plan::PlannedTest;
+use crate::protocol::{
+    CompileResult, FromWorker, ListedTest, ModuleNumber, TaskNumber, WorkerSetup,
+};
+use crate::report::Reporter;
+use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
+use anyhow::Context as _;
+use ledger::Ledger;
+use peer::Home;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A test that runs for longer is worth a notice.
+const SLOW: Duration = Duration::from_secs(10);
+/// How often a person who watches is shown what runs.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Something that the loop has to deal with.
+enum Happened {
+    Worker(usize, u64, FromWorker),
+    WorkerEnded(usize, u64),
+    Compiled(u64, CompileResult),
+    CompilerEnded(u64),
+    Signal(Interrupt),
+}
+
+/// What is wanted of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Run,
+    List,
+}
+
+/// A run under way.
+struct Run<'a> {
+    settings: &'a Settings,
+    goal: Goal,
+    home: Home,
+    cache: Cache,
+    setup: WorkerSetup,
+    ledger: Ledger<'a>,
+    tx: Sender<Happened>,
+    modules: Vec<modules::Module>,
+    compiler: modules::Compiling,
+    to_list: VecDeque<ModuleNumber>,
+    slots: Vec<slots::Slot>,
+    /// Tests that wait for a worker, in the plan's order.
+    queue: VecDeque<PlannedTest>,
+    /// Tests that a worker has been given.
+    given: HashMap<TaskNumber, PlannedTest>,
+    next_task: u64,
+    /// How long the tests that ended took, to judge how many a worker should hold.
+    pace: (Duration, u32),
+    /// Set once nothing new is to be started.
+    stopping: bool,
+    planned_said: bool,
+    kept_scratch: bool,
+    found: Vec<Listed>,
+    fatal: Option<anyhow::Error>,
+}
+
+/// A test as `wasmtest list` shows it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What the plan makes of it.
+    pub test: PlannedTest,
+    /// What its harness says of it.
+    pub listed: ListedTest,
+}
+
+/// Runs tests.
+///
+/// # Errors
+/// If the runner itself cannot work here; whatever is wrong with modules and
+/// tests is reported as an event and counted in the summary.
+pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> anyhow::Result<Summary> {
+    let (summary, _) = go(settings, Goal::Run, reporter)?;
+    Ok(summary)
+}
+
+/// Lists tests, in the order of the plan.
+///
+/// # Errors
+/// As [`run`].
+pub fn list(
+    settings: &Settings,
+    reporter: &mut dyn Reporter,
+) -> anyhow::Result<(Summary, Vec<Listed>)> {
+    go(settings, Goal::List, reporter)
+}
+
+fn go(
+    settings: &Settings,
+    goal: Goal,
+    reporter: &mut dyn Reporter,
+) -> anyhow::Result<(Summary, Vec<Listed>)> {
+    let scratch = tempfile::Builder::new()
+        .prefix("wasmtest-")
+        .tempdir()
+        .context("no temporary folder can be made")?;
+    let (home, processes) = match settings.processes {
+        Processes::Primary => (Home::Thread, 0),
+        Processes::Workers(n) => (Home::Process, n),
+    };
+    let mut ledger = Ledger::new(reporter, processes);
+    let (cache, _temporary) = open_cache(settings, &mut ledger)?;
+    let (tx, rx) = mpsc::channel();
+    watch_signals(&tx)?;
+    let setup = WorkerSetup {
+        cache: cache.dir().to_owned(),
+        scratch: scratch.path().to_owned(),
+        keep_scratch: settings.keep_scratch,
+        dirs: settings.dirs.clone(),
+        env: settings.env.clone(),
+        wasm_stack: settings.wasm_stack,
+        unknown_imports: settings.unknown_imports,
+        capture: CAPTURE,
+    };
+    let mut run = Run {
+        settings,
+        goal,
+        home,
+        cache,
+        setup,
+        ledger,
+        tx,
+        modules: Vec::new(),
+        compiler: modules::Compiling::default(),
+        to_list: VecDeque::new(),
+        slots: (0..processes.max(1))
+            .map(|_| slots::Slot::default())
+            .collect(),
+        queue: VecDeque::new(),
+        given: HashMap::new(),
+        next_task: 0,
+        pace: (Duration::ZERO, 0),
+        stopping: false,
+        planned_said: false,
+        kept_scratch: false,
+        found: Vec::new(),
+        fatal: None,
+    };
+    // its engine is made while files are read
+    run.start_worker(0);
+    run.discover();
+    run.work(&rx);
+    if let Some(fatal) = run.fatal {
+        return Err(fatal);
+    }
+    let Run {
+        ledger,
+        mut slots,
+        found,
+        kept_scratch,
+        ..
+    } = run;
+    let summary = ledger.finish();
+    for slot in &mut slots {
+        slot.close();
+    }
+    drop(slots);
+    if kept_scratch {
+        let _ = scratch.keep();
+    }
+    Ok((summary, found))
+}
+
+/// The user's cache, or one for this run alone where that cannot be written.
+fn open_cache(
+    settings: &Settings,
+    ledger: &mut Ledger<'_>,
+) -> anyhow::Result<(Cache, Option<tempfile::TempDir>)> {
+    match Cache::open(&settings.selection.cache_root) {
+        Ok(cache) => Ok((cache, None)),
+        Err(e @ CacheError::NotPrivate { .. }) => Err(e.into()),
+        Err(e @ CacheError::Io { .. }) => {
+            ledger.note(format!(
+                "{e}; compiled modules are kept for this run only (--cache-dir names another)"
+            ));
+            let dir = tempfile::Builder::new()
+                .prefix("wasmtest-cache-")
+                .tempdir()
+                .context("no temporary folder can be made")?;
+            Ok((Cache::open(dir.path())?, Some(dir)))
+        }
+    }
+}
+
+fn watch_signals(tx: &Sender<Happened>) -> anyhow::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let tx = tx.clone();
+    thread::Builder::new().spawn(move || {
+        for signal in &mut signals {
+            let interrupt = match signal {
+                SIGTERM => Interrupt::Terminated,
+                _ => Interrupt::Interrupted,
+            };
+            if tx.send(Happened::Signal(interrupt)).is_err() {
+                // the run is over and only its report is still being written
+                std::process::exit(128 + signal);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+impl Run<'_> {
+    /// The loop.
+    fn work(&mut self, rx: &Receiver<Happened>) {
+        loop {
+            self.say_planned();
+            self.dispatch();
+            if self.is_done() {
+                return;
+            }
+            let first = match self.wake_at() {
+                None => rx.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => rx.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            match first {
+                Ok(happened) => {
+                    self.deal_with(happened);
+                    while let Ok(more) = rx.try_recv() {
+                        self.deal_with(more);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => unreachable!("this run holds a sender"),
+            }
+            self.look_at_clocks();
+        }
+    }
+
+    fn deal_with(&mut self, happened: Happened) {
+        match happened {
+            Happened::Worker(slot, life, message) => self.from_worker(slot, life, message),
+            Happened::WorkerEnded(slot, life) => self.worker_ended(slot, life),
+            Happened::Compiled(life, result) => self.compiled(life, result),
+            Happened::CompilerEnded(life) => self.compiler_ended(life),
+            Happened::Signal(interrupt) => self.interrupt(interrupt),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.fatal.is_some()
+            || (self.stopping || self.modules.iter().all(modules::Module::is_settled))
+                && self.queue.is_empty()
+                && self.slots.iter().all(slots::Slot::is_idle)
+    }
+
+    /// Says how many tests there are, once that is known.
+    fn say_planned(&mut self) {
+        let known = self.stopping || self.modules.iter().all(modules::Module::is_listed);
+        if known && !self.planned_said {
+            self.planned_said = true;
+            let planned = Event::Planned {
+                tests: self.ledger.planned,
+                filtered_out: self.ledger.filtered(),
+            };
+            self.ledger.say(&planned);
+        }
+    }
+
+    /// Nothing new is started any more; what waits is counted as not run.
+    fn stop(&mut self) {
+        self.stopping = true;
+        self.ledger.not_run(self.queue.len());
+        self.queue.clear();
+        for module in &mut self.modules {
+            self.ledger.not_run(module.held.len());
+            module.held.clear();
+        }
+        self.to_list.clear();
+        self.compiler.stop();
+        self.revoke_all();
+    }
+
+    /// After a test that did not pass: is it one too many?
+    fn check_max_fail(&mut self) {
+        if let MaxFail::After(max) = self.settings.max_fail
+            && self.ledger.bad() >= max
+            && !self.stopping
+        {
+            self.stop();
+        }
+    }
+
+    /// Everything ends at once; what was in flight is reported by name.
+    fn interrupt(&mut self, interrupt: Interrupt) {
+        self.ledger.interrupted(interrupt);
+        self.stop();
+        for number in 0..self.slots.len() {
+            for (test, ran) in self.abandon(number) {
+                match ran {
+                    Some(ran) => self.ledger.ended_as(&test, Outcome::Interrupted, Some(ran)),
+                    None => self.ledger.not_run(1),
+                }
+            }
+        }
+    }
+
+    fn started(&mut self, test: &Arc<TestInfo>) {
+        self.ledger.say(&Event::Started(test.clone()));
+    }
+}

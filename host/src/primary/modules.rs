@@ -1,0 +1,392 @@
+//! A module's way from file to plan: compiled, listed, planned.
+//!
+//! The compiler process is started for what the cache does not have. Should it
+//! die, what it left undone is tried again one module at a time, so that the
+//! one that kills it is found and the others still run.
+
+use super::discover::{self, Discovered};
+use super::peer::{Peer, Role};
+use super::{Goal, Happened, Listed, Run};
+use crate::event::{Captured, Cause, Event, ModuleError, Outcome};
+use crate::module::cache::{Cache, Compiler};
+use crate::plan::{Action, PlannedModule, PlannedTest, plan_module, quoted};
+use crate::protocol::{
+    CompileJob, CompileJobs, CompileResult, ListedTest, LoadError, ModuleNumber, ModuleSpec,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A module of the run.
+pub(super) struct Module {
+    file: discover::Module,
+    pub(super) spec: ModuleSpec,
+    planned: PlannedModule,
+    phase: Phase,
+    /// Its tests, while it is being compiled a second time.
+    pub(super) held: Vec<PlannedTest>,
+    compiled_again: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Compiling,
+    /// Compiled; its list is asked for.
+    Listing,
+    Ready,
+    /// As ready, but its compiled form was refused.
+    CompilingAgain,
+    Failed,
+}
+
+impl Module {
+    /// Whether nothing more will be learned of it.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Failed)
+    }
+
+    /// Whether its tests are known.
+    pub(super) fn is_listed(&self) -> bool {
+        !matches!(self.phase, Phase::Compiling | Phase::Listing)
+    }
+}
+
+/// The compiler and what it has to do.
+#[derive(Default)]
+pub(super) struct Compiling {
+    peer: Option<Peer>,
+    life: u64,
+    /// Given to the compiler that runs.
+    given: Vec<ModuleNumber>,
+    /// For compilers to come, one at a time.
+    waiting: VecDeque<ModuleNumber>,
+    done: usize,
+    said: bool,
+}
+
+impl Compiling {
+    /// Ends the compiler: nothing that it makes is wanted any more.
+    pub(super) fn stop(&mut self) {
+        self.given.clear();
+        self.waiting.clear();
+        self.life += 1;
+        if let Some(mut peer) = self.peer.take() {
+            peer.kill();
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Finds the modules and sets each on its way.
+    pub(super) fn discover(&mut self) {
+        let Discovered {
+            modules,
+            unusable,
+            notes,
+            details,
+        } = discover::discover(&self.settings.selection.paths);
+        for note in notes {
+            self.ledger.note(note);
+        }
+        if self.settings.verbosity == crate::settings::Verbosity::Verbose {
+            for detail in details {
+                self.ledger.note(detail);
+            }
+        }
+        for file in unusable {
+            self.ledger.module_failed(ModuleError {
+                module: file.name.into(),
+                order: file.order,
+                what: "cannot be loaded",
+                cause: file.cause,
+                stderr: Captured::default(),
+            });
+        }
+        for file in modules {
+            self.add_module(file);
+        }
+        let to_compile: Vec<ModuleNumber> = self
+            .modules
+            .iter()
+            .filter(|m| !self.cache.has_artefact(&m.spec.artefact))
+            .map(|m| m.spec.number)
+            .collect();
+        for i in 0..self.modules.len() {
+            let number = ModuleNumber(i);
+            if !to_compile.contains(&number) {
+                self.ready_to_list(number);
+            }
+        }
+        if !to_compile.is_empty() {
+            self.ledger.say(&Event::Compiling {
+                left: to_compile.len(),
+            });
+            self.compile(to_compile);
+        }
+        self.check_max_fail();
+    }
+
+    fn add_module(&mut self, file: discover::Module) {
+        let number = ModuleNumber(self.modules.len());
+        let again = format!(
+            "wasmtest run {}{}",
+            quoted(&file.file.display().to_string()),
+            self.settings.again
+        );
+        self.modules.push(Module {
+            spec: ModuleSpec {
+                number,
+                name: file.name.clone(),
+                file: file.file.clone(),
+                content: file.content,
+                format: file.format,
+                harness: file.harness,
+                artefact: Cache::artefact_name(file.content, Compiler::Cranelift),
+            },
+            planned: PlannedModule {
+                name: Arc::from(file.name.as_str()),
+                order: file.order,
+                format: file.format,
+                harness: file.harness,
+                again,
+            },
+            phase: Phase::Compiling,
+            held: Vec::new(),
+            compiled_again: false,
+            file,
+        });
+    }
+
+    fn compile(&mut self, modules: Vec<ModuleNumber>) {
+        let jobs = CompileJobs {
+            cache: self.cache.dir().to_owned(),
+            jobs: modules
+                .iter()
+                .map(|number| {
+                    let file = &self.modules[number.0].file;
+                    CompileJob {
+                        module: *number,
+                        file: file.file.clone(),
+                        content: file.content,
+                        format: file.format,
+                    }
+                })
+                .collect(),
+        };
+        self.compiler.life += 1;
+        self.compiler.given = modules;
+        let (life, tx) = (self.compiler.life, self.tx.clone());
+        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |message| {
+            let _ = tx.send(match message {
+                Some(result) => Happened::Compiled(life, result),
+                None => Happened::CompilerEnded(life),
+            });
+        });
+        match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
+            Ok(peer) => self.compiler.peer = Some(peer),
+            Err(e) => self.fatal = Some(anyhow::anyhow!("no compiler process can be started: {e}")),
+        }
+    }
+
+    /// The compiler is done with a module.
+    pub(super) fn compiled(&mut self, life: u64, result: CompileResult) {
+        if life != self.compiler.life {
+            return;
+        }
+        let Some(i) = self.compiler.given.iter().position(|m| *m == result.module) else {
+            return self
+                .ledger
+                .internal_error("the compiler reported a module that it was not given".into());
+        };
+        self.compiler.given.swap_remove(i);
+        match result.result {
+            Ok(()) => {
+                self.compiler.done += 1;
+                let module = &mut self.modules[result.module.0];
+                if module.phase == Phase::CompilingAgain {
+                    module.phase = Phase::Ready;
+                    let held = std::mem::take(&mut module.held);
+                    self.queue.extend(held);
+                } else {
+                    self.ready_to_list(result.module);
+                }
+            }
+            Err(why) => self.module_failed(result.module, LoadError::Module(Cause::new(why))),
+        }
+        let left = self.compiler.given.len() + self.compiler.waiting.len();
+        if left > 0 {
+            self.ledger.say(&Event::Compiling { left });
+        } else if !self.compiler.said {
+            self.compiler.said = true;
+            let compiled = Event::Compiled {
+                compiled: self.compiler.done,
+                cached: self.modules.len() - self.compiler.done,
+                elapsed: self.ledger.began().elapsed(),
+            };
+            self.ledger.say(&compiled);
+        }
+    }
+
+    /// The compiler has ended: as it should, or it died.
+    pub(super) fn compiler_ended(&mut self, life: u64) {
+        if life != self.compiler.life {
+            return;
+        }
+        let end = self.compiler.peer.take().map(|mut peer| peer.post_mortem());
+        let undone = std::mem::take(&mut self.compiler.given);
+        match undone.as_slice() {
+            [] => {}
+            [module] => self.module_failed(
+                *module,
+                LoadError::Module(Cause::new(format!(
+                    "the compiler process died on it: {}",
+                    end.unwrap_or_default()
+                ))),
+            ),
+            // one at a time, so that the one that kills it is found
+            _ => self.compiler.waiting.extend(undone),
+        }
+        if let Some(next) = self.compiler.waiting.pop_front() {
+            self.compile(vec![next]);
+        }
+    }
+
+    fn ready_to_list(&mut self, number: ModuleNumber) {
+        let module = &mut self.modules[number.0];
+        module.phase = Phase::Listing;
+        match self.cache.listing(module.spec.content) {
+            Some(tests) => self.listed(number, tests),
+            None => self.to_list.push_back(number),
+        }
+    }
+
+    /// A worker has answered for a module's list.
+    pub(super) fn listing_came(
+        &mut self,
+        number: ModuleNumber,
+        tests: Result<Vec<ListedTest>, LoadError>,
+    ) {
+        match tests {
+            Ok(tests) => {
+                self.cache
+                    .store_listing(self.modules[number.0].spec.content, &tests);
+                self.listed(number, tests);
+            }
+            Err(LoadError::Artefact(why)) => self.compile_again(number, why),
+            Err(e) => self.module_failed(number, e),
+        }
+    }
+
+    /// A module's tests are known.
+    fn listed(&mut self, number: ModuleNumber, tests: Vec<ListedTest>) {
+        let module = &mut self.modules[number.0];
+        module.phase = Phase::Ready;
+        let selection = &self.settings.selection;
+        let plan = plan_module(
+            &module.planned,
+            &tests,
+            &selection.filter,
+            selection.ignored,
+        );
+        self.ledger.filtered_out(plan.filtered_out);
+        if tests.is_empty() && self.goal == Goal::Run {
+            let note = format!(
+                "{} holds no tests",
+                self.modules[number.0].file.file.display()
+            );
+            self.ledger.note(note);
+        }
+        self.ledger.planned += plan.tests.len();
+        for test in plan.tests {
+            match (&test.action, self.goal) {
+                (_, Goal::List) => {
+                    let listed = tests[test.order.1].clone();
+                    self.found.push(Listed { test, listed });
+                }
+                (Action::Skip { reason }, Goal::Run) => {
+                    let outcome = Outcome::Skipped {
+                        reason: reason.clone(),
+                    };
+                    self.ledger.ended_as(&test, outcome, None);
+                }
+                (Action::Run { .. }, Goal::Run) if self.stopping => self.ledger.not_run(1),
+                (Action::Run { .. }, Goal::Run) => self.queue.push_back(test),
+            }
+        }
+    }
+
+    /// A worker refused a module's compiled form: it is made once more, then never again.
+    pub(super) fn compile_again(&mut self, number: ModuleNumber, why: String) {
+        let module = &mut self.modules[number.0];
+        if matches!(module.phase, Phase::CompilingAgain | Phase::Compiling) {
+            return;
+        }
+        if module.compiled_again {
+            let cause = Cause::new(format!("its compiled form is refused: {why}"));
+            return self.module_failed(number, LoadError::Module(cause));
+        }
+        module.compiled_again = true;
+        module.phase = match module.phase {
+            Phase::Listing => Phase::Compiling,
+            _ => Phase::CompilingAgain,
+        };
+        self.cache.discard_artefact(&module.spec.artefact);
+        for test in std::mem::take(&mut self.queue) {
+            match test.order.0 == module.planned.order {
+                true => module.held.push(test),
+                false => self.queue.push_back(test),
+            }
+        }
+        for slot in &mut self.slots {
+            slot.forget(number);
+        }
+        match self.compiler.peer.is_some() {
+            true => self.compiler.waiting.push_back(number),
+            false => self.compile(vec![number]),
+        }
+    }
+
+    /// A module cannot be run; its tests, if they are known, are not run.
+    pub(super) fn module_failed(&mut self, number: ModuleNumber, error: LoadError) {
+        let module = &mut self.modules[number.0];
+        if module.phase == Phase::Failed {
+            return;
+        }
+        module.phase = Phase::Failed;
+        let (order, name) = (module.planned.order, module.planned.name.clone());
+        let held = std::mem::take(&mut module.held);
+        let before = self.queue.len();
+        self.queue.retain(|t| t.order.0 != order);
+        self.ledger.not_run(held.len() + before - self.queue.len());
+        let (what, cause, stderr) = match error {
+            LoadError::List(cause, stderr) => ("cannot be listed", cause, stderr),
+            LoadError::Module(cause) => ("cannot be loaded", cause, Captured::default()),
+            LoadError::Artefact(why) => ("cannot be loaded", Cause::new(why), Captured::default()),
+        };
+        self.ledger.module_failed(ModuleError {
+            module: name,
+            order,
+            what,
+            cause,
+            stderr,
+        });
+        self.check_max_fail();
+    }
+
+    /// The module that a test is in.
+    pub(super) fn module_of(&self, test: &PlannedTest) -> Option<ModuleNumber> {
+        self.modules
+            .iter()
+            .find(|m| m.planned.order == test.order.0)
+            .map(|m| m.spec.number)
+    }
+
+    /// Whether a module's tests wait for it to be compiled again.
+    pub(super) fn hold(&mut self, number: ModuleNumber, test: PlannedTest) -> Option<PlannedTest> {
+        let module = &mut self.modules[number.0];
+        if module.phase == Phase::CompilingAgain {
+            module.held.push(test);
+            return None;
+        }
+        Some(test)
+    }
+}

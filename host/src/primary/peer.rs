@@ -1,0 +1,197 @@
+//! The processes that the primary starts, and the channel to each.
+//!
+//! A child is this same executable. Its stdin is one end of a socket, its
+//! stdout goes nowhere, its stderr to a file without a name that is read only
+//! if it dies. It is in a process group of its own, so that a Ctrl-C reaches
+//! the primary alone; it ends when its end of the socket closes. With
+//! `--processes 0` the peer is a thread with the same channel.
+
+use crate::protocol::{read_frame, write_frame};
+use crate::{module, worker};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+
+/// What a peer is for; also the hidden subcommand that it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs and lists tests.
+    Worker,
+    /// Compiles modules.
+    Compiler,
+}
+
+impl Role {
+    fn subcommand(self) -> &'static str {
+        match self {
+            Role::Worker => "__worker",
+            Role::Compiler => "__compiler",
+        }
+    }
+}
+
+/// Where a peer lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In a process of its own.
+    Process,
+    /// In a thread of this process.
+    Thread,
+}
+
+/// A running peer.
+pub struct Peer {
+    to: UnixStream,
+    body: Body,
+}
+
+enum Body {
+    Process { child: Child, stderr: File },
+    Thread,
+}
+
+impl Peer {
+    /// Starts a peer; `on_message` is called for each of its messages, with
+    /// `None` at the end, from a thread of its own.
+    ///
+    /// # Errors
+    /// If the machine has no process, thread or socket left.
+    pub fn start<M: DeserializeOwned>(
+        role: Role,
+        home: Home,
+        on_message: impl Fn(Option<M>) + Send + 'static,
+    ) -> io::Result<Peer> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let body = match home {
+            Home::Process => {
+                let stderr = tempfile::tempfile()?;
+                let child = executable()
+                    .arg(role.subcommand())
+                    .stdin(Stdio::from(OwnedFd::from(theirs)))
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::from(stderr.try_clone()?))
+                    .process_group(0)
+                    .spawn()?;
+                Body::Process { child, stderr }
+            }
+            Home::Thread => {
+                let from = theirs.try_clone()?;
+                thread::Builder::new().spawn(move || match role {
+                    // both ends of an error: the socket closes, the primary notices
+                    Role::Worker => worker::serve(BufReader::new(from), theirs),
+                    Role::Compiler => module::compile::serve(from, theirs),
+                })?;
+                Body::Thread
+            }
+        };
+        let mut from = BufReader::with_capacity(1 << 16, ours.try_clone()?);
+        thread::Builder::new().spawn(move || {
+            // a channel that carries nonsense is as good as closed
+            while let Ok(Some(message)) = read_frame::<M>(&mut from) {
+                on_message(Some(message));
+            }
+            on_message(None);
+        })?;
+        Ok(Peer { to: ours, body })
+    }
+
+    /// Sends messages in one write.
+    ///
+    /// # Errors
+    /// If the peer is gone.
+    pub fn send<T: Serialize>(&mut self, messages: &[T]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for message in messages {
+            write_frame(&mut bytes, message)?;
+        }
+        self.to.write_all(&bytes)
+    }
+
+    /// Whether it can be ended by force.
+    pub fn can_be_killed(&self) -> bool {
+        matches!(self.body, Body::Process { .. })
+    }
+
+    /// Ends it by force. A thread cannot be ended: it is left to itself.
+    pub fn kill(&mut self) {
+        let _ = self.to.shutdown(std::net::Shutdown::Both);
+        if let Body::Process { child, .. } = &mut self.body {
+            let _ = child.kill();
+        }
+    }
+
+    /// Asks it to end, without waiting.
+    pub fn close(&mut self) {
+        let _ = self.to.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// Waits for its end and says how it came about and what it wrote to stderr last.
+    pub fn post_mortem(&mut self) -> String {
+        let Body::Process { child, stderr } = &mut self.body else {
+            return "its thread ended".to_owned();
+        };
+        let how = match child.wait() {
+            Ok(status) => died(status),
+            Err(e) => format!("its end is unknown: {e}"),
+        };
+        let last = last_words(stderr);
+        match last.is_empty() {
+            true => how,
+            false => format!("{how}\n{last}"),
+        }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.close();
+        if let Body::Process { child, .. } = &mut self.body {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// This executable, also when its file was replaced meanwhile.
+fn executable() -> Command {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("wasmtest");
+        return command;
+    }
+    Command::new(std::env::current_exe().unwrap_or_else(|_| "wasmtest".into()))
+}
+
+fn died(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("killed by signal {signal}{}", signal_name(signal)),
+        (None, Some(code)) => format!("exited with status {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGKILL => " (SIGKILL: out of memory?)",
+        libc::SIGSEGV => " (SIGSEGV)",
+        libc::SIGABRT => " (SIGABRT)",
+        libc::SIGBUS => " (SIGBUS)",
+        libc::SIGILL => " (SIGILL)",
+        libc::SIGTERM => " (SIGTERM)",
+        _ => "",
+    }
+}
+
+fn last_words(stderr: &mut File) -> String {
+    const KEPT: u64 = 4096;
+    let mut bytes = Vec::new();
+    let length = stderr.metadata().map_or(0, |m| m.len());
+    let _ = stderr.seek(SeekFrom::Start(length.saturating_sub(KEPT)));
+    let _ = stderr.take(KEPT).read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}

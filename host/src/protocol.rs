@@ -1,0 +1,329 @@
+//! What the primary and its processes say to each other, and how it is framed.
+//!
+//! A frame is a length of four bytes, little endian, and as many bytes of
+//! CBOR. The channel is a socket that is the child's stdin: nobody's stdout.
+//! A length is never trusted: a frame that claims more than [`MAX_FRAME`] ends
+//! the conversation, and memory is taken only as bytes arrive.
+
+use crate::event::{Captured, Cause, Format, Harness, Outcome};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The largest frame that is accepted: far above any honest one (a listing of
+/// a million tests is some 100 MiB).
+pub const MAX_FRAME: u32 = 512 << 20;
+
+/// Writes one message.
+///
+/// # Errors
+/// Those of the writer; a message above [`MAX_FRAME`] is `InvalidData`.
+pub fn write_frame<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
+    let mut frame = vec![0; 4];
+    ciborium::into_writer(message, &mut frame).map_err(io::Error::other)?;
+    let length = u32::try_from(frame.len() - 4)
+        .ok()
+        .filter(|l| *l <= MAX_FRAME)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "message too large"))?;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    to.write_all(&frame)
+}
+
+/// Reads one message; `None` at the end of the stream between two frames.
+///
+/// # Errors
+/// Those of the reader; `InvalidData` for a frame that is too long, cut short
+/// or not what was expected.
+pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    let mut got = 0;
+    while got < 4 {
+        match from.read(&mut length[got..]) {
+            Ok(0) if got == 0 => return Ok(None),
+            Ok(0) => return Err(invalid("frame cut short")),
+            Ok(n) => got += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let length = u32::from_le_bytes(length);
+    if length > MAX_FRAME {
+        return Err(invalid(format!("frame of {length} bytes")));
+    }
+    let mut frame = Vec::with_capacity(length.min(1 << 16) as usize);
+    from.take(u64::from(length)).read_to_end(&mut frame)?;
+    if frame.len() != length as usize {
+        return Err(invalid("frame cut short"));
+    }
+    ciborium::from_reader(frame.as_slice())
+        .map(Some)
+        .map_err(|e| invalid(e.to_string()))
+}
+
+fn invalid(why: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.into())
+}
+
+/// A module's number in the run: its place among the files given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ModuleNumber(pub usize);
+
+/// A task's number in the run, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskNumber(pub u64);
+
+/// A folder of the host that guests may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// The folder, canonical.
+    pub host: PathBuf,
+    /// Its names in the guest.
+    pub guest: Vec<String>,
+    /// What may be done in it.
+    pub access: Access,
+}
+
+/// What a grant allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Reading.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// What becomes of a scratch folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keep {
+    /// It goes with its test.
+    Nothing,
+    /// Those of failed tests stay.
+    Failed,
+}
+
+/// What becomes of function imports that nobody provides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnknownImports {
+    /// The module is refused.
+    Refuse,
+    /// They trap when called.
+    Trap,
+}
+
+/// All that a worker needs to start, as one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSetup {
+    /// The cache folder that compiled forms are mapped from.
+    pub cache: PathBuf,
+    /// Where scratch folders are made; the primary removes it at the end.
+    pub scratch: PathBuf,
+    /// Whether scratch folders outlive their test.
+    pub keep_scratch: Keep,
+    /// The folders granted.
+    pub dirs: Vec<DirGrant>,
+    /// The environment granted, `TMPDIR` included.
+    pub env: Vec<(String, String)>,
+    /// The WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+    /// What to do about unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// How many bytes of each stream are kept at its head, and again at its tail.
+    pub capture: usize,
+}
+
+/// A module as a worker needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleSpec {
+    /// Its number.
+    pub number: ModuleNumber,
+    /// Its name in the run, which is also the guest's `argv[0]`.
+    pub name: String,
+    /// The original file, for names and lines.
+    pub file: PathBuf,
+    /// The content that was compiled.
+    pub content: crate::module::ContentHash,
+    /// What the file is.
+    pub format: Format,
+    /// How its tests are run.
+    pub harness: Harness,
+    /// The file name of its compiled form in the cache folder.
+    pub artefact: String,
+}
+
+/// One test to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its number.
+    pub number: TaskNumber,
+    /// In which module.
+    pub module: ModuleNumber,
+    /// The test's path.
+    pub path: String,
+    /// Whether the test is marked as ignored (and was asked for all the same).
+    pub ignored: bool,
+    /// How long it may run.
+    pub timeout: Duration,
+}
+
+/// From the primary to a worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// The first message.
+    Setup(WorkerSetup),
+    /// A module that later messages name.
+    Module(ModuleSpec),
+    /// List a module's tests.
+    List {
+        /// Which module.
+        module: ModuleNumber,
+        /// How long listing may take.
+        timeout: Duration,
+    },
+    /// Run a test.
+    Run(Task),
+    /// Give back up to this many tasks that have not begun, the last first.
+    Revoke(usize),
+}
+
+/// A test as its harness lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedTest {
+    /// Its path.
+    pub path: String,
+    /// Set when it is marked as ignored: the reason, which may be empty.
+    pub ignored: Option<String>,
+    /// Whether it is expected to panic.
+    pub should_panic: bool,
+    /// Whether it is a benchmark.
+    pub benchmark: bool,
+    /// Its source file, where the harness tells.
+    pub file: Option<String>,
+    /// Its line in that file.
+    pub line: Option<u64>,
+}
+
+/// Why a module cannot be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum LoadError {
+    /// The compiled form was refused: it has to be made again.
+    Artefact(String),
+    /// The module itself cannot be loaded or instantiated.
+    Module(Cause),
+    /// Its harness did not list its tests.
+    List(Cause, Captured),
+}
+
+/// From a worker to the primary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The worker is set up.
+    Ready,
+    /// It cannot be set up.
+    SetupFailed(String),
+    /// What a module holds.
+    Listed {
+        /// Which module.
+        module: ModuleNumber,
+        /// Its tests.
+        tests: Result<Vec<ListedTest>, LoadError>,
+    },
+    /// A test has ended.
+    Done(Box<Done>),
+    /// Tasks given back.
+    Revoked(Vec<TaskNumber>),
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// Which task.
+    pub task: TaskNumber,
+    /// How its test ended, or why its module could not be loaded.
+    pub outcome: Result<Outcome, LoadError>,
+    /// When it began, since the Unix epoch.
+    pub start: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// Its stdout, kept only if it did not pass.
+    pub stdout: Captured,
+    /// Its stderr, kept only if it did not pass.
+    pub stderr: Captured,
+    /// Its scratch folder, if that was kept.
+    pub scratch: Option<PathBuf>,
+}
+
+/// From the primary to the compiler.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CompileJobs {
+    /// The cache folder to write to.
+    pub cache: PathBuf,
+    /// What to compile, the most wanted first.
+    pub jobs: Vec<CompileJob>,
+}
+
+/// One module to compile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CompileJob {
+    /// Its number.
+    pub module: ModuleNumber,
+    /// The file.
+    pub file: PathBuf,
+    /// What it holds.
+    pub content: crate::module::ContentHash,
+    /// What it is.
+    pub format: Format,
+}
+
+/// From the compiler to the primary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CompileResult {
+    /// Which module.
+    pub module: ModuleNumber,
+    /// Whether its compiled form is in the cache now.
+    pub result: Result<(), String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_needs_to_start_round_trips_as_one_value() {
+        let setup = WorkerSetup {
+            cache: "/c".into(),
+            scratch: "/s".into(),
+            keep_scratch: Keep::Failed,
+            dirs: vec![DirGrant {
+                host: "/a/b".into(),
+                guest: vec!["b".into(), "/a/b".into()],
+                access: Access::ReadOnly,
+            }],
+            env: vec![("TMPDIR".into(), "/tmp".into())],
+            wasm_stack: 8 << 20,
+            unknown_imports: UnknownImports::Refuse,
+            capture: 1024,
+        };
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, &setup).expect("a vector takes everything");
+        let back: WorkerSetup = read_frame(&mut bytes.as_slice())
+            .expect("it was just written")
+            .expect("there is one frame");
+        assert_eq!(back, setup);
+    }
+
+    #[test]
+    fn a_frame_that_lies_about_its_length_is_an_error_and_takes_no_memory() {
+        let lie = [0xff, 0xff, 0xff, 0xff, 1, 2, 3];
+        assert!(read_frame::<u32>(&mut lie.as_slice()).is_err());
+        let short = [100, 0, 0, 0, 1, 2, 3];
+        assert!(read_frame::<u32>(&mut short.as_slice()).is_err());
+        assert!(read_frame::<u32>(&mut [1u8, 0].as_slice()).is_err());
+        assert!(
+            read_frame::<u32>(&mut [].as_slice())
+                .expect("the end is no error")
+                .is_none()
+        );
+    }
+}

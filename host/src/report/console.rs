@@ -1,0 +1,516 @@
+//! The console: results for people on stdout, everything about the run on stderr.
+//!
+//! Piped or in CI: a dot a test, no colour, no cursor movement. On a terminal:
+//! a bar where the dots are. Failures come in full at the end, in the order of
+//! the plan, whatever the workers did.
+
+use super::Reporter;
+use super::text::{Escaped, duration, one_line};
+use crate::event::{
+    Cause, Event, Frame, Harness, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+};
+use crate::settings::{Settings, Verbosity};
+use console::Style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const INDENT: &str = "       ";
+/// A test that runs for longer is named in the bar.
+const NAMED_AFTER: Duration = Duration::from_secs(1);
+/// Where the duration of a failure stands.
+const WIDTH: usize = 72;
+
+/// Prints to the console.
+pub struct Console<W> {
+    out: W,
+    verbosity: Verbosity,
+    styles: Styles,
+    bar: Option<ProgressBar>,
+    /// Whether a line of dots has no end yet.
+    in_dots: bool,
+    running: Vec<(Arc<TestInfo>, Instant)>,
+    failed: Vec<((usize, usize), String)>,
+    bad: usize,
+}
+
+struct Styles {
+    good: Style,
+    bad: Style,
+    skipped: Style,
+    dim: Style,
+    bold: Style,
+}
+
+impl Styles {
+    fn new(color: bool) -> Self {
+        let style = || Style::new().force_styling(color);
+        Styles {
+            good: style().green(),
+            bad: style().red().bold(),
+            skipped: style().yellow(),
+            dim: style().dim(),
+            bold: style().bold(),
+        }
+    }
+}
+
+impl<W: Write> Console<W> {
+    /// A console that prints results to `out`.
+    pub fn new(out: W, settings: &Settings) -> Self {
+        let bar = settings.progress.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {msg}").expect("a fixed template"),
+            );
+            bar
+        });
+        Console {
+            out,
+            verbosity: settings.verbosity,
+            styles: Styles::new(settings.color),
+            bar,
+            in_dots: false,
+            running: Vec::new(),
+            failed: Vec::new(),
+            bad: 0,
+        }
+    }
+
+    /// Writes to stdout; a reader that is gone wants no more.
+    fn print(&mut self, text: &str) {
+        let out = &mut self.out;
+        let mut write = || {
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn end_dots(&mut self) {
+        if std::mem::take(&mut self.in_dots) {
+            self.print("\n");
+        }
+    }
+
+    /// Writes to stderr.
+    fn tell(&mut self, text: &str) {
+        self.end_dots();
+        let write = || eprintln!("{text}");
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn ended(&mut self, end: &TestEnd) {
+        self.running.retain(|(t, _)| !Arc::ptr_eq(t, &end.test));
+        if !end.outcome.is_good() {
+            self.bad += 1;
+            let text = self.failure(end);
+            self.failed.push((end.order, text));
+        }
+        match (self.verbosity, &self.bar) {
+            (Verbosity::Quiet, _) => {}
+            (Verbosity::Verbose, _) => {
+                let line = self.line(end);
+                self.print(&line);
+            }
+            (Verbosity::Normal, None) => {
+                let (dot, style) = match &end.outcome {
+                    Outcome::Passed => (".", &self.styles.good),
+                    Outcome::Skipped { .. } => ("s", &self.styles.skipped),
+                    Outcome::Failed(_) => ("F", &self.styles.bad),
+                    Outcome::TimedOut(_) => ("t", &self.styles.bad),
+                    _ => ("E", &self.styles.bad),
+                };
+                let dot = style.apply_to(dot).to_string();
+                self.in_dots = true;
+                self.print(&dot);
+            }
+            (Verbosity::Normal, Some(_)) => {}
+        }
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+        self.show_running();
+    }
+
+    fn show_running(&self) {
+        let Some(bar) = &self.bar else { return };
+        let mut message = match self.bad {
+            0 => String::new(),
+            n => self
+                .styles
+                .bad
+                .apply_to(format!("{n} failed   "))
+                .to_string(),
+        };
+        let slow: Vec<String> = self
+            .running
+            .iter()
+            .filter(|(_, since)| since.elapsed() >= NAMED_AFTER)
+            .map(|(test, since)| {
+                format!(
+                    "{} {:.1}s",
+                    one_line(&test.id.path),
+                    since.elapsed().as_secs_f64()
+                )
+            })
+            .collect();
+        message.push_str(&slow.join(", "));
+        bar.set_message(message);
+    }
+
+    /// `-v`: `PASS   module path   1.2ms   worker 1`.
+    fn line(&self, end: &TestEnd) -> String {
+        let (word, style) = self.word(&end.outcome);
+        let id = one_line(&end.test.id.to_string());
+        let mut line = format!("{} {id}", style.apply_to(format!("{word:<6}")));
+        if let Some(ran) = &end.ran {
+            let _ = write!(line, "  {}", duration(ran.duration));
+            if ran.worker > 0 {
+                let _ = write!(
+                    line,
+                    "{}",
+                    self.styles.dim.apply_to(format!("  worker {}", ran.worker))
+                );
+            }
+        }
+        if let Outcome::Skipped { reason } | Outcome::NotRun { reason } = &end.outcome {
+            let _ = write!(line, "  ({})", one_line(reason));
+        }
+        line.push('\n');
+        line
+    }
+
+    fn word(&self, outcome: &Outcome) -> (&'static str, &Style) {
+        match outcome {
+            Outcome::Passed => ("PASS", &self.styles.good),
+            Outcome::Failed(_) => ("FAIL", &self.styles.bad),
+            Outcome::Errored(_) => ("ERROR", &self.styles.bad),
+            Outcome::OutOfMemory(_) => ("MEMORY", &self.styles.bad),
+            Outcome::TimedOut(_) => ("TIME", &self.styles.bad),
+            Outcome::Crashed(_) => ("CRASH", &self.styles.bad),
+            Outcome::Skipped { .. } => ("SKIP", &self.styles.skipped),
+            Outcome::NotRun { .. } => ("NOTRUN", &self.styles.skipped),
+            Outcome::Interrupted => ("INTR", &self.styles.bad),
+        }
+    }
+
+    /// A failure in full.
+    fn failure(&self, end: &TestEnd) -> String {
+        let (word, style) = self.word(&end.outcome);
+        let id = one_line(&end.test.id.to_string());
+        let mut text = format!(
+            "{} {}",
+            style.apply_to(format!("{word:<6}")),
+            self.styles.bold.apply_to(&id)
+        );
+        if let Some(ran) = &end.ran {
+            let pad = WIDTH.saturating_sub(id.chars().count() + INDENT.len());
+            let _ = write!(text, "{:pad$} {}", "", duration(ran.duration));
+        }
+        text.push('\n');
+        match end.outcome.cause() {
+            Some(cause) => self.write_cause(&mut text, cause),
+            None => {
+                let _ = writeln!(text, "{INDENT}in flight when the run was interrupted");
+            }
+        }
+        let repeated = end.outcome.cause().map_or("", |c| c.message.as_str());
+        self.write_output(&mut text, "stdout", &end.stdout.text());
+        self.write_output(
+            &mut text,
+            "stderr",
+            without_repetition(&end.stderr.text(), repeated),
+        );
+        if let Some(scratch) = &end.scratch {
+            let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
+        }
+        if end.test.harness != Harness::Command || end.outcome != Outcome::Interrupted {
+            let again = format!("again: {}", one_line(&end.test.again));
+            let _ = writeln!(text, "{INDENT}{}", self.styles.dim.apply_to(again));
+        }
+        text
+    }
+
+    fn write_cause(&self, text: &mut String, cause: &Cause) {
+        for line in cause.message.lines() {
+            let _ = writeln!(text, "{INDENT}{}", Escaped(line));
+        }
+        let width = cause
+            .frames
+            .iter()
+            .filter_map(|f| match f {
+                Frame::Function { location, .. } => location.as_ref().map(|l| l.chars().count()),
+                _ => None,
+            })
+            .max()
+            .unwrap_or(0)
+            .min(40);
+        for frame in &cause.frames {
+            let line = match frame {
+                Frame::Function { name, location } => {
+                    let location = location.as_deref().unwrap_or_default();
+                    format!("{:<width$}  {}", one_line(location), one_line(name))
+                }
+                Frame::Repeated { length: 1, times } => format!("… {times} times more"),
+                Frame::Repeated { length, times } => format!("… these {length} {times} times more"),
+                Frame::Folded { count } => format!("… {count} frames"),
+            };
+            let _ = writeln!(
+                text,
+                "{INDENT}  {}",
+                self.styles.dim.apply_to(line.trim_end())
+            );
+        }
+        if let Some(hint) = &cause.hint {
+            let _ = writeln!(text, "{INDENT}hint: {}", Escaped(hint));
+        }
+    }
+
+    /// What was captured, marked so that it cannot be mistaken for ours.
+    fn write_output(&self, text: &mut String, stream: &str, output: &str) {
+        let mut mark = stream;
+        for line in output
+            .trim_end()
+            .lines()
+            .skip_while(|l| l.trim().is_empty())
+        {
+            let _ = writeln!(
+                text,
+                "{INDENT}{} {}",
+                self.styles.dim.apply_to(format!("{mark:>6} │")),
+                Escaped(line)
+            );
+            mark = "";
+        }
+    }
+
+    fn module_failed(&mut self, error: &ModuleError) {
+        let mut text = format!(
+            "{} {} {}\n",
+            self.styles.bad.apply_to("ERROR "),
+            self.styles.bold.apply_to(one_line(&error.module)),
+            error.what,
+        );
+        self.write_cause(&mut text, &error.cause);
+        let stderr = error.stderr.text();
+        self.write_output(
+            &mut text,
+            "stderr",
+            without_repetition(&stderr, &error.cause.message),
+        );
+        self.bad += 1;
+        self.failed.push(((error.order, 0), text));
+        if self.verbosity == Verbosity::Normal && self.bar.is_none() {
+            self.in_dots = true;
+            let dot = self.styles.bad.apply_to("E").to_string();
+            self.print(&dot);
+        }
+    }
+
+    fn finish(&mut self, summary: &Summary) {
+        self.end_dots();
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        let mut text = String::new();
+        self.failed.sort_by_key(|(order, _)| *order);
+        if self.verbosity != Verbosity::Quiet {
+            for (_, failure) in &self.failed {
+                text.push_str(failure);
+                text.push('\n');
+            }
+        }
+        let tests = if summary.ran() == 1 { "test" } else { "tests" };
+        let place = match summary.processes {
+            0 => "in the primary".to_owned(),
+            1 => "on 1 process".to_owned(),
+            n => format!("on {n} processes"),
+        };
+        let _ = writeln!(
+            text,
+            "Ran {} {tests} in {:.3}s {place}",
+            summary.ran(),
+            summary.elapsed.as_secs_f64()
+        );
+        let counts: Vec<String> = [
+            ("failures", summary.failures),
+            ("errors", summary.errors),
+            ("timeouts", summary.timeouts),
+            ("interrupted", summary.interrupted),
+            ("not run", summary.not_run),
+            ("skipped", summary.skipped),
+        ]
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(word, n)| format!("{word}={n}"))
+        .collect();
+        let counts = match counts.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", counts.join(", ")),
+        };
+        let (word, style) = match summary.interrupt {
+            Some(Interrupt::Interrupted) => ("INTERRUPTED", &self.styles.bad),
+            Some(Interrupt::Terminated) => ("TERMINATED", &self.styles.bad),
+            None if !summary.is_green() => ("FAILED", &self.styles.bad),
+            None if summary.ran() == 0 => ("NOTHING TO RUN", &self.styles.skipped),
+            None => ("OK", &self.styles.good),
+        };
+        let _ = writeln!(text, "{}{counts}", style.apply_to(word));
+        self.print(&text);
+    }
+}
+
+impl<W: Write> Reporter for Console<W> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Compiling { left } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("compiling, {left} left"));
+                    bar.tick();
+                }
+            }
+            Event::Compiled {
+                compiled,
+                cached,
+                elapsed,
+            } if self.verbosity != Verbosity::Quiet => {
+                let modules = if *compiled == 1 { "module" } else { "modules" };
+                let from_cache = match cached {
+                    0 => String::new(),
+                    n => format!(" ({n} from cache)"),
+                };
+                self.tell(&format!(
+                    "compiled {compiled} {modules} in {}{from_cache}",
+                    duration(*elapsed)
+                ));
+            }
+            Event::Planned { tests, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_length(*tests as u64);
+                    let style = " {bar:24.green/dim}  {pos}/{len}  {msg}";
+                    bar.set_style(ProgressStyle::with_template(style).expect("a fixed template"));
+                }
+            }
+            Event::Started(test) if self.bar.is_some() => {
+                self.running.push((test.clone(), Instant::now()));
+            }
+            Event::Slow { test, elapsed } if self.verbosity == Verbosity::Verbose => {
+                let id = one_line(&test.id.to_string());
+                self.tell(&format!(
+                    "SLOW   {id} runs for {} already",
+                    duration(*elapsed)
+                ));
+            }
+            Event::Ended(end) => self.ended(end),
+            Event::ModuleFailed(error) => self.module_failed(error),
+            Event::Note(note) => {
+                let note = format!("note: {}", Escaped(note));
+                self.tell(&note);
+            }
+            Event::Tick => {
+                self.show_running();
+                if let Some(bar) = &self.bar {
+                    bar.tick();
+                }
+            }
+            Event::Finished(summary) => self.finish(summary),
+            Event::Compiled { .. } | Event::Started(_) | Event::Slow { .. } => {}
+        }
+    }
+}
+
+/// A guest's stderr without what its cause has said already: the last panic, `Error: ...`.
+fn without_repetition<'a>(stderr: &'a str, message: &str) -> &'a str {
+    let said = message
+        .lines()
+        .nth(1)
+        .or_else(|| message.lines().next())
+        .unwrap_or_default();
+    let said = said.strip_prefix("out of memory: ").unwrap_or(said);
+    if said.is_empty() {
+        return stderr;
+    }
+    match stderr.rfind(said) {
+        // what precedes the panic's own line
+        Some(at) => {
+            let before = &stderr[..at];
+            let header = before.trim_end().rfind('\n').map_or(0, |n| n + 1);
+            match before[header..].starts_with("thread '") {
+                true => &stderr[..header],
+                false => before,
+            }
+        }
+        None => stderr,
+    }
+}
+
+/// Prints what cannot be used, and nothing else: for `wasmtest list`.
+pub struct Trouble<W>(Console<W>);
+
+impl<W: Write> Trouble<W> {
+    /// Prints to `out`.
+    pub fn new(out: W, settings: &Settings) -> Self {
+        let quiet = Settings {
+            verbosity: Verbosity::Quiet,
+            ..settings.clone()
+        };
+        Trouble(Console::new(out, &quiet))
+    }
+}
+
+impl<W: Write> Reporter for Trouble<W> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::ModuleFailed(_) => {
+                self.0.event(event);
+                for (_, text) in std::mem::take(&mut self.0.failed) {
+                    self.0.print(&text);
+                }
+            }
+            Event::Note(_) => self.0.event(event),
+            _ => {}
+        }
+    }
+}
+
+/// Prints `wasmtest list`'s lines.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_list<'a>(
+    out: &mut impl Write,
+    tests: impl Iterator<Item = &'a TestInfo>,
+) -> io::Result<()> {
+    for test in tests {
+        writeln!(out, "{}", one_line(&test.id.to_string()))?;
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stderr_does_not_repeat_the_cause() {
+        let stderr =
+            "hello\n\nthread 'main' (1) panicked at src/lib.rs:1:2:\nit broke\nnote: run with\n";
+        assert_eq!(
+            without_repetition(stderr, "panicked at src/lib.rs:1:2\nit broke").trim(),
+            "hello"
+        );
+        assert_eq!(
+            without_repetition("a\nError: \"x\"\n", "returned an error\nError: \"x\""),
+            "a\n"
+        );
+        assert_eq!(without_repetition("all of it", "aborted"), "all of it");
+    }
+}

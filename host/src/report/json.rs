@@ -1,0 +1,263 @@
+//! Events for programs: one JSON object a line on stdout, in libtest's shapes.
+//!
+//! What libtest has no word for is in one extra object, `wasmtest`. The opening
+//! line says how many tests there will be, so what ends before all modules are
+//! listed waits for it.
+
+use super::Reporter;
+use super::text::is_harmful;
+use crate::event::{
+    Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+};
+use crate::protocol::ListedTest;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+use std::time::UNIX_EPOCH;
+
+/// Writes events to `out`.
+pub struct Json<W> {
+    out: W,
+    waiting: Option<Vec<Value>>,
+}
+
+impl<W: Write> Json<W> {
+    /// A reporter that writes to `out`.
+    pub fn new(out: W) -> Self {
+        Json {
+            out,
+            waiting: Some(Vec::new()),
+        }
+    }
+
+    fn say(&mut self, value: Value) {
+        match &mut self.waiting {
+            Some(waiting) => waiting.push(value),
+            None => write_line(&mut self.out, &value),
+        }
+    }
+}
+
+/// One value on a line of its own, with everything escaped that a terminal would act on.
+pub fn write_line(out: &mut impl Write, value: &Value) {
+    let mut line = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Harmless);
+    if serde::Serialize::serialize(value, &mut serializer).is_ok() {
+        line.push(b'\n');
+        // a reader that is gone wants no more
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+    }
+}
+
+impl<W: Write> Reporter for Json<W> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Planned { tests, .. } => {
+                let opening = json!({"type": "suite", "event": "started", "test_count": tests});
+                write_line(&mut self.out, &opening);
+                for value in self.waiting.take().unwrap_or_default() {
+                    write_line(&mut self.out, &value);
+                }
+            }
+            Event::Started(test) => {
+                self.say(json!({"type": "test", "event": "started", "name": test.id.to_string()}));
+            }
+            Event::Slow { test, .. } => {
+                self.say(json!({"type": "test", "event": "timeout", "name": test.id.to_string()}));
+            }
+            Event::Ended(end) => self.say(ended(end)),
+            Event::ModuleFailed(error) => self.say(module_failed(error)),
+            Event::Finished(summary) => self.say(closing(summary)),
+            Event::Note(note) => eprintln!("note: {}", super::text::Escaped(note)),
+            Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
+        }
+    }
+}
+
+fn ended(end: &TestEnd) -> Value {
+    let event = match &end.outcome {
+        Outcome::Passed => "ok",
+        Outcome::Skipped { .. } => "ignored",
+        _ => "failed",
+    };
+    let mut value = json!({"type": "test", "event": event, "name": end.test.id.to_string()});
+    let mut set = |key: &str, v: Value| value[key] = v;
+    if let Some(ran) = &end.ran {
+        set("exec_time", json!(ran.duration.as_secs_f64()));
+    }
+    match &end.outcome {
+        Outcome::Skipped { reason } => set("message", json!(reason)),
+        Outcome::TimedOut(_) => set("reason", json!("time limit exceeded")),
+        _ => {}
+    }
+    if event == "failed" {
+        set(
+            "stdout",
+            json!(output(&end.outcome, &end.stdout, &end.stderr)),
+        );
+    }
+    let mut own = about(&end.test);
+    own.insert("outcome".into(), json!(end.outcome.name()));
+    if let Some(ran) = &end.ran {
+        let since_epoch = ran.start.duration_since(UNIX_EPOCH).unwrap_or_default();
+        own.insert("worker".into(), json!(ran.worker));
+        own.insert("start".into(), json!(since_epoch.as_secs_f64()));
+        own.insert(
+            "end".into(),
+            json!((since_epoch + ran.duration).as_secs_f64()),
+        );
+    }
+    if let Some(cause) = end.outcome.cause() {
+        insert_cause(&mut own, cause);
+    }
+    if let Some(scratch) = &end.scratch {
+        own.insert("scratch".into(), json!(scratch));
+    }
+    if event == "failed" {
+        own.insert("again".into(), json!(end.test.again));
+    }
+    set("wasmtest", Value::Object(own));
+    value
+}
+
+/// What is always known of a test.
+pub fn about(test: &TestInfo) -> Map<String, Value> {
+    let mut own = Map::new();
+    own.insert("module".into(), json!(&*test.id.module));
+    own.insert("test".into(), json!(&*test.id.path));
+    own.insert("harness".into(), json!(test.harness));
+    own.insert("format".into(), json!(test.format));
+    if let Some(source) = &test.source {
+        own.insert("source".into(), json!(source));
+    }
+    own
+}
+
+/// Everything known of a test that has not run.
+pub fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
+    let mut own = about(test);
+    own.insert("ignored".into(), json!(listed.ignored));
+    own.insert("should_panic".into(), json!(listed.should_panic));
+    own.insert("again".into(), json!(test.again));
+    json!({
+        "type": if listed.benchmark { "bench" } else { "test" },
+        "event": "discovered",
+        "name": test.id.to_string(),
+        "ignore": listed.ignored.is_some(),
+        "ignore_message": listed.ignored.as_deref().unwrap_or_default(),
+        "source_path": listed.file.as_deref().unwrap_or_default(),
+        "start_line": listed.line.unwrap_or(0),
+        "wasmtest": own,
+    })
+}
+
+fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
+    own.insert("message".into(), json!(cause.message));
+    if let Some(hint) = &cause.hint {
+        own.insert("hint".into(), json!(hint));
+    }
+    let frames: Vec<Value> = cause
+        .frames
+        .iter()
+        .map(|frame| match frame {
+            Frame::Function { name, location } => json!({"function": name, "location": location}),
+            Frame::Repeated { length, times } => json!({"repeated": length, "times": times}),
+            Frame::Folded { count } => json!({"folded": count}),
+        })
+        .collect();
+    if !frames.is_empty() {
+        own.insert("backtrace".into(), Value::Array(frames));
+    }
+}
+
+/// libtest puts everything that a test wrote, its panic included, into `stdout`.
+fn output(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> String {
+    let mut text = stdout.text();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&stderr.text());
+    if let Some(cause) = outcome.cause()
+        && !text.contains(cause.message.lines().last().unwrap_or_default())
+    {
+        text.push_str(&cause.message);
+        text.push('\n');
+    }
+    text
+}
+
+fn module_failed(error: &ModuleError) -> Value {
+    let mut own = Map::new();
+    own.insert("module".into(), json!(&*error.module));
+    own.insert("outcome".into(), json!("errored"));
+    own.insert("error".into(), json!(error.what));
+    insert_cause(&mut own, &error.cause);
+    let text = format!(
+        "{} {}: {}\n{}",
+        error.module,
+        error.what,
+        error.cause.message,
+        error.stderr.text()
+    );
+    json!({"type": "test", "event": "failed", "name": &*error.module, "stdout": text, "wasmtest": own})
+}
+
+fn closing(summary: &Summary) -> Value {
+    json!({
+        "type": "suite",
+        "event": if summary.is_green() { "ok" } else { "failed" },
+        "passed": summary.passed,
+        "failed": summary.failures + summary.errors + summary.timeouts + summary.interrupted,
+        "ignored": summary.skipped,
+        "measured": 0,
+        "filtered_out": summary.filtered_out,
+        "exec_time": summary.elapsed.as_secs_f64(),
+        "wasmtest": {
+            "failures": summary.failures,
+            "errors": summary.errors,
+            "timeouts": summary.timeouts,
+            "interrupted": summary.interrupted,
+            "not_run": summary.not_run,
+            "modules_failed": summary.modules_failed,
+            "processes": summary.processes,
+        },
+    })
+}
+
+/// JSON as serde_json writes it, with control characters beyond ASCII's escaped too.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        if !text.contains(is_harmful) {
+            return out.write_all(text.as_bytes());
+        }
+        for c in text.chars() {
+            if is_harmful(c) {
+                // all of them are in the first plane
+                write!(out, "\\u{:04x}", u32::from(c))?;
+            } else {
+                write!(out, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_json_and_moves_no_cursor() {
+        let mut line = Vec::new();
+        let value = json!({"name": "a\u{9b}31m\x1b[2J\u{202e}é"});
+        write_line(&mut line, &value);
+        let text = String::from_utf8(line).expect("UTF-8");
+        assert!(!text.contains(is_harmful));
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
+    }
+}

@@ -1,0 +1,17 @@
+//! Reporters: functions of the event stream and of nothing else.
+//!
+//! No reporter sees a worker, a module or a flag of another's. Whatever a guest
+//! chose (names, output, messages) passes through [`text::Escaped`] on its way to a
+//! terminal.
+
+pub mod console;
+pub mod json;
+pub mod text;
+
+use crate::event::Event;
+
+/// Something that tells somebody what happens.
+pub trait Reporter {
+    /// Takes the next event.
+    fn event(&mut self, event: &Event);
+}

@@ -1,0 +1,152 @@
+//! A guest's stdout or stderr: kept up to a cap, scanned without one.
+//!
+//! The head and the tail of the stream are kept, what lies between is counted;
+//! [`Scan`] reads everything as it streams by, since a verdict may rest on it.
+
+use crate::event::Captured;
+use crate::module::scan::Scan;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// How much a guest may hand over in one write; it is all taken at once.
+const PERMIT: usize = 1 << 20;
+
+/// One stream of a guest's; clones share what was written.
+#[derive(Clone, Debug)]
+pub struct Stream(Arc<Mutex<Written>>);
+
+#[derive(Debug, Default)]
+struct Written {
+    cap: usize,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    dropped: u64,
+    scan: Scan,
+}
+
+impl Stream {
+    /// A stream that keeps `cap` bytes of its head and as many of its tail.
+    pub fn new(cap: usize) -> Self {
+        Stream(Arc::new(Mutex::new(Written {
+            cap,
+            ..Written::default()
+        })))
+    }
+
+    /// Ends the stream: what was kept, and what was seen in it.
+    pub fn finish(&self) -> (Captured, Scan) {
+        let mut written = std::mem::take(&mut *self.lock());
+        written.scan.finish();
+        let captured = Captured {
+            head: written.head,
+            tail: written.tail.into(),
+            dropped: written.dropped,
+        };
+        (captured, written.scan)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+impl Written {
+    fn push(&mut self, bytes: &[u8]) {
+        self.scan.write(bytes);
+        let (head, rest) = bytes.split_at(bytes.len().min(self.cap - self.head.len()));
+        self.head.extend_from_slice(head);
+        self.tail.extend(rest);
+        if let Some(excess) = self.tail.len().checked_sub(self.cap) {
+            self.tail.drain(..excess);
+            self.dropped += excess as u64;
+        }
+    }
+}
+
+impl IsTerminal for Stream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Stream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl OutputStream for Stream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.lock().push(&bytes);
+        Ok(())
+    }
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+#[async_trait]
+impl Pollable for Stream {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.lock().push(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_and_tail_are_kept_and_the_middle_is_counted() {
+        let stream = Stream::new(4);
+        for piece in ["ab", "cdef", "ghijklm", "no"] {
+            stream.lock().push(piece.as_bytes());
+        }
+        let (kept, _) = stream.finish();
+        assert_eq!(
+            (kept.head.as_slice(), kept.tail.as_slice()),
+            (&b"abcd"[..], &b"lmno"[..])
+        );
+        assert_eq!(kept.dropped, 7);
+    }
+
+    #[test]
+    fn what_a_verdict_needs_is_seen_beyond_the_cap() {
+        let stream = Stream::new(8);
+        stream.lock().push(
+            b"\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
+        );
+        stream.lock().push(&[b'x'; 100]);
+        assert_eq!(stream.finish().1.counts.expect("seen").passed, 1);
+    }
+}

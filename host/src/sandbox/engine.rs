@@ -1,0 +1,126 @@
+//! Engine settings: one set for whoever compiles and whoever runs.
+//!
+//! A compiled form fits only the settings that it was made with, so they are
+//! all here, together with the fingerprint that names them in the cache.
+
+use std::num::NonZeroUsize;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// To be raised with any change here that changes what is compiled.
+const SETTINGS: u32 = 1;
+
+/// Host stack beyond the guest's, for the host functions that it calls.
+pub const HOST_STACK: usize = 4 << 20;
+
+/// The WebAssembly stack unless asked for otherwise: deep recursion is what the
+/// test suites of languages do (Go's runner for wasip1 asks for as much).
+pub const DEFAULT_WASM_STACK: usize = 8 << 20;
+
+/// Names everything that a compiled form depends on beside its source.
+pub fn fingerprint() -> String {
+    format!(
+        "wasmtime {} settings {SETTINGS} {} {}",
+        wasmtime_environ::VERSION,
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+    )
+}
+
+/// An engine that compiles and runs nothing.
+///
+/// # Errors
+/// If wasmtime cannot work on this machine.
+pub fn for_compiling() -> anyhow::Result<Engine> {
+    new(&config(DEFAULT_WASM_STACK))
+}
+
+/// An engine that runs guests with a pool of instance slots.
+///
+/// # Errors
+/// If wasmtime cannot work on this machine.
+pub fn for_running(wasm_stack: usize) -> anyhow::Result<Engine> {
+    let with = |scan| {
+        let mut config = config(wasm_stack);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(scan)));
+        new(&config)
+    };
+    // Linux before 6.7 has no PAGEMAP_SCAN: `Auto` would be silent about why
+    with(Enabled::Yes)
+        .or_else(|_| with(Enabled::No))
+        // where address space is limited there is no room for a pool
+        .or_else(|_| new(&config(wasm_stack)))
+}
+
+/// An engine that runs what no slot of the pool has room for.
+///
+/// # Errors
+/// If wasmtime cannot work on this machine.
+pub fn without_pool(wasm_stack: usize) -> anyhow::Result<Engine> {
+    new(&config(wasm_stack))
+}
+
+fn new(config: &Config) -> anyhow::Result<Engine> {
+    Engine::new(config).map_err(|e| anyhow::anyhow!("wasmtime cannot start here: {}", chain(&e)))
+}
+
+fn config(wasm_stack: usize) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        // offsets are symbolised here, once a module: wasmtime would build the
+        // symbols anew for every frame (16 ms a trap, measured)
+        .generate_address_map(true)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(1 << 17))
+        .native_unwind_info(false)
+        .max_wasm_stack(wasm_stack)
+        .async_stack_size(wasm_stack + HOST_STACK)
+        // finished proposals that wasmtime does not count among WebAssembly 3.0
+        .wasm_wide_arithmetic(true)
+        .wasm_custom_page_sizes(true)
+        // a module may define (not import) a shared memory: plain atomics need it
+        .shared_memory(true)
+        // above its 16 MiB a large data image would be copied for every test
+        .memory_guaranteed_dense_image_size(1 << 30);
+    config
+}
+
+/// Slots for one guest at a time, of whatever shape: a component is many core
+/// instances. Limits are generous, since they cost address space only.
+fn pool(scan: Enabled) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(4)
+        .total_core_instances(200)
+        .max_core_instances_per_component(100)
+        .max_component_instance_size(64 << 20)
+        .max_core_instance_size(64 << 20)
+        .total_memories(16)
+        .max_memories_per_module(8)
+        .max_memories_per_component(8)
+        .max_memory_size(4 << 30)
+        .total_tables(64)
+        .max_tables_per_module(32)
+        .max_tables_per_component(32)
+        .table_elements(4 << 20)
+        .total_stacks(4)
+        .total_gc_heaps(4)
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(scan);
+    pool
+}
+
+/// An error of wasmtime's and its causes, as one line without repetitions.
+pub fn chain(error: &wasmtime::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}

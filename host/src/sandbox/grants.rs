@@ -1,0 +1,220 @@
+//! What a guest may reach: environment, folders, scratch; and the host functions that lead there.
+//!
+//! The only file that names WASI's types. Folders are opened once and shared
+//! by the contexts of all tests, so that a test which touches no file costs no
+//! file-system call; whether one has touched any is noticed in the host
+//! functions themselves.
+
+use super::capture::Stream;
+use super::scratch::Scratch;
+use crate::protocol::{Access, DirGrant};
+use anyhow::Context as _;
+use wasmtime::{Engine, component};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
+use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{p0, p2};
+
+/// Where a test finds its scratch folder.
+pub const SCRATCH: &str = "/tmp";
+
+/// What a store carries.
+pub struct State {
+    wasi: WasiP1Ctx,
+    /// Whether the guest has called any function that takes a path.
+    pub touched_files: bool,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+/// What a call into a guest is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What the run grants, and a scratch folder.
+    Granted,
+    /// Nothing: for listing.
+    Closed,
+}
+
+/// The grants of a run, opened.
+pub struct Grants {
+    dirs: Vec<DirGrant>,
+    env: Vec<(String, String)>,
+    scratch: Scratch,
+    /// The folders, scratch included; made again with every new scratch folder.
+    opened: Option<WasiFilesystemCtx>,
+}
+
+impl Grants {
+    /// The grants of a run.
+    pub fn new(dirs: Vec<DirGrant>, env: Vec<(String, String)>, scratch: Scratch) -> Self {
+        Grants {
+            dirs,
+            env,
+            scratch,
+            opened: None,
+        }
+    }
+
+    /// What one call into a guest gets.
+    ///
+    /// # Errors
+    /// If a folder cannot be opened.
+    pub fn state(
+        &mut self,
+        reach: Reach,
+        args: &[&str],
+        env: &[(&str, &str)],
+        streams: &(Stream, Stream),
+    ) -> anyhow::Result<State> {
+        let mut builder = WasiCtxBuilder::new();
+        builder
+            .args(args)
+            .stdout(streams.0.clone())
+            .stderr(streams.1.clone())
+            .allow_tcp(false)
+            .allow_udp(false);
+        if reach == Reach::Granted {
+            builder.envs(&self.env);
+        }
+        builder.envs(env);
+        let mut wasi = builder.build_p1();
+        if reach == Reach::Granted {
+            let opened = match &self.opened {
+                Some(opened) => opened.clone(),
+                None => self.open()?,
+            };
+            *wasi.ctx().ctx.filesystem() = opened;
+        }
+        Ok(State {
+            wasi,
+            touched_files: false,
+        })
+    }
+
+    fn open(&mut self) -> anyhow::Result<WasiFilesystemCtx> {
+        let mut builder = WasiCtxBuilder::new();
+        builder.allow_blocking_current_thread(true);
+        for grant in &self.dirs {
+            let perms = match grant.access {
+                Access::ReadOnly => FsPerms::ReadOnly,
+                Access::ReadWrite => FsPerms::ReadWrite,
+            };
+            for guest in &grant.guest {
+                builder
+                    .preopened_dir(&grant.host, guest, perms)
+                    .map_err(anyhow::Error::from)
+                    .with_context(|| format!("the granted folder {}", grant.host.display()))?;
+            }
+        }
+        let scratch = self.scratch.folder().context("the scratch folder")?;
+        builder
+            .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)
+            .map_err(anyhow::Error::from)
+            .context("the scratch folder")?;
+        let opened = builder.build().filesystem().clone();
+        Ok(self.opened.insert(opened).clone())
+    }
+
+    /// After a test that touched files: its scratch folder goes, or stays as it left it.
+    pub fn replace_scratch(&mut self, keep: bool) -> Option<std::path::PathBuf> {
+        self.opened = None;
+        if keep {
+            self.scratch.keep()
+        } else {
+            self.scratch.discard();
+            None
+        }
+    }
+}
+
+/// The functions of WASI 0.1 and its predecessor, for core modules.
+///
+/// # Errors
+/// If wasmtime refuses a definition.
+pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
+    let mut linker = wasmtime::Linker::new(engine);
+    fn noticed(state: &mut State) -> &mut WasiP1Ctx {
+        state.touched_files = true;
+        &mut state.wasi
+    }
+    let mut add = || -> wasmtime::Result<()> {
+        // once with a state that takes notice, kept aside for what touches files ...
+        p1::add_to_linker_sync(&mut linker, noticed)?;
+        p0::add_to_linker_sync(&mut linker, noticed)?;
+        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
+            for name in TOUCHING {
+                linker.alias(module, name, &format!("noticed {module}"), name)?;
+            }
+        }
+        // ... once more without, for everything else
+        linker.allow_shadowing(true);
+        p1::add_to_linker_sync(&mut linker, |s: &mut State| &mut s.wasi)?;
+        p0::add_to_linker_sync(&mut linker, |s: &mut State| &mut s.wasi)?;
+        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
+            for name in TOUCHING {
+                linker.alias(&format!("noticed {module}"), name, module, name)?;
+            }
+            // wasmtime's own refuses a status above 125; here any status is a fact
+            linker.func_wrap(module, "proc_exit", |status: i32| -> wasmtime::Result<()> {
+                Err(I32Exit(status).into())
+            })?;
+        }
+        linker.allow_shadowing(false);
+        Ok(())
+    };
+    add()?;
+    Ok(linker)
+}
+
+/// The functions of WASI 0.1 through which a guest can reach or change what
+/// lies in a folder; all else needs a descriptor that came from one of them.
+const TOUCHING: [&str; 10] = [
+    "fd_filestat_set_times",
+    "path_create_directory",
+    "path_filestat_get",
+    "path_filestat_set_times",
+    "path_link",
+    "path_open",
+    "path_remove_directory",
+    "path_rename",
+    "path_symlink",
+    "path_unlink_file",
+];
+
+/// The interfaces of WASI 0.2, for components.
+///
+/// # Errors
+/// If wasmtime refuses a definition.
+pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<State>> {
+    let mut linker = component::Linker::new(engine);
+    let mut add = || -> wasmtime::Result<()> {
+        p2::add_to_linker_sync(&mut linker)?;
+        linker.allow_shadowing(true);
+        p2::bindings::sync::filesystem::types::add_to_linker::<State, WasiFilesystem>(
+            &mut linker,
+            |state| {
+                state.touched_files = true;
+                state.filesystem()
+            },
+        )?;
+        linker.allow_shadowing(false);
+        Ok(())
+    };
+    add()?;
+    Ok(linker)
+}
+
+impl State {
+    /// A state that reaches nothing, for looking at a module.
+    pub fn nothing() -> State {
+        State {
+            wasi: WasiCtxBuilder::new().build_p1(),
+            touched_files: false,
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Runs guests: a program loaded once, a fresh store and instance for each call.
+//!
+//! Hot path: [`Sandbox::call`] runs for every test.
+
+use super::capture::Stream;
+use super::deadline::Deadline;
+use super::engine;
+use super::grants::{self, Grants, Reach, State};
+use super::scratch::Scratch;
+use crate::ending::{Ending, Trap};
+use crate::event::{Captured, Cause, Format};
+use crate::module::scan::Scan;
+use crate::protocol::{Keep, UnknownImports, WorkerSetup};
+use std::cell::OnceCell;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::time::Duration;
+use wasmtime::component::Component;
+use wasmtime::{Engine, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi::p2::bindings::sync::CommandPre;
+
+/// Everything that guests run in.
+pub struct Sandbox {
+    pooled: Host,
+    /// For what no slot of the pool has room for.
+    plain: OnceCell<Host>,
+    wasm_stack: usize,
+    unknown_imports: UnknownImports,
+    grants: Grants,
+    keep_scratch: Keep,
+    deadline: Deadline,
+    capture: usize,
+}
+
+/// An engine with what guests can import.
+struct Host {
+    engine: Engine,
+    core: OnceCell<Linker<State>>,
+    component: OnceCell<wasmtime::component::Linker<State>>,
+}
+
+/// A module that is ready to be instantiated.
+pub struct Program {
+    engine: Engine,
+    kind: Kind,
+}
+
+enum Kind {
+    Core(InstancePre<State>),
+    Component(CommandPre<State>),
+}
+
+/// Why a program cannot be made of an artefact.
+#[derive(Debug)]
+pub enum LoadProblem {
+    /// The artefact is at fault.
+    Artefact(String),
+    /// The module is.
+    Module(Cause),
+}
+
+/// How a call is to be made.
+pub struct Call<'a> {
+    /// What it may reach.
+    pub reach: Reach,
+    /// All arguments, `argv[0]` included.
+    pub args: &'a [&'a str],
+    /// Environment beside what is granted.
+    pub env: &'a [(&'a str, &'a str)],
+    /// When it is stopped.
+    pub timeout: Duration,
+    /// How much of each stream is kept, at its head and again at its tail.
+    pub capture: Option<usize>,
+}
+
+/// How a call came back.
+pub struct Called {
+    /// How it ended.
+    pub ending: Ending,
+    /// The guest's stack at its trap, innermost first.
+    pub stack: Vec<StackFrame>,
+    /// What was kept of its stdout.
+    pub stdout: Captured,
+    /// What was seen in it.
+    pub stdout_scan: Scan,
+    /// What was kept of its stderr.
+    pub stderr: Captured,
+    /// What was seen in it.
+    pub stderr_scan: Scan,
+    touched_files: bool,
+}
+
+/// One frame of a guest's stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StackFrame {
+    /// The function's index in its core module.
+    pub function: u32,
+    /// Offset in the file that was compiled.
+    pub offset: Option<usize>,
+}
+
+impl Sandbox {
+    /// A sandbox as a worker's set-up asks for it.
+    ///
+    /// # Errors
+    /// If wasmtime cannot work here or the scratch folder cannot be opened.
+    pub fn new(setup: &WorkerSetup) -> anyhow::Result<Sandbox> {
+        let scratch = Scratch::new(&setup.scratch)?;
+        Ok(Sandbox {
+            pooled: Host::new(engine::for_running(setup.wasm_stack)?),
+            plain: OnceCell::new(),
+            wasm_stack: setup.wasm_stack,
+            unknown_imports: setup.unknown_imports,
+            grants: Grants::new(setup.dirs.clone(), setup.env.clone(), scratch),
+            keep_scratch: setup.keep_scratch,
+            deadline: Deadline::default(),
+            capture: setup.capture,
+        })
+    }
+
+    /// The limit of the WebAssembly stack, in bytes.
+    pub fn wasm_stack(&self) -> usize {
+        self.wasm_stack
+    }
+
+    /// Makes a program of an artefact, which must come from this user's cache.
+    ///
+    /// # Errors
+    /// Tells a bad artefact from a module that cannot run.
+    pub fn load(&self, artefact: &File, format: Format) -> Result<Program, LoadProblem> {
+        let file = || {
+            artefact
+                .try_clone()
+                .map_err(|e| LoadProblem::Artefact(e.to_string()))
+        };
+        let first = self.pooled.load(file()?, format, self.unknown_imports);
+        match first {
+            Err(LoadProblem::Artefact(why)) if !why.contains("limit") && !why.contains("pool") => {
+                Err(LoadProblem::Artefact(why))
+            }
+            // no slot of the pool may have room for it
+            Err(LoadProblem::Artefact(_)) => {
+                let plain = match self.plain.get() {
+                    Some(plain) => plain,
+                    None => {
+                        let engine = engine::without_pool(self.wasm_stack)
+                            .map_err(|e| LoadProblem::Artefact(e.to_string()))?;
+                        self.plain.get_or_init(|| Host::new(engine))
+                    }
+                };
+                plain.load(file()?, format, self.unknown_imports)
+            }
+            done => done,
+        }
+    }
+
+    /// Calls a program's entry in a store and an instance of its own.
+    pub fn call(&mut self, program: &Program, call: &Call<'_>) -> Called {
+        let capture = call.capture.unwrap_or(self.capture);
+        let streams = (Stream::new(capture), Stream::new(capture));
+        let state = self.grants.state(call.reach, call.args, call.env, &streams);
+        let mut stack = Vec::new();
+        let mut touched_files = false;
+        let ending = match state {
+            Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
+            Ok(state) => {
+                let mut store = Store::new(&program.engine, state);
+                store.set_epoch_deadline(1);
+                let result = self
+                    .deadline
+                    .during(&program.engine, call.timeout, || program.start(&mut store));
+                touched_files = store.data().touched_files;
+                match result {
+                    Ok(ending) => ending,
+                    Err(error) => {
+                        if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
+                            stack.extend(trace.frames().iter().map(|f| StackFrame {
+                                function: f.func_index(),
+                                offset: f.module_offset(),
+                            }));
+                        }
+                        ending_of(&error)
+                    }
+                }
+            }
+        };
+        let (stdout, stdout_scan) = streams.0.finish();
+        let (stderr, stderr_scan) = streams.1.finish();
+        Called {
+            ending,
+            stack,
+            stdout,
+            stdout_scan,
+            stderr,
+            stderr_scan,
+            touched_files,
+        }
+    }
+
+    /// Makes the sandbox ready for the next test; gives the scratch folder of a
+    /// failed one, if it was touched and is to be kept.
+    pub fn tidy(&mut self, called: &Called, passed: bool) -> Option<PathBuf> {
+        if !called.touched_files {
+            return None;
+        }
+        let keep = self.keep_scratch == Keep::Failed && !passed;
+        self.grants.replace_scratch(keep)
+    }
+}
+
+impl Host {
+    fn new(engine: Engine) -> Host {
+        Host {
+            engine,
+            core: OnceCell::new(),
+            component: OnceCell::new(),
+        }
+    }
+
+    fn load(
+        &self,
+        artefact: File,
+        format: Format,
+        unknown: UnknownImports,
+    ) -> Result<Program, LoadProblem> {
+        let kind = match format {
+            Format::Core => self.load_core(artefact, unknown),
+            Format::Component => self.load_component(artefact, unknown),
+        }?;
+        Ok(Program {
+            engine: self.engine.clone(),
+            kind,
+        })
+    }
+
+    fn load_core(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
+        // SAFETY: the file is a compiled form that this program made: it lies
+        // in a folder that is the user's alone, was opened without following
+        // links, belongs to the user, and its checksum was verified.
+        let module = unsafe { Module::deserialize_open_file(&self.engine, artefact) }
+            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
+        if self.core.get().is_none() {
+            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
+            let _ = self.core.set(linker);
+        }
+        let mut linker = self.core.get().expect("it was just set").clone();
+        if unknown == UnknownImports::Trap {
+            linker
+                .define_unknown_imports_as_traps(&module)
+                .map_err(|e| module_problem(&e))?;
+        }
+        let pre = linker.instantiate_pre(&module).map_err(|e| {
+            let mut store = Store::new(&self.engine, State::nothing());
+            let missing: Vec<(String, String)> = module
+                .imports()
+                .filter(|i| linker.get_by_import(&mut store, i).is_none())
+                .map(|i| (i.module().to_owned(), i.name().to_owned()))
+                .collect();
+            match missing.is_empty() {
+                true => module_problem(&e),
+                false => LoadProblem::Module(missing_imports(&missing)),
+            }
+        })?;
+        Ok(Kind::Core(pre))
+    }
+
+    fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
+        // by the descriptor: the name could mean another file by now
+        let path = format!("/dev/fd/{}", artefact.as_raw_fd());
+        // SAFETY: as for a core module.
+        let component = unsafe { Component::deserialize_file(&self.engine, path) }
+            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
+        if self.component.get().is_none() {
+            let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
+            let _ = self.component.set(linker);
+        }
+        let mut linker = self.component.get().expect("it was just set").clone();
+        if unknown == UnknownImports::Trap {
+            linker
+                .define_unknown_imports_as_traps(&component)
+                .map_err(|e| module_problem(&e))?;
+        }
+        let pre = linker.instantiate_pre(&component).map_err(|e| {
+            LoadProblem::Module(
+                Cause::new(format!("the host does not offer what it imports: {}", engine::chain(&e)))
+                    .hint("WASI 0.2's command world is offered; --stub-imports lets tests run that do not call the rest"),
+            )
+        })?;
+        let pre = CommandPre::new(pre).map_err(|e| module_problem(&e))?;
+        Ok(Kind::Component(pre))
+    }
+}
+
+impl Program {
+    fn start(&self, store: &mut Store<State>) -> wasmtime::Result<Ending> {
+        match &self.kind {
+            Kind::Core(pre) => {
+                let instance = pre.instantiate(&mut *store)?;
+                let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+                start.call(store, ())?;
+                Ok(Ending::Returned)
+            }
+            Kind::Component(pre) => {
+                let command = pre.instantiate(&mut *store)?;
+                Ok(match command.wasi_cli_run().call_run(store)? {
+                    Ok(()) => Ending::Returned,
+                    Err(()) => Ending::ReturnedFailure,
+                })
+            }
+        }
+    }
+}
+
+fn ending_of(error: &wasmtime::Error) -> Ending {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Ending::Exited(exit.0);
+    }
+    if let Some(stub) = error.downcast_ref::<UnknownImportError>() {
+        return Ending::Trapped(Trap::StubCalled(format!(
+            "{}::{}",
+            stub.module(),
+            stub.name()
+        )));
+    }
+    use wasmtime::Trap as T;
+    match error.downcast_ref::<T>() {
+        Some(T::Interrupt) => Ending::DeadlinePassed,
+        Some(T::UnreachableCodeReached) => Ending::Trapped(Trap::Unreachable),
+        Some(T::StackOverflow) => Ending::Trapped(Trap::CallStack),
+        Some(T::IntegerDivisionByZero) => Ending::Trapped(Trap::DivisionByZero),
+        Some(T::MemoryOutOfBounds) => {
+            let (address, memory) = fault(error).unzip();
+            Ending::Trapped(Trap::OutOfBounds { address, memory })
+        }
+        Some(trap) => Ending::Trapped(Trap::Other(trap.to_string())),
+        None => Ending::Trapped(Trap::Other(engine::chain(error))),
+    }
+}
+
+/// wasmtime attaches address and memory size to a fault, as text only:
+/// `memory fault at wasm address 0x.. in linear memory of size 0x..`.
+fn fault(error: &wasmtime::Error) -> Option<(u64, u64)> {
+    error.chain().find_map(|cause| {
+        let text = cause.to_string();
+        let (address, memory) = text
+            .strip_prefix("memory fault at wasm address 0x")?
+            .split_once(" in linear memory of size 0x")?;
+        let hex = |s: &str| u64::from_str_radix(s.trim(), 16).ok();
+        Some((hex(address)?, hex(memory)?))
+    })
+}
+
+fn host_problem(error: anyhow::Error) -> LoadProblem {
+    LoadProblem::Module(Cause::new(format!(
+        "the host functions cannot be defined: {error:#}"
+    )))
+}
+
+fn module_problem(error: &wasmtime::Error) -> LoadProblem {
+    LoadProblem::Module(Cause::new(engine::chain(error)))
+}
+
+/// Names what nobody provides, and what it looks like.
+fn missing_imports(missing: &[(String, String)]) -> Cause {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = missing
+        .iter()
+        .take(SHOWN)
+        .map(|(module, name)| format!("`{module}::{name}`"))
+        .collect();
+    if missing.len() > SHOWN {
+        names.push(format!("{} more", missing.len() - SHOWN));
+    }
+    let looks_like = if missing.iter().all(|(module, _)| module == "env") {
+        "it looks like a C symbol that the linker left undefined"
+    } else if missing
+        .iter()
+        .any(|(module, _)| module.starts_with("__wbindgen") || module == "wbg")
+    {
+        "it looks like a module for wasm-bindgen, which needs a JavaScript host"
+    } else if missing.iter().any(|(module, _)| module.starts_with("wasi")) {
+        "it looks like a WASI function that this version does not have"
+    } else {
+        "it looks like a host's own SDK"
+    };
+    Cause::new(format!("it imports {}, which nobody provides: {looks_like}", names.join(", ")))
+        .hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not")
+}

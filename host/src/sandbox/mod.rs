@@ -1,0 +1,12 @@
+//! The sandbox: an engine, and for each test a store with exactly what was granted.
+//!
+//! Knows wasmtime and grants, not tests. Default deny: a guest sees the
+//! environment, arguments and folders that it is given here, an empty stdin,
+//! no sockets, and nothing else of the host.
+
+pub mod capture;
+pub mod deadline;
+pub mod engine;
+pub mod grants;
+pub mod guest;
+pub mod scratch;

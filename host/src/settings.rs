@@ -1,0 +1,440 @@
+//! What a run is to do, resolved from flags and environment.
+//!
+//! Everything else takes a [`Settings`]; nothing else reads a flag or a
+//! variable. A value that makes no sense is an error that names its flag.
+
+use crate::cli::{MessageFormat, RunArgs, SelectArgs, When};
+use crate::filter::{Filter, Matching};
+use crate::plan::{Ignored, quoted};
+use crate::protocol::{Access, DirGrant, Keep, UnknownImports};
+use crate::sandbox::grants::SCRATCH;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A flag or variable that cannot be followed.
+#[derive(Debug, thiserror::Error)]
+#[error("{flag}: {why}")]
+pub struct UsageError {
+    /// The flag.
+    pub flag: &'static str,
+    /// What is wrong with its value, and what would be right.
+    pub why: String,
+}
+
+fn usage<T>(flag: &'static str, why: impl Into<String>) -> Result<T, UsageError> {
+    Err(UsageError {
+        flag,
+        why: why.into(),
+    })
+}
+
+/// Where tests run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processes {
+    /// In this process.
+    Primary,
+    /// On as many worker processes.
+    Workers(usize),
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Only the summary.
+    Quiet,
+    /// A dot a test.
+    Normal,
+    /// A line a test.
+    Verbose,
+}
+
+/// How a test that did not pass changes the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxFail {
+    /// Not at all.
+    Unlimited,
+    /// After as many, nothing new is started.
+    After(u64),
+}
+
+/// Which files and tests are meant.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Files and folders.
+    pub paths: Vec<PathBuf>,
+    /// Which of their tests.
+    pub filter: Filter,
+    /// What is done about ignored tests.
+    pub ignored: Ignored,
+    /// Where the cache is.
+    pub cache_root: PathBuf,
+}
+
+/// A resolved run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which tests.
+    pub selection: Selection,
+    /// Where they run.
+    pub processes: Processes,
+    /// How long each may run.
+    pub timeout: Duration,
+    /// When to stop early.
+    pub max_fail: MaxFail,
+    /// The folders granted.
+    pub dirs: Vec<DirGrant>,
+    /// The environment granted.
+    pub env: Vec<(String, String)>,
+    /// WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+    /// What is done about unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// What becomes of scratch folders.
+    pub keep_scratch: Keep,
+    /// What is printed.
+    pub message_format: MessageFormat,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Whether to use colour.
+    pub color: bool,
+    /// Whether a person watches: a bar may move.
+    pub progress: bool,
+    /// The flags that a command needs to run a test again in the same mode.
+    pub again: String,
+}
+
+/// How much of each stream is kept at its head, and again at its tail.
+pub const CAPTURE: usize = 256 << 10;
+
+impl Settings {
+    /// Resolves `wasmtest run`'s flags.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_run(args: &RunArgs) -> Result<Settings, UsageError> {
+        let color = match args.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                    && std::io::stdout().is_terminal()
+            }
+        };
+        let mut env = vec![("TMPDIR".to_owned(), SCRATCH.to_owned())];
+        for grant in &args.env {
+            let (name, value) = env_grant(grant)?;
+            env.retain(|(n, _)| *n != name);
+            env.push((name, value));
+        }
+        Ok(Settings {
+            selection: Selection::new(&args.select)?,
+            processes: processes(&args.processes)?,
+            timeout: timeout(&args.process_timeout)?,
+            max_fail: match (args.fail_fast, args.max_fail) {
+                (true, _) => MaxFail::After(1),
+                (false, Some(n)) => MaxFail::After(n),
+                (false, None) => MaxFail::Unlimited,
+            },
+            dirs: args
+                .dirs
+                .iter()
+                .map(|d| dir_grant(d))
+                .collect::<Result<_, _>>()?,
+            env,
+            wasm_stack: (args.wasm_stack as usize) << 20,
+            unknown_imports: match args.stub_imports {
+                true => UnknownImports::Trap,
+                false => UnknownImports::Refuse,
+            },
+            keep_scratch: match args.keep_scratch {
+                true => Keep::Failed,
+                false => Keep::Nothing,
+            },
+            message_format: args.message_format,
+            verbosity: match (args.quiet, args.verbose) {
+                (true, _) => Verbosity::Quiet,
+                (_, true) => Verbosity::Verbose,
+                _ => Verbosity::Normal,
+            },
+            color,
+            progress: args.message_format == MessageFormat::Human
+                && !args.quiet
+                && std::io::stdout().is_terminal()
+                && std::io::stderr().is_terminal()
+                && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
+            again: again(args),
+        })
+    }
+
+    /// What `wasmtest list` needs of a run.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_list(select: &SelectArgs) -> Result<Settings, UsageError> {
+        Ok(Settings {
+            selection: Selection::new(select)?,
+            processes: processes("auto")?,
+            timeout: Duration::from_secs(60),
+            max_fail: MaxFail::Unlimited,
+            dirs: Vec::new(),
+            env: Vec::new(),
+            wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
+            unknown_imports: UnknownImports::Trap,
+            keep_scratch: Keep::Nothing,
+            message_format: MessageFormat::Human,
+            verbosity: Verbosity::Normal,
+            color: false,
+            progress: false,
+            again: String::new(),
+        })
+    }
+}
+
+impl Selection {
+    fn new(args: &SelectArgs) -> Result<Selection, UsageError> {
+        Ok(Selection {
+            paths: match args.paths.is_empty() {
+                true => vec![PathBuf::from(".")],
+                false => args.paths.clone(),
+            },
+            filter: Filter {
+                patterns: args.filters.clone(),
+                skip: args.skip.clone(),
+                matching: match args.exact {
+                    true => Matching::Exact,
+                    false => Matching::Substring,
+                },
+            },
+            ignored: match (args.run_ignored, args.include_ignored) {
+                (true, _) => Ignored::Only,
+                (_, true) => Ignored::Include,
+                _ => Ignored::Skip,
+            },
+            cache_root: cache_root(args.cache_dir.as_deref())?,
+        })
+    }
+}
+
+/// The cache folder: the one asked for, or the user's.
+///
+/// # Errors
+/// If none was asked for and the user has none.
+pub fn cache_root(asked: Option<&Path>) -> Result<PathBuf, UsageError> {
+    match asked {
+        Some(dir) => Ok(dir.to_owned()),
+        None => match dirs::cache_dir() {
+            Some(dir) => Ok(dir.join("wasmtest")),
+            None => usage(
+                "--cache-dir",
+                "this user has no cache folder (HOME is not set): name one",
+            ),
+        },
+    }
+}
+
+fn processes(text: &str) -> Result<Processes, UsageError> {
+    let cpus = || {
+        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Processes::Workers(cpus)
+    };
+    match (text, text.parse::<usize>()) {
+        ("auto" | "-1", _) => Ok(cpus()),
+        (_, Ok(0)) => Ok(Processes::Primary),
+        (_, Ok(n)) if n <= 1024 => Ok(Processes::Workers(n)),
+        _ => usage(
+            "--processes",
+            format!("`{text}` is neither a number up to 1024 nor `auto` nor -1"),
+        ),
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, UsageError> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 1e9 => Ok(Duration::from_secs_f64(s)),
+        _ => usage(
+            "--process-timeout",
+            format!("`{text}` is no number of seconds above 0"),
+        ),
+    }
+}
+
+fn env_grant(text: &str) -> Result<(String, String), UsageError> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, value.to_owned()),
+        None => match std::env::var(text) {
+            Ok(value) => (text, value),
+            Err(std::env::VarError::NotPresent) => {
+                return usage(
+                    "--env",
+                    format!("`{text}` is not set here; give it a value: {text}=VALUE"),
+                );
+            }
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return usage(
+                    "--env",
+                    format!("the value of `{text}` here is not Unicode"),
+                );
+            }
+        },
+    };
+    if name.is_empty() || name.contains('\0') || value.contains('\0') {
+        return usage("--env", format!("`{text}` names no variable"));
+    }
+    Ok((name.to_owned(), value))
+}
+
+/// `HOST[::GUEST][:ro|:rw]`.
+fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
+    let (rest, access) = match text {
+        t if t.ends_with(":rw") => (&t[..t.len() - 3], Access::ReadWrite),
+        t if t.ends_with(":ro") => (&t[..t.len() - 3], Access::ReadOnly),
+        t => (t, Access::ReadOnly),
+    };
+    // `DIR::rw` reads naturally and means no guest path
+    let rest = rest.strip_suffix(':').unwrap_or(rest);
+    let (host, guest) = match rest.split_once("::") {
+        Some((host, guest)) => (host, Some(guest)),
+        None => (rest, None),
+    };
+    if host.is_empty() || guest.is_some_and(str::is_empty) {
+        return usage("--dir", format!("`{text}` is not HOST[::GUEST][:ro|:rw]"));
+    }
+    let canonical = match std::fs::canonicalize(host) {
+        Ok(path) => path,
+        Err(e) => return usage("--dir", format!("`{host}` cannot be granted: {e}")),
+    };
+    if !canonical.is_dir() {
+        return usage("--dir", format!("`{host}` is no folder"));
+    }
+    let guest = match guest {
+        Some(guest) => vec![guest.to_owned()],
+        None => guest_names(host, &canonical),
+    };
+    if guest.iter().any(|g| g.trim_end_matches('/') == SCRATCH) {
+        return usage(
+            "--dir",
+            format!("{SCRATCH} is each test's own scratch folder; choose another GUEST"),
+        );
+    }
+    Ok(DirGrant {
+        host: canonical,
+        guest,
+        access,
+    })
+}
+
+/// The names under which a granted folder is found: as it was written, and by
+/// its absolute path. wasi-libc takes `x`, `./x` for one, if told of `x`.
+fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
+    let written = Path::new(host);
+    let mut names = Vec::new();
+    if written.is_relative() {
+        let mut parts: Vec<String> = Vec::new();
+        for part in written.components() {
+            match part {
+                std::path::Component::CurDir => {}
+                part => parts.push(part.as_os_str().to_string_lossy().into_owned()),
+            }
+        }
+        names.push(match parts.is_empty() {
+            true => ".".to_owned(),
+            false => parts.join("/"),
+        });
+    } else {
+        names.push(host.to_owned());
+    }
+    // the path as one would build it from the current folder, links and all
+    if let Ok(here) = std::env::current_dir() {
+        names.push(
+            here.join(written)
+                .components()
+                .collect::<PathBuf>()
+                .display()
+                .to_string(),
+        );
+    }
+    names.push(canonical.display().to_string());
+    let mut unique: Vec<String> = Vec::new();
+    for name in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    unique
+}
+
+fn again(args: &RunArgs) -> String {
+    let mut flags = String::new();
+    let mut push = |flag: &str, value: Option<&str>| {
+        flags.push(' ');
+        flags.push_str(flag);
+        if let Some(value) = value {
+            flags.push(' ');
+            flags.push_str(&quoted(value));
+        }
+    };
+    if args.processes.parse() == Ok(0) {
+        push("--processes", Some("0"));
+    }
+    if args.process_timeout != "60" {
+        push("--process-timeout", Some(&args.process_timeout));
+    }
+    for dir in &args.dirs {
+        push("--dir", Some(dir));
+    }
+    for env in &args.env {
+        push("--env", Some(env));
+    }
+    if args.wasm_stack != 8 {
+        push("--wasm-stack", Some(&args.wasm_stack.to_string()));
+    }
+    if args.stub_imports {
+        push("--stub-imports", None);
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_a_number_or_auto() {
+        let cpus = std::thread::available_parallelism().expect("known").get();
+        assert_eq!(processes("auto").expect("valid"), Processes::Workers(cpus));
+        assert_eq!(processes("-1").expect("valid"), Processes::Workers(cpus));
+        assert_eq!(processes("0").expect("valid"), Processes::Primary);
+        assert_eq!(processes("3").expect("valid"), Processes::Workers(3));
+        for bad in ["-2", "x", "", "1.5", "99999999999999999999", "2000"] {
+            assert!(processes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn timeouts_are_seconds_above_zero() {
+        assert_eq!(timeout("0.25").expect("valid"), Duration::from_millis(250));
+        for bad in ["0", "-1", "nan", "inf", "1e300", "soon", ""] {
+            assert!(timeout(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_read_only_unless_it_says_otherwise() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("there");
+        let path = root.display().to_string();
+        let parse = |suffix: &str| dir_grant(&format!("{path}{suffix}"));
+        assert_eq!(parse("").expect("valid").access, Access::ReadOnly);
+        assert_eq!(parse(":rw").expect("valid").access, Access::ReadWrite);
+        assert_eq!(parse("::rw").expect("valid").guest, [path.as_str()]);
+        let named = parse("::/data:rw").expect("valid");
+        assert_eq!(
+            (named.guest.as_slice(), named.access),
+            (&["/data".to_owned()][..], Access::ReadWrite)
+        );
+        assert!(parse("::/tmp").is_err());
+        assert!(parse("/missing").is_err());
+        assert!(dir_grant("").is_err());
+    }
+}

@@ -1,0 +1,257 @@
+//! Runs one task: loads its module if need be, calls the guest, judges what came back.
+//!
+//! Also the whole of a run with `--processes 0`, where the primary owns one.
+
+use super::symbols::Symbols;
+use crate::ending::{Backtrace, Ending};
+use crate::event::{Captured, Cause, Harness, Outcome};
+use crate::module::cache::Cache;
+use crate::module::libtest::ListCall;
+use crate::module::verdict::Evidence;
+use crate::module::{command, libtest};
+use crate::protocol::{Done, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup};
+use crate::sandbox::grants::Reach;
+use crate::sandbox::guest::{Call, Called, LoadProblem, Program, Sandbox};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A listing may be this long (a million tests of a hundred bytes).
+const LISTING: usize = 128 << 20;
+
+/// Runs tasks, one after the other.
+pub struct Executor {
+    cache: Cache,
+    sandbox: Sandbox,
+    modules: HashMap<ModuleNumber, Loaded>,
+}
+
+struct Loaded {
+    spec: Rc<ModuleSpec>,
+    program: Option<Result<Rc<Program>, LoadError>>,
+    symbols: Option<Symbols>,
+}
+
+impl Executor {
+    /// An executor as a worker's set-up asks for it.
+    ///
+    /// # Errors
+    /// If the sandbox cannot be made.
+    pub fn new(setup: &WorkerSetup) -> anyhow::Result<Executor> {
+        Ok(Executor {
+            cache: Cache::at(setup.cache.clone()),
+            sandbox: Sandbox::new(setup)?,
+            modules: HashMap::new(),
+        })
+    }
+
+    /// Makes a module known; a second time, forgets what was loaded of it.
+    pub fn add_module(&mut self, spec: ModuleSpec) {
+        let number = spec.number;
+        let loaded = Loaded {
+            spec: Rc::new(spec),
+            program: None,
+            symbols: None,
+        };
+        self.modules.insert(number, loaded);
+    }
+
+    /// Lists a module's tests, in a closed sandbox.
+    ///
+    /// # Errors
+    /// If the module cannot be loaded or does not list its tests.
+    pub fn list(
+        &mut self,
+        module: ModuleNumber,
+        timeout: Duration,
+    ) -> Result<Vec<ListedTest>, LoadError> {
+        let (spec, program) = self.program(module)?;
+        if spec.harness == Harness::Command {
+            return Ok(command::list());
+        }
+        let mut called = |call: ListCall| {
+            let args: Vec<&str> = [spec.name.as_str()]
+                .iter()
+                .chain(call.args())
+                .copied()
+                .collect();
+            self.sandbox.call(
+                &program,
+                &Call {
+                    reach: Reach::Closed,
+                    args: &args,
+                    env: call.env(),
+                    timeout,
+                    capture: Some(LISTING),
+                },
+            )
+        };
+        let first = called(ListCall::Json);
+        if first.ending == Ending::Returned
+            && let Some(mut tests) = libtest::read_json(&first.stdout.text())
+        {
+            // an older libtest may not know this flag: then what is ignored shows when it runs
+            let without = called(ListCall::WithoutShouldPanic);
+            if without.ending == Ending::Returned && !tests.is_empty() {
+                libtest::mark_should_panic(
+                    &mut tests,
+                    &libtest::read_terse(&without.stdout.text()),
+                );
+            }
+            return Ok(tests);
+        }
+        let all = called(ListCall::Terse);
+        if all.ending != Ending::Returned {
+            return Err(self.list_error(module, &all, timeout));
+        }
+        let mut tests = libtest::read_terse(&all.stdout.text());
+        let ignored = called(ListCall::TerseIgnored);
+        if ignored.ending == Ending::Returned {
+            libtest::mark_ignored(&mut tests, &libtest::read_terse(&ignored.stdout.text()));
+        }
+        let without = called(ListCall::WithoutShouldPanic);
+        if without.ending == Ending::Returned {
+            let without = libtest::read_terse(&without.stdout.text());
+            if !without.is_empty() || tests.is_empty() {
+                libtest::mark_should_panic(&mut tests, &without);
+            }
+        }
+        Ok(tests)
+    }
+
+    fn list_error(
+        &mut self,
+        module: ModuleNumber,
+        called: &Called,
+        timeout: Duration,
+    ) -> LoadError {
+        let why = match &called.ending {
+            Ending::Exited(status) => Cause::new(format!(
+                "it exited with status {status} when asked to list its tests"
+            )),
+            ending => {
+                let outcome = self.judge(module, called, ending, timeout);
+                let mut cause = outcome.cause().cloned().unwrap_or_default();
+                cause.message = format!(
+                    "it died when asked to list its tests, before any ran: {}",
+                    cause.message
+                );
+                cause
+            }
+        };
+        LoadError::List(why, called.stderr.clone())
+    }
+
+    /// Runs one test.
+    pub fn run(&mut self, task: &Task) -> Done {
+        let start = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let began = Instant::now();
+        let mut done = Done {
+            task: task.number,
+            outcome: Ok(Outcome::Passed),
+            start,
+            duration: Duration::ZERO,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            scratch: None,
+        };
+        let (spec, program) = match self.program(task.module) {
+            Ok(found) => found,
+            Err(e) => {
+                done.outcome = Err(e);
+                return done;
+            }
+        };
+        let mut args = vec![spec.name.as_str()];
+        if spec.harness == Harness::Libtest {
+            args.extend(libtest::run_args(&task.path, task.ignored));
+        }
+        let call = Call {
+            reach: Reach::Granted,
+            args: &args,
+            env: &[],
+            timeout: task.timeout,
+            capture: None,
+        };
+        let called = self.sandbox.call(&program, &call);
+        done.duration = began.elapsed();
+        let outcome = self.judge(task.module, &called, &called.ending, task.timeout);
+        done.scratch = self.sandbox.tidy(&called, outcome.is_good());
+        if outcome != Outcome::Passed {
+            done.stdout = called.stdout;
+            done.stderr = called.stderr;
+        }
+        done.outcome = Ok(outcome);
+        done
+    }
+
+    fn judge(
+        &mut self,
+        module: ModuleNumber,
+        called: &Called,
+        ending: &Ending,
+        timeout: Duration,
+    ) -> Outcome {
+        let Some(loaded) = self.modules.get_mut(&module) else {
+            return Outcome::Errored(Cause::new("its module is unknown"));
+        };
+        let spec = loaded.spec.clone();
+        let backtrace = match ending {
+            Ending::Trapped(_) | Ending::DeadlinePassed if !called.stack.is_empty() => loaded
+                .symbols
+                .get_or_insert_with(|| Symbols::new(&spec))
+                .backtrace(&called.stack),
+            _ => Backtrace::default(),
+        };
+        let evidence = Evidence {
+            ending,
+            stdout: &called.stdout_scan,
+            stderr: &called.stderr_scan,
+            backtrace: &backtrace,
+            timeout,
+            wasm_stack: self.sandbox.wasm_stack(),
+        };
+        let mut outcome = match spec.harness {
+            Harness::Libtest => libtest::outcome(&evidence, spec.format),
+            Harness::Command => command::outcome(&evidence, spec.format),
+        };
+        if let Outcome::Failed(cause)
+        | Outcome::Errored(cause)
+        | Outcome::OutOfMemory(cause)
+        | Outcome::TimedOut(cause) = &mut outcome
+        {
+            cause.frames = backtrace.shown;
+        }
+        outcome
+    }
+
+    fn program(
+        &mut self,
+        module: ModuleNumber,
+    ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {
+        let unknown = || LoadError::Module(Cause::new("the worker was never told of this module"));
+        let loaded = self.modules.get_mut(&module).ok_or_else(unknown)?;
+        let program = match &loaded.program {
+            Some(program) => program,
+            None => {
+                let spec = &loaded.spec;
+                let file = self.cache.open_artefact(&spec.artefact);
+                let program = file
+                    .map_err(|e| LoadProblem::Artefact(e.to_string()))
+                    .and_then(|file| self.sandbox.load(&file, spec.format))
+                    .map(Rc::new)
+                    .map_err(|e| match e {
+                        LoadProblem::Artefact(why) => LoadError::Artefact(why),
+                        LoadProblem::Module(cause) => LoadError::Module(cause),
+                    });
+                loaded.program.insert(program)
+            }
+        };
+        match program {
+            Ok(program) => Ok((loaded.spec.clone(), program.clone())),
+            Err(e) => Err(e.clone()),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A worker: takes tasks from the primary, runs each in an instance of its own, reports.
+//!
+//! One thread reads messages as they come, so that tasks can wait here and be
+//! taken back; another, whose stack exceeds the guests', runs them in order.
+//! The channel is this process's stdin, a socket: neither a guest nor a library
+//! that prints can reach it by accident. The worker ends when the primary's end
+//! of the socket closes, for whatever reason.
+
+mod execute;
+mod symbols;
+
+pub use execute::Executor;
+
+use crate::protocol::{
+    FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame,
+};
+use crate::sandbox::engine::HOST_STACK;
+use anyhow::Context as _;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+
+/// What is still to be done, shared by the two threads.
+#[derive(Default)]
+struct Queue {
+    messages: Mutex<Messages>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Messages {
+    waiting: VecDeque<ToWorker>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Messages> {
+        self.messages.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn push(&self, message: ToWorker) {
+        self.lock().waiting.push_back(message);
+        self.arrived.notify_one();
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    /// The next message; `None` once the primary is gone.
+    fn next(&self) -> Option<ToWorker> {
+        let mut messages = self.lock();
+        loop {
+            if messages.closed {
+                return None;
+            }
+            if let Some(message) = messages.waiting.pop_front() {
+                return Some(message);
+            }
+            messages = self
+                .arrived
+                .wait(messages)
+                .unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    /// Takes back up to `count` tasks that have not begun, the last first.
+    fn revoke(&self, count: usize) -> Vec<TaskNumber> {
+        let mut messages = self.lock();
+        let mut revoked = Vec::new();
+        let mut i = messages.waiting.len();
+        while i > 0 && revoked.len() < count {
+            i -= 1;
+            if let ToWorker::Run(Task { number, .. }) = &messages.waiting[i] {
+                revoked.push(*number);
+                messages.waiting.remove(i);
+            }
+        }
+        revoked
+    }
+}
+
+/// Serves one primary until it closes the channel.
+///
+/// # Errors
+/// If the channel breaks in the middle of a message or carries nonsense.
+pub fn serve(mut from: impl Read, to: impl Write + Send + 'static) -> anyhow::Result<()> {
+    let Some(first) = read_frame::<ToWorker>(&mut from)? else {
+        return Ok(());
+    };
+    let ToWorker::Setup(setup) = first else {
+        anyhow::bail!("the first message is no set-up");
+    };
+    let queue = Arc::new(Queue::default());
+    let to = Arc::new(Mutex::new(to));
+    let executor = {
+        let (queue, to) = (queue.clone(), to.clone());
+        thread::Builder::new()
+            .name("guest".to_owned())
+            .stack_size(setup.wasm_stack + HOST_STACK)
+            .spawn(move || execute_all(&setup, &queue, &to))
+            .context("the thread for guests")?
+    };
+    loop {
+        match read_frame::<ToWorker>(&mut from) {
+            Ok(Some(ToWorker::Revoke(count))) => {
+                let revoked = queue.revoke(count);
+                send(&to, &FromWorker::Revoked(revoked));
+            }
+            Ok(Some(message)) => queue.push(message),
+            // the primary wants no more, or is gone: nothing here is worth finishing
+            Ok(None) => break,
+            Err(e) => {
+                queue.close();
+                return Err(e.into());
+            }
+        }
+    }
+    queue.close();
+    if executor.is_finished() {
+        let _ = executor.join();
+    }
+    Ok(())
+}
+
+fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>) {
+    let mut executor = match Executor::new(setup) {
+        Ok(executor) => executor,
+        Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
+    };
+    send(to, &FromWorker::Ready);
+    while let Some(message) = queue.next() {
+        match message {
+            ToWorker::Module(spec) => executor.add_module(spec),
+            ToWorker::List { module, timeout } => {
+                let tests = executor.list(module, timeout);
+                send(to, &FromWorker::Listed { module, tests });
+            }
+            ToWorker::Run(task) => {
+                let done = executor.run(&task);
+                send(to, &FromWorker::Done(Box::new(done)));
+            }
+            ToWorker::Setup(_) | ToWorker::Revoke(_) => {}
+        }
+    }
+}
+
+fn send(to: &Mutex<impl Write>, message: &FromWorker) {
+    let mut to = to.lock().unwrap_or_else(|e| e.into_inner());
+    // a primary that is gone needs no answer; the reading thread ends the process
+    let _ = write_frame(&mut *to, message);
+}

@@ -1,0 +1,423 @@
+//! Names and lines for a guest's stack, from the original file.
+//!
+//! Debug information is kept out of what is compiled, so the file that the user
+//! gave is read once more, at a module's first trap, and only if it still holds
+//! what was compiled. Offsets are mapped back, DWARF is preferred, the name
+//! section serves where there is none. Then the developer's frames are kept and
+//! the runtime's folded away.
+
+use crate::ending::Backtrace;
+use crate::event::Frame;
+use crate::module::{ContentHash, strip};
+use crate::protocol::ModuleSpec;
+use crate::sandbox::guest::StackFrame;
+use addr2line::Context;
+use gimli::{EndianRcSlice, LittleEndian};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+use wasmparser::{Encoding, KnownCustom, Name, Parser, Payload};
+
+type Slice = EndianRcSlice<LittleEndian>;
+
+/// Names kept for a verdict: the innermost tell what happened.
+const MAX_FUNCTIONS: usize = 512;
+/// Lines shown of a backtrace: its first and its last.
+const SHOWN: (usize, usize) = (16, 4);
+/// The longest cycle of recursion that is folded.
+const MAX_CYCLE: usize = 4;
+/// A demangled name may be made as long as a guest likes.
+const MAX_NAME: usize = 300;
+
+/// The symbols of one file.
+pub struct Symbols {
+    offsets: strip::OffsetMap,
+    modules: Vec<CoreModule>,
+    resolved: HashMap<StackFrame, Rc<[Resolved]>>,
+    here: Option<String>,
+}
+
+#[derive(Default)]
+struct CoreModule {
+    code: Range<usize>,
+    debug: HashMap<String, Rc<[u8]>>,
+    context: Option<Context<Slice>>,
+    names: HashMap<u32, String>,
+}
+
+/// A function that is active at some address, inlined ones included.
+#[derive(Clone, Debug)]
+struct Resolved {
+    name: String,
+    location: Option<String>,
+    runtime: bool,
+}
+
+impl Symbols {
+    /// Reads the symbols of a module's file; there are none if it was changed or has none.
+    pub fn new(spec: &ModuleSpec) -> Symbols {
+        let mut symbols = Symbols {
+            offsets: strip::OffsetMap::default(),
+            modules: Vec::new(),
+            resolved: HashMap::new(),
+            here: std::env::current_dir()
+                .ok()
+                .map(|d| format!("{}/", d.display())),
+        };
+        if let Ok(bytes) = std::fs::read(&spec.file)
+            && ContentHash::of(&bytes) == spec.content
+        {
+            symbols.offsets = strip::strip(&bytes).1;
+            symbols.modules = core_modules(&bytes);
+        }
+        symbols
+    }
+
+    /// The stack as the verdict and the reader want it.
+    pub fn backtrace(&mut self, stack: &[StackFrame]) -> Backtrace {
+        let mut functions = Vec::new();
+        let mut all: Vec<Resolved> = Vec::new();
+        for frame in stack {
+            let resolved = match self.resolved.get(frame) {
+                Some(resolved) => resolved.clone(),
+                None => {
+                    let resolved: Rc<[Resolved]> = self.resolve(frame).into();
+                    self.resolved.insert(*frame, resolved.clone());
+                    resolved
+                }
+            };
+            for function in resolved.iter() {
+                if functions.len() < MAX_FUNCTIONS {
+                    functions.push(function.name.clone());
+                }
+                all.push(function.clone());
+            }
+        }
+        Backtrace {
+            depth: stack.len(),
+            functions,
+            shown: show(&all),
+        }
+    }
+
+    fn resolve(&mut self, frame: &StackFrame) -> Vec<Resolved> {
+        let Some(offset) = frame.offset.map(|o| self.offsets.original(o)) else {
+            return Vec::new();
+        };
+        let Some(module) = self.modules.iter_mut().find(|m| m.code.contains(&offset)) else {
+            return Vec::new();
+        };
+        let address = (offset - module.code.start) as u64;
+        let mut found = Vec::new();
+        if let Some(context) = module.context()
+            && let Ok(mut frames) = context.find_frames(address).skip_all_loads()
+        {
+            while let Ok(Some(frame)) = frames.next() {
+                let Some(name) = frame
+                    .function
+                    .and_then(|f| f.demangle().map(|n| n.into_owned()).ok())
+                else {
+                    continue;
+                };
+                let location = frame
+                    .location
+                    .and_then(|l| Some((l.file?.to_owned(), l.line)));
+                found.push(resolved(self.here.as_deref(), &name, location));
+            }
+        }
+        if found.is_empty()
+            && let Some(name) = module.names.get(&frame.function)
+        {
+            found.push(resolved(self.here.as_deref(), name, None));
+        }
+        found
+    }
+}
+
+/// A function for the reader: demangled, its file relative to `here`.
+fn resolved(here: Option<&str>, name: &str, location: Option<(String, Option<u32>)>) -> Resolved {
+    let mut name = format!("{:#}", rustc_demangle::demangle(name));
+    if let Some((cut, _)) = name.char_indices().nth(MAX_NAME) {
+        name.truncate(cut);
+        name.push('…');
+    }
+    let from_std = location
+        .as_ref()
+        .is_some_and(|(file, _)| is_std_source(file));
+    let location = location.map(|(file, line)| {
+        let file = here
+            .and_then(|here| file.strip_prefix(here))
+            .unwrap_or(&file);
+        line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"))
+    });
+    Resolved {
+        runtime: from_std || is_runtime(&name),
+        name,
+        location,
+    }
+}
+
+impl CoreModule {
+    /// The DWARF context, made at its first use.
+    fn context(&mut self) -> Option<&Context<Slice>> {
+        if self.context.is_none() && self.debug.contains_key(".debug_info") {
+            let debug = std::mem::take(&mut self.debug);
+            let load = |id: gimli::SectionId| -> Result<Slice, gimli::Error> {
+                let bytes = debug.get(id.name()).cloned().unwrap_or_default();
+                Ok(Slice::new(bytes, LittleEndian))
+            };
+            let dwarf = gimli::Dwarf::load(load).ok()?;
+            self.context = Context::from_dwarf(dwarf).ok();
+        }
+        self.context.as_ref()
+    }
+}
+
+/// Where each core module's code lies in the file, with its names and debug sections.
+fn core_modules(bytes: &[u8]) -> Vec<CoreModule> {
+    let mut done = Vec::new();
+    let mut open: Vec<Option<CoreModule>> = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::Version { encoding, .. } => {
+                open.push((encoding == Encoding::Module).then(CoreModule::default));
+            }
+            Payload::End(_) => done.extend(open.pop().flatten()),
+            Payload::CodeSectionStart { range, .. } => {
+                if let Some(Some(module)) = open.last_mut() {
+                    module.code = range;
+                }
+            }
+            Payload::CustomSection(section) => {
+                let Some(Some(module)) = open.last_mut() else {
+                    continue;
+                };
+                if section.name().starts_with(".debug_") {
+                    module
+                        .debug
+                        .insert(section.name().to_owned(), section.data().into());
+                } else if let KnownCustom::Name(names) = section.as_known() {
+                    for name in names {
+                        if let Ok(Name::Function(map)) = name {
+                            let names = map.into_iter().filter_map(Result::ok);
+                            module
+                                .names
+                                .extend(names.map(|n| (n.index, n.name.to_owned())));
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    done
+}
+
+fn is_std_source(file: &str) -> bool {
+    file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/rust/library/")
+}
+
+/// Whether a function belongs to Rust's runtime or the C library.
+fn is_runtime(name: &str) -> bool {
+    const CRATES: [&str; 12] = [
+        "std",
+        "core",
+        "alloc",
+        "test",
+        "compiler_builtins",
+        "panic_abort",
+        "panic_unwind",
+        "dlmalloc",
+        "__rustc",
+        "hashbrown",
+        "wasi",
+        "wasip2",
+    ];
+    const SYMBOLS: [&str; 13] = [
+        "_start",
+        "main",
+        "__main_void",
+        "__original_main",
+        "__main_argc_argv",
+        "abort",
+        "exit",
+        "_Exit",
+        "__wasm_call_ctors",
+        "rust_begin_unwind",
+        "rust_panic",
+        "__rust_start_panic",
+        "undefined_weak",
+    ];
+    match first_segment(name) {
+        Some(krate) => CRATES.contains(&krate),
+        None => {
+            SYMBOLS.contains(&name)
+                || name.starts_with("__rust")
+                || name.starts_with("wasi:cli/run")
+                || name.ends_with(".command_export")
+        }
+    }
+}
+
+/// The crate of a path: `std` of `<&mut std::io::Stdin as ...>::read`.
+fn first_segment(name: &str) -> Option<&str> {
+    let mut rest = name;
+    while let Some(shorter) = ["<", "&", "*", "(", "[", "mut ", "const ", "dyn "]
+        .iter()
+        .find_map(|p| rest.strip_prefix(p))
+    {
+        rest = shorter;
+    }
+    let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
+    rest[end..].starts_with("::").then(|| &rest[..end])
+}
+
+/// The lines to show: the developer's frames inside the harness, repetitions and runtime folded.
+fn show(all: &[Resolved]) -> Vec<Frame> {
+    // whatever called libtest's code is none of the test's business
+    let inside = all
+        .iter()
+        .position(|f| first_segment(&f.name) == Some("test"))
+        .map_or(all, |end| &all[..end]);
+    let Some(first) = inside.iter().position(|f| !f.runtime) else {
+        return Vec::new();
+    };
+    let last = inside.iter().rposition(|f| !f.runtime).unwrap_or(first);
+    let mut frames = Vec::new();
+    let mut folded = 0;
+    for frame in &inside[first..=last] {
+        if frame.runtime {
+            folded += 1;
+            continue;
+        }
+        if folded > 0 {
+            frames.push(Frame::Folded { count: folded });
+            folded = 0;
+        }
+        frames.push(Frame::Function {
+            name: frame.name.clone(),
+            location: frame.location.clone(),
+        });
+    }
+    // libtest wraps `fn test` in `fn test::{{closure}}`
+    if let [.., before, Frame::Function { name, .. }] = frames.as_slice()
+        && let Frame::Function { name: test, .. } = before
+        && name.strip_suffix("::{{closure}}") == Some(test)
+    {
+        frames.pop();
+    }
+    let mut frames = fold_repetitions(&frames);
+    if frames.len() > SHOWN.0 + SHOWN.1 + 1 {
+        let left_out = SHOWN.0..frames.len() - SHOWN.1;
+        let count = left_out.len();
+        frames.splice(left_out, [Frame::Folded { count }]);
+    }
+    frames
+}
+
+/// Folds `a b a b a b` to `a b … 2 times`.
+fn fold_repetitions(frames: &[Frame]) -> Vec<Frame> {
+    let mut out: Vec<Frame> = Vec::new();
+    let mut at = 0;
+    while at < frames.len() {
+        let rest = &frames[at..];
+        let repeated = (1..=MAX_CYCLE.min(rest.len() / 2)).find_map(|length| {
+            let times = rest
+                .chunks_exact(length)
+                .skip(1)
+                .take_while(|c| *c == &rest[..length])
+                .count();
+            (times > 1).then_some((length, times))
+        });
+        match repeated {
+            Some((length, times)) => {
+                out.extend_from_slice(&rest[..length]);
+                out.push(Frame::Repeated { length, times });
+                at += length * (times + 1);
+            }
+            None => {
+                out.push(rest[0].clone());
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(name: &str) -> Resolved {
+        Resolved {
+            name: name.to_owned(),
+            location: None,
+            runtime: is_runtime(name),
+        }
+    }
+
+    fn names(frames: &[Frame]) -> Vec<String> {
+        frames
+            .iter()
+            .map(|f| match f {
+                Frame::Function { name, .. } => name.clone(),
+                Frame::Repeated { length, times } => format!("{length}x{times}"),
+                Frame::Folded { count } => format!("folded {count}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_runtime_is_told_from_the_developers_code() {
+        for name in [
+            "std::process::abort",
+            "core::panicking::panic_fmt",
+            "abort",
+            "_start",
+            "__rust_start_panic",
+            "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once",
+            "<&mut std::io::X as a::B>::c",
+        ] {
+            assert!(is_runtime(name), "{name}");
+        }
+        for name in [
+            "parser::descend",
+            "<parser::A as core::fmt::Display>::fmt",
+            "crash",
+            "standard::x",
+        ] {
+            assert!(!is_runtime(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_tests_own_frame_comes_first_and_the_harness_is_left_out() {
+        let all: Vec<Resolved> = [
+            "__rust_start_panic",
+            "std::panicking::begin_panic",
+            "a::tests::t",
+            "a::tests::t::{{closure}}",
+            "core::ops::function::FnOnce::call_once",
+            "test::__rust_begin_short_backtrace",
+            "a::main",
+            "_start",
+        ]
+        .map(frame)
+        .into();
+        assert_eq!(names(&show(&all)), ["a::tests::t"]);
+    }
+
+    #[test]
+    fn recursion_is_folded() {
+        let mut all = vec![frame("a::leaf")];
+        for _ in 0..100 {
+            all.extend([frame("a::odd"), frame("a::even")]);
+        }
+        all.push(frame("a::tests::t"));
+        assert_eq!(
+            names(&show(&all)),
+            ["a::leaf", "a::odd", "a::even", "2x99", "a::tests::t"]
+        );
+    }
+}

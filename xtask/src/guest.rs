@@ -1,0 +1,149 @@
+//! The guest toolchain: cargo for WASI targets, with their standard libraries there.
+//!
+//! Whether a standard library is there is asked of the compiler that cargo
+//! itself would use, with the flags that it would pass; only if it is not is
+//! rustup asked to add it.
+
+use anyhow::{Context as _, Result, bail};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// WASI 0.1: core modules.
+pub const WASIP1: &str = "wasm32-wasip1";
+/// WASI 0.2: components.
+pub const WASIP2: &str = "wasm32-wasip2";
+
+/// A cargo command for guests: `args` as one would type them after `cargo`.
+/// The targets that they name are made sure of; both, if they name none.
+///
+/// # Errors
+/// If a target's standard library is missing and rustup cannot add it.
+pub fn cargo(args: &[OsString]) -> Result<Command> {
+    let named: Vec<&str> = [WASIP1, WASIP2]
+        .into_iter()
+        .filter(|target| {
+            args.iter()
+                .any(|arg| arg.to_string_lossy().contains(target))
+        })
+        .collect();
+    let targets = if named.is_empty() {
+        vec![WASIP1, WASIP2]
+    } else {
+        named
+    };
+    for target in targets {
+        ensure(target)?;
+    }
+    let mut command = Command::new(tool("CARGO", "cargo"));
+    command.args(args);
+    // the guests' own flags, not those of the cargo that runs this
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        command.env_remove(name);
+    }
+    Ok(command)
+}
+
+/// Makes sure that a target's standard library is there.
+fn ensure(target: &str) -> Result<()> {
+    if has_std(target)? {
+        return Ok(());
+    }
+    eprintln!("xtask: adding Rust's standard library for {target} (rustup target add {target})");
+    let added = Command::new("rustup")
+        .args(["target", "add", target])
+        .stdin(Stdio::null())
+        .status();
+    match added {
+        Ok(status) if status.success() && has_std(target)? => return Ok(()),
+        Ok(status) => eprintln!("xtask: rustup did not add it ({status})"),
+        Err(e) => eprintln!("xtask: rustup cannot be started: {e}"),
+    }
+    bail!(
+        "Rust's standard library for {target} is missing. Either\n  \
+         rustup target add {target}\n\
+         or a distribution's package for the compiler it ships, such as Debian's \
+         libstd-rust-dev-wasm32"
+    )
+}
+
+fn has_std(target: &str) -> Result<bool> {
+    let rustc = tool("RUSTC", "rustc");
+    let variable = format!(
+        "CARGO_TARGET_{}_RUSTFLAGS",
+        target.to_uppercase().replace('-', "_")
+    );
+    let flags = std::env::var(variable).unwrap_or_default();
+    let output = Command::new(&rustc)
+        .args(flags.split_whitespace())
+        .args(["--print", "target-libdir", "--target", target])
+        .output()
+        .with_context(|| format!("{} cannot be started", Path::new(&rustc).display()))?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    Ok(entries.into_iter().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("libstd-") && name.ends_with(".rlib")
+    }))
+}
+
+fn tool(variable: &str, default: &str) -> OsString {
+    std::env::var_os(variable).unwrap_or_else(|| default.into())
+}
+
+/// Builds the test binaries of a package or workspace; gives `(target's name, file)` each.
+///
+/// # Errors
+/// If it does not build; the compiler's messages are printed.
+pub fn build_tests(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut all: Vec<OsString> = vec!["test".into(), "--no-run".into()];
+    all.push("--message-format=json-render-diagnostics".into());
+    all.extend(args.iter().map(OsString::from));
+    executables(&all, |profile| profile["test"] == true)
+}
+
+/// Builds plain programs; gives `(target's name, file)` each.
+///
+/// # Errors
+/// If they do not build; the compiler's messages are printed.
+pub fn build_programs(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
+    let mut all: Vec<OsString> = vec!["build".into()];
+    all.push("--message-format=json-render-diagnostics".into());
+    all.extend(args.iter().map(OsString::from));
+    executables(&all, |profile| profile["test"] == false)
+}
+
+fn executables(
+    args: &[OsString],
+    wanted: impl Fn(&serde_json::Value) -> bool,
+) -> Result<Vec<(String, PathBuf)>> {
+    let output = cargo(args)?
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be started")?;
+    if !output.status.success() {
+        bail!(
+            "cargo {} failed: {}",
+            args.join(&OsString::from(" ")).display(),
+            output.status
+        );
+    }
+    let mut found = Vec::new();
+    for line in output.stdout.split(|b| *b == b'\n') {
+        let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else {
+            continue;
+        };
+        if message["reason"] == "compiler-artifact"
+            && wanted(&message["profile"])
+            && let (Some(file), Some(name)) = (
+                message["executable"].as_str(),
+                message["target"]["name"].as_str(),
+            )
+        {
+            found.push((name.to_owned(), PathBuf::from(file)));
+        }
+    }
+    Ok(found)
+}

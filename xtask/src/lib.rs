@@ -1,0 +1,5 @@
+//! The project's chores: the guest toolchain, the demo, the tests, the benchmark.
+//!
+//! A library as well as a program, so that the tests build guests the same way.
+
+pub mod guest;

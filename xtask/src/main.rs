@@ -1,0 +1,150 @@
+//! `cargo xtask`: see `cargo xtask help`.
+
+use anyhow::{Context as _, Result, bail};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use xtask::guest;
+
+const HELP: &str = "\
+cargo xtask demo                    set everything up, then run the example modules
+cargo xtask test [FILTER...]        all tests (with a filter: those end-to-end tests)
+cargo xtask guest-cargo -- ARGS     cargo for the targets wasm32-wasip1 and wasm32-wasip2
+cargo xtask bench                   what 1,000 trivial tests cost, beside one instance for all
+cargo xtask compat                  the same verdicts under the wasmtime command line and
+                                    cargo-nextest (installs both: a quarter of an hour)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let command = args.first().map(|a| a.to_string_lossy().into_owned());
+    let rest = args.get(1..).unwrap_or_default();
+    let result = match command.as_deref() {
+        Some("demo") => demo(),
+        Some("test") => test(rest),
+        Some("guest-cargo") => guest_cargo(rest),
+        None | Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(other) => {
+            eprint!("xtask: there is no `{other}`\n\n{HELP}");
+            Ok(ExitCode::from(2))
+        }
+    };
+    result.unwrap_or_else(|e| {
+        eprintln!("xtask: {e:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(Path::to_owned)
+        .unwrap_or_default()
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).stdin(Stdio::null());
+    cargo
+}
+
+fn done(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("{:?} cannot be started", command.get_program()))?;
+    if !status.success() {
+        bail!("{command:?} failed: {status}");
+    }
+    Ok(())
+}
+
+/// Hands over to cargo; its exit code is ours.
+fn guest_cargo(args: &[OsString]) -> Result<ExitCode> {
+    let args = args.strip_prefix(&[OsString::from("--")]).unwrap_or(args);
+    let status = guest::cargo(args)?
+        .status()
+        .context("cargo cannot be started")?;
+    Ok(match status.code() {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => ExitCode::FAILURE,
+    })
+}
+
+fn demo() -> Result<ExitCode> {
+    eprintln!(
+        "xtask: building wasmtest (the first time compiles wasmtime: some minutes on 2 cores)"
+    );
+    done(cargo().args(["build", "--package", "wasmtest"]))?;
+    eprintln!(
+        "xtask: building the examples for {} and {}",
+        guest::WASIP1,
+        guest::WASIP2
+    );
+    let manifest = root().join("examples/Cargo.toml");
+    let mut modules = Vec::new();
+    for target in [guest::WASIP1, guest::WASIP2] {
+        let manifest = manifest.to_string_lossy();
+        let built = guest::build_tests(&[
+            "--manifest-path",
+            &manifest,
+            "--target",
+            target,
+            "-p",
+            "passing",
+        ])?;
+        modules.extend(built.into_iter().map(|(_, file)| file));
+    }
+    let wasmtest = target_folder().join("debug/wasmtest");
+    let shown: Vec<PathBuf> = modules
+        .iter()
+        .map(|m| m.strip_prefix(root()).unwrap_or(m).to_owned())
+        .collect();
+    let mut run = Command::new(wasmtest);
+    run.current_dir(root())
+        .arg("run")
+        .args(&shown)
+        .args(["--processes", "4"]);
+    eprintln!(
+        "xtask: wasmtest run {} --processes 4",
+        shown
+            .iter()
+            .map(|m| m.display().to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
+    let status = run.status().context("wasmtest cannot be started")?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn test(filters: &[OsString]) -> Result<ExitCode> {
+    // asked for once, here, so that no test has to
+    guest::cargo(&[])?;
+    let mut command = cargo();
+    command.arg("test");
+    match filters {
+        [] => command.args(["--workspace", "--all-targets"]),
+        filters => command
+            .args(["--package", "wasmtest", "--test", "end_to_end", "--"])
+            .args(filters),
+    };
+    done(&mut command)?;
+    if filters.is_empty() {
+        done(cargo().args(["test", "--workspace", "--doc"]))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn target_folder() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
