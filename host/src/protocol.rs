@@ -212,7 +212,7 @@ pub enum LoadError {
     /// The module itself cannot be loaded or instantiated.
     Module(Cause),
     /// Its harness did not list its tests.
-    List(Cause, Captured),
+    List(Cause, Box<Captured>),
 }
 
 /// From a worker to the primary.

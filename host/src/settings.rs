@@ -235,7 +235,7 @@ pub fn cache_root(asked: Option<&Path>) -> Result<PathBuf, UsageError> {
 
 fn processes(text: &str) -> Result<Processes, UsageError> {
     let cpus = || {
-        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Processes::Workers(cpus)
     };
     match (text, text.parse::<usize>()) {

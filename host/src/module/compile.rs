@@ -34,7 +34,7 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
                     module: job.module,
                     result,
                 };
-                let mut to = to.lock().unwrap_or_else(|e| e.into_inner());
+                let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 // a primary that is gone needs no answer
                 let _ = write_frame(&mut *to, &message);
             });

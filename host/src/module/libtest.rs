@@ -10,8 +10,9 @@
 use super::scan::Counts;
 use super::verdict::Evidence;
 use crate::ending::Ending;
-use crate::event::{Cause, Format, Outcome};
+use crate::event::{Captured, Cause, Format, Outcome};
 use crate::protocol::ListedTest;
+use memchr::memmem;
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -236,6 +237,28 @@ fn returned_err(evidence: &Evidence<'_>) -> Outcome {
     }))
 }
 
+/// Takes libtest's own lines out of what a test wrote to stdout.
+pub fn without_frame(stdout: &mut Captured, path: &str) {
+    if stdout.dropped == 0 {
+        stdout.head.append(&mut stdout.tail);
+    }
+    let start = |mark: &str| format!("\nrunning 1 test\ntest {path}{mark} ... ").into_bytes();
+    for mark in ["", " - should panic"] {
+        let start = start(mark);
+        if stdout.head.starts_with(&start) {
+            stdout.head.drain(..start.len());
+        }
+    }
+    let end = format!("FAILED\n\nfailures:\n\nfailures:\n    {path}\n\ntest result: FAILED. ");
+    let last = match stdout.dropped {
+        0 => &mut stdout.head,
+        _ => &mut stdout.tail,
+    };
+    if let Some(at) = memmem::rfind(last, end.as_bytes()) {
+        last.truncate(at);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +337,32 @@ mod tests {
             "out-of-memory"
         );
         assert_eq!(trap("").name(), "errored");
+    }
+
+    #[test]
+    fn what_libtest_prints_around_a_test_is_not_the_tests() {
+        let text = |head: &str, tail: &str, dropped| {
+            let mut captured = Captured {
+                head: head.into(),
+                tail: tail.into(),
+                dropped,
+            };
+            without_frame(&mut captured, "a::b");
+            (
+                String::from_utf8(captured.head).expect("UTF-8"),
+                String::from_utf8(captured.tail).expect("UTF-8"),
+            )
+        };
+        let end = "FAILED\n\nfailures:\n\nfailures:\n    a::b\n\ntest result: FAILED. 0 passed;";
+        let start = "\nrunning 1 test\ntest a::b ... ";
+        assert_eq!(text(&format!("{start}hello\n{end}"), "", 0).0, "hello\n");
+        assert_eq!(
+            text(&format!("{start}hel"), &format!("lo\n{end}"), 0).0,
+            "hello\n"
+        );
+        let cut = text(&format!("{start}head"), &format!("tail\n{end}"), 9);
+        assert_eq!(cut, ("head".to_owned(), "tail\n".to_owned()));
+        assert_eq!(text("running", "", 0).0, "running");
     }
 
     #[test]

@@ -117,6 +117,10 @@ impl Evidence<'_> {
             Some(
                 "the sandbox grants no such folder; --dir FOLDER allows reading it, --dir FOLDER::rw writing",
             )
+        } else if message.contains("code: 44, kind: NotFound") {
+            Some(
+                "was it outside of what is granted? --dir FOLDER lets tests read it, --dir FOLDER:rw write too",
+            )
         } else if message.contains("capacity overflow") {
             Some("a size beyond what 32 bits can address")
         } else if caught("std::panic::catch_unwind") || caught("std::panicking::catch_unwind") {

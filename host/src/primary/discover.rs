@@ -121,7 +121,7 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
                 found.details.push(format!(
                     "{} exports nothing that can be started: a library, passed over",
                     file.display()
-                ))
+                ));
             }
             Ok((_, Identity::Library(format))) => found.unusable.push(Unusable {
                 name,

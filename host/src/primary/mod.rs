@@ -253,7 +253,7 @@ impl Run<'_> {
 
     fn deal_with(&mut self, happened: Happened) {
         match happened {
-            Happened::Worker(slot, life, message) => self.from_worker(slot, life, message),
+            Happened::Worker(slot, life, message) => self.heard(slot, life, message),
             Happened::WorkerEnded(slot, life) => self.worker_ended(slot, life),
             Happened::Compiled(life, result) => self.compiled(life, result),
             Happened::CompilerEnded(life) => self.compiler_ended(life),

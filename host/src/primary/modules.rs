@@ -358,7 +358,7 @@ impl Run<'_> {
         self.queue.retain(|t| t.order.0 != order);
         self.ledger.not_run(held.len() + before - self.queue.len());
         let (what, cause, stderr) = match error {
-            LoadError::List(cause, stderr) => ("cannot be listed", cause, stderr),
+            LoadError::List(cause, stderr) => ("cannot be listed", cause, *stderr),
             LoadError::Module(cause) => ("cannot be loaded", cause, Captured::default()),
             LoadError::Artefact(why) => ("cannot be loaded", Cause::new(why), Captured::default()),
         };

@@ -7,7 +7,7 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run, SLOW, TICK};
-use crate::event::{Captured, Cause, Event, Outcome, Ran, TestEnd};
+use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::{Action, PlannedTest};
 use crate::protocol::{Done, FromWorker, LoadError, ModuleNumber, Task, TaskNumber, ToWorker};
@@ -121,9 +121,9 @@ impl Run<'_> {
 
     /// Gives work to whoever has room for it, evenly.
     pub(super) fn dispatch(&mut self) {
-        let mut messages: Vec<Vec<ToWorker>> = (0..self.slots.len()).map(|_| Vec::new()).collect();
+        let mut messages: Vec<Vec<ToWorker>> = self.slots.iter().map(|_| Vec::new()).collect();
         'filling: for room in 1..=self.ahead() {
-            for number in 0..self.slots.len() {
+            for (number, messages) in messages.iter_mut().enumerate() {
                 if self.to_list.is_empty() && self.queue.is_empty() {
                     break 'filling;
                 }
@@ -133,7 +133,7 @@ impl Run<'_> {
                 if self.slots[number].worker.is_none() {
                     self.start_worker(number);
                 }
-                self.give_next(number, &mut messages[number]);
+                self.give_next(number, messages);
             }
         }
         for (slot, messages) in self.slots.iter_mut().zip(messages) {
@@ -214,7 +214,7 @@ impl Run<'_> {
     }
 
     /// A worker has something to say.
-    pub(super) fn from_worker(&mut self, number: usize, life: u64, message: FromWorker) {
+    pub(super) fn heard(&mut self, number: usize, life: u64, message: FromWorker) {
         let slot = &mut self.slots[number];
         let Some(worker) = slot.worker.as_mut().filter(|_| slot.life == life) else {
             return;
@@ -379,7 +379,7 @@ impl Run<'_> {
                     Some(limit) => verdict::stopped_at_limit(limit),
                     None => Cause::new(format!("its worker died while it listed its tests: {how}")),
                 };
-                self.module_failed(module, LoadError::List(cause, Captured::default()));
+                self.module_failed(module, LoadError::List(cause, Box::default()));
             }
             Some(Job::Test(task)) => {
                 let Some(test) = self.given.remove(&task) else {

@@ -33,7 +33,9 @@ struct State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.armed.lock().unwrap_or_else(|e| e.into_inner())
+        self.armed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -89,12 +91,12 @@ fn watch(shared: &Shared) {
             Some(at) => {
                 let wait = at.saturating_duration_since(now);
                 let woken = shared.changed.wait_timeout(state, wait);
-                woken.unwrap_or_else(|e| e.into_inner()).0
+                woken.unwrap_or_else(std::sync::PoisonError::into_inner).0
             }
             None => shared
                 .changed
                 .wait(state)
-                .unwrap_or_else(|e| e.into_inner()),
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
         };
     }
 }

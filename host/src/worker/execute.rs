@@ -139,7 +139,7 @@ impl Executor {
                 cause
             }
         };
-        LoadError::List(why, called.stderr.clone())
+        LoadError::List(why, Box::new(called.stderr.clone()))
     }
 
     /// Runs one test.
@@ -181,6 +181,9 @@ impl Executor {
         done.scratch = self.sandbox.tidy(&called, outcome.is_good());
         if outcome != Outcome::Passed {
             done.stdout = called.stdout;
+            if spec.harness == Harness::Libtest {
+                libtest::without_frame(&mut done.stdout, &task.path);
+            }
             done.stderr = called.stderr;
         }
         done.outcome = Ok(outcome);

@@ -36,7 +36,9 @@ struct Messages {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Messages> {
-        self.messages.lock().unwrap_or_else(|e| e.into_inner())
+        self.messages
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn push(&self, message: ToWorker) {
@@ -62,7 +64,7 @@ impl Queue {
             messages = self
                 .arrived
                 .wait(messages)
-                .unwrap_or_else(|e| e.into_inner());
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
 
@@ -148,7 +150,7 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>) {
 }
 
 fn send(to: &Mutex<impl Write>, message: &FromWorker) {
-    let mut to = to.lock().unwrap_or_else(|e| e.into_inner());
+    let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     // a primary that is gone needs no answer; the reading thread ends the process
     let _ = write_frame(&mut *to, message);
 }

@@ -115,7 +115,7 @@ impl Symbols {
             while let Ok(Some(frame)) = frames.next() {
                 let Some(name) = frame
                     .function
-                    .and_then(|f| f.demangle().map(|n| n.into_owned()).ok())
+                    .and_then(|f| f.demangle().map(std::borrow::Cow::into_owned).ok())
                 else {
                     continue;
                 };

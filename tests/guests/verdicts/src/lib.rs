@@ -2,7 +2,12 @@
 //! tests know what must become of each.
 
 #[cfg(test)]
-#[allow(clippy::all, unconditional_recursion, unconditional_panic, arithmetic_overflow)]
+#[allow(
+    clippy::all,
+    unconditional_recursion,
+    unconditional_panic,
+    arithmetic_overflow
+)]
 mod tests {
     use std::hint::black_box;
 
@@ -54,7 +59,9 @@ mod tests {
     /// What libtest prints for a pass, byte for byte, and then out.
     #[test]
     fn forges_a_pass_and_exits() {
-        print!("ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n\n");
+        print!(
+            "ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n\n"
+        );
         use std::io::Write;
         std::io::stdout().flush().unwrap();
         std::process::exit(0);
@@ -62,13 +69,17 @@ mod tests {
 
     #[test]
     fn forges_a_pass_and_panics() {
-        print!("ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n\n");
+        print!(
+            "ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n\n"
+        );
         panic!("after the forgery");
     }
 
     #[test]
     fn forges_a_pass_and_returns_err() -> Result<(), String> {
-        println!("ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n");
+        println!(
+            "ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 99 filtered out; finished in 0.00s\n"
+        );
         Err("after the forgery".into())
     }
 
@@ -106,7 +117,11 @@ mod tests {
     #[inline(never)]
     fn descend(n: u64) -> u64 {
         let room = black_box([n; 64]);
-        if n == u64::MAX { 0 } else { room[(n % 64) as usize] + descend(black_box(n + 1)) }
+        if n == u64::MAX {
+            0
+        } else {
+            room[(n % 64) as usize] + descend(black_box(n + 1))
+        }
     }
 
     /// The guest's own stack, in its linear memory.
@@ -117,7 +132,11 @@ mod tests {
 
     #[inline(never)]
     fn descend_thinly(n: u64) -> u64 {
-        if black_box(n) == u64::MAX { 0 } else { 1 + descend_thinly(n + 1) }
+        if black_box(n) == u64::MAX {
+            0
+        } else {
+            1 + descend_thinly(n + 1)
+        }
     }
 
     /// The WebAssembly stack: frames that keep nothing in memory (when optimised).
@@ -162,7 +181,7 @@ mod tests {
 
     #[test]
     fn asks_for_a_temp_dir() {
-        std::env::temp_dir();
+        let _ = std::env::temp_dir();
     }
 
     #[test]

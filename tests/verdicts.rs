@@ -1,0 +1,196 @@
+//! Every kind of ending, in every kind of file: what must become of it.
+
+use crate::support::{Events, Target, arg, events, guest};
+
+/// `(test, outcome, what its message must contain)`; the message is the core module's.
+const EXPECTED: &[(&str, &str, &str)] = &[
+    ("passes", "passed", ""),
+    ("passes_and_returns_ok", "passed", ""),
+    ("panics", "failed", "the message"),
+    ("assertion_fails", "failed", "left: 2"),
+    ("returns_err", "failed", "Error: \"no such thing\""),
+    ("exits_0", "failed", "exit(0)"),
+    ("exits_3", "failed", "exited with"),
+    ("exits_101", "failed", "exited with"),
+    ("exits_255", "failed", "exited with"),
+    ("forges_a_pass_and_exits", "failed", "exit(0)"),
+    ("forges_a_pass_and_panics", "failed", "after the forgery"),
+    (
+        "forges_a_pass_and_returns_err",
+        "failed",
+        "Error: \"after the forgery\"",
+    ),
+    ("ignored_with_a_reason", "skipped", ""),
+    ("ignored_and_panics", "skipped", ""),
+    ("should_panic_and_does", "skipped", ""),
+    ("should_panic_and_does_not", "skipped", ""),
+    ("aborts", "errored", "aborted"),
+    ("overflows_its_stack", "errored", "stack overflow"),
+    ("recurses_for_ever", "errored", "stack overflow"),
+    (
+        "runs_out_of_memory",
+        "out-of-memory",
+        "memory allocation of",
+    ),
+    (
+        "reads_out_of_bounds",
+        "errored",
+        "memory access out of bounds",
+    ),
+    ("divides_by_zero", "failed", "attempt to divide by zero"),
+    ("spins", "timed-out", "stopped at its limit of 1s"),
+    ("sleeps", "timed-out", "stopped at its limit of 1s"),
+    ("asks_for_a_temp_dir", "failed", "no filesystem"),
+    ("spawns_a_thread", "failed", "failed to spawn thread"),
+    ("catches_a_panic", "failed", "caught?"),
+    ("opens_what_is_not_granted", "failed", "NotFound"),
+];
+
+fn verdicts(target: Target, profile: &'static str) -> Events {
+    let module = guest("verdicts", target, profile);
+    let events = events([arg(&module), "--processes", "2", "--process-timeout", "1"]);
+    assert_eq!(events.code, 1, "{events:#?}");
+    for (test, outcome, message) in EXPECTED {
+        let path = format!("tests::{test}");
+        assert_eq!(
+            events.outcome(&path),
+            *outcome,
+            "{test}: {:#}",
+            events.end(&path)
+        );
+        let said = events.message(&path);
+        assert!(said.contains(message), "{test}: {said}");
+    }
+    // and nothing else but this one, whose message depends on names
+    assert_eq!(events.ends().count(), EXPECTED.len() + 1);
+    assert_eq!(events.outcome("tests::reaches_unreachable"), "errored");
+    events
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_debug_core_module() {
+    let events = verdicts(Target::P1, "dev");
+    assert_eq!(events.message("tests::aborts"), "aborted");
+    assert!(
+        events
+            .message("tests::reaches_unreachable")
+            .contains("`unreachable`")
+    );
+    assert_eq!(events.message("tests::exits_255"), "exited with status 255");
+    assert_eq!(
+        events.end("tests::ignored_with_a_reason")["message"],
+        "ignored: takes too long"
+    );
+    // the place of the failure, the developer's frame first
+    let frames = &events.end("tests::reads_out_of_bounds")["wasmtest"]["backtrace"];
+    assert_eq!(frames[0]["function"], "verdicts::tests::reads");
+    assert!(
+        frames[0]["location"]
+            .as_str()
+            .expect("known")
+            .contains("src/lib.rs:")
+    );
+    assert_eq!(
+        frames[1]["function"],
+        "verdicts::tests::reads_out_of_bounds"
+    );
+    assert_eq!(frames.as_array().expect("a list").len(), 2);
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_debug_component() {
+    let events = verdicts(Target::P2, "dev");
+    assert!(
+        events
+            .message("tests::exits_3")
+            .contains("exited with failure")
+    );
+    let frames = &events.end("tests::reads_out_of_bounds")["wasmtest"]["backtrace"];
+    assert_eq!(
+        frames[1]["function"],
+        "verdicts::tests::reads_out_of_bounds"
+    );
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_release_core_module() {
+    verdicts(Target::P1, "release");
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_release_component() {
+    verdicts(Target::P2, "release");
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_stripped_core_module() {
+    let events = verdicts(Target::P1, "stripped");
+    assert!(
+        events
+            .message("tests::aborts")
+            .contains("without a message")
+    );
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_in_a_stripped_component() {
+    verdicts(Target::P2, "stripped");
+}
+
+#[test]
+fn every_kind_of_ending_has_its_verdict_after_fat_lto() {
+    verdicts(Target::P1, "fat-lto");
+}
+
+#[test]
+fn what_wasm_lacks_is_said_with_the_way_out() {
+    let module = guest("verdicts", Target::P1, "dev");
+    let events = events([arg(&module), "--", "temp_dir", "thread", "catches", "opens"]);
+    let hint = |test: &str| {
+        let end = events.end(&format!("tests::{test}"));
+        end["wasmtest"]["hint"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(hint("asks_for_a_temp_dir").contains("/tmp"));
+    assert!(hint("spawns_a_thread").contains("no threads"));
+    assert!(hint("catches_a_panic").contains("catch_unwind"));
+    assert!(hint("opens_what_is_not_granted").contains("--dir"));
+}
+
+#[test]
+fn ignored_tests_run_when_asked_for_and_should_panic_is_still_not_believed() {
+    let module = guest("verdicts", Target::P1, "dev");
+    let only = events([arg(&module), "--run-ignored"]);
+    assert_eq!(only.outcome("tests::ignored_with_a_reason"), "passed");
+    assert_eq!(only.outcome("tests::ignored_and_panics"), "failed");
+    assert_eq!(only.ends().count(), 2);
+    let both = events([
+        arg(&module),
+        "--include-ignored",
+        "--",
+        "ignored",
+        "should_panic",
+        "passes",
+    ]);
+    assert_eq!(both.outcome("tests::ignored_with_a_reason"), "passed");
+    assert_eq!(both.outcome("tests::should_panic_and_does"), "skipped");
+    assert_eq!(both.outcome("tests::passes"), "passed");
+}
+
+#[test]
+fn a_panic_in_the_middle_of_a_thousand_takes_nothing_along() {
+    for target in Target::BOTH {
+        let module = guest("one_panic", target, "dev");
+        let events = events([arg(&module)]);
+        assert_eq!(events.code, 1);
+        assert_eq!(
+            events.counts(),
+            [("passed".to_owned(), 999), ("failed".to_owned(), 1)].into()
+        );
+        assert_eq!(events.outcome("t0500"), "failed");
+        assert_eq!(events.summary()["passed"], 999);
+        assert_eq!(events.all[0]["test_count"], 1000);
+    }
+}
