@@ -2,4 +2,7 @@
 //!
 //! A library as well as a program, so that the tests build guests the same way.
 
+pub mod bench;
+pub mod compat;
 pub mod guest;
+pub mod suites;

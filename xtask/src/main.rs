@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::guest;
+use xtask::{bench, compat, guest};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Some("demo") => demo(),
         Some("test") => test(rest),
         Some("guest-cargo") => guest_cargo(rest),
+        Some("bench") => with_wasmtest(bench::bench),
+        Some("compat") => with_wasmtest(compat::compat),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -74,11 +76,22 @@ fn guest_cargo(args: &[OsString]) -> Result<ExitCode> {
     })
 }
 
-fn demo() -> Result<ExitCode> {
+/// Builds wasmtest and gives its path.
+fn build_wasmtest() -> Result<PathBuf> {
     eprintln!(
         "xtask: building wasmtest (the first time compiles wasmtime: some minutes on 2 cores)"
     );
     done(cargo().args(["build", "--package", "wasmtest"]))?;
+    Ok(target_folder().join("debug/wasmtest"))
+}
+
+fn with_wasmtest(task: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<ExitCode> {
+    task(&root(), &build_wasmtest()?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn demo() -> Result<ExitCode> {
+    let wasmtest = build_wasmtest()?;
     eprintln!(
         "xtask: building the examples for {} and {}",
         guest::WASIP1,
@@ -98,7 +111,6 @@ fn demo() -> Result<ExitCode> {
         ])?;
         modules.extend(built.into_iter().map(|(_, file)| file));
     }
-    let wasmtest = target_folder().join("debug/wasmtest");
     let shown: Vec<PathBuf> = modules
         .iter()
         .map(|m| m.strip_prefix(root()).unwrap_or(m).to_owned())

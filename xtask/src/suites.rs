@@ -1,0 +1,114 @@
+//! Test suites that nobody here wrote: published crates at pinned versions.
+//!
+//! cargo itself fetches them; their sources are copied out of its folder, so
+//! that nothing is written there, and built for WASI. Nothing of them is kept in
+//! the repository.
+
+use crate::guest;
+use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `(crate, version, profile)`: those whose published package holds its tests.
+/// httparse has a test that takes a minute when it is not optimised.
+pub const SUITES: [(&str, &str, &str); 7] = [
+    ("semver", "1.0.27", "dev"),
+    ("itoa", "1.0.15", "dev"),
+    ("regex-syntax", "0.8.6", "dev"),
+    ("indexmap", "2.11.4", "dev"),
+    ("either", "1.15.0", "dev"),
+    ("percent-encoding", "2.3.2", "dev"),
+    ("httparse", "1.10.1", "release"),
+];
+
+/// Fetches all suites into `folder`, once.
+///
+/// # Errors
+/// If cargo cannot fetch them.
+pub fn fetch(folder: &Path) -> Result<()> {
+    let package = folder.join("throwaway");
+    std::fs::create_dir_all(package.join("src"))?;
+    std::fs::write(package.join("src/lib.rs"), "")?;
+    let mut manifest = String::from(
+        "[package]\nname = \"throwaway\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n",
+    );
+    for (name, version, _) in SUITES {
+        manifest.push_str(&format!("{name} = \"={version}\"\n"));
+    }
+    std::fs::write(package.join("Cargo.toml"), manifest)?;
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version", "1", "--manifest-path"])
+        .arg(package.join("Cargo.toml"))
+        .output()
+        .context("cargo cannot be started")?;
+    if !output.status.success() {
+        bail!(
+            "the suites cannot be fetched: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    for (name, version, _) in SUITES {
+        let to = folder.join(name);
+        if to.join("Cargo.toml").exists() {
+            continue;
+        }
+        let packages = metadata["packages"].as_array().into_iter().flatten();
+        let found = packages
+            .filter(|p| p["name"] == name && p["version"] == version)
+            .find_map(|p| p["manifest_path"].as_str());
+        let manifest = found.with_context(|| format!("cargo did not fetch {name} {version}"))?;
+        let from = Path::new(manifest)
+            .parent()
+            .context("a manifest lies in a folder")?;
+        copy(from, &to)?;
+        // not a part of whatever workspace lies around it
+        let mut text = std::fs::read_to_string(from.join("Cargo.toml"))?;
+        if !text.contains("\n[workspace]") {
+            text.push_str("\n[workspace]\n");
+        }
+        std::fs::write(to.join("Cargo.toml"), text)?;
+    }
+    Ok(())
+}
+
+/// Builds the test binaries of one suite that was fetched into `folder`.
+///
+/// # Errors
+/// If it does not build.
+pub fn build(
+    folder: &Path,
+    name: &str,
+    profile: &str,
+    target: &str,
+) -> Result<Vec<(String, PathBuf)>> {
+    let manifest = folder.join(name).join("Cargo.toml");
+    let shared = folder.join("target");
+    guest::build_tests(&[
+        "--quiet",
+        "--manifest-path",
+        &manifest.to_string_lossy(),
+        "--target-dir",
+        &shared.to_string_lossy(),
+        "--target",
+        target,
+        "--profile",
+        profile,
+        "--lib",
+        "--tests",
+    ])
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            std::fs::write(&to, std::fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
