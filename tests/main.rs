@@ -1,4 +1,13 @@
 //! End to end: real modules, the real binary, real worker processes.
 
+mod bad_input;
+mod cache;
+mod console;
+mod isolation;
+mod json;
+mod proposals;
+mod real_suites;
+mod selection;
 mod support;
 mod verdicts;
+mod workers;

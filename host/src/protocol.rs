@@ -112,6 +112,15 @@ pub enum UnknownImports {
     Trap,
 }
 
+/// What a worker does with the tasks that wait in it after a test that did not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AfterFailure {
+    /// It goes on.
+    GoOn,
+    /// It gives them back: the run may be about to stop.
+    GiveBack,
+}
+
 /// All that a worker needs to start, as one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerSetup {
@@ -129,6 +138,8 @@ pub struct WorkerSetup {
     pub wasm_stack: usize,
     /// What to do about unknown imports.
     pub unknown_imports: UnknownImports,
+    /// What it does with waiting tasks after a test that did not pass.
+    pub after_failure: AfterFailure,
     /// How many bytes of each stream are kept at its head, and again at its tail.
     pub capture: usize,
 }
@@ -274,6 +285,17 @@ pub struct CompileJob {
     pub content: crate::module::ContentHash,
     /// What it is.
     pub format: Format,
+    /// What the cache has of it.
+    pub found: Found,
+}
+
+/// What the cache was found to have of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Found {
+    /// Nothing that fits; another process may have made it by now.
+    Nothing,
+    /// A compiled form that a worker refused.
+    Refused,
 }
 
 /// From the compiler to the primary.
@@ -303,6 +325,7 @@ mod tests {
             env: vec![("TMPDIR".into(), "/tmp".into())],
             wasm_stack: 8 << 20,
             unknown_imports: UnknownImports::Refuse,
+            after_failure: AfterFailure::GiveBack,
             capture: 1024,
         };
         let mut bytes = Vec::new();

@@ -40,9 +40,10 @@ pub fn guest(name: &str, target: Target, profile: &'static str) -> PathBuf {
     let mut built = BUILT
         .get_or_init(Mutex::default)
         .lock()
-        .unwrap_or_else(|e| e.into_inner());
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let guests = built.entry((target, profile)).or_insert_with(|| {
         let manifest = workspace().join("tests/guests/Cargo.toml");
+        let folder = workspace().join("tests/guests/target");
         let args = [
             "--quiet",
             "--workspace",
@@ -50,6 +51,8 @@ pub fn guest(name: &str, target: Target, profile: &'static str) -> PathBuf {
             &manifest.to_string_lossy(),
             "--target",
             target.triple(),
+            "--target-dir",
+            &folder.to_string_lossy(),
             "--profile",
             profile,
         ]
@@ -118,7 +121,6 @@ pub fn finish(command: &mut Command) -> Ran {
 pub struct Events {
     pub code: i32,
     pub all: Vec<Value>,
-    pub stderr: String,
 }
 
 /// `wasmtest run --message-format json` with these arguments.
@@ -138,7 +140,6 @@ impl Events {
         Events {
             code: ran.code,
             all: ran.stdout.lines().map(parse).collect(),
-            stderr: ran.stderr,
         }
     }
 
@@ -199,7 +200,8 @@ impl Events {
     }
 }
 
-/// A path as an argument.
+/// A path as an argument: from the workspace's folder, where tests run, if it lies there.
 pub fn arg(path: &Path) -> &str {
+    let path = path.strip_prefix(workspace()).unwrap_or(path);
     path.to_str().expect("UTF-8")
 }

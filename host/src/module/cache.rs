@@ -6,7 +6,7 @@
 //! checked, and a checksum is verified once a run, or skipped when inode, size
 //! and times are those recorded and lie at least two seconds before the
 //! record (a file that changed later than that could carry the same times).
-//! Whatever does not fit is discarded and made again, never loaded.
+//! Whatever does not fit is made again and replaced, never loaded.
 //!
 //! An artefact is named by content, compiler and engine settings; a listing by
 //! content alone.
@@ -165,27 +165,15 @@ impl Cache {
         format!("{content}-{}-{}.cwasm", compiler.name(), &settings[..16])
     }
 
-    /// Whether a compiled form is here and is what was written; a damaged or
-    /// foreign one is discarded.
+    /// Whether a compiled form is here and is what was written. One that is not
+    /// stays where it is until the compiler, which holds its lock, replaces it:
+    /// another process may be writing it just now.
     pub fn has_artefact(&self, name: &str) -> bool {
-        let fits = self.check_artefact(name);
-        match fits {
-            Ok(fits) => {
-                if !fits {
-                    self.discard_artefact(name);
-                }
-                fits
-            }
-            Err(_) => false,
-        }
+        self.check_artefact(name).unwrap_or(false)
     }
 
     fn check_artefact(&self, name: &str) -> io::Result<bool> {
-        let mut file = match self.open_file(name) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(e),
-            Err(_) => return Ok(false),
-        };
+        let mut file = self.open_file(name)?;
         let stamp = Stamp::of(&file.metadata()?);
         let Some(record) = self.read_record(name) else {
             return Ok(false);
@@ -252,12 +240,6 @@ impl Cache {
         self.write_whole(name, bytes)?;
         let stamp = Stamp::of(&fs::symlink_metadata(self.dir.join(name))?);
         self.write_record(name, blake3::hash(bytes).to_hex().as_str(), stamp)
-    }
-
-    /// Removes a compiled form.
-    pub fn discard_artefact(&self, name: &str) {
-        let _ = fs::remove_file(self.record_path(name));
-        let _ = fs::remove_file(self.dir.join(name));
     }
 
     /// The tests that a module was found to hold.
@@ -420,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_found_and_what_was_changed_is_discarded() {
+    fn what_was_stored_is_found_and_what_was_changed_is_not() {
         let (_root, cache) = cache();
         assert!(!cache.has_artefact("a.cwasm"));
         cache
@@ -429,7 +411,10 @@ mod tests {
         assert!(cache.has_artefact("a.cwasm"));
         fs::write(cache.dir().join("a.cwasm"), b"NATIVE code").expect("written");
         assert!(!cache.has_artefact("a.cwasm"));
-        assert!(!cache.dir().join("a.cwasm").exists());
+        cache
+            .store_artefact("a.cwasm", b"native code")
+            .expect("stored");
+        assert!(cache.has_artefact("a.cwasm"));
     }
 
     #[test]

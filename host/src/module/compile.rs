@@ -8,7 +8,7 @@
 use super::cache::{self, Cache, Compiler};
 use super::{ContentHash, strip};
 use crate::event::Format;
-use crate::protocol::{CompileJob, CompileJobs, CompileResult, read_frame, write_frame};
+use crate::protocol::{CompileJob, CompileJobs, CompileResult, Found, read_frame, write_frame};
 use crate::sandbox::engine;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +56,7 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
             cache.dir().display()
         )
     })?;
-    if cache.has_artefact(&name) {
+    if job.found == Found::Nothing && cache.has_artefact(&name) {
         return Ok(());
     }
     let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;

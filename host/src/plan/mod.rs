@@ -45,6 +45,8 @@ pub struct PlannedTest {
     pub order: (usize, usize),
     /// What is done with it.
     pub action: Action,
+    /// Whether it was reported as started: it may be taken back and given to another.
+    pub announced: bool,
 }
 
 /// What is done with a test.
@@ -108,6 +110,7 @@ pub fn plan_module(
             }),
             order: (module.order, i),
             action,
+            announced: false,
         });
     }
     plan

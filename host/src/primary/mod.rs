@@ -12,11 +12,11 @@ mod modules;
 mod peer;
 mod slots;
 
-use crate::event::{Event, Interrupt, Outcome, Summary, TestInfo};
+use crate::event::{Event, Interrupt, Outcome, Summary};
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    CompileResult, FromWorker, ListedTest, ModuleNumber, TaskNumber, WorkerSetup,
+    AfterFailure, CompileResult, FromWorker, ListedTest, ModuleNumber, TaskNumber, WorkerSetup,
 };
 use crate::report::Reporter;
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
@@ -24,7 +24,6 @@ use anyhow::Context as _;
 use ledger::Ledger;
 use peer::Home;
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -133,6 +132,10 @@ fn go(
         env: settings.env.clone(),
         wasm_stack: settings.wasm_stack,
         unknown_imports: settings.unknown_imports,
+        after_failure: match settings.max_fail {
+            MaxFail::Unlimited => AfterFailure::GoOn,
+            MaxFail::After(_) => AfterFailure::GiveBack,
+        },
         capture: CAPTURE,
     };
     let mut run = Run {
@@ -317,9 +320,5 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    fn started(&mut self, test: &Arc<TestInfo>) {
-        self.ledger.say(&Event::Started(test.clone()));
     }
 }

@@ -11,7 +11,7 @@ use crate::event::{Captured, Cause, Event, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
 use crate::plan::{Action, PlannedModule, PlannedTest, plan_module, quoted};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, ListedTest, LoadError, ModuleNumber, ModuleSpec,
+    CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -168,6 +168,10 @@ impl Run<'_> {
                         file: file.file.clone(),
                         content: file.content,
                         format: file.format,
+                        found: match self.modules[number.0].compiled_again {
+                            true => Found::Refused,
+                            false => Found::Nothing,
+                        },
                     }
                 })
                 .collect(),
@@ -329,7 +333,6 @@ impl Run<'_> {
             Phase::Listing => Phase::Compiling,
             _ => Phase::CompilingAgain,
         };
-        self.cache.discard_artefact(&module.spec.artefact);
         for test in std::mem::take(&mut self.queue) {
             match test.order.0 == module.planned.order {
                 true => module.held.push(test),

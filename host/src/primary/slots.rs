@@ -10,7 +10,9 @@ use super::{Happened, Run, SLOW, TICK};
 use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::{Action, PlannedTest};
-use crate::protocol::{Done, FromWorker, LoadError, ModuleNumber, Task, TaskNumber, ToWorker};
+use crate::protocol::{
+    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Task, TaskNumber, ToWorker,
+};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -205,11 +207,13 @@ impl Run<'_> {
         };
         worker.since = Instant::now();
         worker.slow_said = false;
-        if let Some(Job::Test(task)) = worker.jobs.front()
-            && let Some(test) = self.given.get(task)
+        if worker.ready
+            && let Some(Job::Test(task)) = worker.jobs.front()
+            && let Some(test) = self.given.get_mut(task)
+            && !std::mem::replace(&mut test.announced, true)
         {
             let info = test.info.clone();
-            self.started(&info);
+            self.ledger.say(&Event::Started(info));
         }
     }
 
@@ -222,8 +226,8 @@ impl Run<'_> {
         match message {
             FromWorker::Ready => {
                 worker.ready = true;
-                worker.since = Instant::now();
                 slot.false_starts = 0;
+                self.first_job_begins(number);
             }
             FromWorker::SetupFailed(why) => {
                 self.fatal = Some(anyhow::anyhow!("workers cannot be set up: {why}"));
@@ -233,18 +237,22 @@ impl Run<'_> {
                     return self.unexpected(number, "a listing that nobody asked for");
                 }
                 worker.jobs.pop_front();
-                self.first_job_begins(number);
                 if !self.stopping {
                     self.listing_came(module, tests);
                 }
+                self.first_job_begins(number);
             }
             FromWorker::Done(done) => {
                 if worker.jobs.front() != Some(&Job::Test(done.task)) {
                     return self.unexpected(number, "a result that nobody asked for");
                 }
                 worker.jobs.pop_front();
-                self.first_job_begins(number);
+                let gives_back = self.setup.after_failure == AfterFailure::GiveBack
+                    && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
                 self.done(number, *done);
+                if !gives_back {
+                    self.first_job_begins(number);
+                }
             }
             FromWorker::Revoked(tasks) => {
                 worker.revoking = false;

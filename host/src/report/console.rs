@@ -29,6 +29,8 @@ pub struct Console<W> {
     verbosity: Verbosity,
     styles: Styles,
     bar: Option<ProgressBar>,
+    /// Whether it is known how many tests there will be; until then modules compile.
+    planned: bool,
     /// Whether a line of dots has no end yet.
     in_dots: bool,
     running: Vec<(Arc<TestInfo>, Instant)>,
@@ -72,6 +74,7 @@ impl<W: Write> Console<W> {
             verbosity: settings.verbosity,
             styles: Styles::new(settings.color),
             bar,
+            planned: false,
             in_dots: false,
             running: Vec::new(),
             failed: Vec::new(),
@@ -141,7 +144,9 @@ impl<W: Write> Console<W> {
     }
 
     fn show_running(&self) {
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = self.bar.as_ref().filter(|_| self.planned) else {
+            return;
+        };
         let mut message = match self.bad {
             0 => String::new(),
             n => self
@@ -393,6 +398,7 @@ impl<W: Write> Reporter for Console<W> {
                 ));
             }
             Event::Planned { tests, .. } => {
+                self.planned = true;
                 if let Some(bar) = &self.bar {
                     bar.set_length(*tests as u64);
                     let style = " {bar:24.green/dim}  {pos}/{len}  {msg}";

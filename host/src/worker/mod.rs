@@ -11,8 +11,9 @@ mod symbols;
 
 pub use execute::Executor;
 
+use crate::event::Outcome;
 use crate::protocol::{
-    FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame,
+    AfterFailure, FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame,
 };
 use crate::sandbox::engine::HOST_STACK;
 use anyhow::Context as _;
@@ -142,7 +143,11 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>) {
             }
             ToWorker::Run(task) => {
                 let done = executor.run(&task);
+                let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
                 send(to, &FromWorker::Done(Box::new(done)));
+                if failed && setup.after_failure == AfterFailure::GiveBack {
+                    send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
+                }
             }
             ToWorker::Setup(_) | ToWorker::Revoke(_) => {}
         }

@@ -1,0 +1,299 @@
+//! What is wrong is said with the file, the cause and the way out; everything else still runs.
+
+use crate::support::{Target, arg, events, finish, guest, run, wasmtest, wat};
+use std::fs;
+use std::path::Path;
+
+/// Runs a bad file beside a good one: what is said of the bad one.
+fn beside_a_good_one(bad: &Path, flags: &[&str]) -> String {
+    let good = guest("returns", Target::P1, "dev");
+    let ran = run([&[arg(bad), arg(&good)], flags].concat());
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("Ran 1 test "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("FAILED (errors=1)"), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("panicked") && !ran.stdout.contains("panicked"));
+    let name = bad
+        .file_name()
+        .expect("a file")
+        .to_string_lossy()
+        .into_owned();
+    let said = ran.stdout;
+    assert!(
+        said.contains(&format!("ERROR  {name}"))
+            || said.contains(&format!("ERROR  {}", bad.display())),
+        "{said}"
+    );
+    said
+}
+
+#[test]
+fn files_that_are_no_modules_are_named_with_what_they_are() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        path
+    };
+    let good = fs::read(guest("returns", Target::P1, "dev")).expect("built");
+    let said = beside_a_good_one(&file("empty.wasm", b""), &[]);
+    assert!(said.contains("the file is empty"), "{said}");
+    let said = beside_a_good_one(&file("garbage.wasm", b"garbage garbage"), &[]);
+    assert!(said.contains("not WebAssembly"), "{said}");
+    let said = beside_a_good_one(&file("native.wasm", b"\x7fELF\x02\x01\x01"), &[]);
+    assert!(said.contains("native program"), "{said}");
+    for cut in [9, good.len() / 3, good.len() / 2, good.len() - 1] {
+        let said = beside_a_good_one(&file("cut.wasm", &good[..cut]), &[]);
+        assert!(said.contains("damaged or cut short"), "{cut}: {said}");
+    }
+    // bytes changed in the middle: whatever it is now, it is one error or a trap, never a crash of ours
+    let mut changed = good.clone();
+    for i in 0..64 {
+        changed[good.len() / 4 + i * 7] ^= 0x55;
+    }
+    let ran = run([arg(&file("changed.wasm", &changed))]);
+    assert!(
+        [0, 1, 3].contains(&ran.code),
+        "{}: {}{}",
+        ran.code,
+        ran.stdout,
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("RUST_BACKTRACE"));
+    let said = beside_a_good_one(&dir.path().join("missing.wasm"), &[]);
+    assert!(said.contains("No such file"), "{said}");
+}
+
+#[test]
+fn an_empty_folder_is_said_and_there_is_nothing_to_run() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ran = run([arg(dir.path())]);
+    assert_eq!(ran.code, 4);
+    assert!(
+        ran.stderr.contains("no test module below") && ran.stderr.contains("--no-run"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_module_without_a_start_is_no_test() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let library = wat(
+        dir.path(),
+        "library.wasm",
+        r#"(module (func (export "add")))"#,
+    );
+    let said = beside_a_good_one(&library, &[]);
+    assert!(said.contains("exports no `_start`"), "{said}");
+    // found by a search it is passed over
+    fs::copy(
+        guest("returns", Target::P1, "dev"),
+        dir.path().join("good.wasm"),
+    )
+    .expect("copied");
+    let ran = run([arg(dir.path()), "-v"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr.contains("library.wasm") && ran.stderr.contains("passed over"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn imports_that_nobody_provides_are_named_with_what_they_look_like() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let import = |name: &str, import: &str| {
+        wat(
+            dir.path(),
+            name,
+            &format!(r#"(module {import} (func (export "_start")))"#),
+        )
+    };
+    let said = beside_a_good_one(
+        &import("c.wasm", r#"(import "env" "missing_c" (func))"#),
+        &[],
+    );
+    assert!(
+        said.contains("`env::missing_c`") && said.contains("C symbol"),
+        "{said}"
+    );
+    assert!(said.contains("--stub-imports"), "{said}");
+    let said = beside_a_good_one(
+        &import("sdk.wasm", r#"(import "fastly_log" "write" (func))"#),
+        &[],
+    );
+    assert!(
+        said.contains("`fastly_log::write`") && said.contains("SDK"),
+        "{said}"
+    );
+    let said = beside_a_good_one(
+        &import(
+            "threads.wasm",
+            r#"(import "wasi" "thread-spawn" (func (param i32) (result i32)))"#,
+        ),
+        &[],
+    );
+    assert!(
+        said.contains("wasm32-wasip1-threads") && said.contains("wasm32-wasip1"),
+        "{said}"
+    );
+    let said = beside_a_good_one(
+        &import(
+            "shared.wasm",
+            r#"(import "env" "memory" (memory 1 2 shared))"#,
+        ),
+        &[],
+    );
+    assert!(said.contains("shared memory"), "{said}");
+    let component = dir.path().join("http.wasm");
+    let text = r#"(component
+        (import "wasi:http/types@0.2.0" (instance (export "f" (func))))
+        (instance $run)
+        (export "wasi:cli/run@0.2.0" (instance $run)))"#;
+    fs::write(&component, wat::parse_str(text).expect("it assembles")).expect("written");
+    let said = beside_a_good_one(&component, &[]);
+    assert!(said.contains("wasi:http/types"), "{said}");
+}
+
+#[test]
+fn stubbed_imports_fail_only_the_test_that_calls_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let calls = |name: &str, body: &str| {
+        let text = format!(
+            r#"(module (import "env" "missing" (func $f)) (func (export "_start") {body}))"#
+        );
+        wat(dir.path(), name, &text)
+    };
+    let not = calls("does_not.wasm", "");
+    let does = calls("does.wasm", "call $f");
+    let events = events([arg(&not), arg(&does), "--stub-imports"]);
+    let end = |module: &str| {
+        let mut ends = events.ends().filter(|e| e["wasmtest"]["module"] == module);
+        ends.next().expect("it ended").clone()
+    };
+    assert_eq!(end("does_not.wasm")["wasmtest"]["outcome"], "passed");
+    assert_eq!(end("does.wasm")["wasmtest"]["outcome"], "errored");
+    let message = end("does.wasm")["wasmtest"]["message"]
+        .as_str()
+        .expect("said")
+        .to_owned();
+    assert!(message.contains("`env::missing`"), "{message}");
+    assert_eq!(events.code, 1);
+}
+
+#[test]
+fn a_trap_at_the_start_is_one_error() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = r#"(module (func $start unreachable) (start $start) (func (export "_start")))"#;
+    let events = events([arg(&wat(dir.path(), "start.wasm", text))]);
+    assert_eq!(events.outcome("main"), "errored");
+    assert_eq!(events.code, 1);
+}
+
+#[test]
+fn a_binary_that_dies_before_its_first_test_is_one_error_with_its_output() {
+    for target in Target::BOTH {
+        let module = guest("dies_first", target, "dev");
+        let good = guest("returns", target, "dev");
+        let ran = run([arg(&module), arg(&good)]);
+        assert_eq!(ran.code, 3, "{}", ran.stdout);
+        let said = ran.stdout;
+        assert!(
+            said.contains("ERROR  dies_first.wasm cannot be listed"),
+            "{said}"
+        );
+        assert!(
+            said.contains("before any test") && said.contains("the constructor was here"),
+            "{said}"
+        );
+        assert!(
+            said.contains("Ran 1 test ") && said.contains("FAILED (errors=1)"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn binaries_that_lie_about_their_tests_harm_nothing() {
+    let refuses = beside_a_good_one(&guest("liar_refuses", Target::P1, "dev"), &[]);
+    assert!(
+        refuses.contains("status 7") && refuses.contains("I am no test"),
+        "{refuses}"
+    );
+    let names = run([arg(&guest("liar_names", Target::P1, "dev")), "-v"]);
+    assert_eq!(names.code, 0, "{}", names.stderr);
+    assert!(!names.stdout.contains('\x1b') && !names.stdout.contains('\x07'));
+    assert!(names.stdout.contains("\\u{1b}[2Jred\\u{7}"));
+}
+
+#[test]
+fn a_binary_that_never_ends_its_list_is_stopped_and_blamed() {
+    let said = beside_a_good_one(
+        &guest("liar_endless", Target::P1, "dev"),
+        &["--process-timeout", "1"],
+    );
+    assert!(said.contains("stopped at its limit"), "{said}");
+}
+
+#[test]
+fn nothing_that_a_guest_writes_reaches_a_terminal_as_a_command() {
+    let module = guest("sandbox", Target::P1, "dev");
+    for format in ["human", "json"] {
+        let ran = run([
+            arg(&module),
+            "--message-format",
+            format,
+            "--",
+            "control_sequences",
+        ]);
+        let harmful = |c: char| c.is_control() && c != '\n';
+        assert!(!ran.stdout.contains(harmful), "{:?}", ran.stdout);
+        assert!(!ran.stdout.contains('\u{202e}'));
+        assert!(ran.stdout.contains("owned"));
+    }
+}
+
+#[test]
+fn flags_that_make_no_sense_are_usage_errors() {
+    let module = guest("returns", Target::P1, "dev");
+    for flags in [
+        &["--processes", "many"][..],
+        &["--processes", "-2"],
+        &["--processes", ""],
+        &["--process-timeout", "0"],
+        &["--process-timeout", "soon"],
+        &["--max-fail", "0"],
+        &["--wasm-stack", "x"],
+        &["--dir", "/no/such/folder"],
+        &["--env", "NOT_SET_ANYWHERE_AT_ALL"],
+        &["--env", "=x"],
+        &["--no-such-flag"],
+        &["-x", "--max-fail", "2"],
+        &["--message-format", "xml"],
+    ] {
+        let ran = run([&[arg(&module)], flags].concat());
+        assert_eq!(ran.code, 2, "{flags:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(flags[0]) || ran.stderr.contains("fail-fast"),
+            "{flags:?}: {}",
+            ran.stderr
+        );
+        assert!(ran.stdout.is_empty());
+    }
+    let ran = finish(
+        wasmtest()
+            .env("WASMTEST_PROCESSES", "lots")
+            .args(["run", arg(&module)]),
+    );
+    assert_eq!(ran.code, 2);
+    for hidden in ["__worker", "__compiler"] {
+        let ran = finish(wasmtest().arg(hidden));
+        assert_eq!(ran.code, 3);
+        assert!(
+            ran.stderr.contains("part of `wasmtest run`"),
+            "{}",
+            ran.stderr
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! Panics.
+fn main() {
+    panic!("a program's panic");
+}

@@ -1,0 +1,4 @@
+//! Ends by returning.
+fn main() {
+    println!("hello from a program");
+}

@@ -1,0 +1,1 @@
+//! Plain programs: see `src/bin`.

@@ -1,0 +1,275 @@
+//! Worker processes: how many, what happens when they are late, die or are told to stop.
+
+use crate::support::{Events, Ran, Target, arg, events, guest, run, wasmtest};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Stdio};
+
+#[test]
+fn case_02_two_tests_are_in_flight_at_the_same_moment() {
+    let module = guest("slow", Target::P1, "dev");
+    let events = events([
+        arg(&module),
+        "--processes",
+        "2",
+        "--",
+        "a_sleeps",
+        "b_sleeps",
+    ]);
+    assert_eq!(events.code, 0);
+    let times = |test: &str| {
+        let own = &events.end(&format!("tests::{test}_sleeps_a_second"))["wasmtest"];
+        (
+            own["start"].as_f64().expect("known"),
+            own["end"].as_f64().expect("known"),
+            own["worker"].clone(),
+        )
+    };
+    let (a, b) = (times("a"), times("b"));
+    assert!(a.0 < b.1 && b.0 < a.1, "{a:?} and {b:?} do not overlap");
+    assert_ne!(a.2, b.2);
+}
+
+#[test]
+fn case_03_processes_are_counted_as_asked() {
+    let module = guest("trivial", Target::P1, "dev");
+    let workers = |processes: &str| -> HashSet<u64> {
+        let events = events([arg(&module), "--processes", processes]);
+        assert_eq!(events.summary()["passed"], 1000);
+        events
+            .ends()
+            .map(|e| e["wasmtest"]["worker"].as_u64().expect("known"))
+            .collect()
+    };
+    let cpus = std::thread::available_parallelism().expect("known").get();
+    assert_eq!(workers("0"), HashSet::from([0]));
+    assert_eq!(workers("1"), HashSet::from([1]));
+    assert_eq!(workers("3"), HashSet::from([1, 2, 3]));
+    for all in ["auto", "-1"] {
+        let ran = run([arg(&module), "-q", "--processes", all]);
+        let place = format!(" on {cpus} process{}", if cpus == 1 { "" } else { "es" });
+        assert!(ran.stdout.contains(&place), "{}", ran.stdout);
+    }
+    assert!(
+        run([arg(&module), "-q", "--processes", "0"])
+            .stdout
+            .contains("in the primary")
+    );
+}
+
+#[test]
+fn a_test_that_is_blocked_in_the_host_is_stopped_and_its_siblings_run() {
+    for target in Target::BOTH {
+        let module = guest("slow", target, "dev");
+        let events = events([
+            arg(&module),
+            "--processes",
+            "1",
+            "--process-timeout",
+            "0.5",
+            "--skip",
+            "a_second",
+        ]);
+        assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "timed-out");
+        assert_eq!(
+            events.end("tests::c_sleeps_for_ever")["reason"],
+            "time limit exceeded"
+        );
+        for sibling in ["d", "e", "f"] {
+            assert_eq!(
+                events.outcome(&format!("tests::{sibling}_passes")),
+                "passed"
+            );
+        }
+        assert_eq!(events.summary()["wasmtest"]["timeouts"], 1);
+    }
+}
+
+#[test]
+fn what_waits_behind_a_long_test_is_taken_over() {
+    let module = guest("slow", Target::P1, "dev");
+    let events = events([arg(&module), "--processes", "2", "--process-timeout", "2"]);
+    let worker = |test: &str| events.end(&format!("tests::{test}"))["wasmtest"]["worker"].clone();
+    // everything else ended while one worker slept, so none of it ran there
+    for other in ["d_passes", "e_passes", "f_passes"] {
+        assert_ne!(worker(other), worker("c_sleeps_for_ever"));
+    }
+}
+
+/// A run that was started and can be watched.
+struct Watched {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    seen: String,
+}
+
+impl Watched {
+    fn start(args: &[&str]) -> Watched {
+        let mut child = wasmtest()
+            .args(["run", "--message-format", "json"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        Watched {
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// Reads events until this one is there.
+    fn wait_for(&mut self, event: &str, path: &str) {
+        loop {
+            let mut line = String::new();
+            assert_ne!(
+                self.lines.read_line(&mut line).expect("readable"),
+                0,
+                "no {event} of {path}: {}",
+                self.seen
+            );
+            self.seen.push_str(&line);
+            let value: Value = serde_json::from_str(&line).expect("JSON");
+            if value["event"] == event && value["name"].as_str().is_some_and(|n| n.ends_with(path))
+            {
+                return;
+            }
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        send(self.child.id(), signal);
+    }
+
+    /// The processes that it has started.
+    fn children(&self) -> Vec<u32> {
+        let id = self.child.id();
+        let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+        tasks
+            .flat_map(|task| {
+                let path = task.expect("readable").path().join("children");
+                let text = std::fs::read_to_string(path).expect("readable");
+                text.split_whitespace()
+                    .map(|c| c.parse().expect("a number"))
+                    .collect::<Vec<u32>>()
+            })
+            .collect()
+    }
+
+    fn finish(mut self) -> Events {
+        self.lines.read_to_string(&mut self.seen).expect("readable");
+        let output = self.child.wait_with_output().expect("it ends");
+        Events::of(Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: self.seen,
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        })
+    }
+}
+
+fn send(process: u32, signal: i32) {
+    // SAFETY: kill has no preconditions; the process is one that this test started.
+    let sent = unsafe { libc::kill(process as i32, signal) };
+    assert_eq!(sent, 0);
+}
+
+/// Waits until a process that is not our child is gone.
+fn await_end(process: u32) {
+    // SAFETY: plain system calls on a descriptor that is made and closed here.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, process, 0) as i32;
+        if fd < 0 {
+            return;
+        }
+        let mut poll = libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        assert_eq!(
+            libc::poll(&mut poll, 1, 60_000),
+            1,
+            "process {process} is still there"
+        );
+        libc::close(fd);
+    }
+}
+
+#[test]
+fn a_worker_that_dies_costs_the_test_that_it_ran_and_no_other() {
+    let module = guest("slow", Target::P1, "dev");
+    let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
+    run.wait_for("started", "c_sleeps_for_ever");
+    let workers = run.children();
+    assert_eq!(workers.len(), 1);
+    send(workers[0], libc::SIGKILL);
+    let events = run.finish();
+    assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "crashed");
+    assert!(
+        events
+            .message("tests::c_sleeps_for_ever")
+            .contains("signal 9")
+    );
+    for sibling in ["d", "e", "f"] {
+        assert_eq!(
+            events.outcome(&format!("tests::{sibling}_passes")),
+            "passed"
+        );
+    }
+    assert_eq!(events.code, 1);
+}
+
+#[test]
+fn an_interrupt_names_what_was_in_flight_and_counts_what_was_not_run() {
+    for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+        for processes in ["1", "0"] {
+            let module = guest("slow", Target::P1, "dev");
+            let mut run =
+                Watched::start(&[arg(&module), "--processes", processes, "--skip", "a_second"]);
+            run.wait_for("started", "c_sleeps_for_ever");
+            let workers = run.children();
+            run.signal(signal);
+            let events = run.finish();
+            assert_eq!(events.code, code);
+            assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "interrupted");
+            assert_eq!(events.summary()["wasmtest"]["not_run"], 3);
+            for worker in workers {
+                await_end(worker);
+            }
+        }
+    }
+}
+
+#[test]
+fn workers_end_with_their_primary_however_it_ends() {
+    let module = guest("slow", Target::P1, "dev");
+    let mut run = Watched::start(&[arg(&module), "--processes", "2", "--skip", "a_second"]);
+    run.wait_for("started", "c_sleeps_for_ever");
+    let workers = run.children();
+    assert!(!workers.is_empty());
+    run.signal(libc::SIGKILL);
+    for worker in workers {
+        await_end(worker);
+    }
+    let _ = run.child.wait();
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_crash() {
+    let module = guest("trivial", Target::P1, "dev");
+    for format in ["human", "json"] {
+        let mut child = wasmtest()
+            .args(["run", "-v", "--message-format", format, arg(&module)])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    }
+}
