@@ -183,6 +183,36 @@ fn stubbed_imports_fail_only_the_test_that_calls_them() {
 }
 
 #[test]
+fn stubbed_imports_of_components_leave_what_is_provided_alone() {
+    let module = guest("verdicts", Target::P2, "dev");
+    let events = events([arg(&module), "--stub-imports", "--", "passes"]);
+    assert_eq!(events.outcome("tests::passes"), "passed");
+    let dir = tempfile::tempdir().expect("a folder");
+    let component = |name: &str, body: &str| {
+        let text = format!(
+            r#"(component
+                (import "host:sdk/thing" (instance $t (export "f" (func))))
+                (core func $f (canon lower (func $t "f")))
+                (core module $m
+                    (import "" "f" (func $f))
+                    (func (export "run") (result i32) {body} (i32.const 0)))
+                (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
+                (func $run (result (result)) (canon lift (core func $i "run")))
+                (instance $r (export "run" (func $run)))
+                (export "wasi:cli/run@0.2.0" (instance $r)))"#
+        );
+        wat(dir.path(), name, &text)
+    };
+    let not = component("does_not.wasm", "");
+    let said = beside_a_good_one(&not, &[]);
+    assert!(said.contains("host:sdk/thing"), "{said}");
+    assert_eq!(run([arg(&not), "--stub-imports"]).code, 0);
+    let ran = run([arg(&component("does.wasm", "(call $f)")), "--stub-imports"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("`host:sdk/thing#f`"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_trap_at_the_start_is_one_error() {
     let dir = tempfile::tempdir().expect("a folder");
     let text = r#"(module (func $start unreachable) (start $start) (func (export "_start")))"#;

@@ -68,6 +68,7 @@ pub struct RunArgs {
         value_name = "N",
         default_value = "auto",
         env = "WASMTEST_PROCESSES",
+        hide_env_values = true,
         allow_hyphen_values = true,
         help_heading = "Running"
     )]
@@ -79,6 +80,7 @@ pub struct RunArgs {
         value_name = "SECONDS",
         default_value = "60",
         env = "WASMTEST_PROCESS_TIMEOUT",
+        hide_env_values = true,
         allow_hyphen_values = true,
         help_heading = "Running"
     )]
@@ -170,6 +172,7 @@ pub struct SelectArgs {
         long,
         value_name = "DIR",
         env = "WASMTEST_CACHE_DIR",
+        hide_env_values = true,
         help_heading = "Running"
     )]
     pub cache_dir: Option<PathBuf>,
@@ -201,7 +204,13 @@ pub struct CacheArgs {
     pub action: Option<CacheAction>,
 
     /// Where compiled modules are kept [default: the user's cache folder]
-    #[arg(long, value_name = "DIR", env = "WASMTEST_CACHE_DIR", global = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WASMTEST_CACHE_DIR",
+        hide_env_values = true,
+        global = true
+    )]
     pub cache_dir: Option<PathBuf>,
 }
 

@@ -152,21 +152,28 @@ fn our_verdicts(wasmtest: &Path, file: &Path) -> Result<Verdicts> {
         .arg(file)
         .output()
         .context("wasmtest cannot be started")?;
-    let mut verdicts = Verdicts::new();
-    for event in json_lines(&output.stdout) {
+    Ok(verdicts(&output.stdout, |event| {
+        event["wasmtest"]["test"].as_str()
+    }))
+}
+
+/// The ends of tests in a stream of libtest's events, by the name that `name` finds.
+fn verdicts(stdout: &[u8], name: impl Fn(&serde_json::Value) -> Option<&str>) -> Verdicts {
+    let end = |event: serde_json::Value| {
         let verdict = match event["event"].as_str() {
             Some("ok") => Some(true),
             Some("failed") => Some(false),
             Some("ignored") => None,
-            _ => continue,
+            _ => return None,
         };
-        if event["type"] == "test"
-            && let Some(test) = event["wasmtest"]["test"].as_str()
-        {
-            verdicts.insert(test.to_owned(), verdict);
-        }
-    }
-    Ok(verdicts)
+        let test = name(&event).filter(|_| event["type"] == "test")?;
+        Some((test.to_owned(), verdict))
+    };
+    let lines = stdout.split(|b| *b == b'\n');
+    lines
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .filter_map(end)
+        .collect()
 }
 
 /// One test under the wasmtime command line.
@@ -216,25 +223,5 @@ fn nextest_verdicts(
         .stderr(Stdio::null())
         .output()
         .context("cargo-nextest cannot be started")?;
-    let mut verdicts = Verdicts::new();
-    for event in json_lines(&output.stdout) {
-        let verdict = match event["event"].as_str() {
-            Some("ok") => Some(true),
-            Some("failed") => Some(false),
-            Some("ignored") => None,
-            _ => continue,
-        };
-        if event["type"] == "test"
-            && let Some(test) = event["name"].as_str()
-        {
-            verdicts.insert(test.to_owned(), verdict);
-        }
-    }
-    Ok(verdicts)
-}
-
-fn json_lines(bytes: &[u8]) -> impl Iterator<Item = serde_json::Value> + '_ {
-    bytes
-        .split(|b| *b == b'\n')
-        .filter_map(|line| serde_json::from_slice(line).ok())
+    Ok(verdicts(&output.stdout, |event| event["name"].as_str()))
 }

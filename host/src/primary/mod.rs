@@ -4,9 +4,12 @@
 //! say arrives as a [`Happened`], is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
-//! [`modules`] takes a module from file to plan, [`slots`] looks after workers.
+//! [`modules`] takes a module from file to plan, [`slots`] looks after workers,
+//! [`dispatch`] gives them work, [`clocks`] watches over what takes too long.
 
+mod clocks;
 mod discover;
+mod dispatch;
 mod ledger;
 mod modules;
 mod peer;

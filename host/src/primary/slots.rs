@@ -1,31 +1,23 @@
-//! The workers: started, given work, replaced, stopped.
+//! The workers: started, listened to, replaced.
 //!
 //! Each slot holds at most one worker and the jobs that it was given, in order:
-//! the first is the one that runs. Enough jobs wait there that a worker never
-//! waits for the pipe between two tests; what waits behind a long test is taken
-//! back when another worker has nothing left to do.
+//! the first is the one that runs, which is how a death is blamed on a test.
 
 use super::peer::{Home, Peer, Role};
-use super::{Happened, Run, SLOW, TICK};
-use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
+use super::{Happened, Run};
+use crate::event::{Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
-use crate::plan::{Action, PlannedTest};
+use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Task, TaskNumber, ToWorker,
+    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, TaskNumber, ToWorker,
 };
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Work that a worker should hold, so that it never waits: at least two jobs,
-/// and as many as last this long.
-const AHEAD: Duration = Duration::from_millis(4);
-const MOST_AHEAD: u32 = 64;
 /// Listing is not one test: it may take this long even where tests may not.
-const LISTING: Duration = Duration::from_secs(10);
-/// What a worker is given beyond a test's limit to stop it by itself.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const LISTING: Duration = Duration::from_secs(10);
 /// When an idle worker may take over what waits behind another's test.
-const TAKE_OVER: Duration = Duration::from_millis(3);
+pub(super) const TAKE_OVER: Duration = Duration::from_millis(3);
 /// Workers that die before they are ready, in a row, until a slot is given up.
 const MAX_FALSE_STARTS: u32 = 3;
 
@@ -34,24 +26,24 @@ const MAX_FALSE_STARTS: u32 = 3;
 pub(super) struct Slot {
     /// Raised with every worker: what an earlier one still says is ignored.
     life: u64,
-    worker: Option<Worker>,
+    pub(super) worker: Option<Worker>,
     false_starts: u32,
 }
 
-struct Worker {
-    peer: Peer,
-    told: HashSet<ModuleNumber>,
-    jobs: VecDeque<Job>,
-    ready: bool,
+pub(super) struct Worker {
+    pub(super) peer: Peer,
+    pub(super) told: HashSet<ModuleNumber>,
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) ready: bool,
     /// When the first job began, as far as is known.
-    since: Instant,
-    slow_said: bool,
-    revoking: bool,
-    killed: Option<Duration>,
+    pub(super) since: Instant,
+    pub(super) slow_said: bool,
+    pub(super) revoking: bool,
+    pub(super) killed: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Job {
+pub(super) enum Job {
     List(ModuleNumber),
     Test(TaskNumber),
 }
@@ -62,11 +54,11 @@ impl Slot {
         self.held() == 0
     }
 
-    fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.worker.as_ref().map_or(0, |w| w.jobs.len())
     }
 
-    fn is_given_up(&self) -> bool {
+    pub(super) fn is_given_up(&self) -> bool {
         self.false_starts >= MAX_FALSE_STARTS
     }
 
@@ -118,102 +110,6 @@ impl Run<'_> {
                     self.fatal = Some(anyhow::anyhow!("no worker process can be started: {e}"));
                 }
             }
-        }
-    }
-
-    /// Gives work to whoever has room for it, evenly.
-    pub(super) fn dispatch(&mut self) {
-        let mut messages: Vec<Vec<ToWorker>> = self.slots.iter().map(|_| Vec::new()).collect();
-        'filling: for room in 1..=self.ahead() {
-            for (number, messages) in messages.iter_mut().enumerate() {
-                if self.to_list.is_empty() && self.queue.is_empty() {
-                    break 'filling;
-                }
-                if self.slots[number].held() >= room || self.slots[number].is_given_up() {
-                    continue;
-                }
-                if self.slots[number].worker.is_none() {
-                    self.start_worker(number);
-                }
-                self.give_next(number, messages);
-            }
-        }
-        for (slot, messages) in self.slots.iter_mut().zip(messages) {
-            if let (Some(worker), false) = (&mut slot.worker, messages.is_empty()) {
-                // if it is gone its end of the channel says so, and its jobs go to others
-                let _ = worker.peer.send(&messages);
-            }
-        }
-        self.take_over();
-    }
-
-    fn give_next(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
-        let Some(worker) = &mut self.slots[number].worker else {
-            return;
-        };
-        let was_idle = worker.jobs.is_empty();
-        let (module, message, job) = if let Some(module) = self.to_list.pop_front() {
-            let timeout = self.settings.timeout.max(LISTING);
-            (
-                module,
-                ToWorker::List { module, timeout },
-                Job::List(module),
-            )
-        } else {
-            let Some(test) = self.queue.pop_front() else {
-                return;
-            };
-            let Some(module) = self.module_of(&test) else {
-                return;
-            };
-            let task = TaskNumber(self.next_task);
-            self.next_task += 1;
-            let message = ToWorker::Run(Task {
-                number: task,
-                module,
-                path: test.info.id.path.to_string(),
-                ignored: test.action == Action::Run { ignored: true },
-                timeout: self.settings.timeout,
-            });
-            self.given.insert(task, test);
-            (module, message, Job::Test(task))
-        };
-        let Some(worker) = &mut self.slots[number].worker else {
-            return;
-        };
-        if worker.told.insert(module) {
-            messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
-        }
-        messages.push(message);
-        worker.jobs.push_back(job);
-        if was_idle {
-            self.first_job_begins(number);
-        }
-    }
-
-    /// How many jobs a worker should hold.
-    fn ahead(&self) -> usize {
-        let (total, count) = self.pace;
-        match total.checked_div(count) {
-            None => 4,
-            Some(each) => (AHEAD.as_nanos() / each.as_nanos().max(1))
-                .clamp(2, u128::from(MOST_AHEAD)) as usize,
-        }
-    }
-
-    fn first_job_begins(&mut self, number: usize) {
-        let Some(worker) = &mut self.slots[number].worker else {
-            return;
-        };
-        worker.since = Instant::now();
-        worker.slow_said = false;
-        if worker.ready
-            && let Some(Job::Test(task)) = worker.jobs.front()
-            && let Some(test) = self.given.get_mut(task)
-            && !std::mem::replace(&mut test.announced, true)
-        {
-            let info = test.info.clone();
-            self.ledger.say(&Event::Started(info));
         }
     }
 
@@ -317,26 +213,6 @@ impl Run<'_> {
         }
     }
 
-    /// A test that was given to a worker and did not begin there.
-    fn queue_again(&mut self, test: PlannedTest) {
-        if self.stopping {
-            return self.ledger.not_run(1);
-        }
-        let Some(module) = self.module_of(&test) else {
-            return;
-        };
-        if let Some(test) = self.hold(module, test) {
-            self.queue.push_front(test);
-        }
-    }
-
-    fn take_back(&mut self, number: usize, task: TaskNumber) -> Option<PlannedTest> {
-        let worker = self.slots[number].worker.as_mut()?;
-        let at = worker.jobs.iter().position(|j| *j == Job::Test(task))?;
-        worker.jobs.remove(at);
-        self.given.remove(&task)
-    }
-
     fn worker_number(&self, slot: usize) -> usize {
         match self.home {
             Home::Process => slot + 1,
@@ -438,111 +314,5 @@ impl Run<'_> {
             }
         }
         tests
-    }
-
-    /// Whoever has nothing to do takes over what waits behind somebody's long test.
-    fn take_over(&mut self) {
-        if !self.queue.is_empty() || !self.someone_is_idle() {
-            return;
-        }
-        let longest = self
-            .slots
-            .iter_mut()
-            .filter_map(|s| s.worker.as_mut())
-            .filter(|w| w.jobs.len() > 1 && !w.revoking && w.since.elapsed() >= TAKE_OVER)
-            .max_by_key(|w| w.jobs.len());
-        if let Some(worker) = longest {
-            worker.revoking = true;
-            let half = worker.jobs.len() / 2;
-            let _ = worker.peer.send(&[ToWorker::Revoke(half.max(1))]);
-        }
-    }
-
-    fn someone_is_idle(&self) -> bool {
-        self.slots.iter().any(|s| s.is_idle() && !s.is_given_up())
-    }
-
-    /// Takes back everything that has not begun.
-    pub(super) fn revoke_all(&mut self) {
-        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
-            if worker.jobs.len() > 1 {
-                worker.revoking = true;
-                let _ = worker.peer.send(&[ToWorker::Revoke(usize::MAX)]);
-            }
-        }
-    }
-
-    /// When the loop has to look at the clock again, if nothing happens before.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
-        let busy = self
-            .slots
-            .iter()
-            .filter_map(|s| s.worker.as_ref())
-            .filter(|w| !w.jobs.is_empty());
-        let mut wake: Option<Instant> = None;
-        let mut at = |when: Instant| wake = Some(wake.map_or(when, |w| w.min(when)));
-        let idle = self.queue.is_empty() && self.someone_is_idle();
-        for worker in busy {
-            if worker.killed.is_none() && worker.peer.can_be_killed() {
-                at(worker.since + self.limit(worker) + GRACE);
-            }
-            if !worker.slow_said {
-                at(worker.since + SLOW);
-            }
-            if idle && worker.jobs.len() > 1 && !worker.revoking {
-                at(worker.since.max(Instant::now()) + TAKE_OVER);
-            }
-        }
-        if self.settings.progress {
-            at(Instant::now() + TICK);
-        }
-        wake
-    }
-
-    fn limit(&self, worker: &Worker) -> Duration {
-        match worker.jobs.front() {
-            // at most three calls
-            Some(Job::List(_)) => self.settings.timeout.max(LISTING) * 3,
-            _ => self.settings.timeout + self.settings.timeout / 10,
-        }
-    }
-
-    /// Deals with what takes too long.
-    pub(super) fn look_at_clocks(&mut self) {
-        for number in 0..self.slots.len() {
-            let Some(worker) = &self.slots[number].worker else {
-                continue;
-            };
-            let Some(job) = worker.jobs.front().copied() else {
-                continue;
-            };
-            let (elapsed, limit) = (worker.since.elapsed(), self.limit(worker));
-            let late = elapsed > limit + GRACE && worker.killed.is_none();
-            let slow = elapsed > SLOW && !worker.slow_said;
-            let Some(worker) = &mut self.slots[number].worker else {
-                continue;
-            };
-            if late && worker.peer.can_be_killed() {
-                worker.killed = Some(match job {
-                    Job::Test(_) => self.settings.timeout,
-                    Job::List(_) => limit,
-                });
-                worker.peer.kill();
-            } else if slow {
-                worker.slow_said = true;
-                if let Job::Test(task) = job
-                    && let Some(test) = self.given.get(&task)
-                {
-                    let slow = Event::Slow {
-                        test: test.info.clone(),
-                        elapsed,
-                    };
-                    self.ledger.say(&slow);
-                }
-            }
-        }
-        if self.settings.progress {
-            self.ledger.say(&Event::Tick);
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! terminal.
 
 pub mod console;
+mod failure;
 pub mod json;
 pub mod text;
 

@@ -7,6 +7,7 @@ use super::deadline::Deadline;
 use super::engine;
 use super::grants::{self, Grants, Reach, State};
 use super::scratch::Scratch;
+use super::stubs::{self, StubCalled};
 use crate::ending::{Ending, Trap};
 use crate::event::{Captured, Cause, Format};
 use crate::module::scan::Scan;
@@ -278,9 +279,7 @@ impl Host {
         }
         let mut linker = self.component.get().expect("it was just set").clone();
         if unknown == UnknownImports::Trap {
-            linker
-                .define_unknown_imports_as_traps(&component)
-                .map_err(|e| module_problem(&e))?;
+            stubs::for_component(&mut linker, &component).map_err(|e| module_problem(&e))?;
         }
         let pre = linker.instantiate_pre(&component).map_err(|e| {
             LoadProblem::Module(
@@ -323,6 +322,9 @@ fn ending_of(error: &wasmtime::Error) -> Ending {
             stub.module(),
             stub.name()
         )));
+    }
+    if let Some(stub) = error.downcast_ref::<StubCalled>() {
+        return Ending::Trapped(Trap::StubCalled(stub.0.clone()));
     }
     use wasmtime::Trap as T;
     match error.downcast_ref::<T>() {

@@ -10,3 +10,4 @@ pub mod engine;
 pub mod grants;
 pub mod guest;
 pub mod scratch;
+mod stubs;
