@@ -94,11 +94,7 @@ pub fn compat(root: &Path, wasmtest: &Path) -> Result<()> {
                     );
                 }
                 counts[1] += 1;
-                let binary = if *target == name.replace('-', "_") {
-                    name.to_owned()
-                } else {
-                    format!("{name}::{target}")
-                };
+                let binary = format!("{name}::{target}");
                 // nextest sees exit codes alone: what libtest ignores at run time it calls passed
                 match theirs.remove(&format!("{binary}${test}")) {
                     Some(theirs) if theirs == *ours || (ours.is_none() && theirs == Some(true)) => {
