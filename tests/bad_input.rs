@@ -1,8 +1,9 @@
 //! What is wrong is said with the file, the cause and the way out; everything else still runs.
 
-use crate::support::{Target, arg, events, finish, guest, run, wasmtest, wat};
+use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, wat};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 /// Runs a bad file beside a good one: what is said of the bad one.
 fn beside_a_good_one(bad: &Path, flags: &[&str]) -> String {
@@ -10,7 +11,7 @@ fn beside_a_good_one(bad: &Path, flags: &[&str]) -> String {
     let ran = run([&[arg(bad), arg(&good)], flags].concat());
     assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("Ran 1 test "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("FAILED (errors=1)"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("FAILED (errors=1"), "{}", ran.stdout);
     assert!(!ran.stderr.contains("panicked") && !ran.stdout.contains("panicked"));
     let name = bad
         .file_name()
@@ -251,6 +252,8 @@ fn binaries_that_lie_about_their_tests_harm_nothing() {
         refuses.contains("status 7") && refuses.contains("I am no test"),
         "{refuses}"
     );
+    let long = beside_a_good_one(&guest("liar_long", Target::P1, "dev"), &[]);
+    assert!(long.contains("400000 bytes long"), "{long}");
     let names = run([arg(&guest("liar_names", Target::P1, "dev")), "-v"]);
     assert_eq!(names.code, 0, "{}", names.stderr);
     assert!(!names.stdout.contains('\x1b') && !names.stdout.contains('\x07'));
@@ -290,7 +293,6 @@ fn flags_that_make_no_sense_are_usage_errors() {
     for flags in [
         &["--processes", "many"][..],
         &["--processes", "-2"],
-        &["--processes", ""],
         &["--process-timeout", "0"],
         &["--process-timeout", "soon"],
         &["--max-fail", "0"],
@@ -311,6 +313,14 @@ fn flags_that_make_no_sense_are_usage_errors() {
         );
         assert!(ran.stdout.is_empty());
     }
+    // an empty variable is one that is not set
+    let ran = finish(
+        wasmtest()
+            .env("WASMTEST_PROCESSES", "")
+            .env("WASMTEST_PROCESS_TIMEOUT", "")
+            .args(["run", arg(&module)]),
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     let ran = finish(
         wasmtest()
             .env("WASMTEST_PROCESSES", "lots")
@@ -326,4 +336,131 @@ fn flags_that_make_no_sense_are_usage_errors() {
             ran.stderr
         );
     }
+}
+
+#[test]
+fn paths_that_are_no_files_and_paths_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let pipe = dir.path().join("pipe.wasm");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("it starts").success());
+    let said = beside_a_good_one(&pipe, &[]);
+    assert!(said.contains("no regular file"), "{said}");
+    let endless = dir.path().join("endless.wasm");
+    std::os::unix::fs::symlink("/dev/zero", &endless).expect("linked");
+    let said = beside_a_good_one(&endless, &[]);
+    assert!(said.contains("no regular file"), "{said}");
+    // neither is found by a search, and a name need not be Unicode
+    let odd = dir
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"odd\xff.wasm"));
+    fs::copy(guest("returns", Target::P1, "dev"), odd).expect("copied");
+    let ran = run([dir.path()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("Ran 1 test "));
+}
+
+#[test]
+fn a_module_that_cannot_be_used_is_named_with_its_path() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::create_dir(dir.path().join("deep")).expect("made");
+    fs::write(dir.path().join("deep/bad.wasm"), "bad").expect("written");
+    let ran = finish(wasmtest().current_dir(dir.path()).arg("run"));
+    assert_eq!(ran.code, 3);
+    assert!(ran.stdout.contains("file: deep/bad.wasm"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let module = guest("returns", Target::P1, "dev");
+    let full = || {
+        fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("there")
+    };
+    let commands: [&[&str]; 4] = [
+        &["run", arg(&module)],
+        &["run", "--message-format", "json", arg(&module)],
+        &["list", arg(&module)],
+        &["cache"],
+    ];
+    for args in commands {
+        let output = wasmtest()
+            .args(args)
+            .stdout(full())
+            .output()
+            .expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {stderr}");
+        assert!(stderr.contains("cannot be written"), "{args:?}: {stderr}");
+        // and nobody to tell is no crash
+        let status = wasmtest()
+            .args(args)
+            .stdout(Stdio::null())
+            .stderr(full())
+            .status();
+        assert_eq!(status.expect("it starts").code(), Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn a_worker_that_panics_is_a_crash_and_not_a_timeout() {
+    let module = guest("trivial", Target::P1, "dev");
+    let binary = env!("CARGO_BIN_EXE_wasmtest");
+    // too few descriptors for what runs WASI
+    let script = format!(
+        "ulimit -n 10; exec {binary} run --message-format json {} -- t000",
+        arg(&module)
+    );
+    let mut command = wasmtest();
+    let cache = command
+        .get_envs()
+        .find(|(k, _)| *k == "WASMTEST_CACHE_DIR")
+        .and_then(|(_, v)| v)
+        .expect("set")
+        .to_owned();
+    run([arg(&module), "-q"]);
+    command = std::process::Command::new("sh");
+    command
+        .current_dir(crate::support::workspace())
+        .args(["-c", &script])
+        .env("WASMTEST_CACHE_DIR", cache);
+    let events = Events::of(finish(&mut command));
+    for end in events.ends() {
+        let outcome = end["wasmtest"]["outcome"].as_str().expect("known");
+        assert!(
+            ["crashed", "errored", "passed"].contains(&outcome),
+            "{end:#}"
+        );
+    }
+}
+
+#[test]
+fn a_grant_for_writing_never_holds_the_cache() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let module = guest("returns", Target::P1, "dev");
+    let cache = cache.path();
+    let ran = run([
+        arg(&module),
+        "--cache-dir",
+        arg(cache),
+        "--dir",
+        &format!("{}::/x:rw", cache.display()),
+    ]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("cannot be granted for writing"),
+        "{}",
+        ran.stderr
+    );
+    let ran = run([
+        arg(&module),
+        "--cache-dir",
+        arg(cache),
+        "--dir",
+        &format!("{}::/x", cache.display()),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

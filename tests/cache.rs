@@ -146,11 +146,11 @@ fn the_cache_can_be_shown_and_cleared() {
     };
     let shown = act(&[]);
     assert!(
-        shown.contains("1 compiled modules") && shown.contains("2048.0 MiB and 14 days"),
+        shown.contains("1 compiled module,") && shown.contains("2 GiB and 14 days"),
         "{shown}"
     );
     assert_eq!(act(&["show"]), shown);
-    assert!(act(&["clear"]).contains("removed 1 compiled modules"));
+    assert!(act(&["clear"]).contains("removed 1 compiled module,"));
     assert!(act(&["show"]).contains("0 compiled modules, 0.0 MiB"));
 }
 

@@ -10,6 +10,7 @@ macro_rules! snapshot {
             (r"-[0-9a-f]{16}\.wasm", "-[hash].wasm"),
             (r" {2,}\[time\]", " [time]"),
             (r"… \d+ times more", "… [n] times more"),
+            (r"file: /\S+/", "file: [folder]/"),
             (r"(/rustc/)[0-9a-f]+", "$1[commit]"),
             (r"(library/\S+\.rs):\d+:\d+", "$1:L:C"),
         ];
@@ -58,6 +59,20 @@ fn failures_in_full() {
     let ran = run(args);
     assert_eq!(ran.code, 1);
     // dots come as tests end
+    snapshot!(ran.stdout);
+}
+
+#[test]
+fn a_guests_words_are_marked_as_its_own() {
+    let module = guest("awkward", Target::P1, "dev");
+    let ran = run([
+        arg(&module),
+        "--processes",
+        "1",
+        "--",
+        "forges",
+        "one_letter",
+    ]);
     snapshot!(ran.stdout);
 }
 

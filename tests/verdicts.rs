@@ -194,3 +194,29 @@ fn a_panic_in_the_middle_of_a_thousand_takes_nothing_along() {
         assert_eq!(events.all[0]["test_count"], 1000);
     }
 }
+
+#[test]
+fn words_that_are_easily_misread_are_not() {
+    for target in Target::BOTH {
+        let module = guest("awkward", target, "dev");
+        let events = events([arg(&module), "--skip", "sleeps"]);
+        let reason = |test: &str| events.end(&format!("tests::{test}"))["message"].clone();
+        assert_eq!(
+            reason("ignored_for_an_awkward_reason"),
+            "ignored: see \"issue\" 3,\n\", \"source_path\": \"x"
+        );
+        assert_eq!(reason("ignored_for_a_plain_reason"), "ignored: plain");
+        for end in events.ends() {
+            assert!(end["wasmtest"]["source"].is_string(), "{end:#}");
+        }
+        let message = |test: &str| events.message(&format!("tests::{test}")).to_owned();
+        assert!(message("panics_with_the_words_of_a_note").contains("and see"));
+        assert_eq!(
+            events.outcome("tests::speaks_of_memory_and_panics"),
+            "failed"
+        );
+        assert!(message("speaks_of_memory_and_panics").contains("for another reason"));
+        let own = &events.end("tests::speaks_of_a_temp_dir_itself")["wasmtest"];
+        assert!(own["hint"].is_null(), "{own:#}");
+    }
+}

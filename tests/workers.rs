@@ -244,6 +244,41 @@ fn an_interrupt_names_what_was_in_flight_and_counts_what_was_not_run() {
 }
 
 #[test]
+fn what_a_blocked_test_wrote_is_told_at_its_limit_and_at_an_interrupt() {
+    for target in Target::BOTH {
+        let module = guest("awkward", target, "dev");
+        for processes in ["1", "0"] {
+            let args = [
+                arg(&module),
+                "--processes",
+                processes,
+                "--exact",
+                "--",
+                "tests::writes_and_sleeps",
+            ];
+            let limited = events([&args[..1], &["--process-timeout", "0.3"], &args[1..]].concat());
+            assert_eq!(limited.outcome("tests::writes_and_sleeps"), "timed-out");
+            let text = limited.end("tests::writes_and_sleeps")["stdout"]
+                .as_str()
+                .expect("told");
+            assert!(
+                text.starts_with("before the sleep\nand on stderr\n"),
+                "{text}"
+            );
+            let mut run = Watched::start(&args);
+            run.wait_for("started", "writes_and_sleeps");
+            run.signal(libc::SIGTERM);
+            let interrupted = run.finish();
+            assert_eq!(interrupted.code, 143);
+            assert_eq!(
+                interrupted.outcome("tests::writes_and_sleeps"),
+                "interrupted"
+            );
+        }
+    }
+}
+
+#[test]
 fn workers_end_with_their_primary_however_it_ends() {
     let module = guest("slow", Target::P1, "dev");
     let mut run = Watched::start(&[arg(&module), "--processes", "2", "--skip", "a_second"]);

@@ -2,6 +2,7 @@
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const STYLES: Styles = Styles::styled()
@@ -175,7 +176,7 @@ pub struct SelectArgs {
         hide_env_values = true,
         help_heading = "Running"
     )]
-    pub cache_dir: Option<PathBuf>,
+    pub cache_dir: Option<OsString>,
 }
 
 /// `wasmtest list`.
@@ -211,7 +212,7 @@ pub struct CacheArgs {
         hide_env_values = true,
         global = true
     )]
-    pub cache_dir: Option<PathBuf>,
+    pub cache_dir: Option<OsString>,
 }
 
 /// What can be done with the cache.

@@ -204,8 +204,53 @@ pub struct TestInfo {
     pub format: Format,
     /// `file:line` of the test, where the harness tells.
     pub source: Option<String>,
+    /// The first part of the command that runs it again, shared by its module's tests.
+    pub again: Arc<str>,
+    /// Whether it is marked as ignored and was run all the same.
+    pub ignored: bool,
+}
+
+impl TestInfo {
     /// The command that runs this test again, alone, in the mode it was run in.
-    pub again: String,
+    pub fn again(&self) -> String {
+        let ignored = if self.ignored {
+            " --include-ignored"
+        } else {
+            ""
+        };
+        format!(
+            "{}{ignored} --exact -- {}",
+            self.again,
+            quoted(&self.id.path)
+        )
+    }
+}
+
+/// A word for a shell, quoted where it has to be; control characters as escapes,
+/// so that the command can be shown and still means the same.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else if word.contains(char::is_control) {
+        let mut out = String::from("$'");
+        for c in word.chars() {
+            match c {
+                '\'' | '\\' => out.extend(['\\', c]),
+                c if c.is_control() => {
+                    let mut utf8 = [0; 4];
+                    for byte in c.encode_utf8(&mut utf8).bytes() {
+                        out.push_str(&format!("\\x{byte:02x}"));
+                    }
+                }
+                c => out.push(c),
+            }
+        }
+        out.push('\'');
+        out
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// A test that has ended.
@@ -243,6 +288,8 @@ pub struct Ran {
 pub struct ModuleError {
     /// The module's name in the run.
     pub module: Arc<str>,
+    /// Its file, if there is one.
+    pub file: Option<String>,
     /// Its place in the plan.
     pub order: usize,
     /// What failed: `cannot be loaded`, `cannot be listed`.
@@ -360,5 +407,18 @@ impl Summary {
     pub fn is_green(&self) -> bool {
         self.failures + self.errors + self.timeouts + self.interrupted + self.not_run == 0
             && self.interrupt.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell_where_they_must_be() {
+        assert_eq!(quoted("a::b"), "a::b");
+        assert_eq!(quoted("it's a b"), r"'it'\''s a b'");
+        assert_eq!(quoted("$(x)"), "'$(x)'");
+        assert_eq!(quoted("a\x1b'\n"), r"$'a\x1b\'\x0a'");
     }
 }

@@ -1,13 +1,15 @@
 //! Arguments in, exit code out.
 
+use anyhow::Context as _;
 use clap::Parser;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use wasmtest::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
-use wasmtest::module::cache::{self, Cache};
-use wasmtest::report::{console, json, text};
+use wasmtest::module::cache::{self, Cache, Usage};
+use wasmtest::report::output::Output;
+use wasmtest::report::{Reporter, console, json, text};
 use wasmtest::settings::{self, Settings, UsageError};
 use wasmtest::{exit, module, primary, worker};
 
@@ -17,54 +19,54 @@ fn main() -> ExitCode {
         Command::List(args) => list(&args),
         Command::Cache(args) => show_cache(&args),
         Command::Worker => channel()
-            .and_then(|(from, to)| worker::serve(from, to))
+            // its panic is on stderr already
+            .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
             .map(|()| exit::OK),
         Command::Compiler => channel()
             .and_then(|(from, to)| module::compile::serve(from, to))
             .map(|()| exit::OK),
     };
     let code = result.unwrap_or_else(|error| {
-        eprintln!("error: {}", text::Escaped(&format!("{error:#}")));
+        text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
         match error.is::<UsageError>() {
             true => exit::USAGE,
             false => exit::LOAD,
         }
     });
     // a guest's thread may still run, and nothing here is worth waiting for
-    let _ = io::stdout().flush();
     std::process::exit(i32::from(code));
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let settings = Settings::for_run(args)?;
     let out = BufWriter::new(io::stdout());
-    let summary = match settings.message_format {
-        MessageFormat::Human => {
-            primary::run(&settings, &mut console::Console::new(out, &settings))?
-        }
-        MessageFormat::Json => primary::run(&settings, &mut json::Json::new(out))?,
+    let mut reporter: Box<dyn Reporter> = match settings.message_format {
+        MessageFormat::Human => Box::new(console::Console::new(out, &settings)),
+        MessageFormat::Json => Box::new(json::Json::new(out)),
     };
+    let summary = primary::run(&settings, reporter.as_mut())?;
+    reporter.result().context("the results cannot be written")?;
     Ok(exit::of(&summary))
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<u8> {
     let settings = Settings::for_list(&args.select)?;
-    // what could not be listed is told on stderr: stdout is the list
-    let mut trouble = console::Trouble::new(io::stderr(), &settings);
+    let mut trouble = console::Trouble::new(&settings);
     let (summary, mut found) = primary::list(&settings, &mut trouble)?;
     found.sort_by_key(|l| l.test.order);
-    let mut out = BufWriter::new(io::stdout());
+    let mut out = Output::new(BufWriter::new(io::stdout()));
     match args.message_format {
         MessageFormat::Human => {
-            // a reader that is gone wants no more
-            let _ = console::write_list(&mut out, found.iter().map(|l| &*l.test.info));
+            console::write_list(&mut out, found.iter().map(|l| &*l.test.info));
         }
         MessageFormat::Json => {
             for listed in &found {
-                json::write_line(&mut out, &json::listed(&listed.test.info, &listed.listed));
+                let value = json::listed(&listed.test.info, &listed.listed);
+                json::write_line(&mut out, &value);
             }
         }
     }
+    out.result().context("the list cannot be written")?;
     Ok(match (summary.modules_failed, found.is_empty()) {
         (0, false) => exit::OK,
         (0, true) => exit::NOTHING,
@@ -73,28 +75,34 @@ fn list(args: &ListArgs) -> anyhow::Result<u8> {
 }
 
 fn show_cache(args: &CacheArgs) -> anyhow::Result<u8> {
-    let cache = Cache::open(&settings::cache_root(args.cache_dir.as_deref())?)?;
-    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-    match args.action.unwrap_or(CacheAction::Show) {
-        CacheAction::Show => {
-            let usage = cache.usage()?;
-            println!("{}", cache.dir().display());
-            println!("{} compiled modules, {}", usage.artefacts, mib(usage.bytes));
-            println!(
-                "bounded to {} and {} days without use",
-                mib(cache::MAX_BYTES),
-                cache::MAX_AGE.as_secs() / 86_400
-            );
+    let root = settings::cache_root(args.cache_dir.as_deref())?;
+    let amount = |usage: Usage| {
+        let modules = if usage.artefacts == 1 {
+            "module"
+        } else {
+            "modules"
+        };
+        let mib = usage.bytes as f64 / f64::from(1 << 20);
+        format!("{} compiled {modules}, {mib:.1} MiB", usage.artefacts)
+    };
+    let text = match (args.action.unwrap_or(CacheAction::Show), root.exists()) {
+        // looking makes nothing
+        (_, false) => format!("{}\nnothing is kept there yet\n", root.display()),
+        (CacheAction::Show, true) => {
+            let cache = Cache::open(&root)?;
+            let days = cache::MAX_AGE.as_secs() / 86_400;
+            format!(
+                "{}\n{}\nbounded to {} GiB and {days} days without use\n",
+                cache.dir().display(),
+                amount(cache.usage()?),
+                cache::MAX_BYTES >> 30,
+            )
         }
-        CacheAction::Clear => {
-            let usage = cache.clear()?;
-            println!(
-                "removed {} compiled modules, {}",
-                usage.artefacts,
-                mib(usage.bytes)
-            );
-        }
-    }
+        (CacheAction::Clear, true) => format!("removed {}\n", amount(Cache::open(&root)?.clear()?)),
+    };
+    let mut out = Output::new(io::stdout());
+    out.write(text.as_bytes());
+    out.result().context("it cannot be written")?;
     Ok(exit::OK)
 }
 

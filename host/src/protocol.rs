@@ -66,6 +66,23 @@ fn invalid(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.into())
 }
 
+/// Paths as bytes: they need not be Unicode.
+mod path_bytes {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    use std::path::{Path, PathBuf};
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(path.as_os_str().as_bytes())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        let bytes = serde_bytes::ByteBuf::deserialize(from)?.into_vec();
+        Ok(OsString::from_vec(bytes).into())
+    }
+}
+
 /// A module's number in the run: its place among the files given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModuleNumber(pub usize);
@@ -78,6 +95,7 @@ pub struct TaskNumber(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirGrant {
     /// The folder, canonical.
+    #[serde(with = "path_bytes")]
     pub host: PathBuf,
     /// Its names in the guest.
     pub guest: Vec<String>,
@@ -125,8 +143,10 @@ pub enum AfterFailure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerSetup {
     /// The cache folder that compiled forms are mapped from.
+    #[serde(with = "path_bytes")]
     pub cache: PathBuf,
     /// Where scratch folders are made; the primary removes it at the end.
+    #[serde(with = "path_bytes")]
     pub scratch: PathBuf,
     /// Whether scratch folders outlive their test.
     pub keep_scratch: Keep,
@@ -152,6 +172,7 @@ pub struct ModuleSpec {
     /// Its name in the run, which is also the guest's `argv[0]`.
     pub name: String,
     /// The original file, for names and lines.
+    #[serde(with = "path_bytes")]
     pub file: PathBuf,
     /// The content that was compiled.
     pub content: crate::module::ContentHash,
@@ -196,6 +217,22 @@ pub enum ToWorker {
     Run(Task),
     /// Give back up to this many tasks that have not begun, the last first.
     Revoke(usize),
+    /// Give up this task, if it is the one that runs, and end.
+    Stop {
+        /// Which task.
+        task: TaskNumber,
+        /// Why; a worker knows best how long a test has run.
+        why: Stop,
+    },
+}
+
+/// Why a task is to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// It ran for longer than its limit: not if it has not.
+    Limit,
+    /// The run is interrupted.
+    Interrupt,
 }
 
 /// A test as its harness lists it.
@@ -244,6 +281,23 @@ pub enum FromWorker {
     Done(Box<Done>),
     /// Tasks given back.
     Revoked(Vec<TaskNumber>),
+    /// A task was given up; the worker ends.
+    Stopped(Box<Stopped>),
+}
+
+/// What is known of a task that was given up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Which task.
+    pub task: TaskNumber,
+    /// When it began, since the Unix epoch.
+    pub start: Duration,
+    /// How long it had run.
+    pub duration: Duration,
+    /// What it had written to stdout.
+    pub stdout: Captured,
+    /// What it had written to stderr.
+    pub stderr: Captured,
 }
 
 /// How a task ended.
@@ -261,14 +315,15 @@ pub struct Done {
     pub stdout: Captured,
     /// Its stderr, kept only if it did not pass.
     pub stderr: Captured,
-    /// Its scratch folder, if that was kept.
-    pub scratch: Option<PathBuf>,
+    /// Its scratch folder, if that was kept: as text, for people.
+    pub scratch: Option<String>,
 }
 
 /// From the primary to the compiler.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompileJobs {
     /// The cache folder to write to.
+    #[serde(with = "path_bytes")]
     pub cache: PathBuf,
     /// What to compile, the most wanted first.
     pub jobs: Vec<CompileJob>,
@@ -280,6 +335,7 @@ pub struct CompileJob {
     /// Its number.
     pub module: ModuleNumber,
     /// The file.
+    #[serde(with = "path_bytes")]
     pub file: PathBuf,
     /// What it holds.
     pub content: crate::module::ContentHash,
@@ -310,6 +366,7 @@ pub struct CompileResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
     fn what_a_worker_needs_to_start_round_trips_as_one_value() {
@@ -318,7 +375,7 @@ mod tests {
             scratch: "/s".into(),
             keep_scratch: Keep::Failed,
             dirs: vec![DirGrant {
-                host: "/a/b".into(),
+                host: std::ffi::OsStr::from_bytes(b"/a/\xff").into(),
                 guest: vec!["b".into(), "/a/b".into()],
                 access: Access::ReadOnly,
             }],

@@ -4,12 +4,14 @@
 //! variable. A value that makes no sense is an error that names its flag.
 
 use crate::cli::{MessageFormat, RunArgs, SelectArgs, When};
+use crate::event::quoted;
 use crate::filter::{Filter, Matching};
-use crate::plan::{Ignored, quoted};
+use crate::plan::Ignored;
 use crate::protocol::{Access, DirGrant, Keep, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
+use std::ffi::OsStr;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// A flag or variable that cannot be followed.
@@ -104,6 +106,10 @@ pub struct Settings {
     pub again: String,
 }
 
+/// How long a test may run unless asked for otherwise: unoptimised wasm is slow,
+/// and a false timeout is worse than a late one.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How much of each stream is kept at its head, and again at its tail.
 pub const CAPTURE: usize = 256 << 10;
 
@@ -136,11 +142,7 @@ impl Settings {
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: args
-                .dirs
-                .iter()
-                .map(|d| dir_grant(d))
-                .collect::<Result<_, _>>()?,
+            dirs: dir_grants(&args.dirs)?,
             env,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
@@ -175,7 +177,7 @@ impl Settings {
         Ok(Settings {
             selection: Selection::new(select)?,
             processes: processes("auto")?,
-            timeout: Duration::from_secs(60),
+            timeout: DEFAULT_TIMEOUT,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
             env: Vec::new(),
@@ -220,9 +222,9 @@ impl Selection {
 ///
 /// # Errors
 /// If none was asked for and the user has none.
-pub fn cache_root(asked: Option<&Path>) -> Result<PathBuf, UsageError> {
-    match asked {
-        Some(dir) => Ok(dir.to_owned()),
+pub fn cache_root(asked: Option<&OsStr>) -> Result<PathBuf, UsageError> {
+    match asked.filter(|dir| !dir.is_empty()) {
+        Some(dir) => Ok(PathBuf::from(dir)),
         None => match dirs::cache_dir() {
             Some(dir) => Ok(dir.join("wasmtest")),
             None => usage(
@@ -239,11 +241,12 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
         Processes::Workers(cpus)
     };
     match (text, text.parse::<usize>()) {
-        ("auto" | "-1", _) => Ok(cpus()),
+        // an empty variable is one that is not set
+        ("auto" | "-1" | "", _) => Ok(cpus()),
         (_, Ok(0)) => Ok(Processes::Primary),
         (_, Ok(n)) if n <= 1024 => Ok(Processes::Workers(n)),
         _ => usage(
-            "--processes",
+            "--processes (WASMTEST_PROCESSES)",
             format!("`{text}` is neither a number up to 1024 nor `auto` nor -1"),
         ),
     }
@@ -252,9 +255,10 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
 fn timeout(text: &str) -> Result<Duration, UsageError> {
     match text.parse::<f64>() {
         Ok(s) if s > 0.0 && s <= 1e9 => Ok(Duration::from_secs_f64(s)),
+        _ if text.is_empty() => Ok(DEFAULT_TIMEOUT),
         _ => usage(
-            "--process-timeout",
-            format!("`{text}` is no number of seconds above 0"),
+            "--process-timeout (WASMTEST_PROCESS_TIMEOUT)",
+            format!("`{text}` is no number of seconds above 0 and up to 1e9"),
         ),
     }
 }
@@ -286,23 +290,44 @@ fn env_grant(text: &str) -> Result<(String, String), UsageError> {
 
 /// `HOST[::GUEST][:ro|:rw]`.
 fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
+    const FORM: &str = "it is not HOST[::GUEST][:ro|:rw]";
     let (rest, access) = match text {
         t if t.ends_with(":rw") => (&t[..t.len() - 3], Access::ReadWrite),
         t if t.ends_with(":ro") => (&t[..t.len() - 3], Access::ReadOnly),
         t => (t, Access::ReadOnly),
     };
     // `DIR::rw` reads naturally and means no guest path
-    let rest = rest.strip_suffix(':').unwrap_or(rest);
+    let rest = match rest.len() < text.len() {
+        true => rest.strip_suffix(':').unwrap_or(rest),
+        false => rest,
+    };
     let (host, guest) = match rest.split_once("::") {
         Some((host, guest)) => (host, Some(guest)),
         None => (rest, None),
     };
-    if host.is_empty() || guest.is_some_and(str::is_empty) {
-        return usage("--dir", format!("`{text}` is not HOST[::GUEST][:ro|:rw]"));
+    if host.is_empty() || guest.is_some_and(|g| g.is_empty() || g.contains("::")) {
+        return usage("--dir", format!("`{text}`: {FORM}"));
+    }
+    if let Some(guest) = guest
+        && Path::new(guest)
+            .components()
+            .any(|c| c == Component::ParentDir)
+    {
+        return usage(
+            "--dir",
+            format!("`{guest}` leads through `..`, which no guest can follow"),
+        );
     }
     let canonical = match std::fs::canonicalize(host) {
         Ok(path) => path,
-        Err(e) => return usage("--dir", format!("`{host}` cannot be granted: {e}")),
+        Err(e) => {
+            let form = if host.contains(':') {
+                format!("; {FORM}")
+            } else {
+                String::new()
+            };
+            return usage("--dir", format!("`{host}` cannot be granted: {e}{form}"));
+        }
     };
     if !canonical.is_dir() {
         return usage("--dir", format!("`{host}` is no folder"));
@@ -311,10 +336,13 @@ fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
         Some(guest) => vec![guest.to_owned()],
         None => guest_names(host, &canonical),
     };
-    if guest.iter().any(|g| g.trim_end_matches('/') == SCRATCH) {
+    if guest
+        .iter()
+        .any(|g| as_libc_sees(g) == as_libc_sees(SCRATCH))
+    {
         return usage(
             "--dir",
-            format!("{SCRATCH} is each test's own scratch folder; choose another GUEST"),
+            format!("`{text}` would hide {SCRATCH}, each test's own folder; name another GUEST"),
         );
     }
     Ok(DirGrant {
@@ -324,35 +352,70 @@ fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
     })
 }
 
+/// All folders granted; none under another's name, none both read-only and not.
+fn dir_grants(texts: &[String]) -> Result<Vec<DirGrant>, UsageError> {
+    let mut grants: Vec<DirGrant> = Vec::new();
+    for text in texts {
+        let grant = dir_grant(text)?;
+        for other in &grants {
+            if other.host == grant.host && other.access != grant.access {
+                return usage(
+                    "--dir",
+                    format!(
+                        "{} is granted both for reading and for writing",
+                        grant.host.display()
+                    ),
+                );
+            }
+            let taken = |g: &&String| {
+                other
+                    .guest
+                    .iter()
+                    .any(|o| as_libc_sees(o) == as_libc_sees(g))
+            };
+            if let Some(name) = grant.guest.iter().find(taken)
+                && other.host != grant.host
+            {
+                return usage(
+                    "--dir",
+                    format!(
+                        "`{name}` cannot be both {} and {}",
+                        other.host.display(),
+                        grant.host.display()
+                    ),
+                );
+            }
+        }
+        grants.push(grant);
+    }
+    Ok(grants)
+}
+
+/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
+fn as_libc_sees(path: &str) -> String {
+    let parts = Path::new(path).components().filter_map(|c| match c {
+        Component::Normal(part) => Some(part.to_string_lossy()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// The names under which a granted folder is found: as it was written, and by
 /// its absolute path. wasi-libc takes `x`, `./x` for one, if told of `x`.
 fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
     let written = Path::new(host);
     let mut names = Vec::new();
     if written.is_relative() {
-        let mut parts: Vec<String> = Vec::new();
-        for part in written.components() {
-            match part {
-                std::path::Component::CurDir => {}
-                part => parts.push(part.as_os_str().to_string_lossy().into_owned()),
-            }
-        }
-        names.push(match parts.is_empty() {
-            true => ".".to_owned(),
-            false => parts.join("/"),
+        names.push(match plain(written) {
+            p if p.as_os_str().is_empty() => ".".to_owned(),
+            p => p.display().to_string(),
         });
     } else {
         names.push(host.to_owned());
     }
     // the path as one would build it from the current folder, links and all
     if let Ok(here) = std::env::current_dir() {
-        names.push(
-            here.join(written)
-                .components()
-                .collect::<PathBuf>()
-                .display()
-                .to_string(),
-        );
+        names.push(plain(&here.join(written)).display().to_string());
     }
     names.push(canonical.display().to_string());
     let mut unique: Vec<String> = Vec::new();
@@ -362,6 +425,23 @@ fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
         }
     }
     unique
+}
+
+/// A path without `.` and, where that can be said without looking, without `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn again(args: &RunArgs) -> String {
@@ -392,6 +472,9 @@ fn again(args: &RunArgs) -> String {
     if args.stub_imports {
         push("--stub-imports", None);
     }
+    if args.keep_scratch {
+        push("--keep-scratch", None);
+    }
     flags
 }
 
@@ -406,7 +489,8 @@ mod tests {
         assert_eq!(processes("-1").expect("valid"), Processes::Workers(cpus));
         assert_eq!(processes("0").expect("valid"), Processes::Primary);
         assert_eq!(processes("3").expect("valid"), Processes::Workers(3));
-        for bad in ["-2", "x", "", "1.5", "99999999999999999999", "2000"] {
+        assert_eq!(processes("").expect("unset"), Processes::Workers(cpus));
+        for bad in ["-2", "x", "1.5", "99999999999999999999", "2000"] {
             assert!(processes(bad).is_err(), "{bad}");
         }
     }
@@ -414,7 +498,7 @@ mod tests {
     #[test]
     fn timeouts_are_seconds_above_zero() {
         assert_eq!(timeout("0.25").expect("valid"), Duration::from_millis(250));
-        for bad in ["0", "-1", "nan", "inf", "1e300", "soon", ""] {
+        for bad in ["0", "-1", "nan", "inf", "1e300", "soon"] {
             assert!(timeout(bad).is_err(), "{bad}");
         }
     }
@@ -436,5 +520,14 @@ mod tests {
         assert!(parse("::/tmp").is_err());
         assert!(parse("/missing").is_err());
         assert!(dir_grant("").is_err());
+        assert!(parse("::/a/../b").is_err());
+        assert!(parse("::a::b").is_err());
+        assert!(parse("::").is_err());
+        assert!(parse("::tmp/").is_err());
+        let two = |a: &str, b: &str| dir_grants(&[format!("{path}{a}"), format!("{path}{b}")]);
+        assert!(two("", ":rw").is_err());
+        assert!(two("", "::/data").is_ok());
+        let other = dir_grants(&[format!("{path}::/data"), "/::data".to_owned()]);
+        assert!(other.is_err());
     }
 }

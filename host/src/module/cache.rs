@@ -146,6 +146,8 @@ impl Cache {
                 meta.mode() & 0o777
             )));
         }
+        // nothing can be kept where nothing can be written
+        tempfile::tempfile_in(&dir).map_err(io)?;
         Ok(Cache { dir })
     }
 
@@ -185,7 +187,8 @@ impl Cache {
             if hasher.finalize().to_hex().as_str() != record.checksum {
                 return Ok(false);
             }
-            self.write_record(name, &record.checksum, stamp)?;
+            // where the record cannot be renewed it is verified again next time
+            let _ = self.write_record(name, &record.checksum, stamp);
         } else {
             self.mark_used(name);
         }
@@ -310,13 +313,21 @@ impl Cache {
         Ok(usage)
     }
 
-    /// Removes everything; gives what there was.
+    /// Removes everything that is the cache's; gives what there was. What is
+    /// being written just now stays, and so do locks, which others may hold.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
         for (path, _) in self.files()? {
+            let ours = ["cwasm", "json", "tests"];
+            if !path
+                .extension()
+                .is_some_and(|e| ours.iter().any(|o| e == *o))
+            {
+                continue;
+            }
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}

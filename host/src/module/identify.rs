@@ -117,6 +117,10 @@ fn not_wasm(bytes: &[u8]) -> Cause {
 }
 
 fn damaged(error: &wasmparser::BinaryReaderError, length: usize) -> Cause {
+    if error.offset() < 8 && length >= 8 {
+        return Cause::new("it is WebAssembly of a version that is not known here")
+            .hint("a newer wasmtest may know it");
+    }
     Cause::new(format!(
         "the file is damaged or cut short: {} at byte {} of {length}",
         error.message(),

@@ -75,8 +75,6 @@ pub fn read_json(stdout: &str) -> Option<Vec<ListedTest>> {
         #[serde(default)]
         ignore: bool,
         #[serde(default)]
-        ignore_message: Option<String>,
-        #[serde(default)]
         source_path: Option<String>,
         #[serde(default)]
         start_line: Option<u64>,
@@ -87,12 +85,13 @@ pub fn read_json(stdout: &str) -> Option<Vec<ListedTest>> {
     }
     let mut tests = Vec::new();
     let mut total = None;
-    for line in stdout.lines().filter(|l| l.starts_with('{')) {
-        let line: Line = serde_json::from_str(line).ok()?;
+    for object in objects(stdout) {
+        let (object, reason) = without_reason(object);
+        let line: Line = serde_json::from_str(&object).ok()?;
         match line.event.as_str() {
             "discovered" => tests.push(ListedTest {
                 path: line.name,
-                ignored: line.ignore.then(|| line.ignore_message.unwrap_or_default()),
+                ignored: line.ignore.then(|| reason.to_owned()),
                 should_panic: false,
                 benchmark: line.r#type == "bench",
                 file: line.source_path.filter(|s| !s.is_empty()),
@@ -103,6 +102,45 @@ pub fn read_json(stdout: &str) -> Option<Vec<ListedTest>> {
         }
     }
     (total == Some(tests.len())).then_some(tests)
+}
+
+/// The objects of a list, each beginning on a line of its own.
+fn objects(stdout: &str) -> impl Iterator<Item = &str> {
+    let mut rest = stdout;
+    std::iter::from_fn(move || {
+        let start = match rest.starts_with(OBJECT) {
+            true => 0,
+            false => rest.find(&format!("\n{OBJECT}"))? + 1,
+        };
+        let object = &rest[start..];
+        let end = object
+            .find(&format!("\n{OBJECT}"))
+            .map_or(object.len(), |at| at + 1);
+        rest = &object[end..];
+        Some(&object[..end])
+    })
+}
+
+/// How libtest begins every object.
+const OBJECT: &str = "{ \"type\": ";
+
+/// Takes the reason of an ignored test out of an object: libtest does not
+/// escape it, so a quote or a line break in it leaves no valid JSON.
+fn without_reason(object: &str) -> (String, &str) {
+    const START: &str = "\"ignore_message\": \"";
+    const END: &str = "\", \"source_path\": ";
+    let found = object.find(START).and_then(|start| {
+        let (start, end) = (start + START.len(), object.rfind(END)?);
+        Some((
+            object.get(..start)?,
+            object.get(start..end)?,
+            object.get(end..)?,
+        ))
+    });
+    match found {
+        Some((before, reason, after)) => (format!("{before}{after}"), reason),
+        None => (object.to_owned(), ""),
+    }
 }
 
 /// Reads a terse list: `NAME: test` or `NAME: benchmark` a line.
@@ -381,6 +419,13 @@ mod tests {
             read_json(json.rsplit_once("{ \"type\": \"suite\"").expect("two").0),
             None
         );
+        let awkward = json.replace("slow", "see \"issue\" 3\nand more, \", \"source");
+        let tests = read_json(&awkward).expect("complete");
+        assert_eq!(
+            tests[0].ignored.as_deref(),
+            Some("see \"issue\" 3\nand more, \", \"source")
+        );
+        assert_eq!(tests[0].line, Some(7));
         let mut terse = read_terse("a: test\nb c: benchmark\nnoise\n\n2 tests, 0 benchmarks\n");
         assert_eq!(terse.len(), 2);
         assert!(terse[1].benchmark);

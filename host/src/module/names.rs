@@ -5,9 +5,18 @@ use std::path::{Path, PathBuf};
 
 /// A name for each path: the file's name without cargo's hash, with as many
 /// parent folders in front as it takes to tell namesakes apart. Two builds of
-/// one target in one folder keep their hashes.
-pub fn assign(paths: &[PathBuf]) -> Vec<String> {
+/// one target in one folder keep their hashes; but a program beside the tests
+/// of the same target (`is_program`) does not cost those their name.
+pub fn assign(paths: &[PathBuf], is_program: &[bool]) -> Vec<String> {
     let mut names: Vec<String> = paths.iter().map(|p| without_hash(p)).collect();
+    for (i, program) in is_program.iter().enumerate() {
+        let beside = |j: usize| {
+            !is_program[j] && names[j] == names[i] && paths[j].parent() == paths[i].parent()
+        };
+        if *program && (0..paths.len()).any(beside) {
+            names[i] = file_name(&paths[i]);
+        }
+    }
     for _ in 0..2 {
         let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, name) in names.iter().enumerate() {
@@ -100,7 +109,19 @@ mod tests {
     use super::*;
 
     fn names(paths: &[&str]) -> Vec<String> {
-        assign(&paths.iter().map(PathBuf::from).collect::<Vec<_>>())
+        assign(
+            &paths.iter().map(PathBuf::from).collect::<Vec<_>>(),
+            &vec![false; paths.len()],
+        )
+    }
+
+    #[test]
+    fn a_program_beside_its_tests_keeps_its_hash_and_they_do_not() {
+        let paths = ["/d/t-0123456789abcdef.wasm", "/d/t-fedcba9876543210.wasm"].map(PathBuf::from);
+        assert_eq!(
+            assign(&paths, &[true, false]),
+            ["t-0123456789abcdef.wasm", "t.wasm"]
+        );
     }
 
     #[test]

@@ -87,11 +87,12 @@ impl Scan {
             self.counts = Some(counts);
         } else if let Some(panic) = panic_line(line) {
             self.panic = Some(panic);
+            self.allocation = None;
             self.collecting = Collecting::Panic;
         } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
             self.allocation = Some(line.to_owned());
             self.collecting = Collecting::Nothing;
-        } else if line.starts_with("note: run with `RUST_BACKTRACE=") {
+        } else if line.starts_with("note: run with `RUST_BACKTRACE=") && !self.awaits_message() {
             self.collecting = Collecting::Nothing;
         } else {
             let text = match (self.collecting, line.strip_prefix("Error: ")) {
@@ -111,6 +112,14 @@ impl Scan {
         // keep the buffer
         self.line = bytes;
         self.line.clear();
+    }
+}
+
+impl Scan {
+    /// Whether a panic's message has not begun: whatever comes belongs to it.
+    fn awaits_message(&self) -> bool {
+        self.collecting == Collecting::Panic
+            && self.panic.as_ref().is_some_and(|p| p.message.is_empty())
     }
 }
 
@@ -146,7 +155,9 @@ fn panic_line(line: &str) -> Option<Panic> {
     let (_, after) = line
         .starts_with("thread '")
         .then(|| line.split_once(" panicked at "))??;
-    if let Some(location) = after.strip_suffix(':') {
+    // a path may be longer than what is looked at of a line
+    let cut = (line.len() >= MAX_LINE).then_some(after);
+    if let Some(location) = after.strip_suffix(':').or(cut) {
         return Some(Panic {
             location: location.to_owned(),
             message: String::new(),

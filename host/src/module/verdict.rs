@@ -3,7 +3,7 @@
 //! Takes how a guest's call came back ([`Ending`]), what its streams held
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
-use super::scan::Scan;
+use super::scan::{Panic, Scan};
 use crate::ending::{Backtrace, Ending, Trap};
 use crate::event::{Cause, Outcome};
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Evidence<'_> {
         }
         if let Some(panic) = &self.stderr.panic {
             let cause = Cause::new(format!("panicked at {}\n{}", panic.location, panic.message));
-            return Outcome::Failed(match self.panic_hint(&panic.message) {
+            return Outcome::Failed(match self.panic_hint(panic) {
                 Some(hint) => cause.hint(hint),
                 None => cause,
             });
@@ -92,7 +92,10 @@ impl Evidence<'_> {
     }
 
     /// What wasm lacks, where the message shows that this was it.
-    fn panic_hint(&self, message: &str) -> Option<&'static str> {
+    fn panic_hint(&self, panic: &Panic) -> Option<&'static str> {
+        let message = panic.message.as_str();
+        // std's own words count only where std says them
+        let in_std = panic.location.contains("library/std/src/");
         let caught = |name: &str| {
             self.backtrace
                 .functions
@@ -101,9 +104,7 @@ impl Evidence<'_> {
                 .take_while(|f| !f.starts_with("test::"))
                 .any(|f| f.starts_with(name))
         };
-        if message.contains("no filesystem on this platform")
-            || message.contains("no filesystem on wasm")
-        {
+        if in_std && message.contains("no filesystem") {
             Some(
                 "std::env::temp_dir() always panics on WASI; the private folder of a test is at /tmp (and in TMPDIR)",
             )
@@ -123,6 +124,10 @@ impl Evidence<'_> {
             )
         } else if message.contains("capacity overflow") {
             Some("a size beyond what 32 bits can address")
+        } else if message.contains("kind: Unsupported") || message.contains("PermissionDenied") {
+            Some(
+                "the sandbox has no sockets, processes or threads, and folders only where they were granted",
+            )
         } else if caught("std::panic::catch_unwind") || caught("std::panicking::catch_unwind") {
             Some("panics abort on this target, so catch_unwind catches nothing")
         } else {

@@ -33,6 +33,8 @@ pub struct Module {
 pub struct Unusable {
     /// Its name in the run.
     pub name: String,
+    /// Where it is.
+    pub file: PathBuf,
     /// Its place among the files given.
     pub order: usize,
     /// Why.
@@ -83,6 +85,9 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
                     ));
                 }
             }
+            Ok(meta) if !meta.is_file() => {
+                missing.push((path.clone(), "it is no regular file".to_owned()));
+            }
             Ok(meta) => {
                 if seen.insert((meta.dev(), meta.ino())) {
                     files.push((path.clone(), Given::ByName));
@@ -94,7 +99,6 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
         .iter()
         .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         .collect();
-    let names = names::assign(&absolute);
     let look = |(path, _): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
         let bytes =
             std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
@@ -105,6 +109,11 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
         0 | 1 => files.iter().map(look).collect(),
         _ => files.par_iter().map(look).collect(),
     };
+    let is_program: Vec<bool> = looked
+        .iter()
+        .map(|l| !matches!(l, Ok((_, Identity::Tests(_, Harness::Libtest)))))
+        .collect();
+    let names = names::assign(&absolute, &is_program);
     for (order, (((file, given), name), looked)) in
         files.into_iter().zip(names).zip(looked).enumerate()
     {
@@ -125,16 +134,23 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
             }
             Ok((_, Identity::Library(format))) => found.unusable.push(Unusable {
                 name,
+                file,
                 order,
                 cause: nothing_to_start(format),
             }),
-            Err(cause) => found.unusable.push(Unusable { name, order, cause }),
+            Err(cause) => found.unusable.push(Unusable {
+                name,
+                file,
+                order,
+                cause,
+            }),
         }
     }
     let first = found.modules.len() + found.unusable.len();
     for (i, (path, why)) in missing.into_iter().enumerate() {
         found.unusable.push(Unusable {
             name: path.display().to_string(),
+            file: path,
             order: first + i,
             cause: Cause::new(format!("it cannot be read: {why}")),
         });
@@ -172,7 +188,12 @@ fn search(root: &Path, notes: &mut Vec<String>) -> Vec<(PathBuf, (u64, u64))> {
                     && let Ok(meta) = entry.metadata()
                 {
                     let path = entry.into_path();
-                    let path = path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
+                    let shorter = path.strip_prefix("./").map(Path::to_owned);
+                    // a name that looks like a flag keeps what tells it apart
+                    let path = shorter
+                        .ok()
+                        .filter(|p| !p.as_os_str().as_encoded_bytes().starts_with(b"-"))
+                        .unwrap_or(path);
                     files.push((path, (meta.dev(), meta.ino())));
                 }
             }

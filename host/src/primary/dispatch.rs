@@ -103,6 +103,7 @@ impl Run<'_> {
         };
         worker.since = Instant::now();
         worker.slow_said = false;
+        worker.asked = None;
         if worker.ready
             && let Some(Job::Test(task)) = worker.jobs.front()
             && let Some(test) = self.given.get_mut(task)
@@ -142,19 +143,6 @@ impl Run<'_> {
                 worker.revoking = true;
                 let _ = worker.peer.send(&[ToWorker::Revoke(usize::MAX)]);
             }
-        }
-    }
-
-    /// A test that was given to a worker and did not begin there.
-    pub(super) fn queue_again(&mut self, test: PlannedTest) {
-        if self.stopping {
-            return self.ledger.not_run(1);
-        }
-        let Some(module) = self.module_of(&test) else {
-            return;
-        };
-        if let Some(test) = self.hold(module, test) {
-            self.queue.push_front(test);
         }
     }
 

@@ -52,6 +52,11 @@ impl<'a> Ledger<'a> {
         self.say(&Event::Ended(Box::new(end)));
     }
 
+    /// Whether the run was interrupted.
+    pub fn interrupt(&self) -> Option<Interrupt> {
+        self.summary.interrupt
+    }
+
     /// Records a test that ended without a worker's account of it.
     pub fn ended_as(&mut self, test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) {
         self.ended(TestEnd {
@@ -86,6 +91,7 @@ impl<'a> Ledger<'a> {
     pub fn internal_error(&mut self, why: String) {
         self.module_failed(ModuleError {
             module: Arc::from("wasmtest"),
+            file: None,
             order: usize::MAX,
             what: "had an internal error",
             cause: Cause::new(why).hint("please report this"),

@@ -15,18 +15,22 @@ mod modules;
 mod peer;
 mod slots;
 
-use crate::event::{Event, Interrupt, Outcome, Summary};
+use crate::event::{Event, Interrupt, Summary};
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, CompileResult, FromWorker, ListedTest, ModuleNumber, TaskNumber, WorkerSetup,
+    Access, AfterFailure, CompileResult, DirGrant, FromWorker, ListedTest, ModuleNumber,
+    TaskNumber, WorkerSetup,
 };
-use crate::report::Reporter;
-use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
+use crate::report::{Reporter, text};
+use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
 use anyhow::Context as _;
 use ledger::Ledger;
 use peer::Home;
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,6 +78,7 @@ struct Run<'a> {
     pace: (Duration, u32),
     /// Set once nothing new is to be started.
     stopping: bool,
+    interrupted_at: Option<Instant>,
     planned_said: bool,
     kept_scratch: bool,
     found: Vec<Listed>,
@@ -126,7 +131,8 @@ fn go(
     let mut ledger = Ledger::new(reporter, processes);
     let (cache, _temporary) = open_cache(settings, &mut ledger)?;
     let (tx, rx) = mpsc::channel();
-    watch_signals(&tx)?;
+    let listening = Arc::new(AtomicBool::new(false));
+    watch_signals(&tx, listening.clone())?;
     let setup = WorkerSetup {
         cache: cache.dir().to_owned(),
         scratch: scratch.path().to_owned(),
@@ -141,6 +147,7 @@ fn go(
         },
         capture: CAPTURE,
     };
+    refuse_writable_cache(&settings.dirs, cache.dir())?;
     let mut run = Run {
         settings,
         goal,
@@ -160,6 +167,7 @@ fn go(
         next_task: 0,
         pace: (Duration::ZERO, 0),
         stopping: false,
+        interrupted_at: None,
         planned_said: false,
         kept_scratch: false,
         found: Vec::new(),
@@ -168,6 +176,7 @@ fn go(
     // its engine is made while files are read
     run.start_worker(0);
     run.discover();
+    listening.store(true, Ordering::SeqCst);
     run.work(&rx);
     if let Some(fatal) = run.fatal {
         return Err(fatal);
@@ -184,10 +193,33 @@ fn go(
         slot.close();
     }
     drop(slots);
+    let folder = scratch.path().to_owned();
     if kept_scratch {
         let _ = scratch.keep();
+    } else if scratch.close().is_err() && std::fs::remove_dir_all(&folder).is_err() {
+        let note = format!("a test left what cannot be removed: {}", folder.display());
+        text::tell(&format!("note: {note}"));
     }
     Ok((summary, found))
+}
+
+/// Compiled forms are native code: whoever can write them is not in a sandbox.
+fn refuse_writable_cache(dirs: &[DirGrant], cache: &Path) -> anyhow::Result<()> {
+    let cache = cache.canonicalize().unwrap_or_else(|_| cache.to_owned());
+    for grant in dirs.iter().filter(|d| d.access == Access::ReadWrite) {
+        if cache.starts_with(&grant.host) || grant.host.starts_with(&cache) {
+            return Err(UsageError {
+                flag: "--dir",
+                why: format!(
+                    "{} cannot be granted for writing: the cache of compiled modules is in {}; choose a smaller folder, or another --cache-dir",
+                    grant.host.display(),
+                    cache.display()
+                ),
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// The user's cache, or one for this run alone where that cannot be written.
@@ -211,18 +243,22 @@ fn open_cache(
     }
 }
 
-fn watch_signals(tx: &Sender<Happened>) -> anyhow::Result<()> {
+/// Passes interrupts on to the loop, once it listens; before and after, they end the process.
+fn watch_signals(tx: &Sender<Happened>, listening: Arc<AtomicBool>) -> anyhow::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let tx = tx.clone();
     thread::Builder::new().spawn(move || {
+        let mut seen = 0;
         for signal in &mut signals {
+            seen += 1;
             let interrupt = match signal {
                 SIGTERM => Interrupt::Terminated,
                 _ => Interrupt::Interrupted,
             };
-            if tx.send(Happened::Signal(interrupt)).is_err() {
-                // the run is over and only its report is still being written
+            // at the third the loop itself seems to be stuck
+            let heard = listening.load(Ordering::SeqCst) && seen < 3;
+            if !heard || tx.send(Happened::Signal(interrupt)).is_err() {
                 std::process::exit(128 + signal);
             }
         }
@@ -311,17 +347,15 @@ impl Run<'_> {
         }
     }
 
-    /// Everything ends at once; what was in flight is reported by name.
+    /// Nothing new begins; what is in flight is reported by name, with what it
+    /// wrote, as far as its worker answers soon. A second interrupt does not wait.
     fn interrupt(&mut self, interrupt: Interrupt) {
+        if self.interrupted_at.is_some() {
+            return self.abandon_all();
+        }
+        self.interrupted_at = Some(Instant::now());
         self.ledger.interrupted(interrupt);
         self.stop();
-        for number in 0..self.slots.len() {
-            for (test, ran) in self.abandon(number) {
-                match ran {
-                    Some(ran) => self.ledger.ended_as(&test, Outcome::Interrupted, Some(ran)),
-                    None => self.ledger.not_run(1),
-                }
-            }
-        }
+        self.ask_all();
     }
 }

@@ -7,9 +7,10 @@
 use super::discover::{self, Discovered};
 use super::peer::{Peer, Role};
 use super::{Goal, Happened, Listed, Run};
+use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
-use crate::plan::{Action, PlannedModule, PlannedTest, plan_module, quoted};
+use crate::plan::{Action, PlannedModule, PlannedTest, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
 };
@@ -95,6 +96,7 @@ impl Run<'_> {
         for file in unusable {
             self.ledger.module_failed(ModuleError {
                 module: file.name.into(),
+                file: Some(file.file.display().to_string()),
                 order: file.order,
                 what: "cannot be loaded",
                 cause: file.cause,
@@ -147,7 +149,7 @@ impl Run<'_> {
                 order: file.order,
                 format: file.format,
                 harness: file.harness,
-                again,
+                again: again.into(),
             },
             phase: Phase::Compiling,
             held: Vec::new(),
@@ -204,8 +206,10 @@ impl Run<'_> {
         self.compiler.given.swap_remove(i);
         match result.result {
             Ok(()) => {
-                self.compiler.done += 1;
                 let module = &mut self.modules[result.module.0];
+                if !module.compiled_again {
+                    self.compiler.done += 1;
+                }
                 if module.phase == Phase::CompilingAgain {
                     module.phase = Phase::Ready;
                     let held = std::mem::take(&mut module.held);
@@ -367,6 +371,7 @@ impl Run<'_> {
         };
         self.ledger.module_failed(ModuleError {
             module: name,
+            file: Some(self.modules[number.0].file.file.display().to_string()),
             order,
             what,
             cause,
@@ -383,13 +388,19 @@ impl Run<'_> {
             .map(|m| m.spec.number)
     }
 
-    /// Whether a module's tests wait for it to be compiled again.
-    pub(super) fn hold(&mut self, number: ModuleNumber, test: PlannedTest) -> Option<PlannedTest> {
-        let module = &mut self.modules[number.0];
-        if module.phase == Phase::CompilingAgain {
-            module.held.push(test);
-            return None;
+    /// Where a test that did not begin belongs now.
+    pub(super) fn queue_again(&mut self, test: PlannedTest) {
+        let module = self
+            .module_of(&test)
+            .map(|number| &mut self.modules[number.0]);
+        match module {
+            Some(module) if module.phase == Phase::CompilingAgain && !self.stopping => {
+                module.held.push(test);
+            }
+            Some(module) if module.phase != Phase::Failed && !self.stopping => {
+                self.queue.push_front(test);
+            }
+            _ => self.ledger.not_run(1),
         }
-        Some(test)
     }
 }

@@ -12,11 +12,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
+use std::time::Duration;
+
+/// How long a peer may leave its end of the channel unread once that is full.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a peer is for; also the hidden subcommand that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,8 @@ impl Peer {
         on_message: impl Fn(Option<M>) + Send + 'static,
     ) -> io::Result<Peer> {
         let (ours, theirs) = UnixStream::pair()?;
+        // one that does not read is as good as gone
+        ours.set_write_timeout(Some(PATIENCE))?;
         let body = match home {
             Home::Process => {
                 let stderr = tempfile::tempfile()?;
@@ -84,7 +91,12 @@ impl Peer {
                 let from = theirs.try_clone()?;
                 thread::Builder::new().spawn(move || match role {
                     // both ends of an error: the socket closes, the primary notices
-                    Role::Worker => worker::serve(BufReader::new(from), theirs),
+                    Role::Worker => {
+                        let socket = theirs.try_clone()?;
+                        worker::serve(BufReader::new(from), theirs, move || {
+                            let _ = socket.shutdown(Shutdown::Both);
+                        })
+                    }
                     Role::Compiler => module::compile::serve(from, theirs),
                 })?;
                 Body::Thread
@@ -108,9 +120,17 @@ impl Peer {
     pub fn send<T: Serialize>(&mut self, messages: &[T]) -> io::Result<()> {
         let mut bytes = Vec::new();
         for message in messages {
-            write_frame(&mut bytes, message)?;
+            if let Err(e) = write_frame(&mut bytes, message) {
+                // never a silent wait for an answer to what was not sent
+                self.kill();
+                return Err(e);
+            }
         }
-        self.to.write_all(&bytes)
+        let sent = self.to.write_all(&bytes);
+        if sent.is_err() {
+            self.kill();
+        }
+        sent
     }
 
     /// Whether it can be ended by force.
@@ -120,7 +140,7 @@ impl Peer {
 
     /// Ends it by force. A thread cannot be ended: it is left to itself.
     pub fn kill(&mut self) {
-        let _ = self.to.shutdown(std::net::Shutdown::Both);
+        let _ = self.to.shutdown(Shutdown::Both);
         if let Body::Process { child, .. } = &mut self.body {
             let _ = child.kill();
         }
@@ -128,7 +148,7 @@ impl Peer {
 
     /// Asks it to end, without waiting.
     pub fn close(&mut self) {
-        let _ = self.to.shutdown(std::net::Shutdown::Write);
+        let _ = self.to.shutdown(Shutdown::Write);
     }
 
     /// Waits for its end and says how it came about and what it wrote to stderr last.
@@ -177,7 +197,7 @@ fn died(status: ExitStatus) -> String {
 
 fn signal_name(signal: i32) -> &'static str {
     match signal {
-        libc::SIGKILL => " (SIGKILL: out of memory?)",
+        libc::SIGKILL => " (SIGKILL)",
         libc::SIGSEGV => " (SIGSEGV)",
         libc::SIGABRT => " (SIGABRT)",
         libc::SIGBUS => " (SIGBUS)",

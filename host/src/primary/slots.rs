@@ -9,7 +9,7 @@ use crate::event::{Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, TaskNumber, ToWorker,
+    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber, ToWorker,
 };
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -39,6 +39,8 @@ pub(super) struct Worker {
     pub(super) since: Instant,
     pub(super) slow_said: bool,
     pub(super) revoking: bool,
+    /// When it was first and last asked to give up the job that runs.
+    pub(super) asked: Option<(Instant, Instant)>,
     pub(super) killed: Option<Duration>,
 }
 
@@ -101,6 +103,7 @@ impl Run<'_> {
                     since: Instant::now(),
                     slow_said: false,
                     revoking: false,
+                    asked: None,
                     killed: None,
                 });
             }
@@ -150,6 +153,12 @@ impl Run<'_> {
                     self.first_job_begins(number);
                 }
             }
+            FromWorker::Stopped(stopped) => {
+                if worker.jobs.front() != Some(&Job::Test(stopped.task)) {
+                    return self.unexpected(number, "word of a test that it was not given");
+                }
+                self.stopped(number, *stopped);
+            }
             FromWorker::Revoked(tasks) => {
                 worker.revoking = false;
                 for task in tasks {
@@ -193,11 +202,48 @@ impl Run<'_> {
             }),
             stdout: done.stdout,
             stderr: done.stderr,
-            scratch: done.scratch.map(|s| s.display().to_string()),
+            scratch: done.scratch,
         });
         if !is_good {
             self.check_max_fail();
         }
+    }
+
+    /// A worker has given up the test that it ran, and is of no use any more.
+    fn stopped(&mut self, number: usize, stopped: Stopped) {
+        let outcome = match self.ledger.interrupt() {
+            Some(_) => Outcome::Interrupted,
+            None => Outcome::TimedOut(self.blocked_too_long()),
+        };
+        let ran = Ran {
+            worker: self.worker_number(number),
+            start: UNIX_EPOCH + stopped.start,
+            duration: stopped.duration,
+        };
+        for (i, (test, _)) in self.abandon(number).into_iter().enumerate() {
+            if i > 0 {
+                self.queue_again(test);
+                continue;
+            }
+            self.ledger.ended(TestEnd {
+                test: test.info,
+                order: test.order,
+                outcome: outcome.clone(),
+                ran: Some(ran),
+                stdout: stopped.stdout.clone(),
+                stderr: stopped.stderr.clone(),
+                scratch: None,
+            });
+        }
+        self.check_max_fail();
+    }
+
+    pub(super) fn blocked_too_long(&self) -> Cause {
+        let mut cause = verdict::stopped_at_limit(self.settings.timeout);
+        cause
+            .message
+            .push_str("; it was blocked in a host call, so its worker was given up");
+        cause
     }
 
     fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
@@ -270,11 +316,9 @@ impl Run<'_> {
                     return;
                 };
                 let outcome = match worker.killed {
-                    Some(limit) => {
-                        let mut cause = verdict::stopped_at_limit(limit);
-                        cause
-                            .message
-                            .push_str("; it was blocked in a host call, so its worker was ended");
+                    Some(_) => {
+                        let mut cause = self.blocked_too_long();
+                        cause.message.push_str(&format!(" ({how})"));
                         Outcome::TimedOut(cause)
                     }
                     None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
@@ -306,7 +350,9 @@ impl Run<'_> {
         let jobs = std::mem::take(&mut worker.jobs);
         let mut tests = Vec::new();
         for (i, job) in jobs.into_iter().enumerate() {
-            if let Job::Test(task) = job
+            if let Job::List(module) = job {
+                self.to_list.push_back(module);
+            } else if let Job::Test(task) = job
                 && let Some(test) = self.given.remove(&task)
             {
                 let running = i == 0 && worker.ready;

@@ -6,7 +6,8 @@
 
 use super::Reporter;
 use super::failure::Styles;
-use super::text::{Escaped, duration, one_line};
+use super::output::Output;
+use super::text::{Escaped, duration, one_line, tell};
 use crate::event::{Event, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo};
 use crate::settings::{Settings, Verbosity};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,7 +21,7 @@ const NAMED_AFTER: Duration = Duration::from_secs(1);
 
 /// Prints to the console.
 pub struct Console<W> {
-    out: W,
+    out: Output<W>,
     verbosity: Verbosity,
     styles: Styles,
     bar: Option<ProgressBar>,
@@ -44,7 +45,7 @@ impl<W: Write> Console<W> {
             bar
         });
         Console {
-            out,
+            out: Output::new(out),
             verbosity: settings.verbosity,
             styles: Styles::new(settings.color),
             bar,
@@ -56,12 +57,10 @@ impl<W: Write> Console<W> {
         }
     }
 
-    /// Writes to stdout; a reader that is gone wants no more.
+    /// Writes to stdout.
     fn print(&mut self, text: &str) {
         let out = &mut self.out;
-        let mut write = || {
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        };
+        let mut write = || out.write(text.as_bytes());
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -77,7 +76,7 @@ impl<W: Write> Console<W> {
     /// Writes to stderr.
     fn tell(&mut self, text: &str) {
         self.end_dots();
-        let write = || eprintln!("{text}");
+        let write = || tell(text);
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
@@ -103,6 +102,7 @@ impl<W: Write> Console<W> {
                     Outcome::Skipped { .. } => ("s", &self.styles.skipped),
                     Outcome::Failed(_) => ("F", &self.styles.bad),
                     Outcome::TimedOut(_) => ("t", &self.styles.bad),
+                    Outcome::Interrupted => ("I", &self.styles.bad),
                     _ => ("E", &self.styles.bad),
                 };
                 let dot = style.apply_to(dot).to_string();
@@ -210,6 +210,15 @@ impl<W: Write> Console<W> {
             ("interrupted", summary.interrupted),
             ("not run", summary.not_run),
             ("skipped", summary.skipped),
+            // worth a word where it explains why nothing ran
+            (
+                "filtered out",
+                if summary.ran() == 0 {
+                    summary.filtered_out
+                } else {
+                    0
+                },
+            ),
         ]
         .iter()
         .filter(|(_, n)| *n > 0)
@@ -275,7 +284,7 @@ impl<W: Write> Reporter for Console<W> {
             }
             Event::Ended(end) => self.ended(end),
             Event::ModuleFailed(error) => self.module_failed(error),
-            Event::Note(note) => {
+            Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
                 self.tell(&note);
             }
@@ -286,50 +295,41 @@ impl<W: Write> Reporter for Console<W> {
                 }
             }
             Event::Finished(summary) => self.finish(summary),
-            Event::Compiled { .. } | Event::Started(_) | Event::Slow { .. } => {}
+            Event::Compiled { .. } | Event::Started(_) | Event::Slow { .. } | Event::Note(_) => {}
         }
     }
-}
 
-/// Prints what cannot be used, and nothing else: for `wasmtest list`.
-pub struct Trouble<W>(Console<W>);
-
-impl<W: Write> Trouble<W> {
-    /// Prints to `out`.
-    pub fn new(out: W, settings: &Settings) -> Self {
-        let quiet = Settings {
-            verbosity: Verbosity::Quiet,
-            ..settings.clone()
-        };
-        Trouble(Console::new(out, &quiet))
+    fn result(&mut self) -> io::Result<()> {
+        self.out.result()
     }
 }
 
-impl<W: Write> Reporter for Trouble<W> {
+/// Tells what cannot be used, and nothing else: for `wasmtest list`, whose list is on stdout.
+pub struct Trouble(Styles);
+
+impl Trouble {
+    /// Tells it on stderr.
+    pub fn new(settings: &Settings) -> Self {
+        Trouble(Styles::new(settings.color))
+    }
+}
+
+impl Reporter for Trouble {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::ModuleFailed(_) => {
-                self.0.event(event);
-                for (_, text) in std::mem::take(&mut self.0.failed) {
-                    self.0.print(&text);
-                }
-            }
-            Event::Note(_) => self.0.event(event),
+            Event::ModuleFailed(error) => tell(self.0.module_failure(error).trim_end()),
+            Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             _ => {}
         }
+    }
+
+    fn result(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// Prints `wasmtest list`'s lines.
-///
-/// # Errors
-/// Those of the writer.
-pub fn write_list<'a>(
-    out: &mut impl Write,
-    tests: impl Iterator<Item = &'a TestInfo>,
-) -> io::Result<()> {
-    for test in tests {
-        writeln!(out, "{}", one_line(&test.id.to_string()))?;
-    }
-    out.flush()
+pub fn write_list<'a>(out: &mut Output<impl Write>, tests: impl Iterator<Item = &'a TestInfo>) {
+    let lines: String = tests.map(|t| one_line(&t.id.to_string()) + "\n").collect();
+    out.write(lines.as_bytes());
 }

@@ -1,13 +1,17 @@
 //! A failure in full, as the console shows it.
 
 use super::text::{Escaped, duration, one_line};
-use crate::event::{Cause, Frame, Harness, ModuleError, Outcome, TestEnd};
+use crate::event::{Cause, Frame, ModuleError, Outcome, TestEnd};
 use console::Style;
 use std::fmt::Write as _;
 
 const INDENT: &str = "       ";
 /// Where the duration of a failure stands.
 const WIDTH: usize = 72;
+/// Lines shown of a stream's beginning, and again of its end.
+const OUTPUT_LINES: usize = 60;
+/// Characters shown of one line.
+const OUTPUT_WIDTH: usize = 1000;
 
 /// Colours by meaning, and what is written with them.
 pub struct Styles {
@@ -64,20 +68,14 @@ impl Styles {
                 let _ = writeln!(text, "{INDENT}in flight when the run was interrupted");
             }
         }
-        let repeated = end.outcome.cause().map_or("", |c| c.message.as_str());
+        let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
         self.write_output(&mut text, "stdout", &end.stdout.text());
-        self.write_output(
-            &mut text,
-            "stderr",
-            without_repetition(&end.stderr.text(), repeated),
-        );
+        self.write_output(&mut text, "stderr", &stderr);
         if let Some(scratch) = &end.scratch {
             let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
         }
-        if end.test.harness != Harness::Command || end.outcome != Outcome::Interrupted {
-            let again = format!("again: {}", one_line(&end.test.again));
-            let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(again));
-        }
+        let again = format!("again: {}", one_line(&end.test.again()));
+        let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(again));
         text
     }
 
@@ -90,15 +88,24 @@ impl Styles {
             error.what,
         );
         self.write_cause(&mut text, &error.cause);
-        let stderr = error.stderr.text();
-        let own = without_repetition(&stderr, &error.cause.message);
-        self.write_output(&mut text, "stderr", own);
+        let stderr = without_repetition(&error.stderr.text(), Some(&error.cause));
+        self.write_output(&mut text, "stderr", &stderr);
+        if let Some(file) = error.file.as_ref().filter(|f| **f != *error.module) {
+            let file = format!("file: {}", one_line(file));
+            let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(file));
+        }
         text
     }
 
     fn write_cause(&self, text: &mut String, cause: &Cause) {
-        for line in cause.message.lines() {
-            let _ = writeln!(text, "{INDENT}{}", Escaped(line));
+        let mut lines = cause.message.lines();
+        if let Some(first) = lines.next() {
+            let _ = writeln!(text, "{INDENT}{}", Escaped(first));
+        }
+        // the guest's own words, marked so that they cannot be mistaken for ours
+        let bar = self.dim.apply_to("│");
+        for line in lines {
+            let _ = writeln!(text, "{INDENT}{bar} {}", Escaped(line));
         }
         let width = cause
             .frames
@@ -127,48 +134,59 @@ impl Styles {
         }
     }
 
-    /// What was captured, marked so that it cannot be mistaken for ours.
+    /// What was captured, marked so that it cannot be mistaken for ours; of much
+    /// of it, the beginning and the end.
     fn write_output(&self, text: &mut String, stream: &str, output: &str) {
-        let mut mark = stream;
-        for line in output
+        let lines: Vec<&str> = output
             .trim_end()
             .lines()
             .skip_while(|l| l.trim().is_empty())
-        {
-            let _ = writeln!(
-                text,
-                "{INDENT}{} {}",
-                self.dim.apply_to(format!("{mark:>6} │")),
-                Escaped(line)
-            );
+            .collect();
+        let left_out = lines.len().saturating_sub(2 * OUTPUT_LINES);
+        let mut mark = stream;
+        for (i, line) in lines.iter().enumerate() {
+            let bar = self.dim.apply_to(format!("{mark:>6} │"));
+            if left_out > 0 && i == OUTPUT_LINES {
+                let all = "--message-format json has more";
+                let _ = writeln!(text, "{INDENT}{bar} … {left_out} lines left out ({all})");
+            }
+            if left_out > 0 && (OUTPUT_LINES..OUTPUT_LINES + left_out).contains(&i) {
+                continue;
+            }
+            let end = line.char_indices().nth(OUTPUT_WIDTH).map(|(at, _)| at);
+            let (line, more) = match end {
+                Some(end) => (&line[..end], " …"),
+                None => (*line, ""),
+            };
+            let _ = writeln!(text, "{INDENT}{bar} {}{more}", Escaped(line));
             mark = "";
         }
     }
 }
 
-/// A guest's stderr without what its cause has said already: the last panic, `Error: ...`.
-fn without_repetition<'a>(stderr: &'a str, message: &str) -> &'a str {
-    let said = message
-        .lines()
-        .nth(1)
-        .or_else(|| message.lines().next())
-        .unwrap_or_default();
-    let said = said.strip_prefix("out of memory: ").unwrap_or(said);
-    if said.is_empty() {
-        return stderr;
-    }
-    match stderr.rfind(said) {
-        // what precedes the panic's own line
-        Some(at) => {
-            let before = &stderr[..at];
-            let header = before.trim_end().rfind('\n').map_or(0, |n| n + 1);
-            match before[header..].starts_with("thread '") {
-                true => &stderr[..header],
-                false => before,
-            }
-        }
-        None => stderr,
-    }
+/// A guest's stderr without what its cause has said already: the panic, the error.
+fn without_repetition(stderr: &str, cause: Option<&Cause>) -> String {
+    let message = cause.map_or("", |c| c.message.as_str());
+    let said = match message.split_once('\n') {
+        Some((first, rest)) => match first.split_once("panicked at ") {
+            Some((_, location)) => format!("panicked at {location}:\n{rest}"),
+            None => rest.to_owned(),
+        },
+        None => match message.strip_prefix("out of memory: ") {
+            Some(allocation) => allocation.to_owned(),
+            None => return stderr.to_owned(),
+        },
+    };
+    let Some(at) = stderr.rfind(&said) else {
+        return stderr.to_owned();
+    };
+    let start = stderr[..at].rfind('\n').map_or(0, |n| n + 1);
+    let after = stderr[at + said.len()..].trim_start_matches('\n');
+    let after = match after.starts_with("note: run with `RUST_BACKTRACE=") {
+        true => after.split_once('\n').map_or("", |(_, after)| after),
+        false => after,
+    };
+    format!("{}{after}", &stderr[..start])
 }
 
 #[cfg(test)]
@@ -177,16 +195,23 @@ mod tests {
 
     #[test]
     fn stderr_does_not_repeat_the_cause() {
+        let without = |stderr: &str, message: &str| {
+            without_repetition(stderr, Some(&Cause::new(message)))
+                .trim()
+                .to_owned()
+        };
+        let note =
+            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
         let stderr =
-            "hello\n\nthread 'main' (1) panicked at src/lib.rs:1:2:\nit broke\nnote: run with\n";
+            format!("hello\n\nthread 'main' (1) panicked at src/lib.rs:1:2:\ne\n{note}more\n");
         assert_eq!(
-            without_repetition(stderr, "panicked at src/lib.rs:1:2\nit broke").trim(),
-            "hello"
+            without(&stderr, "panicked at src/lib.rs:1:2\ne"),
+            "hello\n\nmore"
         );
         assert_eq!(
-            without_repetition("a\nError: \"x\"\n", "returned an error\nError: \"x\""),
-            "a\n"
+            without("a\nError: \"x\"\n", "returned an error\nError: \"x\""),
+            "a"
         );
-        assert_eq!(without_repetition("all of it", "aborted"), "all of it");
+        assert_eq!(without("all of it", "aborted"), "all of it");
     }
 }

@@ -5,7 +5,8 @@
 //! listed waits for it.
 
 use super::Reporter;
-use super::text::is_harmful;
+use super::output::Output;
+use super::text::{Escaped, is_harmful, tell};
 use crate::event::{
     Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
 };
@@ -16,7 +17,7 @@ use std::time::UNIX_EPOCH;
 
 /// Writes events to `out`.
 pub struct Json<W> {
-    out: W,
+    out: Output<W>,
     waiting: Option<Vec<Value>>,
 }
 
@@ -24,7 +25,7 @@ impl<W: Write> Json<W> {
     /// A reporter that writes to `out`.
     pub fn new(out: W) -> Self {
         Json {
-            out,
+            out: Output::new(out),
             waiting: Some(Vec::new()),
         }
     }
@@ -38,14 +39,12 @@ impl<W: Write> Json<W> {
 }
 
 /// One value on a line of its own, with everything escaped that a terminal would act on.
-pub fn write_line(out: &mut impl Write, value: &Value) {
+pub fn write_line(out: &mut Output<impl Write>, value: &Value) {
     let mut line = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut line, Harmless);
-    if serde::Serialize::serialize(value, &mut serializer).is_ok() {
-        line.push(b'\n');
-        // a reader that is gone wants no more
-        let _ = out.write_all(&line).and_then(|()| out.flush());
-    }
+    serde::Serialize::serialize(value, &mut serializer).expect("a value is valid JSON");
+    line.push(b'\n');
+    out.write(&line);
 }
 
 impl<W: Write> Reporter for Json<W> {
@@ -67,9 +66,13 @@ impl<W: Write> Reporter for Json<W> {
             Event::Ended(end) => self.say(ended(end)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::Finished(summary) => self.say(closing(summary)),
-            Event::Note(note) => eprintln!("note: {}", super::text::Escaped(note)),
+            Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
         }
+    }
+
+    fn result(&mut self) -> io::Result<()> {
+        self.out.result()
     }
 }
 
@@ -113,7 +116,7 @@ fn ended(end: &TestEnd) -> Value {
         own.insert("scratch".into(), json!(scratch));
     }
     if event == "failed" {
-        own.insert("again".into(), json!(end.test.again));
+        own.insert("again".into(), json!(end.test.again()));
     }
     set("wasmtest", Value::Object(own));
     value
@@ -137,7 +140,7 @@ pub fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
     let mut own = about(test);
     own.insert("ignored".into(), json!(listed.ignored));
     own.insert("should_panic".into(), json!(listed.should_panic));
-    own.insert("again".into(), json!(test.again));
+    own.insert("again".into(), json!(test.again()));
     json!({
         "type": if listed.benchmark { "bench" } else { "test" },
         "event": "discovered",
@@ -190,6 +193,9 @@ fn module_failed(error: &ModuleError) -> Value {
     own.insert("module".into(), json!(&*error.module));
     own.insert("outcome".into(), json!("errored"));
     own.insert("error".into(), json!(error.what));
+    if let Some(file) = &error.file {
+        own.insert("file".into(), json!(file));
+    }
     insert_cause(&mut own, &error.cause);
     let text = format!(
         "{} {}: {}\n{}",
@@ -255,7 +261,7 @@ mod tests {
     fn a_line_is_json_and_moves_no_cursor() {
         let mut line = Vec::new();
         let value = json!({"name": "a\u{9b}31m\x1b[2J\u{202e}é"});
-        write_line(&mut line, &value);
+        write_line(&mut Output::new(&mut line), &value);
         let text = String::from_utf8(line).expect("UTF-8");
         assert!(!text.contains(is_harmful));
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);

@@ -7,12 +7,20 @@
 pub mod console;
 mod failure;
 pub mod json;
+pub mod output;
 pub mod text;
 
 use crate::event::Event;
+use std::io;
 
 /// Something that tells somebody what happens.
 pub trait Reporter {
     /// Takes the next event.
     fn event(&mut self, event: &Event);
+
+    /// Whether everything could be written, to be asked at the end.
+    ///
+    /// # Errors
+    /// The first error of writing; a reader that went away is none.
+    fn result(&mut self) -> io::Result<()>;
 }

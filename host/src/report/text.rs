@@ -1,6 +1,7 @@
 //! How things are written: durations, and text that a guest chose.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// Text that may hold anything, made harmless for a terminal: control
@@ -23,10 +24,15 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Writes a line to stderr; if that cannot be done there is nobody to tell.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Whether a terminal would act on this character rather than show it.
 pub fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text on one line, harmless: line breaks and tabs are escaped as well.

@@ -14,11 +14,14 @@ use crate::module::scan::Scan;
 use crate::protocol::{Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasmtime::component::Component;
-use wasmtime::{Engine, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace};
+use wasmtime::{
+    Engine, ExternType, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace,
+};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
@@ -32,7 +35,6 @@ pub struct Sandbox {
     grants: Grants,
     keep_scratch: Keep,
     deadline: Deadline,
-    capture: usize,
 }
 
 /// An engine with what guests can import.
@@ -72,14 +74,16 @@ pub struct Call<'a> {
     pub env: &'a [(&'a str, &'a str)],
     /// When it is stopped.
     pub timeout: Duration,
-    /// How much of each stream is kept, at its head and again at its tail.
-    pub capture: Option<usize>,
+    /// Its stdout and stderr.
+    pub streams: (Stream, Stream),
 }
 
 /// How a call came back.
 pub struct Called {
     /// How it ended.
     pub ending: Ending,
+    /// Whether its entry was reached: a trap before that is one of its start.
+    pub entered: bool,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
     /// What was kept of its stdout.
@@ -117,7 +121,6 @@ impl Sandbox {
             grants: Grants::new(setup.dirs.clone(), setup.env.clone(), scratch),
             keep_scratch: setup.keep_scratch,
             deadline: Deadline::default(),
-            capture: setup.capture,
         })
     }
 
@@ -159,19 +162,19 @@ impl Sandbox {
 
     /// Calls a program's entry in a store and an instance of its own.
     pub fn call(&mut self, program: &Program, call: &Call<'_>) -> Called {
-        let capture = call.capture.unwrap_or(self.capture);
-        let streams = (Stream::new(capture), Stream::new(capture));
-        let state = self.grants.state(call.reach, call.args, call.env, &streams);
+        let streams = &call.streams;
+        let state = self.grants.state(call.reach, call.args, call.env, streams);
         let mut stack = Vec::new();
         let mut touched_files = false;
+        let mut entered = false;
         let ending = match state {
             Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
             Ok(state) => {
                 let mut store = Store::new(&program.engine, state);
                 store.set_epoch_deadline(1);
-                let result = self
-                    .deadline
-                    .during(&program.engine, call.timeout, || program.start(&mut store));
+                let result = self.deadline.during(&program.engine, call.timeout, || {
+                    program.start(&mut store, &mut entered)
+                });
                 touched_files = store.data().touched_files;
                 match result {
                     Ok(ending) => ending,
@@ -191,6 +194,7 @@ impl Sandbox {
         let (stderr, stderr_scan) = streams.1.finish();
         Called {
             ending,
+            entered,
             stack,
             stdout,
             stdout_scan,
@@ -254,13 +258,26 @@ impl Host {
         }
         let pre = linker.instantiate_pre(&module).map_err(|e| {
             let mut store = Store::new(&self.engine, State::nothing());
-            let missing: Vec<(String, String)> = module
+            let missing: Vec<Missing> = module
                 .imports()
                 .filter(|i| linker.get_by_import(&mut store, i).is_none())
-                .map(|i| (i.module().to_owned(), i.name().to_owned()))
+                .map(|i| Missing {
+                    module: i.module().to_owned(),
+                    name: i.name().to_owned(),
+                    kind: match i.ty() {
+                        ExternType::Func(_) => "",
+                        ExternType::Memory(_) => "the memory ",
+                        ExternType::Global(_) => "the global ",
+                        ExternType::Table(_) => "the table ",
+                        ExternType::Tag(_) => "the tag ",
+                    },
+                })
                 .collect();
             match missing.is_empty() {
-                true => module_problem(&e),
+                true => LoadProblem::Module(
+                    Cause::new(format!("it does not fit the host's functions: {}", engine::chain(&e)))
+                        .hint("was it built for another version of WASI, or its imports declared by hand?"),
+                ),
                 false => LoadProblem::Module(missing_imports(&missing)),
             }
         })?;
@@ -268,11 +285,10 @@ impl Host {
     }
 
     fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        // by the descriptor: the name could mean another file by now
-        let path = format!("/dev/fd/{}", artefact.as_raw_fd());
-        // SAFETY: as for a core module.
-        let component = unsafe { Component::deserialize_file(&self.engine, path) }
-            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
+        // SAFETY: as for a core module; the bytes are the open file's, whatever
+        // its name means by now.
+        let component =
+            unsafe { component_of(&self.engine, &artefact) }.map_err(LoadProblem::Artefact)?;
         if self.component.get().is_none() {
             let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
             let _ = self.component.set(linker);
@@ -293,16 +309,18 @@ impl Host {
 }
 
 impl Program {
-    fn start(&self, store: &mut Store<State>) -> wasmtime::Result<Ending> {
+    fn start(&self, store: &mut Store<State>, entered: &mut bool) -> wasmtime::Result<Ending> {
         match &self.kind {
             Kind::Core(pre) => {
                 let instance = pre.instantiate(&mut *store)?;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+                *entered = true;
                 start.call(store, ())?;
                 Ok(Ending::Returned)
             }
             Kind::Component(pre) => {
                 let command = pre.instantiate(&mut *store)?;
+                *entered = true;
                 Ok(match command.wasi_cli_run().call_run(store)? {
                     Ok(()) => Ending::Returned,
                     Err(()) => Ending::ReturnedFailure,
@@ -310,6 +328,24 @@ impl Program {
             }
         }
     }
+}
+
+/// A component by its open file: mapped where the system names descriptors, read elsewhere.
+///
+/// # Safety
+/// The file must be a compiled form that this program made.
+unsafe fn component_of(engine: &Engine, mut artefact: &File) -> Result<Component, String> {
+    let path = format!("/dev/fd/{}", artefact.as_raw_fd());
+    if std::path::Path::new(&path).exists() {
+        // SAFETY: the caller's.
+        return unsafe { Component::deserialize_file(engine, path) }.map_err(|e| engine::chain(&e));
+    }
+    let mut bytes = Vec::new();
+    artefact
+        .read_to_end(&mut bytes)
+        .map_err(|e| e.to_string())?;
+    // SAFETY: the caller's.
+    unsafe { Component::deserialize(engine, bytes) }.map_err(|e| engine::chain(&e))
 }
 
 fn ending_of(error: &wasmtime::Error) -> Ending {
@@ -364,29 +400,57 @@ fn module_problem(error: &wasmtime::Error) -> LoadProblem {
     LoadProblem::Module(Cause::new(engine::chain(error)))
 }
 
+/// An import that nobody provides.
+struct Missing {
+    module: String,
+    name: String,
+    /// What it is, if it is no function.
+    kind: &'static str,
+}
+
+impl Missing {
+    fn looks_like(&self) -> &'static str {
+        match self.module.as_str() {
+            "env" if self.kind.is_empty() => "a C symbol that the linker left undefined",
+            "env" => "part of what a host puts together by itself (emscripten, or a plugin's)",
+            "wbg" => "a module for wasm-bindgen, which needs a JavaScript host",
+            m if m.starts_with("__wbindgen") => {
+                "a module for wasm-bindgen, which needs a JavaScript host"
+            }
+            m if m.starts_with("wasi") => "a WASI function that this version does not have",
+            _ => "a host's own SDK",
+        }
+    }
+}
+
 /// Names what nobody provides, and what it looks like.
-fn missing_imports(missing: &[(String, String)]) -> Cause {
+fn missing_imports(missing: &[Missing]) -> Cause {
     const SHOWN: usize = 5;
-    let mut names: Vec<String> = missing
+    let mut looks: Vec<(&str, Vec<String>)> = Vec::new();
+    for import in missing.iter().take(SHOWN) {
+        let name = format!("{}`{}::{}`", import.kind, import.module, import.name);
+        match looks
+            .iter_mut()
+            .find(|(look, _)| *look == import.looks_like())
+        {
+            Some((_, names)) => names.push(name),
+            None => looks.push((import.looks_like(), vec![name])),
+        }
+    }
+    let mut parts: Vec<String> = looks
         .iter()
-        .take(SHOWN)
-        .map(|(module, name)| format!("`{module}::{name}`"))
+        .map(|(look, names)| format!("{} (it looks like {look})", names.join(", ")))
         .collect();
     if missing.len() > SHOWN {
-        names.push(format!("{} more", missing.len() - SHOWN));
+        parts.push(format!("{} more", missing.len() - SHOWN));
     }
-    let looks_like = if missing.iter().all(|(module, _)| module == "env") {
-        "it looks like a C symbol that the linker left undefined"
-    } else if missing
-        .iter()
-        .any(|(module, _)| module.starts_with("__wbindgen") || module == "wbg")
-    {
-        "it looks like a module for wasm-bindgen, which needs a JavaScript host"
-    } else if missing.iter().any(|(module, _)| module.starts_with("wasi")) {
-        "it looks like a WASI function that this version does not have"
-    } else {
-        "it looks like a host's own SDK"
-    };
-    Cause::new(format!("it imports {}, which nobody provides: {looks_like}", names.join(", ")))
-        .hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not")
+    let cause = Cause::new(format!(
+        "it imports what nobody provides: {}",
+        parts.join("; ")
+    ));
+    // only functions can be stubbed
+    match missing.iter().all(|m| m.kind.is_empty()) {
+        true => cause.hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not"),
+        false => cause,
+    }
 }

@@ -42,9 +42,15 @@ impl Scratch {
         let name = match &self.current {
             Some(name) => name,
             None => {
-                self.number += 1;
-                let name = format!("{}-{}", self.worker, self.number);
-                self.dir.create_dir(&name)?;
+                let name = loop {
+                    self.number += 1;
+                    let name = format!("{}-{}", self.worker, self.number);
+                    match self.dir.create_dir(&name) {
+                        // an earlier worker had this process id
+                        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                        made => break made.map(|()| name)?,
+                    }
+                };
                 self.current.insert(name)
             }
         };

@@ -2,6 +2,7 @@
 //!
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
+use super::current::Current;
 use super::symbols::Symbols;
 use crate::ending::{Backtrace, Ending};
 use crate::event::{Captured, Cause, Harness, Outcome};
@@ -10,19 +11,23 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, libtest};
 use crate::protocol::{Done, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup};
+use crate::sandbox::capture::Stream;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Called, LoadProblem, Program, Sandbox};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-/// A listing may be this long (a million tests of a hundred bytes).
-const LISTING: usize = 128 << 20;
+/// How long a listing may be: a hundred thousand tests of a hundred bytes.
+const LISTING: usize = 16 << 20;
+/// No honest test has a longer name, and every name costs memory several times over.
+const MAX_NAME: usize = 4 << 10;
 
 /// Runs tasks, one after the other.
 pub struct Executor {
     cache: Cache,
     sandbox: Sandbox,
+    capture: usize,
     modules: HashMap<ModuleNumber, Loaded>,
 }
 
@@ -41,6 +46,7 @@ impl Executor {
         Ok(Executor {
             cache: Cache::at(setup.cache.clone()),
             sandbox: Sandbox::new(setup)?,
+            capture: setup.capture,
             modules: HashMap::new(),
         })
     }
@@ -75,6 +81,7 @@ impl Executor {
                 .chain(call.args())
                 .copied()
                 .collect();
+            let streams = (Stream::new(LISTING), Stream::new(self.capture));
             self.sandbox.call(
                 &program,
                 &Call {
@@ -82,39 +89,51 @@ impl Executor {
                     args: &args,
                     env: call.env(),
                     timeout,
-                    capture: Some(LISTING),
+                    streams,
                 },
             )
         };
+        let complete =
+            |called: &Called| called.ending == Ending::Returned && called.stdout.dropped == 0;
         let first = called(ListCall::Json);
-        if first.ending == Ending::Returned
-            && let Some(mut tests) = libtest::read_json(&first.stdout.text())
-        {
-            // an older libtest may not know this flag: then what is ignored shows when it runs
-            let without = called(ListCall::WithoutShouldPanic);
-            if without.ending == Ending::Returned && !tests.is_empty() {
-                libtest::mark_should_panic(
-                    &mut tests,
-                    &libtest::read_terse(&without.stdout.text()),
-                );
+        let from_json = complete(&first)
+            .then(|| libtest::read_json(&first.stdout.text()))
+            .flatten();
+        // only a refusal of the arguments is worth another try
+        if from_json.is_none() && !matches!(first.ending, Ending::Returned | Ending::Exited(_)) {
+            return Err(self.list_error(module, &first, timeout));
+        }
+        let mut tests = match from_json {
+            Some(tests) => tests,
+            None => {
+                let all = called(ListCall::Terse);
+                if all.ending != Ending::Returned {
+                    return Err(self.list_error(module, &all, timeout));
+                }
+                if !complete(&all) {
+                    let why = format!("its list of tests is longer than {} MiB", LISTING >> 20);
+                    return Err(LoadError::List(Cause::new(why), Box::default()));
+                }
+                let mut tests = libtest::read_terse(&all.stdout.text());
+                let ignored = called(ListCall::TerseIgnored);
+                if complete(&ignored) {
+                    libtest::mark_ignored(&mut tests, &libtest::read_terse(&ignored.stdout.text()));
+                }
+                tests
             }
-            return Ok(tests);
-        }
-        let all = called(ListCall::Terse);
-        if all.ending != Ending::Returned {
-            return Err(self.list_error(module, &all, timeout));
-        }
-        let mut tests = libtest::read_terse(&all.stdout.text());
-        let ignored = called(ListCall::TerseIgnored);
-        if ignored.ending == Ending::Returned {
-            libtest::mark_ignored(&mut tests, &libtest::read_terse(&ignored.stdout.text()));
-        }
+        };
+        // an older libtest may not know this flag: then what was not run shows when it runs
         let without = called(ListCall::WithoutShouldPanic);
-        if without.ending == Ending::Returned {
+        if complete(&without) {
             let without = libtest::read_terse(&without.stdout.text());
-            if !without.is_empty() || tests.is_empty() {
-                libtest::mark_should_panic(&mut tests, &without);
-            }
+            libtest::mark_should_panic(&mut tests, &without);
+        }
+        if let Some(test) = tests.iter().find(|t| t.path.len() > MAX_NAME) {
+            let why = format!(
+                "it lists a test whose name is {} bytes long",
+                test.path.len()
+            );
+            return Err(LoadError::List(Cause::new(why), Box::default()));
         }
         Ok(tests)
     }
@@ -142,16 +161,12 @@ impl Executor {
         LoadError::List(why, Box::new(called.stderr.clone()))
     }
 
-    /// Runs one test.
-    pub fn run(&mut self, task: &Task) -> Done {
-        let start = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let began = Instant::now();
+    /// Runs one test; `None` if it was given up meanwhile.
+    pub fn run(&mut self, task: &Task, current: &Current) -> Option<Done> {
         let mut done = Done {
             task: task.number,
             outcome: Ok(Outcome::Passed),
-            start,
+            start: Duration::ZERO,
             duration: Duration::ZERO,
             stdout: Captured::default(),
             stderr: Captured::default(),
@@ -161,7 +176,7 @@ impl Executor {
             Ok(found) => found,
             Err(e) => {
                 done.outcome = Err(e);
-                return done;
+                return Some(done);
             }
         };
         let mut args = vec![spec.name.as_str()];
@@ -173,12 +188,16 @@ impl Executor {
             args: &args,
             env: &[],
             timeout: task.timeout,
-            capture: None,
+            streams: (Stream::new(self.capture), Stream::new(self.capture)),
         };
+        done.start = current.begin(task, spec.harness, &call.streams);
+        let began = Instant::now();
         let called = self.sandbox.call(&program, &call);
         done.duration = began.elapsed();
+        current.end()?;
         let outcome = self.judge(task.module, &called, &called.ending, task.timeout);
-        done.scratch = self.sandbox.tidy(&called, outcome.is_good());
+        let scratch = self.sandbox.tidy(&called, outcome.is_good());
+        done.scratch = scratch.map(|s| s.display().to_string());
         if outcome != Outcome::Passed {
             done.stdout = called.stdout;
             if spec.harness == Harness::Libtest {
@@ -187,7 +206,7 @@ impl Executor {
             done.stderr = called.stderr;
         }
         done.outcome = Ok(outcome);
-        done
+        Some(done)
     }
 
     fn judge(
@@ -226,6 +245,12 @@ impl Executor {
         | Outcome::TimedOut(cause) = &mut outcome
         {
             cause.frames = backtrace.shown;
+            if !called.entered && matches!(ending, Ending::Trapped(_)) {
+                cause.message = format!(
+                    "it died at its start, before its entry was called: {}",
+                    cause.message
+                );
+            }
         }
         outcome
     }

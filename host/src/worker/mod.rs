@@ -6,10 +6,12 @@
 //! that prints can reach it by accident. The worker ends when the primary's end
 //! of the socket closes, for whatever reason.
 
+mod current;
 mod execute;
 mod symbols;
 
-pub use execute::Executor;
+use current::Current;
+use execute::Executor;
 
 use crate::event::Outcome;
 use crate::protocol::{
@@ -18,8 +20,9 @@ use crate::protocol::{
 use crate::sandbox::engine::HOST_STACK;
 use anyhow::Context as _;
 use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::io::{ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// What is still to be done, shared by the two threads.
@@ -85,11 +88,16 @@ impl Queue {
     }
 }
 
-/// Serves one primary until it closes the channel.
+/// Serves one primary until it closes the channel. `on_death` is called if the
+/// thread that runs guests panics, and has to make the channel end.
 ///
 /// # Errors
 /// If the channel breaks in the middle of a message or carries nonsense.
-pub fn serve(mut from: impl Read, to: impl Write + Send + 'static) -> anyhow::Result<()> {
+pub fn serve(
+    mut from: impl Read,
+    to: impl Write + Send + 'static,
+    on_death: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<()> {
     let Some(first) = read_frame::<ToWorker>(&mut from)? else {
         return Ok(());
     };
@@ -97,38 +105,46 @@ pub fn serve(mut from: impl Read, to: impl Write + Send + 'static) -> anyhow::Re
         anyhow::bail!("the first message is no set-up");
     };
     let queue = Arc::new(Queue::default());
+    let current = Arc::new(Current::default());
     let to = Arc::new(Mutex::new(to));
-    let executor = {
-        let (queue, to) = (queue.clone(), to.clone());
+    {
+        let (queue, to, current) = (queue.clone(), to.clone(), current.clone());
         thread::Builder::new()
             .name("guest".to_owned())
             .stack_size(setup.wasm_stack + HOST_STACK)
-            .spawn(move || execute_all(&setup, &queue, &to))
-            .context("the thread for guests")?
-    };
-    loop {
+            .spawn(move || {
+                let all = AssertUnwindSafe(|| execute_all(&setup, &queue, &to, &current));
+                if catch_unwind(all).is_err() {
+                    // the primary must not wait for a thread that is gone
+                    on_death();
+                }
+            })
+            .context("the thread for guests")?;
+    }
+    let result = loop {
         match read_frame::<ToWorker>(&mut from) {
             Ok(Some(ToWorker::Revoke(count))) => {
                 let revoked = queue.revoke(count);
                 send(&to, &FromWorker::Revoked(revoked));
             }
+            Ok(Some(ToWorker::Stop { task, why })) => {
+                if let Some(stopped) = current.stop(task, why) {
+                    send(&to, &FromWorker::Stopped(Box::new(stopped)));
+                    // its thread may be blocked for ever: it ends with the process
+                    break Ok(());
+                }
+            }
             Ok(Some(message)) => queue.push(message),
             // the primary wants no more, or is gone: nothing here is worth finishing
-            Ok(None) => break,
-            Err(e) => {
-                queue.close();
-                return Err(e.into());
-            }
+            Ok(None) => break Ok(()),
+            Err(e) => break Err(e.into()),
         }
-    }
+    };
     queue.close();
-    if executor.is_finished() {
-        let _ = executor.join();
-    }
-    Ok(())
+    result
 }
 
-fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>) {
+fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, current: &Current) {
     let mut executor = match Executor::new(setup) {
         Ok(executor) => executor,
         Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
@@ -142,20 +158,27 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>) {
                 send(to, &FromWorker::Listed { module, tests });
             }
             ToWorker::Run(task) => {
-                let done = executor.run(&task);
+                // given up meanwhile: somebody else has answered for it
+                let Some(done) = executor.run(&task, current) else {
+                    return;
+                };
                 let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
                 send(to, &FromWorker::Done(Box::new(done)));
                 if failed && setup.after_failure == AfterFailure::GiveBack {
                     send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }
             }
-            ToWorker::Setup(_) | ToWorker::Revoke(_) => {}
+            ToWorker::Setup(_) | ToWorker::Revoke(_) | ToWorker::Stop { .. } => {}
         }
     }
 }
 
 fn send(to: &Mutex<impl Write>, message: &FromWorker) {
-    let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // a primary that is gone needs no answer; the reading thread ends the process
-    let _ = write_frame(&mut *to, message);
+    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    match write_frame(&mut *to, message) {
+        // the primary must not wait for what was never sent
+        Err(e) if e.kind() == ErrorKind::InvalidData => panic!("{e}"),
+        // a primary that is gone needs no answer; the reading thread ends the process
+        _ => {}
+    }
 }

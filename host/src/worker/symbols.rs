@@ -24,16 +24,22 @@ type Slice = EndianRcSlice<LittleEndian>;
 const MAX_FUNCTIONS: usize = 512;
 /// Lines shown of a backtrace: its first and its last.
 const SHOWN: (usize, usize) = (16, 4);
+/// Lines kept while repetitions are folded.
+const MAX_LINES: usize = 4096;
 /// The longest cycle of recursion that is folded.
 const MAX_CYCLE: usize = 4;
-/// A demangled name may be made as long as a guest likes.
+/// Names and paths are as long as a guest likes.
 const MAX_NAME: usize = 300;
+/// Functions inlined at one address, as many as a guest likes.
+const MAX_INLINED: usize = 64;
+/// Functions of one stack, inlined ones included.
+const MAX_ALL: usize = 1 << 18;
 
 /// The symbols of one file.
 pub struct Symbols {
     offsets: strip::OffsetMap,
     modules: Vec<CoreModule>,
-    resolved: HashMap<StackFrame, Rc<[Resolved]>>,
+    resolved: HashMap<StackFrame, Rc<[Rc<Resolved>]>>,
     here: Option<String>,
 }
 
@@ -76,12 +82,13 @@ impl Symbols {
     /// The stack as the verdict and the reader want it.
     pub fn backtrace(&mut self, stack: &[StackFrame]) -> Backtrace {
         let mut functions = Vec::new();
-        let mut all: Vec<Resolved> = Vec::new();
+        let mut all: Vec<Rc<Resolved>> = Vec::new();
         for frame in stack {
             let resolved = match self.resolved.get(frame) {
                 Some(resolved) => resolved.clone(),
                 None => {
-                    let resolved: Rc<[Resolved]> = self.resolve(frame).into();
+                    let resolved = self.resolve(frame).into_iter().map(Rc::new);
+                    let resolved: Rc<[Rc<Resolved>]> = resolved.collect();
                     self.resolved.insert(*frame, resolved.clone());
                     resolved
                 }
@@ -90,7 +97,9 @@ impl Symbols {
                 if functions.len() < MAX_FUNCTIONS {
                     functions.push(function.name.clone());
                 }
-                all.push(function.clone());
+                if all.len() < MAX_ALL {
+                    all.push(function.clone());
+                }
             }
         }
         Backtrace {
@@ -112,7 +121,7 @@ impl Symbols {
         if let Some(context) = module.context()
             && let Ok(mut frames) = context.find_frames(address).skip_all_loads()
         {
-            while let Ok(Some(frame)) = frames.next() {
+            while let (true, Ok(Some(frame))) = (found.len() < MAX_INLINED, frames.next()) {
                 let Some(name) = frame
                     .function
                     .and_then(|f| f.demangle().map(std::borrow::Cow::into_owned).ok())
@@ -136,11 +145,7 @@ impl Symbols {
 
 /// A function for the reader: demangled, its file relative to `here`.
 fn resolved(here: Option<&str>, name: &str, location: Option<(String, Option<u32>)>) -> Resolved {
-    let mut name = format!("{:#}", rustc_demangle::demangle(name));
-    if let Some((cut, _)) = name.char_indices().nth(MAX_NAME) {
-        name.truncate(cut);
-        name.push('…');
-    }
+    let name = shortened(format!("{:#}", rustc_demangle::demangle(name)));
     let from_std = location
         .as_ref()
         .is_some_and(|(file, _)| is_std_source(file));
@@ -148,13 +153,22 @@ fn resolved(here: Option<&str>, name: &str, location: Option<(String, Option<u32
         let file = here
             .and_then(|here| file.strip_prefix(here))
             .unwrap_or(&file);
-        line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"))
+        let file = shortened(file.to_owned());
+        line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"))
     });
     Resolved {
         runtime: from_std || is_runtime(&name),
         name,
         location,
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(MAX_NAME) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
 }
 
 impl CoreModule {
@@ -274,7 +288,7 @@ fn first_segment(name: &str) -> Option<&str> {
 }
 
 /// The lines to show: the developer's frames inside the harness, repetitions and runtime folded.
-fn show(all: &[Resolved]) -> Vec<Frame> {
+fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
     // whatever called libtest's code is none of the test's business
     let inside = all
         .iter()
@@ -284,7 +298,7 @@ fn show(all: &[Resolved]) -> Vec<Frame> {
         return Vec::new();
     };
     let last = inside.iter().rposition(|f| !f.runtime).unwrap_or(first);
-    let mut frames = Vec::new();
+    let mut lines = Vec::new();
     let mut folded = 0;
     for frame in &inside[first..=last] {
         if frame.runtime {
@@ -292,22 +306,18 @@ fn show(all: &[Resolved]) -> Vec<Frame> {
             continue;
         }
         if folded > 0 {
-            frames.push(Frame::Folded { count: folded });
+            lines.push(Line::Folded(folded));
             folded = 0;
         }
-        frames.push(Frame::Function {
-            name: frame.name.clone(),
-            location: frame.location.clone(),
-        });
+        lines.push(Line::Function(frame));
     }
     // libtest wraps `fn test` in `fn test::{{closure}}`
-    if let [.., before, Frame::Function { name, .. }] = frames.as_slice()
-        && let Frame::Function { name: test, .. } = before
-        && name.strip_suffix("::{{closure}}") == Some(test)
+    if let [.., Line::Function(test), Line::Function(wrapper)] = lines.as_slice()
+        && wrapper.name.strip_suffix("::{{closure}}") == Some(&test.name)
     {
-        frames.pop();
+        lines.pop();
     }
-    let mut frames = fold_repetitions(&frames);
+    let mut frames = fold_repetitions(&lines);
     if frames.len() > SHOWN.0 + SHOWN.1 + 1 {
         let left_out = SHOWN.0..frames.len() - SHOWN.1;
         let count = left_out.len();
@@ -316,31 +326,60 @@ fn show(all: &[Resolved]) -> Vec<Frame> {
     frames
 }
 
+/// A line before repetitions are folded: cheap to compare and to copy.
+#[derive(Clone, Copy)]
+enum Line<'a> {
+    Function(&'a Rc<Resolved>),
+    Folded(usize),
+}
+
+impl PartialEq for Line<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            // the same address was resolved once
+            (Line::Function(a), Line::Function(b)) => Rc::ptr_eq(a, b),
+            (Line::Folded(a), Line::Folded(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Line<'_> {
+    fn frame(self) -> Frame {
+        match self {
+            Line::Function(f) => Frame::Function {
+                name: f.name.clone(),
+                location: f.location.clone(),
+            },
+            Line::Folded(count) => Frame::Folded { count },
+        }
+    }
+}
+
 /// Folds `a b a b a b` to `a b … 2 times`.
-fn fold_repetitions(frames: &[Frame]) -> Vec<Frame> {
+fn fold_repetitions(lines: &[Line<'_>]) -> Vec<Frame> {
     let mut out: Vec<Frame> = Vec::new();
     let mut at = 0;
-    while at < frames.len() {
-        let rest = &frames[at..];
+    while at < lines.len() {
+        let rest = &lines[at..];
         let repeated = (1..=MAX_CYCLE.min(rest.len() / 2)).find_map(|length| {
-            let times = rest
-                .chunks_exact(length)
-                .skip(1)
-                .take_while(|c| *c == &rest[..length])
-                .count();
+            let again = rest.chunks_exact(length).skip(1);
+            let times = again.take_while(|c| *c == &rest[..length]).count();
             (times > 1).then_some((length, times))
         });
-        match repeated {
-            Some((length, times)) => {
-                out.extend_from_slice(&rest[..length]);
+        let length = repeated.map_or(1, |(length, _)| length);
+        // lines that never recur in one cycle are folded by their number instead
+        if out.len() < MAX_LINES {
+            out.extend(rest[..length].iter().map(|l| l.frame()));
+            if let Some((length, times)) = repeated {
                 out.push(Frame::Repeated { length, times });
-                at += length * (times + 1);
-            }
-            None => {
-                out.push(rest[0].clone());
-                at += 1;
             }
         }
+        at += length * repeated.map_or(1, |(_, times)| times + 1);
+    }
+    if out.len() >= MAX_LINES {
+        let last = lines.len().saturating_sub(SHOWN.1);
+        out.extend(lines[last..].iter().map(|l| l.frame()));
     }
     out
 }
@@ -349,12 +388,12 @@ fn fold_repetitions(frames: &[Frame]) -> Vec<Frame> {
 mod tests {
     use super::*;
 
-    fn frame(name: &str) -> Resolved {
-        Resolved {
+    fn frame(name: &str) -> Rc<Resolved> {
+        Rc::new(Resolved {
             name: name.to_owned(),
             location: None,
             runtime: is_runtime(name),
-        }
+        })
     }
 
     fn names(frames: &[Frame]) -> Vec<String> {
@@ -393,7 +432,7 @@ mod tests {
 
     #[test]
     fn the_tests_own_frame_comes_first_and_the_harness_is_left_out() {
-        let all: Vec<Resolved> = [
+        let all: Vec<Rc<Resolved>> = [
             "__rust_start_panic",
             "std::panicking::begin_panic",
             "a::tests::t",
@@ -411,8 +450,9 @@ mod tests {
     #[test]
     fn recursion_is_folded() {
         let mut all = vec![frame("a::leaf")];
+        let (odd, even) = (frame("a::odd"), frame("a::even"));
         for _ in 0..100 {
-            all.extend([frame("a::odd"), frame("a::even")]);
+            all.extend([odd.clone(), even.clone()]);
         }
         all.push(frame("a::tests::t"));
         assert_eq!(
