@@ -21,7 +21,7 @@ and runs with
   wasmtest run target/wasm32-wasip1/debug/deps/NAME-HASH.wasm
 
 Exit codes: 0 all passed, 1 some test did not, 2 usage, 3 a module could not be loaded or
-listed, 4 nothing to run, 130 interrupted, 143 terminated.")]
+listed or the results not be written, 4 nothing to run, 130 interrupted, 143 terminated.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
