@@ -9,10 +9,7 @@ fn main() {
         if args.iter().any(|a| a == "json") {
             std::process::exit(101);
         }
-        print!(
-            "\x1b[2Jred\x07: test\nplain: test\n{}: test\n",
-            "long".repeat(100_000)
-        );
+        print!("\x1b[2Jred\x07: test\nplain: test\n");
         return;
     }
     println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
