@@ -7,6 +7,7 @@ mod isolation;
 mod json;
 mod proposals;
 mod real_suites;
+mod sdk;
 mod selection;
 mod support;
 mod verdicts;

@@ -160,6 +160,14 @@ pub struct SelectArgs {
     #[arg(long, value_name = "FILTER", action = ArgAction::Append, help_heading = "Selecting")]
     pub skip: Vec<String>,
 
+    /// Run only tests that have one of these tags
+    #[arg(long = "tag", value_name = "TAG", action = ArgAction::Append, help_heading = "Selecting")]
+    pub tags: Vec<String>,
+
+    /// Leave out tests that have this tag
+    #[arg(long = "skip-tag", value_name = "TAG", action = ArgAction::Append, help_heading = "Selecting")]
+    pub skip_tags: Vec<String>,
+
     /// Run only the tests marked as ignored
     #[arg(long, help_heading = "Selecting", conflicts_with = "include_ignored")]
     pub run_ignored: bool,

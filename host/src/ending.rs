@@ -12,6 +12,8 @@ pub enum Ending {
     ReturnedFailure,
     /// It left in the middle, with this status.
     Exited(i32),
+    /// It asked to be skipped, for this reason.
+    Skipped(String),
     /// It trapped.
     Trapped(Trap),
     /// It was stopped at its deadline.

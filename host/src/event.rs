@@ -40,6 +40,8 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Harness {
+    /// A test that the guest SDK made: listed from the file, called by its export.
+    Sdk,
     /// A Rust test binary, as `cargo test` makes it.
     Libtest,
     /// A plain WASI command: the file is one test.
@@ -61,6 +63,11 @@ pub enum Outcome {
     TimedOut(Cause),
     /// The worker process died while it ran the test.
     Crashed(Cause),
+    /// It failed, as it was expected to.
+    ExpectedFailure {
+        /// Why that is expected, in the words of whoever wrote the test; may be empty.
+        reason: String,
+    },
     /// Not run, on purpose, for the reason given.
     Skipped {
         /// Why, in the words of whoever wrote the test or of the harness.
@@ -85,6 +92,7 @@ impl Outcome {
             Outcome::OutOfMemory(_) => "out-of-memory",
             Outcome::TimedOut(_) => "timed-out",
             Outcome::Crashed(_) => "crashed",
+            Outcome::ExpectedFailure { .. } => "expected-failure",
             Outcome::Skipped { .. } => "skipped",
             Outcome::NotRun { .. } => "not-run",
             Outcome::Interrupted => "interrupted",
@@ -93,7 +101,10 @@ impl Outcome {
 
     /// Whether the run can still be green with this outcome in it.
     pub fn is_good(&self) -> bool {
-        matches!(self, Outcome::Passed | Outcome::Skipped { .. })
+        matches!(
+            self,
+            Outcome::Passed | Outcome::Skipped { .. } | Outcome::ExpectedFailure { .. }
+        )
     }
 
     /// What went wrong, where something did.
@@ -208,6 +219,10 @@ pub struct TestInfo {
     pub again: Arc<str>,
     /// Whether it is marked as ignored and was run all the same.
     pub ignored: bool,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its short description.
+    pub description: Option<String>,
 }
 
 impl TestInfo {
@@ -253,6 +268,18 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// Something that a test attached to its report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// Its media type, as the test gave it.
+    pub media_type: String,
+    /// Its content.
+    #[serde(with = "serde_bytes")]
+    pub content: Vec<u8>,
+}
+
 /// A test that has ended.
 #[derive(Clone, Debug)]
 pub struct TestEnd {
@@ -270,6 +297,10 @@ pub struct TestEnd {
     pub stderr: Captured,
     /// Where its scratch folder was kept, if it was.
     pub scratch: Option<String>,
+    /// What it logged for the report.
+    pub logs: Vec<String>,
+    /// What it attached to the report.
+    pub attachments: Vec<Attachment>,
 }
 
 /// Where and when a test ran.
@@ -367,6 +398,8 @@ pub struct Summary {
     pub timeouts: usize,
     /// Tests skipped.
     pub skipped: usize,
+    /// Tests that failed as they were expected to.
+    pub expected_failures: usize,
     /// Tests that were in flight at an interrupt.
     pub interrupted: usize,
     /// Tests never started.
@@ -392,6 +425,7 @@ impl Summary {
             Outcome::Errored(_) | Outcome::OutOfMemory(_) | Outcome::Crashed(_) => self.errors += 1,
             Outcome::TimedOut(_) => self.timeouts += 1,
             Outcome::Skipped { .. } => self.skipped += 1,
+            Outcome::ExpectedFailure { .. } => self.expected_failures += 1,
             Outcome::NotRun { .. } => self.not_run += 1,
             Outcome::Interrupted => self.interrupted += 1,
         }
@@ -399,7 +433,12 @@ impl Summary {
 
     /// Tests that ran or were skipped: what `Ran N tests` counts.
     pub fn ran(&self) -> usize {
-        self.passed + self.failures + self.timeouts + self.skipped + self.errors
+        self.passed
+            + self.failures
+            + self.timeouts
+            + self.skipped
+            + self.expected_failures
+            + self.errors
             - self.modules_failed
     }
 

@@ -27,7 +27,7 @@ pub fn of(summary: &Summary) -> u8 {
         Some(Interrupt::Terminated) => TERMINATED,
         None if summary.modules_failed > 0 => LOAD,
         None if !summary.is_green() => FAILED,
-        None if summary.passed + summary.skipped == 0 => NOTHING,
+        None if summary.ran() == 0 => NOTHING,
         None => OK,
     }
 }

@@ -11,6 +11,10 @@ pub struct Filter {
     pub skip: Vec<String>,
     /// How they match.
     pub matching: Matching,
+    /// A test is meant only if it has one of these tags, if there are any.
+    pub tags: Vec<String>,
+    /// A test is left out if it has one of these tags.
+    pub skip_tags: Vec<String>,
 }
 
 /// How a pattern matches a test.
@@ -25,7 +29,11 @@ pub enum Matching {
 
 impl Filter {
     /// Whether this test is meant.
-    pub fn matches(&self, test: &TestId) -> bool {
+    pub fn matches(&self, test: &TestId, tags: &[String]) -> bool {
+        let tagged = |wanted: &[String]| wanted.iter().any(|t| tags.contains(t));
+        if tagged(&self.skip_tags) || (!self.tags.is_empty() && !tagged(&self.tags)) {
+            return false;
+        }
         let id = test.to_string();
         let hit = |pattern: &String| match self.matching {
             Matching::Substring => id.contains(pattern.as_str()),
@@ -39,17 +47,39 @@ impl Filter {
 mod tests {
     use super::*;
 
+    fn id(path: &str) -> TestId {
+        TestId {
+            module: "db.wasm".into(),
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn tags_choose_and_leave_out() {
+        let owned = |s: &[&str]| -> Vec<String> { s.iter().map(|s| (*s).to_owned()).collect() };
+        let matches = |tags: &[&str], skip: &[&str], has: &[&str]| {
+            Filter {
+                tags: owned(tags),
+                skip_tags: owned(skip),
+                ..Filter::default()
+            }
+            .matches(&id("a"), &owned(has))
+        };
+        assert!(matches(&[], &[], &["x"]));
+        assert!(matches(&["x", "y"], &[], &["y"]));
+        assert!(!matches(&["x"], &[], &[]));
+        assert!(!matches(&["x"], &["y"], &["x", "y"]));
+    }
+
     fn matches(patterns: &[&str], skip: &[&str], matching: Matching, path: &str) -> bool {
         let owned = |s: &[&str]| s.iter().map(|s| (*s).to_owned()).collect();
         Filter {
             patterns: owned(patterns),
             skip: owned(skip),
             matching,
+            ..Filter::default()
         }
-        .matches(&TestId {
-            module: "db.wasm".into(),
-            path: path.into(),
-        })
+        .matches(&id(path), &[])
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use wasmtest::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
-use wasmtest::module::cache::{self, Cache, Usage};
-use wasmtest::report::output::Output;
-use wasmtest::report::{Reporter, console, json, text};
-use wasmtest::settings::{self, Settings, UsageError};
-use wasmtest::{exit, module, primary, worker};
+use wasmtest_host::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
+use wasmtest_host::module::cache::{self, Cache, Usage};
+use wasmtest_host::report::output::Output;
+use wasmtest_host::report::{Reporter, console, json, text};
+use wasmtest_host::settings::{self, Settings, UsageError};
+use wasmtest_host::{exit, module, primary, worker};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -53,15 +53,15 @@ fn list(args: &ListArgs) -> anyhow::Result<u8> {
     let settings = Settings::for_list(&args.select)?;
     let mut trouble = console::Trouble::new(&settings);
     let (summary, mut found) = primary::list(&settings, &mut trouble)?;
-    found.sort_by_key(|l| l.test.order);
+    found.sort_by_key(|t| t.order);
     let mut out = Output::new(BufWriter::new(io::stdout()));
     match args.message_format {
         MessageFormat::Human => {
-            console::write_list(&mut out, found.iter().map(|l| &*l.test.info));
+            console::write_list(&mut out, found.iter().map(|t| &*t.info));
         }
         MessageFormat::Json => {
-            for listed in &found {
-                let value = json::listed(&listed.test.info, &listed.listed);
+            for test in &found {
+                let value = json::listed(&test.info, &test.listed);
                 json::write_line(&mut out, &value);
             }
         }

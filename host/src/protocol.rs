@@ -5,7 +5,7 @@
 //! A length is never trusted: a frame that claims more than [`MAX_FRAME`] ends
 //! the conversation, and memory is taken only as bytes arrive.
 
-use crate::event::{Captured, Cause, Format, Harness, Outcome};
+use crate::event::{Attachment, Captured, Cause, Format, Harness, Outcome};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -193,10 +193,31 @@ pub struct Task {
     pub module: ModuleNumber,
     /// The test's path.
     pub path: String,
+    /// Its id, which it may ask for.
+    pub id: String,
+    /// How it is run.
+    pub harness: Harness,
+    /// The function to call, for the SDK's harness.
+    pub export: Option<String>,
     /// Whether the test is marked as ignored (and was asked for all the same).
     pub ignored: bool,
+    /// What has to come of it.
+    pub expect: Expect,
     /// How long it may run.
     pub timeout: Duration,
+    /// How much memory it may use, in bytes.
+    pub max_memory: Option<u64>,
+}
+
+/// What has to come of a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Expect {
+    /// It passes.
+    Pass,
+    /// It panics, with a message that contains this.
+    Panic(String),
+    /// It fails, for now, for this reason; may be empty.
+    Failure(String),
 }
 
 /// From the primary to a worker.
@@ -240,16 +261,52 @@ pub enum Stop {
 pub struct ListedTest {
     /// Its path.
     pub path: String,
+    /// How it is run.
+    pub harness: Harness,
+    /// The function that it is exported as, for the SDK's harness.
+    pub export: Option<String>,
     /// Set when it is marked as ignored: the reason, which may be empty.
     pub ignored: Option<String>,
-    /// Whether it is expected to panic.
-    pub should_panic: bool,
+    /// Set when it is expected to panic: what the message has to contain, if that
+    /// is known and not empty.
+    pub should_panic: Option<String>,
+    /// Set when it is expected to fail: the reason, which may be empty.
+    pub todo: Option<String>,
     /// Whether it is a benchmark.
     pub benchmark: bool,
     /// Its source file, where the harness tells.
     pub file: Option<String>,
     /// Its line in that file.
     pub line: Option<u64>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its short description.
+    pub description: Option<String>,
+    /// A time limit of its own.
+    pub timeout: Option<Duration>,
+    /// A memory limit of its own, in bytes.
+    pub max_memory: Option<u64>,
+}
+
+impl ListedTest {
+    /// A test of which only the name is known.
+    pub fn named(path: impl Into<String>, harness: Harness) -> Self {
+        ListedTest {
+            path: path.into(),
+            harness,
+            export: None,
+            ignored: None,
+            should_panic: None,
+            todo: None,
+            benchmark: false,
+            file: None,
+            line: None,
+            tags: Vec::new(),
+            description: None,
+            timeout: None,
+            max_memory: None,
+        }
+    }
 }
 
 /// Why a module cannot be used.
@@ -317,6 +374,10 @@ pub struct Done {
     pub stderr: Captured,
     /// Its scratch folder, if that was kept: as text, for people.
     pub scratch: Option<String>,
+    /// What it logged for the report.
+    pub logs: Vec<String>,
+    /// What it attached to the report.
+    pub attachments: Vec<Attachment>,
 }
 
 /// From the primary to the compiler.

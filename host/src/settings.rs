@@ -203,6 +203,8 @@ impl Selection {
             filter: Filter {
                 patterns: args.filters.clone(),
                 skip: args.skip.clone(),
+                tags: args.tags.clone(),
+                skip_tags: args.skip_tags.clone(),
                 matching: match args.exact {
                     true => Matching::Exact,
                     false => Matching::Substring,

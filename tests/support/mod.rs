@@ -62,8 +62,8 @@ pub fn guest(name: &str, target: Target, profile: &'static str) -> PathBuf {
             .expect("guests build")
             .into_iter()
             .collect();
-        let programs =
-            xtask::guest::build_programs(&[&args[..], &["--bins"]].concat()).expect("guests build");
+        let programs = xtask::guest::build_programs(&[&args[..], &["--bins", "--lib"]].concat())
+            .expect("guests build");
         guests.extend(programs);
         guests
     });

@@ -135,13 +135,16 @@ fn executables(
         let Ok(message) = serde_json::from_slice::<serde_json::Value>(line) else {
             continue;
         };
-        if message["reason"] == "compiler-artifact"
-            && wanted(&message["profile"])
-            && let (Some(file), Some(name)) = (
-                message["executable"].as_str(),
-                message["target"]["name"].as_str(),
-            )
-        {
+        if message["reason"] != "compiler-artifact" || !wanted(&message["profile"]) {
+            continue;
+        }
+        // a cdylib is no executable to cargo, and a file to be run here
+        let files = message["filenames"].as_array().into_iter().flatten();
+        let library = files
+            .filter_map(|f| f.as_str())
+            .find(|f| f.ends_with(".wasm"));
+        let file = message["executable"].as_str().or(library);
+        if let (Some(file), Some(name)) = (file, message["target"]["name"].as_str()) {
             found.push((name.to_owned(), PathBuf::from(file)));
         }
     }

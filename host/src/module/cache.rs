@@ -46,6 +46,8 @@ pub const MAX_BYTES: u64 = 2 << 30;
 const IN_USE: Duration = Duration::from_secs(3600);
 /// Times closer together than this may hide a change (coarse file systems).
 const RACY: i128 = 2_000_000_000;
+/// To be raised with any change in how files are listed.
+const LISTING: u32 = 2;
 /// The layout of the folder; another version has another folder.
 const LAYOUT: &str = "v1";
 
@@ -384,10 +386,8 @@ impl Cache {
 
 fn listing_name(content: ContentHash) -> String {
     // another wasmtest may know more of a file
-    format!(
-        "{content}-{}.tests",
-        env!("CARGO_PKG_VERSION").replace('.', "_")
-    )
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}-{LISTING}.tests")
 }
 
 fn now() -> i128 {

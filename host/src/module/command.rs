@@ -5,7 +5,7 @@
 
 use super::verdict::Evidence;
 use crate::ending::Ending;
-use crate::event::{Cause, Format, Outcome};
+use crate::event::{Cause, Format, Harness, Outcome};
 use crate::protocol::ListedTest;
 
 /// The path of a command's only test.
@@ -13,14 +13,7 @@ pub const MAIN: &str = "main";
 
 /// A command's list: itself.
 pub fn list() -> Vec<ListedTest> {
-    vec![ListedTest {
-        path: MAIN.to_owned(),
-        ignored: None,
-        should_panic: false,
-        benchmark: false,
-        file: None,
-        line: None,
-    }]
+    vec![ListedTest::named(MAIN, Harness::Command)]
 }
 
 /// How a command ended.

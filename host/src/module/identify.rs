@@ -5,7 +5,9 @@
 //! debug information nor `target_features` is looked at, since stripped and
 //! post-processed files are common.
 
+use super::sdk;
 use crate::event::{Cause, Format, Harness};
+use crate::protocol::ListedTest;
 use memchr::memmem;
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
 
@@ -14,19 +16,21 @@ use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload,
 const LIBTEST_MARKS: [&str; 2] = ["RUST_TEST_THREADS", "RUST_TEST_NOCAPTURE"];
 
 /// What a file turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// A file with tests in it.
-    Tests(Format, Harness),
-    /// Valid, but nothing in it can be started: a library or a plugin.
-    Library(Format),
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What the file is.
+    pub format: Format,
+    /// How it runs when it is started; `None` if there is nothing to start.
+    pub harness: Option<Harness>,
+    /// The tests of the SDK's in it, in the order of their names.
+    pub sdk: Vec<ListedTest>,
 }
 
 /// Tells what a file is.
 ///
 /// # Errors
-/// A cause for the user if these bytes are no WebAssembly, are cut short, or
-/// need what no wasmtime offers.
+/// A cause for the user if these bytes are no WebAssembly, are cut short, lie
+/// about their tests, or need what no wasmtime offers.
 pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
     if !bytes.starts_with(b"\0asm") {
         return Err(not_wasm(bytes));
@@ -35,37 +39,38 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
     let mut starts = false;
     let mut format = Format::Core;
     let mut depth = 0usize;
+    let mut sdk = sdk::Found::default();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|e| damaged(&e, bytes.len()))?;
-        match payload {
+        match &payload {
             Payload::Version { encoding, .. } => {
-                if depth == 0 && encoding == Encoding::Component {
+                if depth == 0 && *encoding == Encoding::Component {
                     format = Format::Component;
                 }
                 depth += 1;
             }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ImportSection(section) => {
-                for import in section.into_imports() {
+                for import in section.clone().into_imports() {
                     let import = import.map_err(|e| damaged(&e, bytes.len()))?;
                     refuse_threads(import.module, import.name, &import.ty)?;
                 }
             }
             Payload::ExportSection(section) if format == Format::Core => {
-                for export in section {
+                for export in section.clone() {
                     let export = export.map_err(|e| damaged(&e, bytes.len()))?;
                     starts |= export.name == "_start" && export.kind == ExternalKind::Func;
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section {
+                for export in section.clone() {
                     let export = export.map_err(|e| damaged(&e, bytes.len()))?;
                     starts |= export.name.name.starts_with("wasi:cli/run@")
                         && export.kind == ComponentExternalKind::Instance;
                 }
             }
             Payload::DataSection(section) => {
-                for data in section {
+                for data in section.clone() {
                     let data = data.map_err(|e| damaged(&e, bytes.len()))?;
                     for (found, mark) in marks.iter_mut().zip(LIBTEST_MARKS) {
                         *found = *found || memmem::find(data.data, mark.as_bytes()).is_some();
@@ -74,11 +79,22 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
             }
             _ => {}
         }
+        if format == Format::Core {
+            sdk.look_at(&payload)
+                .map_err(|e| damaged(&e, bytes.len()))?;
+        }
     }
-    Ok(match starts {
-        true if marks.iter().all(|m| *m) => Identity::Tests(format, Harness::Libtest),
-        true => Identity::Tests(format, Harness::Command),
-        false => Identity::Library(format),
+    let libtest = marks.iter().all(|m| *m);
+    let sdk = sdk.tests()?;
+    Ok(Identity {
+        format,
+        harness: match (starts, libtest) {
+            (true, true) => Some(Harness::Libtest),
+            // a program with tests in it is not one test more
+            (true, false) if sdk.is_empty() => Some(Harness::Command),
+            _ => None,
+        },
+        sdk,
     })
 }
 
@@ -137,7 +153,12 @@ mod tests {
 
     #[test]
     fn an_empty_module_is_a_library() {
-        assert_eq!(identify(EMPTY), Ok(Identity::Library(Format::Core)));
+        let library = Identity {
+            format: Format::Core,
+            harness: None,
+            sdk: Vec::new(),
+        };
+        assert_eq!(identify(EMPTY), Ok(library));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! [`identify`] tells a file's format and harness from its bytes alone,
 //! [`cache`] keeps compiled forms and listings, [`compile`] makes them in a
 //! process of its own, [`strip`] keeps debug information out of what is
-//! compiled, and one file a harness ([`libtest`], [`command`]) says how its
+//! compiled, and one file a harness ([`libtest`], [`command`], [`sdk`]) says how its
 //! tests are listed, called and judged. No guest code runs in here.
 
 pub mod cache;
@@ -13,6 +13,7 @@ pub mod identify;
 pub mod libtest;
 pub mod names;
 pub mod scan;
+pub mod sdk;
 pub mod strip;
 pub mod verdict;
 

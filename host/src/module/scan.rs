@@ -46,6 +46,8 @@ pub struct Scan {
     pub error: Option<String>,
     /// std's last word when an allocation fails.
     pub allocation: Option<String>,
+    /// Why the SDK, running as libtest's, skipped a test.
+    pub skipped: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +91,8 @@ impl Scan {
             self.panic = Some(panic);
             self.allocation = None;
             self.collecting = Collecting::Panic;
+        } else if let Some(reason) = line.strip_prefix("wasmtest: skipped: ") {
+            self.skipped = Some(reason.to_owned());
         } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
             self.allocation = Some(line.to_owned());
             self.collecting = Collecting::Nothing;

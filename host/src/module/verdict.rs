@@ -37,7 +37,9 @@ impl Evidence<'_> {
     /// those that the harness has to judge (a return, an exit).
     pub fn common_outcome(&self) -> Option<Outcome> {
         match self.ending {
-            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) => None,
+            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) | Ending::Skipped(_) => {
+                None
+            }
             Ending::Trapped(trap) => Some(self.trapped(trap)),
             Ending::DeadlinePassed => Some(Outcome::TimedOut(stopped_at_limit(self.timeout))),
             Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
@@ -163,8 +165,5 @@ impl Evidence<'_> {
 
 /// What is said of a test that ran for too long.
 pub fn stopped_at_limit(limit: Duration) -> Cause {
-    Cause::new(format!(
-        "stopped at its limit of {}s (--process-timeout)",
-        limit.as_secs_f64()
-    ))
+    Cause::new(format!("stopped at its limit of {}s", limit.as_secs_f64()))
 }

@@ -30,8 +30,6 @@ pub struct PlannedModule {
     pub order: usize,
     /// What the file is.
     pub format: Format,
-    /// How its tests are run.
-    pub harness: Harness,
     /// The command that runs one of its tests again, as far as the test's own part.
     pub again: Arc<str>,
 }
@@ -41,6 +39,8 @@ pub struct PlannedModule {
 pub struct PlannedTest {
     /// What is known of it.
     pub info: Arc<TestInfo>,
+    /// What its harness says of it.
+    pub listed: Arc<ListedTest>,
     /// Its place in the plan.
     pub order: (usize, usize),
     /// What is done with it.
@@ -87,7 +87,7 @@ pub fn plan_module(
             path: test.path.as_str().into(),
         };
         let wanted = ignored != Ignored::Only || test.ignored.is_some();
-        if !wanted || !filter.matches(&id) {
+        if !wanted || !filter.matches(&id, &test.tags) {
             plan.filtered_out += 1;
             continue;
         }
@@ -95,7 +95,7 @@ pub fn plan_module(
         plan.tests.push(PlannedTest {
             info: Arc::new(TestInfo {
                 id,
-                harness: module.harness,
+                harness: test.harness,
                 format: module.format,
                 source: test.file.as_ref().map(|file| match test.line {
                     Some(line) => format!("{file}:{line}"),
@@ -103,7 +103,10 @@ pub fn plan_module(
                 }),
                 again: module.again.clone(),
                 ignored: action == (Action::Run { ignored: true }),
+                tags: test.tags.clone(),
+                description: test.description.clone(),
             }),
+            listed: Arc::new(test.clone()),
             order: (module.order, i),
             action,
             announced: false,
@@ -120,7 +123,7 @@ fn action(test: &ListedTest, ignored: Ignored) -> Action {
                 false => format!("ignored: {reason}"),
             },
         },
-        _ if test.should_panic => Action::Skip {
+        _ if test.should_panic.is_some() && test.harness == Harness::Libtest => Action::Skip {
             reason: libtest::SHOULD_PANIC.to_owned(),
         },
         marked => Action::Run {
@@ -135,12 +138,9 @@ mod tests {
 
     fn listed(path: &str, ignored: Option<&str>, should_panic: bool) -> ListedTest {
         ListedTest {
-            path: path.to_owned(),
             ignored: ignored.map(str::to_owned),
-            should_panic,
-            benchmark: false,
-            file: Some("src/lib.rs".into()),
-            line: Some(3),
+            should_panic: should_panic.then(String::new),
+            ..ListedTest::named(path, Harness::Libtest)
         }
     }
 
@@ -149,7 +149,6 @@ mod tests {
             name: "m.wasm".into(),
             order: 0,
             format: Format::Core,
-            harness: Harness::Libtest,
             again: "wasmtest run m.wasm".into(),
         };
         let tests = [

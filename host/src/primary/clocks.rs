@@ -1,6 +1,6 @@
 //! What takes too long: limits, notices, and when to look again.
 
-use super::slots::{Job, LISTING, TAKE_OVER, Worker};
+use super::slots::{Job, LISTING, TAKE_OVER, Worker, blocked_too_long};
 use super::{Run, SLOW, TICK};
 use crate::event::{Event, Outcome};
 use crate::protocol::{Stop, ToWorker};
@@ -52,7 +52,11 @@ impl Run<'_> {
         match worker.jobs.front() {
             // at most three calls
             Some(Job::List(_)) => self.settings.timeout.max(LISTING) * 3,
-            _ => self.settings.timeout,
+            Some(Job::Test(task)) => match self.given.get(task) {
+                Some(test) => self.timeout_of(test),
+                None => self.settings.timeout,
+            },
+            None => self.settings.timeout,
         }
     }
 
@@ -127,7 +131,8 @@ impl Run<'_> {
         for (test, ran) in self.abandon(number) {
             match ran {
                 Some(ran) => {
-                    let outcome = Outcome::TimedOut(self.blocked_too_long());
+                    let limit = self.timeout_of(&test);
+                    let outcome = Outcome::TimedOut(blocked_too_long(limit));
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }
                 None => self.queue_again(test),

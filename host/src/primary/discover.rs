@@ -5,6 +5,7 @@
 use crate::event::{Cause, Format, Harness};
 use crate::module::identify::{self, Identity};
 use crate::module::{ContentHash, names};
+use crate::protocol::ListedTest;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -24,8 +25,10 @@ pub struct Module {
     pub content: ContentHash,
     /// What it is.
     pub format: Format,
-    /// How its tests are run.
-    pub harness: Harness,
+    /// How it runs when it is started; `None` if there is nothing to start.
+    pub harness: Option<Harness>,
+    /// The tests of the SDK's in it.
+    pub sdk: Vec<ListedTest>,
 }
 
 /// A file that was given and cannot be used.
@@ -111,32 +114,36 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
     };
     let is_program: Vec<bool> = looked
         .iter()
-        .map(|l| !matches!(l, Ok((_, Identity::Tests(_, Harness::Libtest)))))
+        .map(|l| match l {
+            Ok((_, i)) => i.harness != Some(Harness::Libtest) && i.sdk.is_empty(),
+            Err(_) => true,
+        })
         .collect();
     let names = names::assign(&absolute, &is_program);
     for (order, (((file, given), name), looked)) in
         files.into_iter().zip(names).zip(looked).enumerate()
     {
         match looked {
-            Ok((content, Identity::Tests(format, harness))) => found.modules.push(Module {
-                file,
-                name,
-                order,
-                content,
-                format,
-                harness,
-            }),
-            Ok((_, Identity::Library(_))) if given == Given::BySearch => {
-                found.details.push(format!(
-                    "{} exports nothing that can be started: a library, passed over",
-                    file.display()
-                ));
+            Ok((content, i)) if i.harness.is_some() || !i.sdk.is_empty() => {
+                found.modules.push(Module {
+                    file,
+                    name,
+                    order,
+                    content,
+                    format: i.format,
+                    harness: i.harness,
+                    sdk: i.sdk,
+                });
             }
-            Ok((_, Identity::Library(format))) => found.unusable.push(Unusable {
+            Ok(_) if given == Given::BySearch => found.details.push(format!(
+                "{} exports nothing that can be started: a library, passed over",
+                file.display()
+            )),
+            Ok((_, i)) => found.unusable.push(Unusable {
                 name,
                 file,
                 order,
-                cause: nothing_to_start(format),
+                cause: nothing_to_start(i.format),
             }),
             Err(cause) => found.unusable.push(Unusable {
                 name,

@@ -8,7 +8,7 @@ use super::Run;
 use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTest};
-use crate::protocol::{Task, TaskNumber, ToWorker};
+use crate::protocol::{Expect, Task, TaskNumber, ToWorker};
 use std::time::{Duration, Instant};
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
@@ -64,12 +64,22 @@ impl Run<'_> {
             };
             let task = TaskNumber(self.next_task);
             self.next_task += 1;
+            let listed = &test.listed;
             let message = ToWorker::Run(Task {
                 number: task,
                 module,
                 path: test.info.id.path.to_string(),
+                id: test.info.id.to_string(),
+                harness: listed.harness,
+                export: listed.export.clone(),
                 ignored: test.action == Action::Run { ignored: true },
-                timeout: self.settings.timeout,
+                expect: match (&listed.should_panic, &listed.todo) {
+                    (Some(text), _) => Expect::Panic(text.clone()),
+                    (None, Some(reason)) => Expect::Failure(reason.clone()),
+                    (None, None) => Expect::Pass,
+                },
+                timeout: self.timeout_of(&test),
+                max_memory: listed.max_memory,
             });
             self.given.insert(task, test);
             (module, message, Job::Test(task))
@@ -85,6 +95,11 @@ impl Run<'_> {
         if was_idle {
             self.first_job_begins(number);
         }
+    }
+
+    /// How long a test may run: its own limit comes before the run's.
+    pub(super) fn timeout_of(&self, test: &PlannedTest) -> Duration {
+        test.listed.timeout.unwrap_or(self.settings.timeout)
     }
 
     /// How many jobs a worker should hold.

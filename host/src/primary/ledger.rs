@@ -67,6 +67,8 @@ impl<'a> Ledger<'a> {
             stdout: Captured::default(),
             stderr: Captured::default(),
             scratch: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
         });
     }
 

@@ -19,8 +19,8 @@ use crate::event::{Event, Interrupt, Summary};
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    Access, AfterFailure, CompileResult, DirGrant, FromWorker, ListedTest, ModuleNumber,
-    TaskNumber, WorkerSetup,
+    Access, AfterFailure, CompileResult, DirGrant, FromWorker, ModuleNumber, TaskNumber,
+    WorkerSetup,
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
@@ -81,17 +81,8 @@ struct Run<'a> {
     interrupted_at: Option<Instant>,
     planned_said: bool,
     kept_scratch: bool,
-    found: Vec<Listed>,
+    found: Vec<PlannedTest>,
     fatal: Option<anyhow::Error>,
-}
-
-/// A test as `wasmtest list` shows it.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// What the plan makes of it.
-    pub test: PlannedTest,
-    /// What its harness says of it.
-    pub listed: ListedTest,
 }
 
 /// Runs tests.
@@ -111,7 +102,7 @@ pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> anyhow::Result<S
 pub fn list(
     settings: &Settings,
     reporter: &mut dyn Reporter,
-) -> anyhow::Result<(Summary, Vec<Listed>)> {
+) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
     go(settings, Goal::List, reporter)
 }
 
@@ -119,7 +110,7 @@ fn go(
     settings: &Settings,
     goal: Goal,
     reporter: &mut dyn Reporter,
-) -> anyhow::Result<(Summary, Vec<Listed>)> {
+) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir()

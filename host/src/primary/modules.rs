@@ -6,9 +6,9 @@
 
 use super::discover::{self, Discovered};
 use super::peer::{Peer, Role};
-use super::{Goal, Happened, Listed, Run};
+use super::{Goal, Happened, Run};
 use crate::event::quoted;
-use crate::event::{Captured, Cause, Event, ModuleError, Outcome};
+use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
 use crate::plan::{Action, PlannedModule, PlannedTest, plan_module};
 use crate::protocol::{
@@ -141,14 +141,13 @@ impl Run<'_> {
                 file: file.file.clone(),
                 content: file.content,
                 format: file.format,
-                harness: file.harness,
+                harness: file.harness.unwrap_or(Harness::Sdk),
                 artefact: Cache::artefact_name(file.content, Compiler::Cranelift),
             },
             planned: PlannedModule {
                 name: Arc::from(file.name.as_str()),
                 order: file.order,
                 format: file.format,
-                harness: file.harness,
                 again: again.into(),
             },
             phase: Phase::Compiling,
@@ -261,6 +260,10 @@ impl Run<'_> {
     fn ready_to_list(&mut self, number: ModuleNumber) {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Listing;
+        if module.file.harness.is_none() {
+            // all its tests are in its section
+            return self.listed(number, Vec::new());
+        }
         match self.cache.listing(module.spec.content) {
             Some(tests) => self.listed(number, tests),
             None => self.to_list.push_back(number),
@@ -288,6 +291,7 @@ impl Run<'_> {
     fn listed(&mut self, number: ModuleNumber, tests: Vec<ListedTest>) {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Ready;
+        let tests = [module.file.sdk.clone(), tests].concat();
         let selection = &self.settings.selection;
         let plan = plan_module(
             &module.planned,
@@ -306,10 +310,7 @@ impl Run<'_> {
         self.ledger.planned += plan.tests.len();
         for test in plan.tests {
             match (&test.action, self.goal) {
-                (_, Goal::List) => {
-                    let listed = tests[test.order.1].clone();
-                    self.found.push(Listed { test, listed });
-                }
+                (_, Goal::List) => self.found.push(test),
                 (Action::Skip { reason }, Goal::Run) => {
                     let outcome = Outcome::Skipped {
                         reason: reason.clone(),

@@ -203,6 +203,8 @@ impl Run<'_> {
             stdout: done.stdout,
             stderr: done.stderr,
             scratch: done.scratch,
+            logs: done.logs,
+            attachments: done.attachments,
         });
         if !is_good {
             self.check_max_fail();
@@ -211,9 +213,13 @@ impl Run<'_> {
 
     /// A worker has given up the test that it ran, and is of no use any more.
     fn stopped(&mut self, number: usize, stopped: Stopped) {
+        let limit = match self.given.get(&stopped.task) {
+            Some(test) => self.timeout_of(test),
+            None => self.settings.timeout,
+        };
         let outcome = match self.ledger.interrupt() {
             Some(_) => Outcome::Interrupted,
-            None => Outcome::TimedOut(self.blocked_too_long()),
+            None => Outcome::TimedOut(blocked_too_long(limit)),
         };
         let ran = Ran {
             worker: self.worker_number(number),
@@ -233,17 +239,11 @@ impl Run<'_> {
                 stdout: stopped.stdout.clone(),
                 stderr: stopped.stderr.clone(),
                 scratch: None,
+                logs: Vec::new(),
+                attachments: Vec::new(),
             });
         }
         self.check_max_fail();
-    }
-
-    pub(super) fn blocked_too_long(&self) -> Cause {
-        let mut cause = verdict::stopped_at_limit(self.settings.timeout);
-        cause
-            .message
-            .push_str("; it was blocked in a host call, so its worker was given up");
-        cause
     }
 
     fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
@@ -317,7 +317,7 @@ impl Run<'_> {
                 };
                 let outcome = match worker.killed {
                     Some(_) => {
-                        let mut cause = self.blocked_too_long();
+                        let mut cause = blocked_too_long(self.timeout_of(&test));
                         cause.message.push_str(&format!(" ({how})"));
                         Outcome::TimedOut(cause)
                     }
@@ -361,4 +361,13 @@ impl Run<'_> {
         }
         tests
     }
+}
+
+/// What is said of a test that could not be stopped in its guest.
+pub(super) fn blocked_too_long(limit: Duration) -> Cause {
+    let mut cause = verdict::stopped_at_limit(limit);
+    cause
+        .message
+        .push_str("; it was blocked in a host call, so its worker was given up");
+    cause
 }

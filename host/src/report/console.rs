@@ -100,6 +100,7 @@ impl<W: Write> Console<W> {
                 let (dot, style) = match &end.outcome {
                     Outcome::Passed => (".", &self.styles.good),
                     Outcome::Skipped { .. } => ("s", &self.styles.skipped),
+                    Outcome::ExpectedFailure { .. } => ("x", &self.styles.skipped),
                     Outcome::Failed(_) => ("F", &self.styles.bad),
                     Outcome::TimedOut(_) => ("t", &self.styles.bad),
                     Outcome::Interrupted => ("I", &self.styles.bad),
@@ -160,7 +161,11 @@ impl<W: Write> Console<W> {
                 );
             }
         }
-        if let Outcome::Skipped { reason } | Outcome::NotRun { reason } = &end.outcome {
+        if let Outcome::Skipped { reason }
+        | Outcome::NotRun { reason }
+        | Outcome::ExpectedFailure { reason } = &end.outcome
+            && !reason.is_empty()
+        {
             let _ = write!(line, "  ({})", one_line(reason));
         }
         line.push('\n');
@@ -209,6 +214,7 @@ impl<W: Write> Console<W> {
             ("timeouts", summary.timeouts),
             ("interrupted", summary.interrupted),
             ("not run", summary.not_run),
+            ("expected failures", summary.expected_failures),
             ("skipped", summary.skipped),
             // worth a word where it explains why nothing ran
             (

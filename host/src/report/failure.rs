@@ -42,6 +42,7 @@ impl Styles {
             Outcome::OutOfMemory(_) => ("MEMORY", &self.bad),
             Outcome::TimedOut(_) => ("TIME", &self.bad),
             Outcome::Crashed(_) => ("CRASH", &self.bad),
+            Outcome::ExpectedFailure { .. } => ("TODO", &self.skipped),
             Outcome::Skipped { .. } => ("SKIP", &self.skipped),
             Outcome::NotRun { .. } => ("NOTRUN", &self.skipped),
             Outcome::Interrupted => ("INTR", &self.bad),
@@ -71,6 +72,18 @@ impl Styles {
         let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
+        for log in &end.logs {
+            self.write_output(&mut text, "log", log);
+        }
+        for attached in &end.attachments {
+            let line = format!(
+                "{} ({}, {} bytes)",
+                attached.name,
+                attached.media_type,
+                attached.content.len()
+            );
+            self.write_output(&mut text, "attach", &line);
+        }
         if let Some(scratch) = &end.scratch {
             let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
         }

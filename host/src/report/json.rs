@@ -8,9 +8,10 @@ use super::Reporter;
 use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::event::{
-    Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+    Attachment, Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
 };
 use crate::protocol::ListedTest;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
@@ -78,7 +79,7 @@ impl<W: Write> Reporter for Json<W> {
 
 fn ended(end: &TestEnd) -> Value {
     let event = match &end.outcome {
-        Outcome::Passed => "ok",
+        Outcome::Passed | Outcome::ExpectedFailure { .. } => "ok",
         Outcome::Skipped { .. } => "ignored",
         _ => "failed",
     };
@@ -112,13 +113,35 @@ fn ended(end: &TestEnd) -> Value {
     if let Some(cause) = end.outcome.cause() {
         insert_cause(&mut own, cause);
     }
+    if let Outcome::ExpectedFailure { reason } = &end.outcome {
+        own.insert("todo".into(), json!(reason));
+    }
     if let Some(scratch) = &end.scratch {
         own.insert("scratch".into(), json!(scratch));
+    }
+    if !end.logs.is_empty() {
+        own.insert("logs".into(), json!(end.logs));
+    }
+    if !end.attachments.is_empty() {
+        own.insert(
+            "attachments".into(),
+            end.attachments.iter().map(attachment).collect(),
+        );
     }
     if event == "failed" {
         own.insert("again".into(), json!(end.test.again()));
     }
     set("wasmtest", Value::Object(own));
+    value
+}
+
+/// Text as it is; anything else in base 64.
+fn attachment(attachment: &Attachment) -> Value {
+    let mut value = json!({"name": attachment.name, "media_type": attachment.media_type});
+    match std::str::from_utf8(&attachment.content) {
+        Ok(text) => value["text"] = json!(text),
+        Err(_) => value["base64"] = json!(BASE64_STANDARD.encode(&attachment.content)),
+    }
     value
 }
 
@@ -132,6 +155,12 @@ pub fn about(test: &TestInfo) -> Map<String, Value> {
     if let Some(source) = &test.source {
         own.insert("source".into(), json!(source));
     }
+    if !test.tags.is_empty() {
+        own.insert("tags".into(), json!(test.tags));
+    }
+    if let Some(description) = &test.description {
+        own.insert("description".into(), json!(description));
+    }
     own
 }
 
@@ -139,7 +168,13 @@ pub fn about(test: &TestInfo) -> Map<String, Value> {
 pub fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
     let mut own = about(test);
     own.insert("ignored".into(), json!(listed.ignored));
-    own.insert("should_panic".into(), json!(listed.should_panic));
+    own.insert("should_panic".into(), json!(listed.should_panic.is_some()));
+    own.insert("todo".into(), json!(listed.todo));
+    own.insert(
+        "timeout".into(),
+        json!(listed.timeout.map(|t| t.as_secs_f64())),
+    );
+    own.insert("max_memory".into(), json!(listed.max_memory));
     own.insert("again".into(), json!(test.again()));
     json!({
         "type": if listed.benchmark { "bench" } else { "test" },
@@ -211,7 +246,7 @@ fn closing(summary: &Summary) -> Value {
     json!({
         "type": "suite",
         "event": if summary.is_green() { "ok" } else { "failed" },
-        "passed": summary.passed,
+        "passed": summary.passed + summary.expected_failures,
         "failed": summary.failures + summary.errors + summary.timeouts + summary.interrupted,
         "ignored": summary.skipped,
         "measured": 0,
@@ -223,6 +258,7 @@ fn closing(summary: &Summary) -> Value {
             "timeouts": summary.timeouts,
             "interrupted": summary.interrupted,
             "not_run": summary.not_run,
+            "expected_failures": summary.expected_failures,
             "modules_failed": summary.modules_failed,
             "processes": summary.processes,
         },

@@ -7,9 +7,10 @@
 
 use super::capture::Stream;
 use super::scratch::Scratch;
+use super::sdk::{self, Report};
 use crate::protocol::{Access, DirGrant};
 use anyhow::Context as _;
-use wasmtime::{Engine, component};
+use wasmtime::{Engine, StoreLimits, component};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -23,6 +24,10 @@ pub struct State {
     wasi: WasiP1Ctx,
     /// Whether the guest has called any function that takes a path.
     pub touched_files: bool,
+    /// How much memory it may use.
+    pub limits: StoreLimits,
+    /// What the SDK's host functions need and gather.
+    pub report: Report,
 }
 
 impl WasiView for State {
@@ -93,6 +98,8 @@ impl Grants {
         Ok(State {
             wasi,
             touched_files: false,
+            limits: StoreLimits::default(),
+            report: Report::default(),
         })
     }
 
@@ -165,7 +172,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
             })?;
         }
         linker.allow_shadowing(false);
-        Ok(())
+        sdk::add_to_linker(&mut linker)
     };
     add()?;
     Ok(linker)
@@ -215,6 +222,8 @@ impl State {
         State {
             wasi: WasiCtxBuilder::new().build_p1(),
             touched_files: false,
+            limits: StoreLimits::default(),
+            report: Report::default(),
         }
     }
 }

@@ -7,9 +7,10 @@ use super::deadline::Deadline;
 use super::engine;
 use super::grants::{self, Grants, Reach, State};
 use super::scratch::Scratch;
+use super::sdk::Skipped;
 use super::stubs::{self, StubCalled};
 use crate::ending::{Ending, Trap};
-use crate::event::{Captured, Cause, Format};
+use crate::event::{Attachment, Captured, Cause, Format};
 use crate::module::scan::Scan;
 use crate::protocol::{Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
@@ -20,7 +21,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime::{
-    Engine, ExternType, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace,
+    Engine, ExternType, InstancePre, Linker, Module, Store, StoreLimitsBuilder, UnknownImportError,
+    WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
@@ -64,8 +66,26 @@ pub enum LoadProblem {
     Module(Cause),
 }
 
+/// What is called in a program.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// Its start: `_start`, or a component's `wasi:cli/run`.
+    Start,
+    /// One of the SDK's tests.
+    Export {
+        /// The export's name.
+        name: &'a str,
+        /// The id that it may ask for.
+        test_id: &'a str,
+        /// How much memory it may use, in bytes.
+        max_memory: Option<u64>,
+    },
+}
+
 /// How a call is to be made.
 pub struct Call<'a> {
+    /// What is called.
+    pub entry: Entry<'a>,
     /// What it may reach.
     pub reach: Reach,
     /// All arguments, `argv[0]` included.
@@ -84,6 +104,12 @@ pub struct Called {
     pub ending: Ending,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,
+    /// What a test's export returned.
+    pub returned: Option<i32>,
+    /// What a test logged.
+    pub logs: Vec<String>,
+    /// What a test attached.
+    pub attachments: Vec<Attachment>,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
     /// What was kept of its stdout.
@@ -167,15 +193,40 @@ impl Sandbox {
         let mut stack = Vec::new();
         let mut touched_files = false;
         let mut entered = false;
+        let mut returned = None;
+        let (mut logs, mut attachments) = (Vec::new(), Vec::new());
         let ending = match state {
             Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
-            Ok(state) => {
+            Ok(mut state) => {
+                if let Entry::Export {
+                    test_id,
+                    max_memory,
+                    ..
+                } = call.entry
+                {
+                    state.report.test_id = test_id.to_owned();
+                    if let Some(bytes) = max_memory {
+                        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                        state.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
+                    }
+                }
                 let mut store = Store::new(&program.engine, state);
+                store.limiter(|state| &mut state.limits);
                 store.set_epoch_deadline(1);
-                let result = self.deadline.during(&program.engine, call.timeout, || {
-                    program.start(&mut store, &mut entered)
-                });
-                touched_files = store.data().touched_files;
+                let result =
+                    self.deadline
+                        .during(&program.engine, call.timeout, || match call.entry {
+                            Entry::Start => program.start(&mut store, &mut entered),
+                            Entry::Export { name, .. } => {
+                                let code = program.call_export(&mut store, name, &mut entered)?;
+                                returned = Some(code);
+                                Ok(Ending::Returned)
+                            }
+                        });
+                let state = store.data_mut();
+                touched_files = state.touched_files;
+                logs = std::mem::take(&mut state.report.logs);
+                attachments = std::mem::take(&mut state.report.attachments);
                 match result {
                     Ok(ending) => ending,
                     Err(error) => {
@@ -195,6 +246,9 @@ impl Sandbox {
         Called {
             ending,
             entered,
+            returned,
+            logs,
+            attachments,
             stack,
             stdout,
             stdout_scan,
@@ -348,6 +402,24 @@ unsafe fn component_of(engine: &Engine, mut artefact: &File) -> Result<Component
     unsafe { Component::deserialize(engine, bytes) }.map_err(|e| engine::chain(&e))
 }
 
+impl Program {
+    /// Calls one of the SDK's tests.
+    fn call_export(
+        &self,
+        store: &mut Store<State>,
+        name: &str,
+        entered: &mut bool,
+    ) -> wasmtime::Result<i32> {
+        let Kind::Core(pre) = &self.kind else {
+            wasmtime::bail!("the tests of a component cannot be called one by one");
+        };
+        let instance = pre.instantiate(&mut *store)?;
+        let test = instance.get_typed_func::<(), i32>(&mut *store, name)?;
+        *entered = true;
+        test.call(store, ())
+    }
+}
+
 fn ending_of(error: &wasmtime::Error) -> Ending {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Ending::Exited(exit.0);
@@ -358,6 +430,9 @@ fn ending_of(error: &wasmtime::Error) -> Ending {
             stub.module(),
             stub.name()
         )));
+    }
+    if let Some(skipped) = error.downcast_ref::<Skipped>() {
+        return Ending::Skipped(skipped.0.clone());
     }
     if let Some(stub) = error.downcast_ref::<StubCalled>() {
         return Ending::Trapped(Trap::StubCalled(stub.0.clone()));

@@ -10,4 +10,5 @@ pub mod engine;
 pub mod grants;
 pub mod guest;
 pub mod scratch;
+pub mod sdk;
 mod stubs;

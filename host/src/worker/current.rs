@@ -17,7 +17,6 @@ pub struct Current(Mutex<Option<Running>>);
 
 struct Running {
     task: Task,
-    harness: Harness,
     start: Duration,
     began: Instant,
     streams: (Stream, Stream),
@@ -25,13 +24,12 @@ struct Running {
 
 impl Current {
     /// A test begins; gives the time, since the Unix epoch.
-    pub fn begin(&self, task: &Task, harness: Harness, streams: &(Stream, Stream)) -> Duration {
+    pub fn begin(&self, task: &Task, streams: &(Stream, Stream)) -> Duration {
         let start = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         *self.lock() = Some(Running {
             task: task.clone(),
-            harness,
             start,
             began: Instant::now(),
             streams: streams.clone(),
@@ -53,7 +51,7 @@ impl Current {
         }
         let running = current.take()?;
         let (mut stdout, stderr) = (running.streams.0.finish().0, running.streams.1.finish().0);
-        if running.harness == Harness::Libtest {
+        if running.task.harness == Harness::Libtest {
             libtest::without_frame(&mut stdout, &running.task.path);
         }
         Some(Stopped {

@@ -9,11 +9,13 @@ use crate::event::{Captured, Cause, Harness, Outcome};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
-use crate::module::{command, libtest};
-use crate::protocol::{Done, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup};
+use crate::module::{command, libtest, sdk};
+use crate::protocol::{
+    Done, Expect, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup,
+};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::grants::Reach;
-use crate::sandbox::guest::{Call, Called, LoadProblem, Program, Sandbox};
+use crate::sandbox::guest::{Call, Called, Entry, LoadProblem, Program, Sandbox};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,24 @@ struct Loaded {
     spec: Rc<ModuleSpec>,
     program: Option<Result<Rc<Program>, LoadError>>,
     symbols: Option<Symbols>,
+}
+
+/// Who judges a call.
+#[derive(Clone, Copy)]
+enum Verdict<'a> {
+    Libtest,
+    Command,
+    Sdk(&'a Expect),
+}
+
+impl<'a> Verdict<'a> {
+    fn of(task: &'a Task) -> Self {
+        match task.harness {
+            Harness::Libtest => Verdict::Libtest,
+            Harness::Command => Verdict::Command,
+            Harness::Sdk => Verdict::Sdk(&task.expect),
+        }
+    }
 }
 
 impl Executor {
@@ -85,6 +105,7 @@ impl Executor {
             self.sandbox.call(
                 &program,
                 &Call {
+                    entry: Entry::Start,
                     reach: Reach::Closed,
                     args: &args,
                     env: call.env(),
@@ -148,8 +169,8 @@ impl Executor {
             Ending::Exited(status) => Cause::new(format!(
                 "it exited with status {status} when asked to list its tests"
             )),
-            ending => {
-                let outcome = self.judge(module, called, ending, timeout);
+            _ => {
+                let outcome = self.judge(module, called, timeout, Verdict::Libtest);
                 let mut cause = outcome.cause().cloned().unwrap_or_default();
                 cause.message = format!(
                     "it died when asked to list its tests, before any ran: {}",
@@ -171,6 +192,8 @@ impl Executor {
             stdout: Captured::default(),
             stderr: Captured::default(),
             scratch: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
         };
         let (spec, program) = match self.program(task.module) {
             Ok(found) => found,
@@ -180,31 +203,42 @@ impl Executor {
             }
         };
         let mut args = vec![spec.name.as_str()];
-        if spec.harness == Harness::Libtest {
+        if task.harness == Harness::Libtest {
             args.extend(libtest::run_args(&task.path, task.ignored));
         }
         let call = Call {
+            entry: match &task.export {
+                Some(name) => Entry::Export {
+                    name,
+                    test_id: &task.id,
+                    max_memory: task.max_memory,
+                },
+                None => Entry::Start,
+            },
             reach: Reach::Granted,
             args: &args,
             env: &[],
             timeout: task.timeout,
             streams: (Stream::new(self.capture), Stream::new(self.capture)),
         };
-        done.start = current.begin(task, spec.harness, &call.streams);
+        done.start = current.begin(task, &call.streams);
         let began = Instant::now();
         let called = self.sandbox.call(&program, &call);
         done.duration = began.elapsed();
         current.end()?;
-        let outcome = self.judge(task.module, &called, &called.ending, task.timeout);
+        let verdict = Verdict::of(task);
+        let outcome = self.judge(task.module, &called, task.timeout, verdict);
         let scratch = self.sandbox.tidy(&called, outcome.is_good());
         done.scratch = scratch.map(|s| s.display().to_string());
         if outcome != Outcome::Passed {
             done.stdout = called.stdout;
-            if spec.harness == Harness::Libtest {
+            if task.harness == Harness::Libtest {
                 libtest::without_frame(&mut done.stdout, &task.path);
             }
             done.stderr = called.stderr;
         }
+        done.logs = called.logs;
+        done.attachments = called.attachments;
         done.outcome = Ok(outcome);
         Some(done)
     }
@@ -213,9 +247,10 @@ impl Executor {
         &mut self,
         module: ModuleNumber,
         called: &Called,
-        ending: &Ending,
         timeout: Duration,
+        verdict: Verdict<'_>,
     ) -> Outcome {
+        let ending = &called.ending;
         let Some(loaded) = self.modules.get_mut(&module) else {
             return Outcome::Errored(Cause::new("its module is unknown"));
         };
@@ -235,9 +270,10 @@ impl Executor {
             timeout,
             wasm_stack: self.sandbox.wasm_stack(),
         };
-        let mut outcome = match spec.harness {
-            Harness::Libtest => libtest::outcome(&evidence, spec.format),
-            Harness::Command => command::outcome(&evidence, spec.format),
+        let mut outcome = match verdict {
+            Verdict::Libtest => libtest::outcome(&evidence, spec.format),
+            Verdict::Command => command::outcome(&evidence, spec.format),
+            Verdict::Sdk(expect) => sdk::outcome(&evidence, expect, called.returned),
         };
         if let Outcome::Failed(cause)
         | Outcome::Errored(cause)

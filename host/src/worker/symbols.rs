@@ -289,10 +289,12 @@ fn first_segment(name: &str) -> Option<&str> {
 
 /// The lines to show: the developer's frames inside the harness, repetitions and runtime folded.
 fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
-    // whatever called libtest's code is none of the test's business
+    // whatever called libtest's code, or the SDK's, is none of the test's business
     let inside = all
         .iter()
-        .position(|f| first_segment(&f.name) == Some("test"))
+        .position(|f| {
+            first_segment(&f.name) == Some("test") || f.name.starts_with("wasmtest::__private")
+        })
         .map_or(all, |end| &all[..end]);
     let Some(first) = inside.iter().position(|f| !f.runtime) else {
         return Vec::new();

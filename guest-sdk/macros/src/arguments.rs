@@ -1,0 +1,228 @@
+//! What stands in the attribute's own brackets, and in the standard ones beside it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, ExprLit, Lit, LitStr, Meta, Path, Result, Token};
+
+/// `#[wasmtest::test(...)]`.
+#[derive(Default)]
+pub struct Arguments {
+    /// Expected to fail, for this reason.
+    pub todo: Option<String>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Time limit in milliseconds.
+    pub timeout: Option<u64>,
+    /// Memory limit in bytes.
+    pub max_memory: Option<u64>,
+    /// What runs an `async fn`.
+    pub executor: Option<Executor>,
+}
+
+/// What runs an `async fn`.
+pub enum Executor {
+    /// A current-thread runtime of tokio's.
+    Tokio,
+    /// A function that takes the future.
+    BlockOn(Path),
+}
+
+const KNOWN: &str = "`todo`, `tags(\"...\")`, `timeout = \"2s\"`, `max_memory = \"64MiB\"`, `tokio` and `block_on = path`";
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut arguments = Arguments::default();
+        for meta in Punctuated::<Meta, Token![,]>::parse_terminated(input)? {
+            arguments.add(&meta)?;
+        }
+        Ok(arguments)
+    }
+}
+
+impl Arguments {
+    /// Parses the tokens in the brackets.
+    pub fn of(tokens: TokenStream) -> Result<Self> {
+        Arguments::parse.parse2(tokens)
+    }
+
+    fn add(&mut self, meta: &Meta) -> Result<()> {
+        let Some(name) = meta.path().get_ident().map(ToString::to_string) else {
+            return Err(Error::new(
+                meta.span(),
+                format!("unknown argument; there are {KNOWN}"),
+            ));
+        };
+        match (name.as_str(), meta) {
+            ("todo", Meta::Path(_)) => once(&mut self.todo, String::new(), meta),
+            ("todo", Meta::NameValue(v)) => once(&mut self.todo, text(&v.value)?.value(), meta),
+            ("tags", Meta::List(list)) => {
+                let tags =
+                    list.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
+                self.tags.extend(tags.iter().map(LitStr::value));
+                Ok(())
+            }
+            ("timeout", Meta::NameValue(v)) => {
+                once(&mut self.timeout, duration(&text(&v.value)?)?, meta)
+            }
+            ("max_memory", Meta::NameValue(v)) => {
+                once(&mut self.max_memory, size(&text(&v.value)?)?, meta)
+            }
+            ("tokio", Meta::Path(_)) => once(&mut self.executor, Executor::Tokio, meta),
+            ("block_on", Meta::NameValue(v)) => {
+                let path = syn::parse2(v.value.to_token_stream()).map_err(|_| {
+                    Error::new(v.value.span(), "expected the path of a function that takes a future: block_on = pollster::block_on")
+                })?;
+                once(&mut self.executor, Executor::BlockOn(path), meta)
+            }
+            ("should_panic" | "ignore", _) => Err(Error::new(
+                meta.span(),
+                format!("write it as an attribute of its own, as beside #[test]: #[{name}]"),
+            )),
+            ("todo" | "tags" | "timeout" | "max_memory" | "tokio" | "block_on", _) => {
+                Err(Error::new(
+                    meta.span(),
+                    format!("`{name}` is not written like this; there are {KNOWN}"),
+                ))
+            }
+            _ => Err(Error::new(
+                meta.span(),
+                format!("there is no argument `{name}`; there are {KNOWN}"),
+            )),
+        }
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, value: T, meta: &Meta) -> Result<()> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(meta.span(), "this is said twice")),
+    }
+}
+
+fn text(value: &Expr) -> Result<LitStr> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Ok(text.clone()),
+        _ => Err(Error::new(value.span(), "expected a text in quotes")),
+    }
+}
+
+/// A number and a unit, with the factor of each unit.
+fn quantity(text: &LitStr, units: &[(&str, f64)], example: &str) -> Result<u64> {
+    let value = text.value();
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = value[..value.len() - unit.len()].parse::<f64>().ok();
+    let factor = units
+        .iter()
+        .find(|(u, _)| *u == unit.trim())
+        .map(|(_, f)| f);
+    match (number, factor) {
+        (Some(number), Some(factor)) if number * factor >= 1.0 && number * factor < 1e15 => {
+            Ok((number * factor) as u64)
+        }
+        _ => Err(Error::new(
+            text.span(),
+            format!("expected a number above 0 and a unit, such as {example}"),
+        )),
+    }
+}
+
+fn duration(text: &LitStr) -> Result<u64> {
+    let units = [("ms", 1.0), ("s", 1e3), ("m", 60e3), ("min", 60e3)];
+    quantity(text, &units, "\"500ms\", \"2s\" or \"1.5m\"")
+}
+
+fn size(text: &LitStr) -> Result<u64> {
+    let kib = 1024.0;
+    let units = [("KiB", kib), ("MiB", kib * kib), ("GiB", kib * kib * kib)];
+    quantity(text, &units, "\"512KiB\" or \"64MiB\"")
+}
+
+/// What the standard attributes beside ours say; those that are not about
+/// testing are left where they are.
+#[derive(Default)]
+pub struct Standard {
+    /// `#[ignore]`, with its reason.
+    pub ignored: Option<String>,
+    /// `#[should_panic]`, with what the message must contain.
+    pub should_panic: Option<String>,
+    /// The first paragraph of the documentation.
+    pub description: String,
+    /// The attributes that only a test function may have.
+    pub of_tests: Vec<Attribute>,
+    /// All others.
+    pub others: Vec<Attribute>,
+}
+
+impl Standard {
+    /// Reads a function's attributes.
+    pub fn of(attributes: Vec<Attribute>) -> Result<Self> {
+        let mut standard = Standard::default();
+        let mut paragraph_ended = false;
+        for attribute in attributes {
+            if attribute.path().is_ident("ignore") {
+                standard.ignored = Some(reason(&attribute)?);
+                standard.of_tests.push(attribute);
+            } else if attribute.path().is_ident("should_panic") {
+                standard.should_panic = Some(expected(&attribute)?);
+                standard.of_tests.push(attribute);
+            } else if attribute.path().is_ident("test") {
+                return Err(Error::new(
+                    attribute.span(),
+                    "#[wasmtest::test] stands in place of #[test]: remove one of them",
+                ));
+            } else {
+                if let Meta::NameValue(v) = &attribute.meta
+                    && attribute.path().is_ident("doc")
+                    && let Ok(line) = text(&v.value)
+                {
+                    let line = line.value();
+                    paragraph_ended |= line.trim().is_empty() && !standard.description.is_empty();
+                    if !paragraph_ended {
+                        if !standard.description.is_empty() {
+                            standard.description.push(' ');
+                        }
+                        standard.description.push_str(line.trim());
+                    }
+                }
+                standard.others.push(attribute);
+            }
+        }
+        Ok(standard)
+    }
+}
+
+fn reason(attribute: &Attribute) -> Result<String> {
+    match &attribute.meta {
+        Meta::Path(_) => Ok(String::new()),
+        Meta::NameValue(v) => Ok(text(&v.value)?.value()),
+        Meta::List(list) => Err(Error::new(list.span(), "write #[ignore = \"reason\"]")),
+    }
+}
+
+fn expected(attribute: &Attribute) -> Result<String> {
+    match &attribute.meta {
+        Meta::Path(_) => Ok(String::new()),
+        Meta::NameValue(v) => Ok(text(&v.value)?.value()),
+        Meta::List(list) => {
+            let expected: Meta = list.parse_args()?;
+            match &expected {
+                Meta::NameValue(v) if v.path.is_ident("expected") => Ok(text(&v.value)?.value()),
+                other => Err(Error::new(
+                    other.span(),
+                    "write #[should_panic(expected = \"text\")]",
+                )),
+            }
+        }
+    }
+}
+
+/// An error at a place.
+pub fn error<T>(span: Span, message: &str) -> Result<T> {
+    Err(Error::new(span, message))
+}

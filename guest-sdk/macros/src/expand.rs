@@ -1,0 +1,194 @@
+//! What the attribute turns a function into.
+//!
+//! For core modules of WASI 0.1: the function itself, an export that the runner
+//! calls, and a record in the custom section `wasmtest`. Everywhere else: a
+//! plain `#[test]` with the standard attributes as they were.
+
+use crate::arguments::{Arguments, Executor, Standard, error};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ItemFn, Result, ReturnType};
+
+/// Expands `#[wasmtest::test(arguments)] item`.
+pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let arguments = Arguments::of(arguments)?;
+    let function: ItemFn = syn::parse2(item)
+        .map_err(|e| syn::Error::new(e.span(), "#[wasmtest::test] stands before a function"))?;
+    check_signature(&function, &arguments)?;
+    let standard = Standard::of(function.attrs.clone())?;
+    check_marks(&function, &arguments, &standard)?;
+    let body = body(&function, &arguments);
+    let core = core(&function, &arguments, &standard, &body);
+    let elsewhere = elsewhere(&function, &arguments, &standard, &body);
+    Ok(quote! {
+        #core
+        #elsewhere
+    })
+}
+
+fn check_signature(function: &ItemFn, arguments: &Arguments) -> Result<()> {
+    let signature = &function.sig;
+    if let Some(input) = signature.inputs.first() {
+        return error(input.span(), "a test takes no arguments");
+    }
+    if !signature.generics.params.is_empty() {
+        return error(
+            signature.generics.span(),
+            "a test has no generic parameters: nobody could choose them",
+        );
+    }
+    if let Some(unsafety) = &signature.unsafety {
+        return error(
+            unsafety.span(),
+            "a test is a safe function; put the unsafe part into a block",
+        );
+    }
+    match (&signature.asyncness, &arguments.executor) {
+        (Some(asyncness), None) => error(
+            asyncness.span(),
+            "an async test needs something that runs it: #[wasmtest::test(tokio)] with tokio's features \"rt\" and \"time\" among the dev-dependencies, or #[wasmtest::test(block_on = pollster::block_on)]",
+        ),
+        (None, Some(_)) => error(
+            signature.fn_token.span(),
+            "only an `async fn` needs an executor: remove it, or add `async`",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn check_marks(function: &ItemFn, arguments: &Arguments, standard: &Standard) -> Result<()> {
+    let returns = !matches!(&function.sig.output, ReturnType::Default);
+    if standard.should_panic.is_some() && returns {
+        return error(
+            function.sig.output.span(),
+            "a #[should_panic] test returns nothing, as beside #[test]",
+        );
+    }
+    if standard.should_panic.is_some() && arguments.todo.is_some() {
+        return error(
+            function.sig.ident.span(),
+            "`todo` expects a failure and #[should_panic] makes a panic a pass: choose one",
+        );
+    }
+    Ok(())
+}
+
+/// The function's body, run by its executor if it has one.
+fn body(function: &ItemFn, arguments: &Arguments) -> TokenStream {
+    let block = &function.block;
+    match &arguments.executor {
+        None => quote!(#block),
+        Some(Executor::Tokio) => quote! {{
+            ::tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .expect("tokio's current-thread runtime starts")
+                .block_on(async move #block)
+        }},
+        Some(Executor::BlockOn(path)) => quote_spanned! {path.span()=> {
+            #path(async move #block)
+        }},
+    }
+}
+
+/// The function, its export and its record, for core modules of WASI 0.1.
+fn core(
+    function: &ItemFn,
+    arguments: &Arguments,
+    standard: &Standard,
+    body: &TokenStream,
+) -> TokenStream {
+    let (others, visibility, output) = (&standard.others, &function.vis, &function.sig.output);
+    let name = &function.sig.ident;
+    // `r#try` is `try` in libtest's names as well
+    let text = name.to_string();
+    let text = text.strip_prefix("r#").unwrap_or(&text);
+    let mut fields = Vec::new();
+    let mut add_text = |tag: &str, value: &str| {
+        let tag = proc_macro2::Ident::new(tag, proc_macro2::Span::mixed_site());
+        fields.push(quote!(Field::text(Tag::#tag, #value)));
+    };
+    if let Some(reason) = &standard.ignored {
+        add_text("Ignored", reason);
+    }
+    if let Some(expected) = &standard.should_panic {
+        add_text("ShouldPanic", expected);
+    }
+    if let Some(reason) = &arguments.todo {
+        add_text("Todo", reason);
+    }
+    for tag in &arguments.tags {
+        add_text("Label", tag);
+    }
+    if !standard.description.is_empty() {
+        add_text("Description", &standard.description);
+    }
+    if let Some(timeout) = arguments.timeout {
+        fields.push(quote!(Field::number(Tag::Timeout, #timeout)));
+    }
+    if let Some(bytes) = arguments.max_memory {
+        fields.push(quote!(Field::number(Tag::MaxMemory, #bytes)));
+    }
+    quote! {
+        #[cfg(all(target_os = "wasi", target_env = "p1"))]
+        #(#others)*
+        #visibility fn #name() #output #body
+
+        #[cfg(all(target_os = "wasi", target_env = "p1"))]
+        const _: () = {
+            use ::wasmtest::__private::section::{Field, Tag, record, record_len};
+
+            const FIELDS: &[Field<'_>] = &[
+                Field::text(Tag::Path, concat!(module_path!(), "::", #text)),
+                Field::text(Tag::File, file!()),
+                Field::number(Tag::Line, line!() as u64),
+                Field::text(Tag::Sdk, ::wasmtest::__private::VERSION),
+                #(#fields,)*
+            ];
+
+            #[used]
+            #[unsafe(link_section = "wasmtest")]
+            static RECORD: [u8; record_len(FIELDS)] = record(FIELDS);
+
+            #[unsafe(export_name = concat!("wasmtest:", module_path!(), "::", #text))]
+            extern "C" fn run() -> i32 {
+                ::wasmtest::__private::run(#name)
+            }
+        };
+    }
+}
+
+/// The plain `#[test]`, for everything else.
+fn elsewhere(
+    function: &ItemFn,
+    arguments: &Arguments,
+    standard: &Standard,
+    body: &TokenStream,
+) -> TokenStream {
+    let (others, visibility) = (&standard.others, &function.vis);
+    let (name, output) = (&function.sig.ident, &function.sig.output);
+    let of_tests = &standard.of_tests;
+    // a test that is expected to fail says so by not being run
+    let todo = arguments
+        .todo
+        .as_ref()
+        .filter(|_| standard.ignored.is_none());
+    let todo = todo.map(|reason| {
+        let reason = match reason.is_empty() {
+            true => "todo".to_owned(),
+            false => format!("todo: {reason}"),
+        };
+        quote!(#[ignore = #reason])
+    });
+    quote! {
+        #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+        #[::core::prelude::v1::test]
+        #(#of_tests)*
+        #todo
+        #(#others)*
+        #visibility fn #name() #output {
+            ::wasmtest::__private::run_as_test(|| #output #body)
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! The custom section in which a file lists its tests: written by the SDK at
+//! compile time, read by the runner without running anything.
+//!
+//! The section is named [`NAME`] and holds records, one a test, in any order,
+//! as the linker put them one behind the other. A record is
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | `wt` and the format's version, 16 bits, little endian ([`VERSION`]) |
+//! | 4 | the length of the fields, little endian |
+//! | ... | fields: a tag of one byte ([`Tag`]), a length of four bytes, as many bytes |
+//!
+//! Both lengths come from a file that anybody could have written: [`records`]
+//! checks each against what is there. Unknown tags of a known version are
+//! passed over, so that fields can be added; anything else asks for a new version.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+use core::fmt;
+
+/// The section's name.
+pub const NAME: &str = "wasmtest";
+
+/// The version of the format that this crate writes and reads.
+pub const VERSION: u16 = 1;
+
+/// What the name of a test's export begins with; its path follows.
+pub const EXPORT_PREFIX: &str = "wasmtest:";
+
+const MARK: [u8; 2] = *b"wt";
+const RECORD_HEADER: usize = 8;
+const FIELD_HEADER: usize = 5;
+
+/// What a field says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Tag {
+    /// The test's path, its crate's name first: `mycrate::tests::adds`. Always there.
+    Path = 1,
+    /// Its source file.
+    File = 2,
+    /// Its line, as a number.
+    Line = 3,
+    /// It is ignored; the text is the reason, which may be empty.
+    Ignored = 4,
+    /// It should panic; the text is what the message must contain, if not empty.
+    ShouldPanic = 5,
+    /// It is expected to fail; the text is the reason, which may be empty.
+    Todo = 6,
+    /// A tag of its own; there may be several.
+    Label = 7,
+    /// Its time limit in milliseconds, as a number.
+    Timeout = 8,
+    /// The memory that it may use in bytes, as a number.
+    MaxMemory = 9,
+    /// Its short description: the first paragraph of its documentation.
+    Description = 10,
+    /// The version of the SDK that built it.
+    Sdk = 11,
+}
+
+impl Tag {
+    const ALL: [Tag; 11] = [
+        Tag::Path,
+        Tag::File,
+        Tag::Line,
+        Tag::Ignored,
+        Tag::ShouldPanic,
+        Tag::Todo,
+        Tag::Label,
+        Tag::Timeout,
+        Tag::MaxMemory,
+        Tag::Description,
+        Tag::Sdk,
+    ];
+
+    fn of(byte: u8) -> Option<Tag> {
+        Tag::ALL.into_iter().find(|t| *t as u8 == byte)
+    }
+}
+
+/// A field, as the SDK's macros build it.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    tag: u8,
+    content: Content<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Text(&'a str),
+    Number([u8; 8]),
+}
+
+impl<'a> Field<'a> {
+    /// A field that is a text.
+    pub const fn text(tag: Tag, text: &'a str) -> Self {
+        Field {
+            tag: tag as u8,
+            content: Content::Text(text),
+        }
+    }
+
+    /// A field that is a number.
+    pub const fn number(tag: Tag, number: u64) -> Self {
+        Field {
+            tag: tag as u8,
+            content: Content::Number(number.to_le_bytes()),
+        }
+    }
+
+    const fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Text(text) => text.as_bytes(),
+            Content::Number(bytes) => bytes,
+        }
+    }
+}
+
+/// How many bytes a record of these fields takes.
+pub const fn record_len(fields: &[Field<'_>]) -> usize {
+    let mut length = RECORD_HEADER;
+    let mut i = 0;
+    while i < fields.len() {
+        length += FIELD_HEADER + fields[i].bytes().len();
+        i += 1;
+    }
+    length
+}
+
+/// A record of these fields; `N` is [`record_len`] of them.
+///
+/// # Panics
+/// At compile time, if `N` is anything else.
+pub const fn record<const N: usize>(fields: &[Field<'_>]) -> [u8; N] {
+    let mut out = [0; N];
+    let mut at = put(&mut out, 0, &MARK);
+    at = put(&mut out, at, &VERSION.to_le_bytes());
+    at = put(&mut out, at, &((N - RECORD_HEADER) as u32).to_le_bytes());
+    let mut i = 0;
+    while i < fields.len() {
+        let bytes = fields[i].bytes();
+        at = put(&mut out, at, &[fields[i].tag]);
+        at = put(&mut out, at, &(bytes.len() as u32).to_le_bytes());
+        at = put(&mut out, at, bytes);
+        i += 1;
+    }
+    assert!(at == N, "N is record_len of the fields");
+    out
+}
+
+const fn put(out: &mut [u8], at: usize, bytes: &[u8]) -> usize {
+    let mut i = 0;
+    while i < bytes.len() {
+        out[at + i] = bytes[i];
+        i += 1;
+    }
+    at + bytes.len()
+}
+
+/// What is wrong with a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// A record or field is cut short, or what stands there is no record.
+    Damaged {
+        /// Where in the section, in bytes.
+        at: usize,
+    },
+    /// The section is of a version that is not known here.
+    Version {
+        /// Its version.
+        found: u16,
+    },
+    /// A text is not UTF-8, or a number has another length than eight bytes.
+    Field {
+        /// Where in the section, in bytes.
+        at: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Damaged { at } => write!(f, "the section `{NAME}` is damaged at byte {at}"),
+            Error::Version { found } => write!(
+                f,
+                "the section `{NAME}` has version {found}, and version {VERSION} is known here"
+            ),
+            Error::Field { at } => {
+                write!(
+                    f,
+                    "a field of the section `{NAME}` is not what it should be, at byte {at}"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// A field that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A text.
+    Text(Tag, &'a str),
+    /// A number.
+    Number(Tag, u64),
+}
+
+/// The records of a section: for each, its fields.
+pub fn records(section: &[u8]) -> Records<'_> {
+    Records { section, at: 0 }
+}
+
+/// See [`records`]. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    section: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Fields<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.section.len() {
+            return None;
+        }
+        let start = self.at;
+        // whatever is wrong, nothing after it can be found
+        self.at = self.section.len();
+        let damaged = Error::Damaged { at: start };
+        let rest = &self.section[start..];
+        let Some((header, rest)) = rest.split_first_chunk::<RECORD_HEADER>() else {
+            return Some(Err(damaged));
+        };
+        if header[..2] != MARK {
+            return Some(Err(damaged));
+        }
+        let version = u16::from_le_bytes([header[2], header[3]]);
+        if version != VERSION {
+            return Some(Err(Error::Version { found: version }));
+        }
+        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
+        let Some(fields) = rest.get(..length) else {
+            return Some(Err(damaged));
+        };
+        let first = start + RECORD_HEADER;
+        self.at = first + length;
+        Some(Ok(Fields { fields, at: first }))
+    }
+}
+
+/// The fields of one record. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    fields: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Value<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.fields.is_empty() {
+            let at = self.at;
+            let split = self.fields.split_first_chunk::<FIELD_HEADER>();
+            let Some(([tag, length @ ..], rest)) = split else {
+                self.fields = &[];
+                return Some(Err(Error::Damaged { at }));
+            };
+            let length = u32::from_le_bytes(*length) as usize;
+            let Some(bytes) = rest.get(..length) else {
+                self.fields = &[];
+                return Some(Err(Error::Damaged { at }));
+            };
+            self.fields = &rest[length..];
+            self.at += FIELD_HEADER + length;
+            let Some(tag) = Tag::of(*tag) else { continue };
+            return Some(match tag {
+                Tag::Line | Tag::Timeout | Tag::MaxMemory => match bytes.try_into() {
+                    Ok(bytes) => Ok(Value::Number(tag, u64::from_le_bytes(bytes))),
+                    Err(_) => Err(Error::Field { at }),
+                },
+                _ => match core::str::from_utf8(bytes) {
+                    Ok(text) => Ok(Value::Text(tag, text)),
+                    Err(_) => Err(Error::Field { at }),
+                },
+            });
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    const FIELDS: &[Field<'_>] = &[
+        Field::text(Tag::Path, "a::b"),
+        Field::number(Tag::Line, 7),
+        Field::text(Tag::Ignored, ""),
+    ];
+    static RECORD: [u8; record_len(FIELDS)] = record(FIELDS);
+
+    #[test]
+    fn what_is_written_is_read() {
+        let section = [RECORD, RECORD].concat();
+        let all: Vec<Vec<_>> = records(&section)
+            .map(|r| r.expect("whole").map(|f| f.expect("good")).collect())
+            .collect();
+        let one = [
+            Value::Text(Tag::Path, "a::b"),
+            Value::Number(Tag::Line, 7),
+            Value::Text(Tag::Ignored, ""),
+        ];
+        assert_eq!(all, [one.to_vec(), one.to_vec()]);
+    }
+
+    #[test]
+    fn a_section_that_is_cut_anywhere_is_an_error_or_shorter_and_never_a_panic() {
+        for cut in 1..RECORD.len() {
+            let read: Result<Vec<_>, _> = records(&RECORD[..cut]).collect();
+            assert_eq!(read.err(), Some(Error::Damaged { at: 0 }), "{cut}");
+        }
+        for i in 0..RECORD.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bad = RECORD;
+                bad[i] = value;
+                // it ends, and reads nothing that is not there
+                for record in records(&bad) {
+                    let _ = record.map(Iterator::count);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_of_the_future_is_told_and_an_unknown_field_passed_over() {
+        let mut future = RECORD;
+        future[2] = 9;
+        assert_eq!(
+            records(&future).next().and_then(Result::err),
+            Some(Error::Version { found: 9 })
+        );
+        let mut unknown = RECORD;
+        unknown[RECORD_HEADER] = 200;
+        let fields = records(&unknown).next().expect("one").expect("whole");
+        assert_eq!(fields.count(), 2);
+    }
+}

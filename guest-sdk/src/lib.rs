@@ -1,0 +1,190 @@
+//! Tests for WebAssembly that say what libtest cannot.
+//!
+//! ```
+//! // Beside #[test], in the same `#[cfg(test)] mod tests`, in `tests/*.rs`, in a binary:
+//! #[wasmtest::test]
+//! fn adds() {
+//!     assert_eq!(1 + 1, 2);
+//! }
+//!
+//! /// Its first paragraph is the test's description in reports.
+//! #[wasmtest::test(tags("slow", "parser"), timeout = "2s", max_memory = "64MiB")]
+//! fn parses_a_large_file() -> Result<(), std::num::ParseIntError> {
+//!     let number: u32 = "7".parse()?;
+//!     wasmtest::log(format!("parsed {number}"));
+//!     wasmtest::attach("number.txt", "text/plain", number.to_string());
+//!     Ok(())
+//! }
+//!
+//! // The standard attributes mean what they mean beside #[test]. On wasm,
+//! // where libtest cannot run such a test, this one really runs.
+//! #[wasmtest::test]
+//! #[should_panic(expected = "out of range")]
+//! fn refuses_a_bad_index() {
+//!     panic!("index out of range");
+//! }
+//!
+//! // Known to fail: as soon as it passes, that is a failure, and said so.
+//! #[wasmtest::test(todo = "needs the new parser")]
+//! fn parses_comments() {
+//!     panic!("not yet");
+//! }
+//!
+//! // Found out while it runs.
+//! #[wasmtest::test]
+//! fn reads_a_granted_file() {
+//!     wasmtest::skip_if!(!std::path::Path::new("data").exists(), "no data granted");
+//! }
+//!
+//! // An async test names what runs it: `tokio`, or any function that takes a future.
+//! # mod pollster { pub fn block_on<F: Future>(_: F) -> F::Output { unreachable!() } }
+//! #[wasmtest::test(block_on = pollster::block_on)]
+//! async fn answers() {
+//!     assert_eq!(std::future::ready(42).await, 42);
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Where such tests run
+//!
+//! - Built for wasm32-wasip1 and run by `wasmtest run`: listed from the file without
+//!   running anything, each in an instance of its own, without libtest's start.
+//!   They may stand in one file with `#[test]` functions, which run as ever.
+//! - Everywhere else (`cargo test` natively, and for wasm32-wasip2) they are plain
+//!   `#[test]` functions, so that they run in editors and under debuggers.
+//!   [`log`] prints, [`attach`] writes below `target/wasmtest`, [`skip!`] says why
+//!   and passes, `todo` tests are ignored, `timeout` and `max_memory` do nothing.
+//!
+//! # Limits
+//!
+//! - [`skip!`] ends a test where it is: on wasm no destructor runs.
+//! - The test's thread has no name on wasm, so a panic says `thread '<unnamed>'`.
+//! - On wasm a panic aborts. `#[should_panic]` is judged by the runner, from the
+//!   message that std wrote to stderr; a trap that is no panic does not count.
+//! - A test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or [`skip!`]
+//!   makes its file import `wasmtest:test/host`, so a plain WASI runtime refuses
+//!   that file; a file whose tests call none of them imports nothing of ours.
+//! - A test function has no parameters and is not generic.
+
+#![warn(missing_docs)]
+
+mod host;
+
+pub use host::{attach, attempt, log, test_id};
+
+/// Marks a function as a test.
+///
+/// It returns nothing or a `Result<(), E>` with `E: Debug`. `#[ignore]`,
+/// `#[should_panic]` and `#[cfg]` beside it mean what they mean beside `#[test]`.
+/// In its own brackets, each at most once:
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `tags("a", "b")` | chosen with `--tag` and `--skip-tag` |
+/// | `todo`, `todo = "why"` | expected to fail; a pass is a failure |
+/// | `timeout = "2s"` | its own time limit (`ms`, `s`, `m`) |
+/// | `max_memory = "64MiB"` | how much memory it may use (`KiB`, `MiB`, `GiB`) |
+/// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's (features `rt`, `time`) |
+/// | `block_on = path` | runs an `async fn` by this function |
+pub use wasmtest_sdk_macros::test;
+
+/// Ends the test as skipped, for a reason: text and values as in `format!`.
+///
+/// On wasm the runner stops the guest where it is, and no destructor runs.
+/// Natively the test is unwound and passes, and the reason is printed.
+#[macro_export]
+macro_rules! skip {
+    ($($reason:tt)+) => {
+        $crate::__private::skip(&::std::format!($($reason)+))
+    };
+}
+
+/// Ends the test as skipped if a condition holds: `skip_if!(condition, "reason")`.
+#[macro_export]
+macro_rules! skip_if {
+    ($condition:expr, $($reason:tt)+) => {
+        if $condition {
+            $crate::skip!($($reason)+)
+        }
+    };
+}
+
+#[doc(hidden)]
+pub mod __private {
+    //! What the macros call. No interface: it changes without notice.
+
+    pub use crate::host::skip;
+    pub use wasmtest_section as section;
+
+    use std::fmt::Debug;
+
+    /// This crate's version.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// What a test may return.
+    #[diagnostic::on_unimplemented(
+        message = "a test returns nothing or a `Result<(), E>` whose `E` implements `Debug`, not `{Self}`"
+    )]
+    pub trait Returned {
+        /// Whether the test passed; an error is written to stderr as std does.
+        fn passed(self) -> bool;
+    }
+
+    impl Returned for () {
+        fn passed(self) -> bool {
+            true
+        }
+    }
+
+    impl<T: Returned, E: Debug> Returned for Result<T, E> {
+        fn passed(self) -> bool {
+            match self {
+                Ok(value) => value.passed(),
+                Err(error) => {
+                    eprintln!("Error: {error:?}");
+                    false
+                }
+            }
+        }
+    }
+
+    /// Runs a test for the runner, in a core module: 0 it passed, 1 it returned an error.
+    #[cfg(all(target_os = "wasi", target_env = "p1"))]
+    pub fn run<T: Returned>(test: fn() -> T) -> i32 {
+        use std::io::Write;
+        unsafe extern "C" {
+            fn __wasm_call_ctors();
+        }
+        // SAFETY: the linker makes this function; it takes and gives nothing,
+        // and the runner calls one test in an instance, by this way alone.
+        unsafe { __wasm_call_ctors() };
+        let passed = test().passed();
+        let _ = std::io::stdout().flush();
+        i32::from(!passed)
+    }
+
+    /// Runs a test that is a plain `#[test]`.
+    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+    pub fn run_as_test<T>(test: impl FnOnce() -> T) -> T
+    where
+        T: Skipped,
+    {
+        crate::host::catching_skips(test)
+    }
+
+    /// What a test returns when it was skipped, where it is a plain `#[test]`.
+    pub trait Skipped {
+        /// A pass.
+        fn skipped() -> Self;
+    }
+
+    impl Skipped for () {
+        fn skipped() -> Self {}
+    }
+
+    impl<T: Skipped, E> Skipped for Result<T, E> {
+        fn skipped() -> Self {
+            Ok(T::skipped())
+        }
+    }
+}

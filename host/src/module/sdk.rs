@@ -1,0 +1,235 @@
+//! The SDK's harness: tests that a file lists in a section and exports one by one.
+//!
+//! Listed without running anything: [`Found`] collects the section `wasmtest`
+//! and the exports of a core module, and believes neither. A test is called by
+//! its export; it passes if that returns 0. Panics that are expected and
+//! failures that are expected are judged here, from how the call came back.
+
+use super::verdict::Evidence;
+use crate::ending::{Ending, Trap};
+use crate::event::{Cause, Harness, Outcome};
+use crate::protocol::{Expect, ListedTest};
+use std::collections::HashMap;
+use std::time::Duration;
+use wasmparser::{BinaryReaderError, CompositeInnerType, ExternalKind, Payload, TypeRef, ValType};
+use wasmtest_section::{self as section, EXPORT_PREFIX, Tag, Value};
+
+/// No honest test has a longer name.
+const MAX_NAME: usize = 4 << 10;
+/// Nor a longer reason, description or tag.
+const MAX_TEXT: usize = 64 << 10;
+
+/// What was seen of the SDK's tests in a core module.
+#[derive(Debug, Default)]
+pub struct Found {
+    section: Vec<u8>,
+    /// For each type: whether it is that of a test, `() -> i32`.
+    types: Vec<bool>,
+    /// For each function, imported ones first: its type.
+    functions: Vec<u32>,
+    /// Exported functions whose names begin as those of tests.
+    exports: HashMap<String, u32>,
+}
+
+impl Found {
+    /// Looks at one part of the file.
+    ///
+    /// # Errors
+    /// If that part is damaged.
+    pub fn look_at(&mut self, payload: &Payload<'_>) -> Result<(), BinaryReaderError> {
+        match payload {
+            Payload::TypeSection(types) => {
+                for group in types.clone() {
+                    self.types.extend(group?.into_types().map(|ty| {
+                        matches!(&ty.composite_type.inner, CompositeInnerType::Func(f)
+                            if f.params().is_empty() && f.results() == [ValType::I32])
+                    }));
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    if let TypeRef::Func(ty) = import?.ty {
+                        self.functions.push(ty);
+                    }
+                }
+            }
+            Payload::FunctionSection(functions) => {
+                for ty in functions.clone() {
+                    self.functions.push(ty?);
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports.clone() {
+                    let export = export?;
+                    if export.kind == ExternalKind::Func && export.name.starts_with(EXPORT_PREFIX) {
+                        self.exports.insert(export.name.to_owned(), export.index);
+                    }
+                }
+            }
+            Payload::CustomSection(custom) if custom.name() == section::NAME => {
+                self.section.extend_from_slice(custom.data());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The tests, in the order of their names.
+    ///
+    /// # Errors
+    /// If the section is damaged, of another version, or at odds with the exports.
+    pub fn tests(&self) -> Result<Vec<ListedTest>, Cause> {
+        let mut tests: Vec<ListedTest> = Vec::new();
+        for record in section::records(&self.section) {
+            tests.push(self.test(record.map_err(|e| bad_section(&e))?)?);
+        }
+        tests.sort_by(|a, b| a.path.cmp(&b.path));
+        if let Some(pair) = tests.windows(2).find(|pair| pair[0].path == pair[1].path) {
+            return Err(lies(format!("it lists the test `{}` twice", pair[0].path)));
+        }
+        Ok(tests)
+    }
+
+    fn test(&self, fields: section::Fields<'_>) -> Result<ListedTest, Cause> {
+        let mut test = ListedTest::named("", Harness::Sdk);
+        let mut full_path = "";
+        for field in fields {
+            match field.map_err(|e| bad_section(&e))? {
+                Value::Text(_, text) if text.len() > MAX_TEXT => {
+                    return Err(lies(format!("it lists a text of {} bytes", text.len())));
+                }
+                Value::Text(Tag::Path, path) => full_path = path,
+                Value::Text(Tag::File, file) => test.file = Some(file.to_owned()),
+                Value::Number(Tag::Line, line) => test.line = Some(line),
+                Value::Text(Tag::Ignored, reason) => test.ignored = Some(reason.to_owned()),
+                Value::Text(Tag::ShouldPanic, text) => test.should_panic = Some(text.to_owned()),
+                Value::Text(Tag::Todo, reason) => test.todo = Some(reason.to_owned()),
+                Value::Text(Tag::Label, tag) => test.tags.push(tag.to_owned()),
+                Value::Text(Tag::Description, text) => test.description = Some(text.to_owned()),
+                Value::Number(Tag::Timeout, ms) => test.timeout = Some(Duration::from_millis(ms)),
+                Value::Number(Tag::MaxMemory, bytes) => test.max_memory = Some(bytes),
+                _ => {}
+            }
+        }
+        if full_path.is_empty() || full_path.len() > MAX_NAME {
+            return Err(lies(format!(
+                "it lists a test whose name is {} bytes long",
+                full_path.len()
+            )));
+        }
+        if full_path.contains(char::is_control) {
+            return Err(lies(format!(
+                "it lists a test whose name holds control characters: {full_path:?}"
+            )));
+        }
+        let export = self.exports.get(&format!("{EXPORT_PREFIX}{full_path}"));
+        let Some(export) = export else {
+            return Err(lies(format!(
+                "it lists the test `{full_path}` and does not export it"
+            )));
+        };
+        let is_test = self
+            .functions
+            .get(*export as usize)
+            .and_then(|ty| self.types.get(*ty as usize));
+        if is_test != Some(&true) {
+            return Err(lies(format!(
+                "its export of the test `{full_path}` has another type than `() -> i32`"
+            )));
+        }
+        // as libtest names tests: without the crate
+        let path = full_path
+            .split_once("::")
+            .map_or(full_path, |(_, path)| path);
+        test.path = path.to_owned();
+        test.export = Some(format!("{EXPORT_PREFIX}{full_path}"));
+        Ok(test)
+    }
+}
+
+fn bad_section(error: &section::Error) -> Cause {
+    match error {
+        section::Error::Version { found } => Cause::new(format!(
+            "its tests are listed in format {found}, and this wasmtest ({}) knows format {}",
+            env!("CARGO_PKG_VERSION"),
+            section::VERSION
+        ))
+        .hint("use a wasmtest and a wasmtest-sdk of the same version"),
+        error => lies(error.to_string()),
+    }
+}
+
+fn lies(what: String) -> Cause {
+    Cause::new(format!("its list of tests cannot be used: {what}")).hint("build it again")
+}
+
+/// How a test ended, against what was expected of it.
+pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, returned: Option<i32>) -> Outcome {
+    let outcome = plain_outcome(evidence, returned);
+    match (expect, outcome) {
+        (_, skipped @ Outcome::Skipped { .. }) => skipped,
+        (Expect::Pass, outcome) => outcome,
+        (Expect::Panic(text), outcome) => expected_panic(evidence, text, outcome),
+        (Expect::Failure(reason), Outcome::Passed) => Outcome::Failed(
+            Cause::new(match reason.is_empty() {
+                true => "it passed, and is marked `todo`".to_owned(),
+                false => format!("it passed, and is marked `todo`: {reason}"),
+            })
+            .hint("remove the mark"),
+        ),
+        (Expect::Failure(reason), outcome) => match outcome.cause() {
+            Some(_) => Outcome::ExpectedFailure {
+                reason: reason.clone(),
+            },
+            None => outcome,
+        },
+    }
+}
+
+fn plain_outcome(evidence: &Evidence<'_>, returned: Option<i32>) -> Outcome {
+    if let Some(outcome) = evidence.common_outcome() {
+        return outcome;
+    }
+    match (evidence.ending, returned) {
+        (Ending::Skipped(reason), _) => Outcome::Skipped {
+            reason: reason.clone(),
+        },
+        (Ending::Returned, Some(0)) => Outcome::Passed,
+        (Ending::Returned, Some(1)) => Outcome::Failed(Cause::new(match &evidence.stderr.error {
+            Some(error) => format!("returned an error\nError: {error}"),
+            None => "returned an error".to_owned(),
+        })),
+        (Ending::Returned, returned) => Outcome::Errored(Cause::new(format!(
+            "its export returned {}, which means nothing",
+            returned.map_or("nothing".to_owned(), |r| r.to_string())
+        ))),
+        (Ending::Exited(0), _) => Outcome::Failed(
+            Cause::new("left by exit(0) before it came back: that is no pass")
+                .hint("a test passes by returning; what comes after exit(0) was never run"),
+        ),
+        (Ending::Exited(status), _) => {
+            Outcome::Failed(Cause::new(format!("exited with status {status}")))
+        }
+        (ending, _) => Outcome::Errored(Cause::new(format!("ended unexpectedly: {ending:?}"))),
+    }
+}
+
+fn expected_panic(evidence: &Evidence<'_>, text: &str, outcome: Outcome) -> Outcome {
+    let panic = match (evidence.ending, &evidence.stderr.panic, &outcome) {
+        (Ending::Trapped(Trap::Unreachable), Some(panic), Outcome::Failed(_)) => panic,
+        (_, _, Outcome::Passed) => {
+            return Outcome::Failed(Cause::new("it did not panic as expected"));
+        }
+        // a trap, an exit, a limit: whatever it is, it is no panic
+        _ => return outcome,
+    };
+    if panic.message.contains(text) {
+        return Outcome::Passed;
+    }
+    let mut outcome = outcome;
+    if let Outcome::Failed(cause) = &mut outcome {
+        let hint = format!("it should panic, with a message that contains: {text}");
+        cause.hint = Some(hint);
+    }
+    outcome
+}

@@ -1,0 +1,135 @@
+//! What the guest SDK asks of the host: the functions of `wit/test.wit`, for core modules.
+//!
+//! Their names and signatures are those that the canonical ABI gives them. What
+//! a guest hands over is bounded here, and lies about pointers are traps.
+
+use super::grants::State;
+use crate::event::Attachment;
+use wasmtime::{Caller, Extern, Linker, Memory};
+
+/// The interface, as the SDK imports it.
+const MODULE: &str = "wasmtest:test/host@0.1.0";
+/// What one test may log and attach altogether.
+const MAX_BYTES: usize = 16 << 20;
+/// How often it may.
+const MAX_ENTRIES: usize = 10_000;
+
+/// What the SDK's functions need of a test and gather from it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The test's id.
+    pub test_id: String,
+    /// What it logged.
+    pub logs: Vec<String>,
+    /// What it attached.
+    pub attachments: Vec<Attachment>,
+    bytes: usize,
+}
+
+/// The test asked to be skipped.
+#[derive(Debug, thiserror::Error)]
+#[error("skipped: {0}")]
+pub struct Skipped(pub String);
+
+/// Adds the interface to a linker.
+///
+/// # Errors
+/// If wasmtime refuses a definition.
+pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(MODULE, "attempt", || 1i32)?;
+    linker.func_wrap(
+        MODULE,
+        "skip",
+        |mut caller: Caller<'_, State>, at: u32, length: u32| {
+            let reason = text(&mut caller, at, length)?;
+            Err::<(), _>(Skipped(reason).into())
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "log",
+        |mut caller: Caller<'_, State>, at: u32, length: u32| {
+            let text = text(&mut caller, at, length)?;
+            let report = &mut caller.data_mut().report;
+            report.charge(text.len())?;
+            report.logs.push(text);
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "attach",
+        |mut caller: Caller<'_, State>,
+         name: u32,
+         name_len: u32,
+         media: u32,
+         media_len: u32,
+         at: u32,
+         length: u32| {
+            let attachment = Attachment {
+                name: text(&mut caller, name, name_len)?,
+                media_type: text(&mut caller, media, media_len)?,
+                content: bytes(&mut caller, at, length)?,
+            };
+            let report = &mut caller.data_mut().report;
+            report.charge(attachment.name.len() + attachment.content.len())?;
+            report.attachments.push(attachment);
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "test-id",
+        |mut caller: Caller<'_, State>, to: u32| {
+            let id = caller.data().report.test_id.clone();
+            let realloc = caller
+                .get_export("cabi_realloc")
+                .and_then(Extern::into_func)
+                .ok_or_else(|| wasmtime::format_err!("the guest exports no `cabi_realloc`"))?
+                .typed::<(u32, u32, u32, u32), u32>(&caller)?;
+            let length = u32::try_from(id.len())?;
+            let at = realloc.call(&mut caller, (0, 0, 1, length))?;
+            let memory = memory(&mut caller)?;
+            memory.write(&mut caller, at as usize, id.as_bytes())?;
+            let result = [at.to_le_bytes(), length.to_le_bytes()].concat();
+            memory.write(&mut caller, to as usize, &result)?;
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+impl Report {
+    fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.bytes += bytes;
+        let entries = self.logs.len() + self.attachments.len();
+        wasmtime::ensure!(
+            self.bytes <= MAX_BYTES && entries < MAX_ENTRIES,
+            "the test logs or attaches more than {} MiB or {MAX_ENTRIES} times",
+            MAX_BYTES >> 20
+        );
+        Ok(())
+    }
+}
+
+fn memory(caller: &mut Caller<'_, State>) -> wasmtime::Result<Memory> {
+    let memory = caller.get_export("memory").and_then(Extern::into_memory);
+    memory.ok_or_else(|| wasmtime::format_err!("the guest exports no `memory`"))
+}
+
+fn bytes(caller: &mut Caller<'_, State>, at: u32, length: u32) -> wasmtime::Result<Vec<u8>> {
+    let memory = memory(caller)?;
+    let end = (at as usize).checked_add(length as usize);
+    let range = end.and_then(|end| memory.data(&caller).get(at as usize..end));
+    match range {
+        Some(bytes) if bytes.len() <= MAX_BYTES => Ok(bytes.to_vec()),
+        Some(bytes) => wasmtime::bail!("the test hands over {} bytes at once", bytes.len()),
+        None => wasmtime::bail!("the test hands over memory that it does not have"),
+    }
+}
+
+fn text(caller: &mut Caller<'_, State>, at: u32, length: u32) -> wasmtime::Result<String> {
+    let bytes = bytes(caller, at, length)?;
+    String::from_utf8(bytes)
+        .map_err(|_| wasmtime::format_err!("the test hands over a text that is not UTF-8"))
+}
