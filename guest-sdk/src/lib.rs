@@ -172,6 +172,9 @@ pub mod __private {
         crate::host::catching_skips(test)
     }
 
+    #[diagnostic::on_unimplemented(
+        message = "a test returns nothing or a `Result<(), E>`, not `{Self}`"
+    )]
     /// What a test returns when it was skipped, where it is a plain `#[test]`.
     pub trait Skipped {
         /// A pass.

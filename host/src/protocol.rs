@@ -83,6 +83,20 @@ mod path_bytes {
     }
 }
 
+/// A duration as one number.
+mod nanoseconds {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_nanos)
+    }
+}
+
 /// A module's number in the run: its place among the files given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModuleNumber(pub usize);
@@ -184,35 +198,53 @@ pub struct ModuleSpec {
     pub artefact: String,
 }
 
-/// One test to run.
+/// One test to run. There are many of them, so their fields have short names on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     /// Its number.
+    #[serde(rename = "n")]
     pub number: TaskNumber,
     /// In which module.
+    #[serde(rename = "m")]
     pub module: ModuleNumber,
     /// The test's path.
+    #[serde(rename = "p")]
     pub path: String,
-    /// Its id, which it may ask for.
-    pub id: String,
     /// How it is run.
+    #[serde(rename = "h")]
     pub harness: Harness,
     /// The function to call, for the SDK's harness.
+    #[serde(rename = "e")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<String>,
     /// Whether the test is marked as ignored (and was asked for all the same).
+    #[serde(rename = "i")]
     pub ignored: bool,
     /// What has to come of it.
+    #[serde(rename = "x")]
+    #[serde(default, skip_serializing_if = "Expect::is_pass")]
     pub expect: Expect,
     /// How long it may run.
+    #[serde(rename = "t")]
+    #[serde(with = "nanoseconds")]
     pub timeout: Duration,
     /// How much memory it may use, in bytes.
+    #[serde(rename = "z")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_memory: Option<u64>,
 }
 
+impl Expect {
+    fn is_pass(&self) -> bool {
+        *self == Expect::Pass
+    }
+}
+
 /// What has to come of a test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect {
     /// It passes.
+    #[default]
     Pass,
     /// It panics, with a message that contains this.
     Panic(String),
@@ -334,7 +366,10 @@ pub enum FromWorker {
         /// Its tests.
         tests: Result<Vec<ListedTest>, LoadError>,
     },
-    /// A test has ended.
+    /// A test has passed and left nothing to tell: task, start and duration in
+    /// nanoseconds. Most messages are this one, so it is as small as it can be.
+    Passed(TaskNumber, u64, u64),
+    /// A test has ended in any other way.
     Done(Box<Done>),
     /// Tasks given back.
     Revoked(Vec<TaskNumber>),
@@ -355,6 +390,33 @@ pub struct Stopped {
     pub stdout: Captured,
     /// What it had written to stderr.
     pub stderr: Captured,
+}
+
+impl Done {
+    /// The smallest message that says all of this.
+    pub fn into_message(self) -> FromWorker {
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let passed = self.outcome == Ok(Outcome::Passed);
+        if passed && self.logs.is_empty() && self.attachments.is_empty() && self.scratch.is_none() {
+            return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
+        }
+        FromWorker::Done(Box::new(self))
+    }
+
+    /// What [`FromWorker::Passed`] says.
+    pub fn passed(task: TaskNumber, start: u64, duration: u64) -> Self {
+        Done {
+            task,
+            outcome: Ok(Outcome::Passed),
+            start: Duration::from_nanos(start),
+            duration: Duration::from_nanos(duration),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            scratch: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
 }
 
 /// How a task ended.

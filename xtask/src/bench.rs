@@ -104,6 +104,63 @@ pub fn bench(root: &Path, wasmtest: &Path) -> Result<()> {
             );
         }
     }
+    sdk(root, wasmtest)
+}
+
+/// 10,000 trivial SDK tests, beside the least that they can cost.
+fn sdk(root: &Path, wasmtest: &Path) -> Result<()> {
+    let manifest = root.join("tests/large/Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let built = guest::build_tests(&["--quiet", "--manifest-path", &manifest, "--target", WASIP1])?;
+    let (_, module) = built.first().context("the guest was built")?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args([
+        "build",
+        "--quiet",
+        "--package",
+        "wasmtest",
+        "--example",
+        "bare_loop",
+    ]);
+    if !cargo.status().context("cargo cannot be started")?.success() {
+        bail!("the bare loop does not build");
+    }
+    let folder = wasmtest.parent().context("it lies in a folder")?;
+    let bare_loop = folder.join("examples/bare_loop");
+    let warm = tempdir(root, "bench-warm")?;
+    let ours = || {
+        let mut command = Command::new(wasmtest);
+        command
+            .arg("run")
+            .arg(module)
+            .args(["-q", "--processes", "2", "--cache-dir"])
+            .arg(&warm);
+        command
+    };
+    let bare = || {
+        let mut command = Command::new(&bare_loop);
+        command.arg(module);
+        command
+    };
+    cost(&mut ours())?;
+    cost(&mut bare())?;
+    let (mut our_costs, mut bare_costs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_costs.push(cost(&mut ours())?);
+        bare_costs.push(cost(&mut bare())?);
+    }
+    let (ours, bare) = (median(&our_costs), median(&bare_costs));
+    println!("\n10,000 trivial SDK tests, debug build, cache warm");
+    for (name, cost) in [
+        ("wasmtest, 2 processes", ours),
+        ("a bare loop in one process", bare),
+    ] {
+        println!("  {name:<36} {:>8.1} {:>8.1}", ms(cost.wall), ms(cost.cpu));
+    }
+    println!(
+        "  ratio to the bare loop: {:.2} CPU (at most 3 is the aim)",
+        ms(ours.cpu) / ms(bare.cpu)
+    );
     Ok(())
 }
 

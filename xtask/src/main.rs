@@ -101,14 +101,16 @@ fn demo() -> Result<ExitCode> {
     let mut modules = Vec::new();
     for target in [guest::WASIP1, guest::WASIP2] {
         let manifest = manifest.to_string_lossy();
-        let built = guest::build_tests(&[
+        let mut args = vec![
             "--manifest-path",
             &manifest,
             "--target",
             target,
             "-p",
             "passing",
-        ])?;
+        ];
+        args.extend(["-p", "side_by_side"]);
+        let built = guest::build_tests(&args)?;
         modules.extend(built.into_iter().map(|(_, file)| file));
     }
     let shown: Vec<PathBuf> = modules
@@ -150,6 +152,9 @@ fn test(filters: &[OsString]) -> Result<ExitCode> {
     done(&mut command)?;
     if filters.is_empty() {
         done(cargo().args(["test", "--workspace", "--doc"]))?;
+        let mut doc = cargo();
+        doc.args(["doc", "--quiet", "--no-deps", "--lib", "--workspace"]);
+        done(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

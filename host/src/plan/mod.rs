@@ -76,12 +76,12 @@ pub struct ModulePlan {
 /// Plans one module.
 pub fn plan_module(
     module: &PlannedModule,
-    listed: &[ListedTest],
+    listed: Vec<ListedTest>,
     filter: &Filter,
     ignored: Ignored,
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
-    for (i, test) in listed.iter().enumerate() {
+    for (i, test) in listed.into_iter().enumerate() {
         let id = TestId {
             module: module.name.clone(),
             path: test.path.as_str().into(),
@@ -91,7 +91,7 @@ pub fn plan_module(
             plan.filtered_out += 1;
             continue;
         }
-        let action = action(test, ignored);
+        let action = action(&test, ignored);
         plan.tests.push(PlannedTest {
             info: Arc::new(TestInfo {
                 id,
@@ -106,7 +106,7 @@ pub fn plan_module(
                 tags: test.tags.clone(),
                 description: test.description.clone(),
             }),
-            listed: Arc::new(test.clone()),
+            listed: Arc::new(test),
             order: (module.order, i),
             action,
             announced: false,
@@ -157,7 +157,7 @@ mod tests {
             listed("c", None, true),
             listed("d", Some(""), true),
         ];
-        plan_module(&module, &tests, &Filter::default(), ignored)
+        plan_module(&module, tests.into(), &Filter::default(), ignored)
             .tests
             .into_iter()
             .map(|t| (t.info.id.path.to_string(), t.action))

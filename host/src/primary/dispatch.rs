@@ -20,12 +20,16 @@ impl Run<'_> {
     /// Gives work to whoever has room for it, evenly.
     pub(super) fn dispatch(&mut self) {
         let mut messages: Vec<Vec<ToWorker>> = self.slots.iter().map(|_| Vec::new()).collect();
-        'filling: for room in 1..=self.ahead() {
+        let ahead = self.ahead();
+        // half empty is soon enough, and saves most of the messages
+        let wanting: Vec<bool> = self.slots.iter().map(|s| s.held() <= ahead / 2).collect();
+        'filling: for room in 1..=ahead {
             for (number, messages) in messages.iter_mut().enumerate() {
                 if self.to_list.is_empty() && self.queue.is_empty() {
                     break 'filling;
                 }
-                if self.slots[number].held() >= room || self.slots[number].is_given_up() {
+                let slot = &self.slots[number];
+                if !wanting[number] || slot.held() >= room || slot.is_given_up() {
                     continue;
                 }
                 if self.slots[number].worker.is_none() {
@@ -69,7 +73,6 @@ impl Run<'_> {
                 number: task,
                 module,
                 path: test.info.id.path.to_string(),
-                id: test.info.id.to_string(),
                 harness: listed.harness,
                 export: listed.export.clone(),
                 ignored: test.action == Action::Run { ignored: true },

@@ -1,11 +1,11 @@
 //! The primary: plans, dispatches, reports. It compiles, lists and runs nothing itself.
 //!
 //! One loop, one channel: whatever a worker, the compiler or a signal has to
-//! say arrives as a [`Happened`], is dealt with here, and then idle workers are
+//! say arrives as a `Happened`, is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
-//! [`modules`] takes a module from file to plan, [`slots`] looks after workers,
-//! [`dispatch`] gives them work, [`clocks`] watches over what takes too long.
+//! `modules` takes a module from file to plan, `slots` looks after workers,
+//! `dispatch` gives them work, `clocks` watches over what takes too long.
 
 mod clocks;
 mod discover;
@@ -42,9 +42,9 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Something that the loop has to deal with.
 enum Happened {
-    Worker(usize, u64, FromWorker),
+    Worker(usize, u64, Vec<FromWorker>),
     WorkerEnded(usize, u64),
-    Compiled(u64, CompileResult),
+    Compiled(u64, Vec<CompileResult>),
     CompilerEnded(u64),
     Signal(Interrupt),
 }
@@ -286,9 +286,17 @@ impl Run<'_> {
 
     fn deal_with(&mut self, happened: Happened) {
         match happened {
-            Happened::Worker(slot, life, message) => self.heard(slot, life, message),
+            Happened::Worker(slot, life, messages) => {
+                for message in messages {
+                    self.heard(slot, life, message);
+                }
+            }
             Happened::WorkerEnded(slot, life) => self.worker_ended(slot, life),
-            Happened::Compiled(life, result) => self.compiled(life, result),
+            Happened::Compiled(life, results) => {
+                for result in results {
+                    self.compiled(life, result);
+                }
+            }
             Happened::CompilerEnded(life) => self.compiler_ended(life),
             Happened::Signal(interrupt) => self.interrupt(interrupt),
         }

@@ -180,9 +180,9 @@ impl Run<'_> {
         self.compiler.life += 1;
         self.compiler.given = modules;
         let (life, tx) = (self.compiler.life, self.tx.clone());
-        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |message| {
-            let _ = tx.send(match message {
-                Some(result) => Happened::Compiled(life, result),
+        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
+            let _ = tx.send(match messages {
+                Some(results) => Happened::Compiled(life, results),
                 None => Happened::CompilerEnded(life),
             });
         });
@@ -291,16 +291,13 @@ impl Run<'_> {
     fn listed(&mut self, number: ModuleNumber, tests: Vec<ListedTest>) {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Ready;
-        let tests = [module.file.sdk.clone(), tests].concat();
+        let mut all = std::mem::take(&mut module.file.sdk);
+        all.extend(tests);
+        let none = all.is_empty();
         let selection = &self.settings.selection;
-        let plan = plan_module(
-            &module.planned,
-            &tests,
-            &selection.filter,
-            selection.ignored,
-        );
+        let plan = plan_module(&module.planned, all, &selection.filter, selection.ignored);
         self.ledger.filtered_out(plan.filtered_out);
-        if tests.is_empty() && self.goal == Goal::Run {
+        if none && self.goal == Goal::Run {
             let note = format!(
                 "{} holds no tests",
                 self.modules[number.0].file.file.display()

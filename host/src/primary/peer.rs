@@ -62,15 +62,15 @@ enum Body {
 }
 
 impl Peer {
-    /// Starts a peer; `on_message` is called for each of its messages, with
-    /// `None` at the end, from a thread of its own.
+    /// Starts a peer; `on_messages` is called with its messages as they come, and
+    /// with `None` at the end, from a thread of its own.
     ///
     /// # Errors
     /// If the machine has no process, thread or socket left.
     pub fn start<M: DeserializeOwned>(
         role: Role,
         home: Home,
-        on_message: impl Fn(Option<M>) + Send + 'static,
+        on_messages: impl Fn(Option<Vec<M>>) + Send + 'static,
     ) -> io::Result<Peer> {
         let (ours, theirs) = UnixStream::pair()?;
         // one that does not read is as good as gone
@@ -106,9 +106,17 @@ impl Peer {
         thread::Builder::new().spawn(move || {
             // a channel that carries nonsense is as good as closed
             while let Ok(Some(message)) = read_frame::<M>(&mut from) {
-                on_message(Some(message));
+                let mut messages = vec![message];
+                // whatever has come meanwhile is worth no waking of its own
+                while !from.buffer().is_empty() {
+                    let Ok(Some(message)) = read_frame::<M>(&mut from) else {
+                        break;
+                    };
+                    messages.push(message);
+                }
+                on_messages(Some(messages));
             }
-            on_message(None);
+            on_messages(None);
         })?;
         Ok(Peer { to: ours, body })
     }

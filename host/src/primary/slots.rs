@@ -85,9 +85,9 @@ impl Run<'_> {
         let slot = &mut self.slots[number];
         slot.life += 1;
         let (life, tx) = (slot.life, self.tx.clone());
-        let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |message| {
-            let _ = tx.send(match message {
-                Some(message) => Happened::Worker(number, life, message),
+        let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |messages| {
+            let _ = tx.send(match messages {
+                Some(messages) => Happened::Worker(number, life, messages),
                 None => Happened::WorkerEnded(number, life),
             });
         });
@@ -141,18 +141,10 @@ impl Run<'_> {
                 }
                 self.first_job_begins(number);
             }
-            FromWorker::Done(done) => {
-                if worker.jobs.front() != Some(&Job::Test(done.task)) {
-                    return self.unexpected(number, "a result that nobody asked for");
-                }
-                worker.jobs.pop_front();
-                let gives_back = self.setup.after_failure == AfterFailure::GiveBack
-                    && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
-                self.done(number, *done);
-                if !gives_back {
-                    self.first_job_begins(number);
-                }
+            FromWorker::Passed(task, start, duration) => {
+                self.heard_of_end(number, Done::passed(task, start, duration));
             }
+            FromWorker::Done(done) => self.heard_of_end(number, *done),
             FromWorker::Stopped(stopped) => {
                 if worker.jobs.front() != Some(&Job::Test(stopped.task)) {
                     return self.unexpected(number, "word of a test that it was not given");
@@ -167,6 +159,23 @@ impl Run<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The first of a worker's jobs has come to its end.
+    fn heard_of_end(&mut self, number: usize, done: Done) {
+        let Some(worker) = &mut self.slots[number].worker else {
+            return;
+        };
+        if worker.jobs.front() != Some(&Job::Test(done.task)) {
+            return self.unexpected(number, "a result that nobody asked for");
+        }
+        worker.jobs.pop_front();
+        let gives_back = self.setup.after_failure == AfterFailure::GiveBack
+            && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
+        self.done(number, done);
+        if !gives_back {
+            self.first_job_begins(number);
         }
     }
 

@@ -93,8 +93,11 @@ impl<W: Write> Console<W> {
         match (self.verbosity, &self.bar) {
             (Verbosity::Quiet, _) => {}
             (Verbosity::Verbose, _) => {
-                let line = self.line(end);
-                self.print(&line);
+                let mut text = self.line(end);
+                if end.outcome.is_good() {
+                    self.styles.write_extras(&mut text, end);
+                }
+                self.print(&text);
             }
             (Verbosity::Normal, None) => {
                 let (dot, style) = match &end.outcome {

@@ -72,8 +72,19 @@ impl Styles {
         let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
+        self.write_extras(&mut text, end);
+        if let Some(scratch) = &end.scratch {
+            let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
+        }
+        let again = format!("again: {}", one_line(&end.test.again()));
+        let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(again));
+        text
+    }
+
+    /// What a test logged and attached.
+    pub fn write_extras(&self, text: &mut String, end: &TestEnd) {
         for log in &end.logs {
-            self.write_output(&mut text, "log", log);
+            self.write_output(text, "log", log);
         }
         for attached in &end.attachments {
             let line = format!(
@@ -82,14 +93,8 @@ impl Styles {
                 attached.media_type,
                 attached.content.len()
             );
-            self.write_output(&mut text, "attach", &line);
+            self.write_output(text, "attach", &line);
         }
-        if let Some(scratch) = &end.scratch {
-            let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
-        }
-        let again = format!("again: {}", one_line(&end.test.again()));
-        let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(again));
-        text
     }
 
     /// A module that cannot be run.

@@ -8,7 +8,7 @@ use crate::event::Harness;
 use crate::module::libtest;
 use crate::protocol::{Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The test that runs, if one does.
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Current(Mutex<Option<Running>>);
 
 struct Running {
-    task: Task,
+    task: Arc<Task>,
     start: Duration,
     began: Instant,
     streams: (Stream, Stream),
@@ -24,7 +24,7 @@ struct Running {
 
 impl Current {
     /// A test begins; gives the time, since the Unix epoch.
-    pub fn begin(&self, task: &Task, streams: &(Stream, Stream)) -> Duration {
+    pub fn begin(&self, task: &Arc<Task>, streams: &(Stream, Stream)) -> Duration {
         let start = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

@@ -18,6 +18,7 @@ use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Called, Entry, LoadProblem, Program, Sandbox};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a listing may be: a hundred thousand tests of a hundred bytes.
@@ -183,7 +184,7 @@ impl Executor {
     }
 
     /// Runs one test; `None` if it was given up meanwhile.
-    pub fn run(&mut self, task: &Task, current: &Current) -> Option<Done> {
+    pub fn run(&mut self, task: &Arc<Task>, current: &Current) -> Option<Done> {
         let mut done = Done {
             task: task.number,
             outcome: Ok(Outcome::Passed),
@@ -202,6 +203,7 @@ impl Executor {
                 return Some(done);
             }
         };
+        let id = format!("{} {}", spec.name, task.path);
         let mut args = vec![spec.name.as_str()];
         if task.harness == Harness::Libtest {
             args.extend(libtest::run_args(&task.path, task.ignored));
@@ -210,7 +212,7 @@ impl Executor {
             entry: match &task.export {
                 Some(name) => Entry::Export {
                     name,
-                    test_id: &task.id,
+                    test_id: &id,
                     max_memory: task.max_memory,
                 },
                 None => Entry::Start,

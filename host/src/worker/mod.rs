@@ -159,11 +159,11 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, curre
             }
             ToWorker::Run(task) => {
                 // given up meanwhile: somebody else has answered for it
-                let Some(done) = executor.run(&task, current) else {
+                let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
                 let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
-                send(to, &FromWorker::Done(Box::new(done)));
+                send(to, &done.into_message());
                 if failed && setup.after_failure == AfterFailure::GiveBack {
                     send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }

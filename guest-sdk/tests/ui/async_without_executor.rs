@@ -1,0 +1,4 @@
+#[wasmtest::test]
+async fn waits() {}
+
+fn main() {}

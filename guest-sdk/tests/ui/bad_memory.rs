@@ -1,0 +1,4 @@
+#[wasmtest::test(max_memory = "64")]
+fn large() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wasmtest::test(timeout = "2 fortnights")]
+fn late() {}
+
+fn main() {}

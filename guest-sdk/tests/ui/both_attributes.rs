@@ -1,0 +1,5 @@
+#[wasmtest::test]
+#[test]
+fn both() {}
+
+fn main() {}

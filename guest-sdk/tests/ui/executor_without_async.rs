@@ -1,0 +1,4 @@
+#[wasmtest::test(tokio)]
+fn waits() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wasmtest::test]
+fn generic<T>() {}
+
+fn main() {}

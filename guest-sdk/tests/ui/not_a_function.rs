@@ -1,0 +1,4 @@
+#[wasmtest::test]
+struct NoTest;
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wasmtest::test(should_panic)]
+fn panics() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[wasmtest::test]
+#[should_panic]
+fn both() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[wasmtest::test(todo)]
+#[should_panic]
+fn both() {}
+
+fn main() {}

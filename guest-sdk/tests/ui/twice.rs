@@ -1,0 +1,4 @@
+#[wasmtest::test(todo, todo = "why")]
+fn later() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wasmtest::test(tag("slow"))]
+fn tagged() {}
+
+fn main() {}
