@@ -241,6 +241,12 @@ impl TestInfo {
     }
 }
 
+/// Whether a terminal would act on this character rather than show it.
+pub fn is_harmful(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A word for a shell, quoted where it has to be; control characters as escapes,
 /// so that the command can be shown and still means the same.
 pub fn quoted(word: &str) -> String {

@@ -101,13 +101,15 @@ fn core(
 ) -> TokenStream {
     let (others, visibility, output) = (&standard.others, &function.vis, &function.sig.output);
     let name = &function.sig.ident;
-    // `r#try` is `try` in libtest's names as well
+    // as libtest names it, `r#` included
     let text = name.to_string();
-    let text = text.strip_prefix("r#").unwrap_or(&text);
     let mut fields = Vec::new();
     let mut add_text = |tag: &str, value: &str| {
         let tag = proc_macro2::Ident::new(tag, proc_macro2::Span::mixed_site());
-        fields.push(quote!(Field::text(Tag::#tag, #value)));
+        fields.push(quote! {
+            ::wasmtest::__private::section::Field::text(
+                ::wasmtest::__private::section::Tag::#tag, #value)
+        });
     };
     if let Some(reason) = &standard.ignored {
         add_text("Ignored", reason);
@@ -125,10 +127,16 @@ fn core(
         add_text("Description", &standard.description);
     }
     if let Some(timeout) = arguments.timeout {
-        fields.push(quote!(Field::number(Tag::Timeout, #timeout)));
+        fields.push(quote! {
+            ::wasmtest::__private::section::Field::number(
+                ::wasmtest::__private::section::Tag::Timeout, #timeout)
+        });
     }
     if let Some(bytes) = arguments.max_memory {
-        fields.push(quote!(Field::number(Tag::MaxMemory, #bytes)));
+        fields.push(quote! {
+            ::wasmtest::__private::section::Field::number(
+                ::wasmtest::__private::section::Tag::MaxMemory, #bytes)
+        });
     }
     quote! {
         #[cfg(all(target_os = "wasi", target_env = "p1"))]
@@ -137,22 +145,35 @@ fn core(
 
         #[cfg(all(target_os = "wasi", target_env = "p1"))]
         const _: () = {
-            use ::wasmtest::__private::section::{Field, Tag, record, record_len};
-
-            const FIELDS: &[Field<'_>] = &[
-                Field::text(Tag::Path, concat!(module_path!(), "::", #text)),
-                Field::text(Tag::File, file!()),
-                Field::number(Tag::Line, line!() as u64),
-                Field::text(Tag::Sdk, ::wasmtest::__private::VERSION),
+            // a test may have any name: nothing here may stand in its way
+            const __WASMTEST_FIELDS: &[::wasmtest::__private::section::Field<'_>] = &[
+                ::wasmtest::__private::section::Field::text(
+                    ::wasmtest::__private::section::Tag::Path,
+                    ::core::concat!(::core::module_path!(), "::", #text),
+                ),
+                ::wasmtest::__private::section::Field::text(
+                    ::wasmtest::__private::section::Tag::File,
+                    ::core::file!(),
+                ),
+                ::wasmtest::__private::section::Field::number(
+                    ::wasmtest::__private::section::Tag::Line,
+                    ::core::line!() as u64,
+                ),
+                ::wasmtest::__private::section::Field::text(
+                    ::wasmtest::__private::section::Tag::Sdk,
+                    ::wasmtest::__private::VERSION,
+                ),
                 #(#fields,)*
             ];
 
             #[used]
             #[unsafe(link_section = "wasmtest")]
-            static RECORD: [u8; record_len(FIELDS)] = record(FIELDS);
+            static __WASMTEST_RECORD: [u8; ::wasmtest::__private::section::record_len(
+                __WASMTEST_FIELDS,
+            )] = ::wasmtest::__private::section::record(__WASMTEST_FIELDS);
 
-            #[unsafe(export_name = concat!("wasmtest:", module_path!(), "::", #text))]
-            extern "C" fn run() -> i32 {
+            #[unsafe(export_name = ::core::concat!("wasmtest:", ::core::module_path!(), "::", #text))]
+            extern "C" fn __wasmtest_run() -> i32 {
                 ::wasmtest::__private::run(#name)
             }
         };

@@ -210,9 +210,13 @@ pub fn outcome(evidence: &Evidence<'_>, format: Format) -> Outcome {
             returned_err(evidence)
         }
         // the SDK's way out where it is libtest that runs its test; never a pass
-        (Ending::Exited(0), _) if evidence.stderr.skipped.is_some() => Outcome::Skipped {
-            reason: evidence.stderr.skipped.clone().unwrap_or_default(),
-        },
+        (Ending::Exited(0), _)
+            if format == Format::Component && evidence.stderr.skipped.is_some() =>
+        {
+            Outcome::Skipped {
+                reason: evidence.stderr.skipped.clone().unwrap_or_default(),
+            }
+        }
         (Ending::Exited(0), _) => Outcome::Failed(
             Cause::new("left by exit(0) before it came back: that is no pass")
                 .hint("a test passes by returning; what comes after exit(0) was never run"),

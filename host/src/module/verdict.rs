@@ -37,9 +37,11 @@ impl Evidence<'_> {
     /// those that the harness has to judge (a return, an exit).
     pub fn common_outcome(&self) -> Option<Outcome> {
         match self.ending {
-            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) | Ending::Skipped(_) => {
-                None
-            }
+            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) => None,
+            // whatever its harness, a test may call the SDK's functions
+            Ending::Skipped(reason) => Some(Outcome::Skipped {
+                reason: reason.clone(),
+            }),
             Ending::Trapped(trap) => Some(self.trapped(trap)),
             Ending::DeadlinePassed => Some(Outcome::TimedOut(stopped_at_limit(self.timeout))),
             Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),

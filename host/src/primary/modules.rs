@@ -109,7 +109,7 @@ impl Run<'_> {
         let to_compile: Vec<ModuleNumber> = self
             .modules
             .iter()
-            .filter(|m| !self.cache.has_artefact(&m.spec.artefact))
+            .filter(|m| self.has_to_be_compiled(m))
             .map(|m| m.spec.number)
             .collect();
         for i in 0..self.modules.len() {
@@ -125,6 +125,13 @@ impl Run<'_> {
             self.compile(to_compile);
         }
         self.check_max_fail();
+    }
+
+    /// Whether a compiled form is needed and not there: not for a list that the
+    /// file itself holds.
+    fn has_to_be_compiled(&self, module: &Module) -> bool {
+        let listed = module.file.harness.is_none() && self.goal == Goal::List;
+        !listed && !self.cache.has_artefact(&module.spec.artefact)
     }
 
     fn add_module(&mut self, file: discover::Module) {

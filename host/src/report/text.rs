@@ -29,11 +29,7 @@ pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Whether a terminal would act on this character rather than show it.
-pub fn is_harmful(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
+pub use crate::event::is_harmful;
 
 /// Text on one line, harmless: line breaks and tabs are escaped as well.
 pub fn one_line(text: &str) -> String {

@@ -7,7 +7,7 @@ use super::deadline::Deadline;
 use super::engine;
 use super::grants::{self, Grants, Reach, State};
 use super::scratch::Scratch;
-use super::sdk::Skipped;
+use super::sdk::{Refused, Skipped};
 use super::stubs::{self, StubCalled};
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
@@ -75,10 +75,6 @@ pub enum Entry<'a> {
     Export {
         /// The export's name.
         name: &'a str,
-        /// The id that it may ask for.
-        test_id: &'a str,
-        /// How much memory it may use, in bytes.
-        max_memory: Option<u64>,
     },
 }
 
@@ -86,6 +82,10 @@ pub enum Entry<'a> {
 pub struct Call<'a> {
     /// What is called.
     pub entry: Entry<'a>,
+    /// The test's id, which it may ask for.
+    pub test_id: &'a str,
+    /// How much memory it may use, in bytes.
+    pub max_memory: Option<u64>,
     /// What it may reach.
     pub reach: Reach,
     /// All arguments, `argv[0]` included.
@@ -198,17 +198,10 @@ impl Sandbox {
         let ending = match state {
             Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
             Ok(mut state) => {
-                if let Entry::Export {
-                    test_id,
-                    max_memory,
-                    ..
-                } = call.entry
-                {
-                    state.report.test_id = test_id.to_owned();
-                    if let Some(bytes) = max_memory {
-                        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                        state.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
-                    }
+                state.report.test_id = call.test_id.to_owned();
+                if let Some(bytes) = call.max_memory {
+                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+                    state.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
                 }
                 let mut store = Store::new(&program.engine, state);
                 store.limiter(|state| &mut state.limits);
@@ -217,7 +210,7 @@ impl Sandbox {
                     self.deadline
                         .during(&program.engine, call.timeout, || match call.entry {
                             Entry::Start => program.start(&mut store, &mut entered),
-                            Entry::Export { name, .. } => {
+                            Entry::Export { name } => {
                                 let code = program.call_export(&mut store, name, &mut entered)?;
                                 returned = Some(code);
                                 Ok(Ending::Returned)
@@ -433,6 +426,9 @@ fn ending_of(error: &wasmtime::Error) -> Ending {
     }
     if let Some(skipped) = error.downcast_ref::<Skipped>() {
         return Ending::Skipped(skipped.0.clone());
+    }
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return Ending::Trapped(Trap::Other(refused.0.clone()));
     }
     if let Some(stub) = error.downcast_ref::<StubCalled>() {
         return Ending::Trapped(Trap::StubCalled(stub.0.clone()));

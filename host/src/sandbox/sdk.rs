@@ -11,6 +11,8 @@ use wasmtime::{Caller, Extern, Linker, Memory};
 const MODULE: &str = "wasmtest:test/host@0.1.0";
 /// What one test may log and attach altogether.
 const MAX_BYTES: usize = 16 << 20;
+/// How long the name and the media type of an attachment may be.
+const MAX_LABEL: u32 = 1 << 10;
 /// How often it may.
 const MAX_ENTRIES: usize = 10_000;
 
@@ -24,6 +26,15 @@ pub struct Report {
     /// What it attached.
     pub attachments: Vec<Attachment>,
     bytes: usize,
+}
+
+/// The test asked for what it does not get.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+fn refused<T>(why: impl Into<String>) -> wasmtime::Result<T> {
+    Err(Refused(why.into()).into())
 }
 
 /// The test asked to be skipped.
@@ -49,10 +60,9 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         MODULE,
         "log",
         |mut caller: Caller<'_, State>, at: u32, length: u32| {
+            caller.data_mut().report.charge(length)?;
             let text = text(&mut caller, at, length)?;
-            let report = &mut caller.data_mut().report;
-            report.charge(text.len())?;
-            report.logs.push(text);
+            caller.data_mut().report.logs.push(text);
             Ok(())
         },
     )?;
@@ -66,14 +76,18 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
          media_len: u32,
          at: u32,
          length: u32| {
+            for label in [name_len, media_len] {
+                if label > MAX_LABEL {
+                    return refused("the name or media type of an attachment is too long");
+                }
+            }
+            caller.data_mut().report.charge(length)?;
             let attachment = Attachment {
                 name: text(&mut caller, name, name_len)?,
                 media_type: text(&mut caller, media, media_len)?,
                 content: bytes(&mut caller, at, length)?,
             };
-            let report = &mut caller.data_mut().report;
-            report.charge(attachment.name.len() + attachment.content.len())?;
-            report.attachments.push(attachment);
+            caller.data_mut().report.attachments.push(attachment);
             Ok(())
         },
     )?;
@@ -100,14 +114,16 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl Report {
-    fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
-        self.bytes += bytes;
+    /// Before anything is copied.
+    fn charge(&mut self, bytes: u32) -> wasmtime::Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes as usize);
         let entries = self.logs.len() + self.attachments.len();
-        wasmtime::ensure!(
-            self.bytes <= MAX_BYTES && entries < MAX_ENTRIES,
-            "the test logs or attaches more than {} MiB or {MAX_ENTRIES} times",
-            MAX_BYTES >> 20
-        );
+        if self.bytes > MAX_BYTES || entries >= MAX_ENTRIES {
+            return refused(format!(
+                "the test logs or attaches more than {} MiB or more than {MAX_ENTRIES} times",
+                MAX_BYTES >> 20
+            ));
+        }
         Ok(())
     }
 }
@@ -123,13 +139,12 @@ fn bytes(caller: &mut Caller<'_, State>, at: u32, length: u32) -> wasmtime::Resu
     let range = end.and_then(|end| memory.data(&caller).get(at as usize..end));
     match range {
         Some(bytes) if bytes.len() <= MAX_BYTES => Ok(bytes.to_vec()),
-        Some(bytes) => wasmtime::bail!("the test hands over {} bytes at once", bytes.len()),
-        None => wasmtime::bail!("the test hands over memory that it does not have"),
+        Some(bytes) => refused(format!("the test hands over {} bytes at once", bytes.len())),
+        None => refused("the test hands over memory that it does not have"),
     }
 }
 
 fn text(caller: &mut Caller<'_, State>, at: u32, length: u32) -> wasmtime::Result<String> {
     let bytes = bytes(caller, at, length)?;
-    String::from_utf8(bytes)
-        .map_err(|_| wasmtime::format_err!("the test hands over a text that is not UTF-8"))
+    String::from_utf8(bytes).or_else(|_| refused("the test hands over a text that is not UTF-8"))
 }

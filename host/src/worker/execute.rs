@@ -107,6 +107,8 @@ impl Executor {
                 &program,
                 &Call {
                     entry: Entry::Start,
+                    test_id: "",
+                    max_memory: None,
                     reach: Reach::Closed,
                     args: &args,
                     env: call.env(),
@@ -210,13 +212,11 @@ impl Executor {
         }
         let call = Call {
             entry: match &task.export {
-                Some(name) => Entry::Export {
-                    name,
-                    test_id: &id,
-                    max_memory: task.max_memory,
-                },
+                Some(name) => Entry::Export { name },
                 None => Entry::Start,
             },
+            test_id: &id,
+            max_memory: task.max_memory,
             reach: Reach::Granted,
             args: &args,
             env: &[],

@@ -176,7 +176,7 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, curre
 fn send(to: &Mutex<impl Write>, message: &FromWorker) {
     let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
     match write_frame(&mut *to, message) {
-        // the primary must not wait for what was never sent
+        // what a guest hands over is bounded; the primary must not wait for the rest
         Err(e) if e.kind() == ErrorKind::InvalidData => panic!("{e}"),
         // a primary that is gone needs no answer; the reading thread ends the process
         _ => {}

@@ -293,7 +293,9 @@ fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
     let inside = all
         .iter()
         .position(|f| {
-            first_segment(&f.name) == Some("test") || f.name.starts_with("wasmtest::__private")
+            first_segment(&f.name) == Some("test")
+                || f.name.starts_with("wasmtest::__private")
+                || f.name.starts_with("wasmtest::host::")
         })
         .map_or(all, |end| &all[..end]);
     let Some(first) = inside.iter().position(|f| !f.runtime) else {

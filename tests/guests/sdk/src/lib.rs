@@ -15,6 +15,17 @@ mod tests {
         panic!("libtest's own");
     }
 
+    #[test]
+    fn is_libtests_and_asks_the_host() {
+        assert!(wasmtest::test_id().ends_with("tests::is_libtests_and_asks_the_host"));
+        wasmtest::log("from libtest's");
+    }
+
+    #[test]
+    fn is_libtests_and_skips_itself() {
+        wasmtest::skip!("as libtest's");
+    }
+
     #[wasmtest::test]
     fn passes() {}
 
@@ -174,6 +185,12 @@ mod tests {
         println!("{map:?} {:?}", std::env::var("TMPDIR"));
         std::fs::write("/tmp/x", "y").unwrap();
     }
+
+    #[wasmtest::test]
+    fn run() {}
+
+    #[wasmtest::test]
+    fn record() {}
 
     mod inner {
         #[wasmtest::test]
