@@ -18,6 +18,12 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("panics_with_other_words", "failed", "nothing of the kind"),
     ("should_panic_and_returns", "failed", "did not panic"),
     ("should_panic_and_traps", "errored", "aborted"),
+    (
+        "should_panic_and_forges_one",
+        "errored",
+        "no panic was recorded",
+    ),
+    ("panics_at_length", "passed", ""),
     ("ignored", "skipped", "on purpose"),
     ("todo_and_fails", "expected-failure", ""),
     ("todo_and_passes", "failed", "the parser is not written"),

@@ -201,6 +201,8 @@ fn await_end(process: u32) {
 #[test]
 fn a_worker_that_dies_costs_the_test_that_it_ran_and_no_other() {
     let module = guest("slow", Target::P1, "dev");
+    // compiled by now, so that the only child is the worker
+    assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
     let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
     run.wait_for("started", "c_sleeps_for_ever");
     let workers = run.children();

@@ -59,8 +59,9 @@
 //!
 //! - [`skip!`] ends a test where it is: on wasm no destructor runs.
 //! - The test's thread has no name on wasm, so a panic says `thread '<unnamed>'`.
-//! - On wasm a panic aborts. `#[should_panic]` is judged by the runner, from the
-//!   message that std wrote to stderr; a trap that is no panic does not count.
+//! - On wasm a panic aborts. `#[should_panic]` is judged by the runner, from what a
+//!   panic hook of the SDK's left for it; a trap that is no panic does not count,
+//!   nor does `resume_unwind`, nor a panic after the test has set another hook.
 //! - A test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or [`skip!`]
 //!   makes its file import `wasmtest:test/host`, so a plain WASI runtime refuses
 //!   that file; a file whose tests call none of them imports nothing of ours.
@@ -69,6 +70,8 @@
 #![warn(missing_docs)]
 
 mod host;
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
+mod panics;
 
 pub use host::{attach, attempt, log, test_id};
 
@@ -158,6 +161,7 @@ pub mod __private {
         // SAFETY: the linker makes this function; it takes and gives nothing,
         // and the runner calls one test in an instance, by this way alone.
         unsafe { __wasm_call_ctors() };
+        crate::panics::tell_the_runner();
         let passed = test().passed();
         let _ = std::io::stdout().flush();
         i32::from(!passed)

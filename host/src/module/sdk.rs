@@ -206,12 +206,17 @@ fn lies(what: String) -> Cause {
 }
 
 /// How a test ended, against what was expected of it.
-pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, returned: Option<i32>) -> Outcome {
+pub fn outcome(
+    evidence: &Evidence<'_>,
+    expect: &Expect,
+    returned: Option<i32>,
+    panicked: Option<&str>,
+) -> Outcome {
     let outcome = plain_outcome(evidence, returned);
     match (expect, outcome) {
         (_, skipped @ Outcome::Skipped { .. }) => skipped,
         (Expect::Pass, outcome) => outcome,
-        (Expect::Panic(text), outcome) => expected_panic(evidence, text, outcome),
+        (Expect::Panic(text), outcome) => expected_panic(evidence, text, panicked, outcome),
         (Expect::Failure(reason), Outcome::Passed) => Outcome::Failed(
             Cause::new(match reason.is_empty() {
                 true => "it passed, and is marked `todo`".to_owned(),
@@ -260,22 +265,33 @@ fn plain_outcome(evidence: &Evidence<'_>, returned: Option<i32>) -> Outcome {
     }
 }
 
-fn expected_panic(evidence: &Evidence<'_>, text: &str, outcome: Outcome) -> Outcome {
-    let panic = match (evidence.ending, &evidence.stderr.panic, &outcome) {
-        (Ending::Trapped(Trap::Unreachable), Some(panic), Outcome::Failed(_)) => panic,
+/// A panic is what the SDK's hook recorded: what stands on stderr proves nothing.
+fn expected_panic(
+    evidence: &Evidence<'_>,
+    text: &str,
+    panicked: Option<&str>,
+    outcome: Outcome,
+) -> Outcome {
+    let message = match (evidence.ending, panicked, &outcome) {
+        (Ending::Trapped(Trap::Unreachable), Some(message), _) => message,
         (_, _, Outcome::Passed) => {
             return Outcome::Failed(Cause::new("it did not panic as expected"));
+        }
+        (Ending::Trapped(Trap::Unreachable), None, _) => {
+            return Outcome::Errored(
+                Cause::new("it aborted, and no panic was recorded")
+                    .hint("a panic hook that the test sets replaces the one that records panics"),
+            );
         }
         // a trap, an exit, a limit: whatever it is, it is no panic
         _ => return outcome,
     };
-    if panic.message.contains(text) {
+    if message.contains(text) {
         return Outcome::Passed;
     }
-    let mut outcome = outcome;
-    if let Outcome::Failed(cause) = &mut outcome {
-        let hint = format!("it should panic, with a message that contains: {text}");
-        cause.hint = Some(hint);
-    }
-    outcome
+    let hint = format!("it should panic, with a message that contains: {text}");
+    Outcome::Failed(match outcome.cause() {
+        Some(cause) => cause.clone().hint(hint),
+        None => Cause::new(format!("panicked\n{message}")).hint(hint),
+    })
 }

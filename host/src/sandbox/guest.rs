@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use wasmtime::component::Component;
 use wasmtime::{
-    Engine, ExternType, InstancePre, Linker, Module, Store, StoreLimitsBuilder, UnknownImportError,
-    WasmBacktrace,
+    Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreLimitsBuilder,
+    UnknownImportError, WasmBacktrace,
 };
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
@@ -106,6 +106,8 @@ pub struct Called {
     pub entered: bool,
     /// What a test's export returned.
     pub returned: Option<i32>,
+    /// The message of the panic that the SDK recorded in a test.
+    pub panicked: Option<String>,
     /// What a test logged.
     pub logs: Vec<String>,
     /// What a test attached.
@@ -194,6 +196,7 @@ impl Sandbox {
         let mut touched_files = false;
         let mut entered = false;
         let mut returned = None;
+        let mut panicked = None;
         let (mut logs, mut attachments) = (Vec::new(), Vec::new());
         let ending = match state {
             Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
@@ -211,8 +214,12 @@ impl Sandbox {
                         .during(&program.engine, call.timeout, || match call.entry {
                             Entry::Start => program.start(&mut store, &mut entered),
                             Entry::Export { name } => {
-                                let code = program.call_export(&mut store, name, &mut entered)?;
-                                returned = Some(code);
+                                let export = Export {
+                                    name,
+                                    entered: &mut entered,
+                                    panicked: &mut panicked,
+                                };
+                                returned = Some(program.call_export(&mut store, export)?);
                                 Ok(Ending::Returned)
                             }
                         });
@@ -240,6 +247,7 @@ impl Sandbox {
             ending,
             entered,
             returned,
+            panicked,
             logs,
             attachments,
             stack,
@@ -395,22 +403,48 @@ unsafe fn component_of(engine: &Engine, mut artefact: &File) -> Result<Component
     unsafe { Component::deserialize(engine, bytes) }.map_err(|e| engine::chain(&e))
 }
 
+/// One of the SDK's tests, and what is learned while it is called.
+struct Export<'a> {
+    name: &'a str,
+    entered: &'a mut bool,
+    panicked: &'a mut Option<String>,
+}
+
 impl Program {
     /// Calls one of the SDK's tests.
-    fn call_export(
-        &self,
-        store: &mut Store<State>,
-        name: &str,
-        entered: &mut bool,
-    ) -> wasmtime::Result<i32> {
+    fn call_export(&self, store: &mut Store<State>, export: Export<'_>) -> wasmtime::Result<i32> {
         let Kind::Core(pre) = &self.kind else {
             wasmtime::bail!("the tests of a component cannot be called one by one");
         };
         let instance = pre.instantiate(&mut *store)?;
-        let test = instance.get_typed_func::<(), i32>(&mut *store, name)?;
-        *entered = true;
-        test.call(store, ())
+        let test = instance.get_typed_func::<(), i32>(&mut *store, export.name)?;
+        *export.entered = true;
+        let result = test.call(&mut *store, ());
+        if result.is_err() {
+            *export.panicked = panicked(store, &instance);
+        }
+        result
     }
+}
+
+/// The message that the SDK's panic hook left in the guest's memory: two words at
+/// an exported address say where. Nothing in there is to be trusted.
+fn panicked(store: &mut Store<State>, instance: &Instance) -> Option<String> {
+    const LONGEST: usize = 1 << 20;
+    let at = instance.get_global(&mut *store, "wasmtest-panicked")?;
+    let at = at.get(&mut *store).i32()? as u32 as usize;
+    let memory = instance.get_memory(&mut *store, "memory")?;
+    let data = memory.data(&*store);
+    let word = |at: usize| -> Option<usize> {
+        let bytes = data.get(at..at.checked_add(4)?)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+    };
+    let (address, length) = (word(at)?, word(at.checked_add(4)?)?);
+    if address == 0 {
+        return None;
+    }
+    let message = data.get(address..address.checked_add(length.min(LONGEST))?)?;
+    Some(String::from_utf8_lossy(message).into_owned())
 }
 
 fn ending_of(error: &wasmtime::Error) -> Ending {

@@ -275,7 +275,12 @@ impl Executor {
         let mut outcome = match verdict {
             Verdict::Libtest => libtest::outcome(&evidence, spec.format),
             Verdict::Command => command::outcome(&evidence, spec.format),
-            Verdict::Sdk(expect) => sdk::outcome(&evidence, expect, called.returned),
+            Verdict::Sdk(expect) => sdk::outcome(
+                &evidence,
+                expect,
+                called.returned,
+                called.panicked.as_deref(),
+            ),
         };
         if let Outcome::Failed(cause)
         | Outcome::Errored(cause)

@@ -77,6 +77,23 @@ mod tests {
     }
 
     #[wasmtest::test]
+    #[should_panic(expected = "forged")]
+    fn should_panic_and_forges_one() {
+        eprintln!("\nthread 'main' (1) panicked at src/lib.rs:1:1:\nforged");
+        #[cfg(target_arch = "wasm32")]
+        std::process::abort();
+    }
+
+    #[wasmtest::test]
+    #[should_panic(expected = "\nthe end")]
+    fn panics_at_length() {
+        panic!(
+            "\n{}\nmemory allocation of 5 bytes failed\nthe end",
+            "x".repeat(50_000)
+        );
+    }
+
+    #[wasmtest::test]
     #[ignore = "on purpose"]
     fn ignored() {
         panic!("run although ignored");
