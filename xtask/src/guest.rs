@@ -32,8 +32,18 @@ pub fn cargo(args: &[OsString]) -> Result<Command> {
     } else {
         named
     };
-    for target in targets {
-        ensure(target)?;
+    // side by side: each question is a start of the compiler
+    let there: Vec<Result<bool>> = std::thread::scope(|scope| {
+        let asked: Vec<_> = targets.iter().map(|t| scope.spawn(|| has_std(t))).collect();
+        asked
+            .into_iter()
+            .map(|a| a.join().unwrap_or(Ok(false)))
+            .collect()
+    });
+    for (target, there) in targets.into_iter().zip(there) {
+        if !there? {
+            add(target)?;
+        }
     }
     let mut command = Command::new(tool("CARGO", "cargo"));
     command.args(args);
@@ -44,11 +54,8 @@ pub fn cargo(args: &[OsString]) -> Result<Command> {
     Ok(command)
 }
 
-/// Makes sure that a target's standard library is there.
-fn ensure(target: &str) -> Result<()> {
-    if has_std(target)? {
-        return Ok(());
-    }
+/// Adds a target's standard library.
+fn add(target: &str) -> Result<()> {
     eprintln!("xtask: adding Rust's standard library for {target} (rustup target add {target})");
     let added = Command::new("rustup")
         .args(["target", "add", target])
