@@ -10,6 +10,12 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("is_libtests_and_asks_the_host", "passed", ""),
     ("is_libtests_and_skips_itself", "skipped", "as libtest's"),
     ("passes", "passed", ""),
+    ("todo_and_blocked_in_the_host", "expected-failure", ""),
+    (
+        "may_use_less_memory_than_its_module_begins_with",
+        "errored",
+        "max_memory",
+    ),
     ("passes_with_ok", "passed", ""),
     ("fails", "failed", "left: 2"),
     ("returns_an_error", "failed", "InvalidDigit"),
@@ -78,6 +84,11 @@ fn every_mark_has_its_outcome_in_a_debug_build() {
     let tagged = end("is_tagged_and_described");
     assert_eq!(tagged["tags"], serde_json::json!(["slow", "db"]));
     assert_eq!(tagged["description"], "What it does in one sentence.");
+    assert_eq!(end("spins_beyond_its_own_limit")["timeout"], 0.2);
+    assert_eq!(
+        end("may_use_less_memory_than_its_module_begins_with")["max_memory"],
+        65536
+    );
     assert!(
         tagged["source"]
             .as_str()
@@ -194,10 +205,20 @@ fn record(path: &str) -> Vec<u8> {
     let mut field = vec![1];
     field.extend((path.len() as u32).to_le_bytes());
     field.extend(path.as_bytes());
-    let mut record = b"wt\x01\x00".to_vec();
-    record.extend((field.len() as u32).to_le_bytes());
-    record.extend(field);
+    raw_record(&field)
+}
+
+/// A record of a test, by SDK 0.1.0, with these fields.
+fn raw_record(fields: &[u8]) -> Vec<u8> {
+    let mut record = b"wt\x02\x00\x00\x00\x01\x00\x00\x00\x01\x00".to_vec();
+    record.extend((fields.len() as u32).to_le_bytes());
+    record.extend(fields);
     record
+}
+
+/// A field of a record: its tag and what it holds.
+fn field(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag][..], &(content.len() as u32).to_le_bytes(), content].concat()
 }
 
 #[test]
@@ -220,7 +241,8 @@ fn lies_in_the_metadata_are_one_clear_error() {
     let twice = [record("c::t"), record("c::t")].concat();
     assert!(refused(&twice, good).contains("`t` twice"));
     assert!(refused(&record("c::\x1b[2J"), good).contains("control characters"));
-    assert!(refused(&record(&"m".repeat(3 << 20)), good).contains("3145728 bytes"));
+    assert!(refused(&record(&"m".repeat(200 << 10)), good).contains("204800 bytes"));
+    assert!(refused(&record(&"m".repeat(3 << 20)), good).contains("damaged at byte 0"));
     assert!(refused(&record(""), good).contains("0 bytes long"));
     assert!(refused(&record("c::t"), "").contains("does not export it"));
     assert!(refused(b"", good).contains("exports 1 tests of the SDK's and lists 0"));
@@ -234,9 +256,22 @@ fn lies_in_the_metadata_are_one_clear_error() {
     future[2] = 9;
     let said = refused(&future, good);
     assert!(
-        said.contains("format 9") && said.contains("format 1"),
+        said.contains("wasmtest-sdk 0.1.0 in format 9") && said.contains("reads format 2"),
         "{said}"
     );
+    let mut of_another_kind = record("c::t");
+    of_another_kind[10] = 99;
+    assert!(refused(&of_another_kind, good).contains("does not know"));
+    let name = field(1, b"c::t");
+    let with = |fields: &[&[u8]]| raw_record(&[&[name.as_slice()], fields].concat().concat());
+    let zero = 0u64.to_le_bytes();
+    assert!(refused(&with(&[&name]), good).contains("says twice"));
+    assert!(refused(&with(&[&field(7, b"")]), good).contains("a tag without a name"));
+    let many = field(7, b"tag").repeat(65);
+    assert!(refused(&with(&[&many]), good).contains("over 64 tags"));
+    assert!(refused(&with(&[&field(3, &[0xff; 8])]), good).contains("in line"));
+    assert!(refused(&with(&[&field(8, &zero)]), good).contains("limit is 0"));
+    assert!(refused(&with(&[&field(9, &zero)]), good).contains("limit is 0"));
     let mut bad_text = record("c::t");
     *bad_text.last_mut().expect("not empty") = 0xff;
     assert!(refused(&bad_text, good).contains("is not what it should be"));

@@ -122,7 +122,7 @@ pub mod __private {
     use std::fmt::Debug;
 
     /// This crate's version.
-    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+    pub const VERSION: section::SdkVersion = section::SdkVersion::of(env!("CARGO_PKG_VERSION"));
 
     /// What a test may return.
     #[diagnostic::on_unimplemented(

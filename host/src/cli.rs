@@ -75,17 +75,20 @@ pub struct RunArgs {
     )]
     pub processes: String,
 
-    /// How long one test may run; fractions are allowed
+    /// How long one test may run; fractions are allowed [default: 60, or the test's own limit]
+    ///
+    /// A limit given here holds for every test: one that sets a limit of its own
+    /// (the SDK's `timeout`) can then only be stopped earlier. Without it a test's
+    /// own limit counts, up to a day.
     #[arg(
         long,
         value_name = "SECONDS",
-        default_value = "60",
         env = "WASMTEST_PROCESS_TIMEOUT",
         hide_env_values = true,
         allow_hyphen_values = true,
         help_heading = "Running"
     )]
-    pub process_timeout: String,
+    pub process_timeout: Option<String>,
 
     /// Stop at the first test that does not pass
     #[arg(

@@ -223,6 +223,10 @@ pub struct TestInfo {
     pub tags: Vec<String>,
     /// Its short description.
     pub description: Option<String>,
+    /// A time limit of its own.
+    pub timeout: Option<Duration>,
+    /// A memory limit of its own, in bytes.
+    pub max_memory: Option<u64>,
 }
 
 impl TestInfo {

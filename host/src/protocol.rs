@@ -321,6 +321,15 @@ pub struct ListedTest {
 }
 
 impl ListedTest {
+    /// What has to come of it.
+    pub fn expect(&self) -> Expect {
+        match (&self.should_panic, &self.todo) {
+            (Some(text), _) => Expect::Panic(text.clone()),
+            (None, Some(reason)) => Expect::Failure(reason.clone()),
+            (None, None) => Expect::Pass,
+        }
+    }
+
     /// A test of which only the name is known.
     pub fn named(path: impl Into<String>, harness: Harness) -> Self {
         ListedTest {

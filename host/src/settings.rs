@@ -80,8 +80,10 @@ pub struct Settings {
     pub selection: Selection,
     /// Where they run.
     pub processes: Processes,
-    /// How long each may run.
+    /// How long a test may run that does not say so itself.
     pub timeout: Duration,
+    /// How long any test may run, whatever it says itself.
+    pub max_timeout: Duration,
     /// When to stop early.
     pub max_fail: MaxFail,
     /// The folders granted.
@@ -110,6 +112,9 @@ pub struct Settings {
 /// and a false timeout is worse than a late one.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The longest limit that a test can set itself: none is worth waiting for any longer.
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
 /// How much of each stream is kept at its head, and again at its tail.
 pub const CAPTURE: usize = 256 << 10;
 
@@ -136,7 +141,12 @@ impl Settings {
         Ok(Settings {
             selection: Selection::new(&args.select)?,
             processes: processes(&args.processes)?,
-            timeout: timeout(&args.process_timeout)?,
+            timeout: timeout(args.process_timeout.as_deref().unwrap_or_default())?,
+            // what the user asks for holds for everybody; a test may lower it
+            max_timeout: match args.process_timeout.as_deref() {
+                None | Some("") => LONGEST_TIMEOUT,
+                Some(text) => timeout(text)?,
+            },
             max_fail: match (args.fail_fast, args.max_fail) {
                 (true, _) => MaxFail::After(1),
                 (false, Some(n)) => MaxFail::After(n),
@@ -178,6 +188,7 @@ impl Settings {
             selection: Selection::new(select)?,
             processes: processes("auto")?,
             timeout: DEFAULT_TIMEOUT,
+            max_timeout: LONGEST_TIMEOUT,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
             env: Vec::new(),
@@ -459,8 +470,8 @@ fn again(args: &RunArgs) -> String {
     if args.processes.parse() == Ok(0) {
         push("--processes", Some("0"));
     }
-    if args.process_timeout != "60" {
-        push("--process-timeout", Some(&args.process_timeout));
+    if let Some(timeout) = args.process_timeout.as_deref().filter(|t| !t.is_empty()) {
+        push("--process-timeout", Some(timeout));
     }
     for dir in &args.dirs {
         push("--dir", Some(dir));

@@ -159,10 +159,6 @@ fn core(
                     ::wasmtest::__private::section::Tag::Line,
                     ::core::line!() as u64,
                 ),
-                ::wasmtest::__private::section::Field::text(
-                    ::wasmtest::__private::section::Tag::Sdk,
-                    ::wasmtest::__private::VERSION,
-                ),
                 #(#fields,)*
             ];
 
@@ -170,7 +166,11 @@ fn core(
             #[unsafe(link_section = "wasmtest")]
             static __WASMTEST_RECORD: [u8; ::wasmtest::__private::section::record_len(
                 __WASMTEST_FIELDS,
-            )] = ::wasmtest::__private::section::record(__WASMTEST_FIELDS);
+            )] = ::wasmtest::__private::section::record(
+                ::wasmtest::__private::VERSION,
+                ::wasmtest::__private::section::Kind::Test,
+                __WASMTEST_FIELDS,
+            );
 
             #[unsafe(export_name = ::core::concat!("wasmtest:", ::core::module_path!(), "::", #text))]
             extern "C" fn __wasmtest_run() -> i32 {

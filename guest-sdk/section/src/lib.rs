@@ -6,11 +6,17 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 4 | `wt` and the format's version, 16 bits, little endian ([`VERSION`]) |
-//! | 4 | the length of the fields, little endian |
+//! | 2 | `wt` |
+//! | 2 | the format's version ([`VERSION`]) |
+//! | 6 | the version of the SDK that wrote it: major, minor, patch |
+//! | 2 | what the record is of ([`Kind`]) |
+//! | 4 | the length of the fields, at most [`MAX_RECORD`] |
 //! | ... | fields: a tag of one byte ([`Tag`]), a length of four bytes, as many bytes |
 //!
-//! Both lengths come from a file that anybody could have written: [`records`]
+//! Numbers are little endian. The first ten bytes are the same in every version
+//! of the format, so that a reader can always say who wrote what it does not know.
+//!
+//! All lengths come from a file that anybody could have written: [`records`]
 //! checks each against what is there. Unknown tags of a known version are
 //! passed over, so that fields can be added; anything else asks for a new version.
 
@@ -24,14 +30,68 @@ use core::fmt;
 pub const NAME: &str = "wasmtest";
 
 /// The version of the format that this crate writes and reads.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// What the name of a test's export begins with; its path follows.
 pub const EXPORT_PREFIX: &str = "wasmtest:";
 
+/// How many bytes the fields of one record may take: no honest one has so many.
+pub const MAX_RECORD: usize = 256 << 10;
+
 const MARK: [u8; 2] = *b"wt";
-const RECORD_HEADER: usize = 8;
+/// What every version of the format begins with.
+const FIXED: usize = 10;
+const RECORD_HEADER: usize = 16;
 const FIELD_HEADER: usize = 5;
+
+/// The version of an SDK.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SdkVersion(pub [u16; 3]);
+
+impl SdkVersion {
+    /// The version in a text such as `1.2.3`; what follows the third number does not count.
+    ///
+    /// # Panics
+    /// At compile time, if the text has fewer than three numbers.
+    pub const fn of(text: &str) -> Self {
+        let text = text.as_bytes();
+        let (mut numbers, mut i, mut n) = ([0u16; 3], 0, 0);
+        while i < text.len() && n < 3 {
+            match text[i] {
+                digit @ b'0'..=b'9' => numbers[n] = numbers[n] * 10 + (digit - b'0') as u16,
+                b'.' if n < 2 => n += 1,
+                _ => break,
+            }
+            i += 1;
+        }
+        assert!(n == 2, "a version has three numbers");
+        SdkVersion(numbers)
+    }
+}
+
+impl fmt::Display for SdkVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch] = self.0;
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+/// What a record is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A test.
+    Test = 1,
+}
+
+impl Kind {
+    const ALL: [Kind; 1] = [Kind::Test];
+
+    fn of(number: u16) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|k| *k as u16 == number)
+    }
+}
 
 /// What a field says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +118,10 @@ pub enum Tag {
     MaxMemory = 9,
     /// Its short description: the first paragraph of its documentation.
     Description = 10,
-    /// The version of the SDK that built it.
-    Sdk = 11,
 }
 
 impl Tag {
-    const ALL: [Tag; 11] = [
+    const ALL: [Tag; 10] = [
         Tag::Path,
         Tag::File,
         Tag::Line,
@@ -74,7 +132,6 @@ impl Tag {
         Tag::Timeout,
         Tag::MaxMemory,
         Tag::Description,
-        Tag::Sdk,
     ];
 
     fn of(byte: u8) -> Option<Tag> {
@@ -134,11 +191,21 @@ pub const fn record_len(fields: &[Field<'_>]) -> usize {
 /// A record of these fields; `N` is [`record_len`] of them.
 ///
 /// # Panics
-/// At compile time, if `N` is anything else.
-pub const fn record<const N: usize>(fields: &[Field<'_>]) -> [u8; N] {
+/// At compile time, if `N` is anything else or the fields take more than [`MAX_RECORD`].
+pub const fn record<const N: usize>(sdk: SdkVersion, kind: Kind, fields: &[Field<'_>]) -> [u8; N] {
+    assert!(
+        N - RECORD_HEADER <= MAX_RECORD,
+        "the texts of a test (its documentation, reasons, tags) are too long"
+    );
     let mut out = [0; N];
     let mut at = put(&mut out, 0, &MARK);
     at = put(&mut out, at, &VERSION.to_le_bytes());
+    let mut number = 0;
+    while number < sdk.0.len() {
+        at = put(&mut out, at, &sdk.0[number].to_le_bytes());
+        number += 1;
+    }
+    at = put(&mut out, at, &(kind as u16).to_le_bytes());
     at = put(&mut out, at, &((N - RECORD_HEADER) as u32).to_le_bytes());
     let mut i = 0;
     while i < fields.len() {
@@ -173,6 +240,15 @@ pub enum Error {
     Version {
         /// Its version.
         found: u16,
+        /// The SDK that wrote it.
+        sdk: SdkVersion,
+    },
+    /// A record is of a kind that is not known here.
+    Kind {
+        /// Where in the section, in bytes.
+        at: usize,
+        /// The SDK that wrote it.
+        sdk: SdkVersion,
     },
     /// A text is not UTF-8, or a number has another length than eight bytes.
     Field {
@@ -185,9 +261,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Damaged { at } => write!(f, "the section `{NAME}` is damaged at byte {at}"),
-            Error::Version { found } => write!(
+            Error::Version { found, sdk } => write!(
                 f,
-                "the section `{NAME}` has version {found}, and version {VERSION} is known here"
+                "the section `{NAME}` has format {found}, of SDK {sdk}, and format {VERSION} is known here"
+            ),
+            Error::Kind { at, sdk } => write!(
+                f,
+                "the section `{NAME}` holds a record of an unknown kind, of SDK {sdk}, at byte {at}"
             ),
             Error::Field { at } => {
                 write!(
@@ -234,29 +314,43 @@ impl<'a> Iterator for Records<'a> {
         self.at = self.section.len();
         let damaged = Error::Damaged { at: start };
         let rest = &self.section[start..];
+        let number = |header: &[u8], at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let Some(fixed) = rest.first_chunk::<FIXED>() else {
+            return Some(Err(damaged));
+        };
+        if fixed[..2] != MARK {
+            return Some(Err(damaged));
+        }
+        let sdk = SdkVersion([number(fixed, 4), number(fixed, 6), number(fixed, 8)]);
+        let found = number(fixed, 2);
+        if found != VERSION {
+            return Some(Err(Error::Version { found, sdk }));
+        }
         let Some((header, rest)) = rest.split_first_chunk::<RECORD_HEADER>() else {
             return Some(Err(damaged));
         };
-        if header[..2] != MARK {
-            return Some(Err(damaged));
-        }
-        let version = u16::from_le_bytes([header[2], header[3]]);
-        if version != VERSION {
-            return Some(Err(Error::Version { found: version }));
-        }
-        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
-        let Some(fields) = rest.get(..length) else {
+        let Some(kind) = Kind::of(number(header, 10)) else {
+            return Some(Err(Error::Kind { at: start, sdk }));
+        };
+        let length = u32::from_le_bytes([header[12], header[13], header[14], header[15]]) as usize;
+        let Some(fields) = rest.get(..length).filter(|_| length <= MAX_RECORD) else {
             return Some(Err(damaged));
         };
         let first = start + RECORD_HEADER;
         self.at = first + length;
-        Some(Ok(Fields { fields, at: first }))
+        Some(Ok(Fields {
+            kind,
+            fields,
+            at: first,
+        }))
     }
 }
 
 /// The fields of one record. Ends after the first error.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
+    /// What the record is of.
+    pub kind: Kind,
     fields: &'a [u8],
     at: usize,
 }
@@ -306,7 +400,8 @@ mod tests {
         Field::number(Tag::Line, 7),
         Field::text(Tag::Ignored, ""),
     ];
-    static RECORD: [u8; record_len(FIELDS)] = record(FIELDS);
+    const SDK: SdkVersion = SdkVersion::of("1.20.3-beta.4");
+    static RECORD: [u8; record_len(FIELDS)] = record(SDK, Kind::Test, FIELDS);
 
     #[test]
     fn what_is_written_is_read() {
@@ -346,7 +441,19 @@ mod tests {
         future[2] = 9;
         assert_eq!(
             records(&future).next().and_then(Result::err),
-            Some(Error::Version { found: 9 })
+            Some(Error::Version { found: 9, sdk: SDK })
+        );
+        // whatever follows in it
+        assert_eq!(
+            records(&future[..FIXED]).next().and_then(Result::err),
+            Some(Error::Version { found: 9, sdk: SDK })
+        );
+        assert_eq!(std::string::ToString::to_string(&SDK), "1.20.3");
+        let mut of_another_kind = RECORD;
+        of_another_kind[10] = 77;
+        assert_eq!(
+            records(&of_another_kind).next().and_then(Result::err),
+            Some(Error::Kind { at: 0, sdk: SDK })
         );
         let mut unknown = RECORD;
         unknown[RECORD_HEADER] = 200;

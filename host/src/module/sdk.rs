@@ -9,17 +9,18 @@ use super::verdict::Evidence;
 use crate::ending::{Ending, Trap};
 use crate::event::{Cause, Harness, Outcome, is_harmful};
 use crate::protocol::{Expect, ListedTest};
-use std::collections::HashMap;
+use crate::settings::LONGEST_TIMEOUT;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use wasmparser::{BinaryReaderError, CompositeInnerType, ExternalKind, Payload, TypeRef, ValType};
 use wasmtest_section::{self as section, EXPORT_PREFIX, Tag, Value};
 
 /// No honest test has a longer name.
 const MAX_NAME: usize = 4 << 10;
-/// No test is worth waiting for any longer.
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// Nor a longer reason, description or tag.
 const MAX_TEXT: usize = 16 << 10;
+/// Nor more tags.
+const MAX_TAGS: usize = 64;
 
 /// What was seen of the SDK's tests in a core module.
 #[derive(Debug, Default)]
@@ -107,11 +108,7 @@ impl Found {
             *paths.entry(test.path.clone()).or_default() += 1;
         }
         for test in tests.iter_mut().filter(|t| paths[&t.path] > 1) {
-            let full = test
-                .export
-                .as_deref()
-                .and_then(|e| e.strip_prefix(EXPORT_PREFIX));
-            test.path = full.unwrap_or_default().to_owned();
+            name_in_full(test);
         }
         tests.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(tests)
@@ -120,14 +117,35 @@ impl Found {
     fn test(&self, fields: section::Fields<'_>) -> Result<ListedTest, Cause> {
         let mut test = ListedTest::named("", Harness::Sdk);
         let mut full_path = "";
+        let mut seen: Vec<Tag> = Vec::new();
         for field in fields {
-            match field.map_err(|e| bad_section(&e))? {
+            let field = field.map_err(|e| bad_section(&e))?;
+            let (Value::Text(tag, _) | Value::Number(tag, _)) = field;
+            if tag != Tag::Label && seen.contains(&tag) {
+                return Err(lies(format!(
+                    "it says twice what `{full_path}` is: {tag:?}"
+                )));
+            }
+            seen.push(tag);
+            match field {
                 Value::Text(_, text) if text.len() > MAX_TEXT => {
                     return Err(lies(format!("it lists a text of {} bytes", text.len())));
                 }
                 Value::Text(Tag::Path, path) => full_path = path,
                 Value::Text(Tag::File, file) => test.file = Some(file.to_owned()),
+                Value::Number(Tag::Line, line) if line > u64::from(u32::MAX) => {
+                    return Err(lies(format!("it lists a test in line {line}")));
+                }
                 Value::Number(Tag::Line, line) => test.line = Some(line),
+                Value::Text(Tag::Label, "") => {
+                    return Err(lies("it lists a tag without a name".to_owned()));
+                }
+                Value::Text(Tag::Label, _) if test.tags.len() >= MAX_TAGS => {
+                    return Err(lies(format!("it lists a test with over {MAX_TAGS} tags")));
+                }
+                Value::Number(tag @ (Tag::Timeout | Tag::MaxMemory), 0) => {
+                    return Err(lies(format!("it lists a test whose limit is 0: {tag:?}")));
+                }
                 Value::Text(Tag::Ignored, reason) => test.ignored = Some(reason.to_owned()),
                 Value::Text(Tag::ShouldPanic, text) => test.should_panic = Some(text.to_owned()),
                 Value::Text(Tag::Todo, reason) => test.todo = Some(reason.to_owned()),
@@ -154,7 +172,7 @@ impl Found {
                 "it lists a text with control characters: {text:?}"
             )));
         }
-        if test.timeout.is_some_and(|t| t > MAX_TIMEOUT) {
+        if test.timeout.is_some_and(|t| t > LONGEST_TIMEOUT) {
             return Err(lies(format!(
                 "the test `{full_path}` sets itself a limit of more than a day"
             )));
@@ -189,14 +207,39 @@ impl Found {
     }
 }
 
+/// Gives a test its path with the crate's name in front.
+fn name_in_full(test: &mut ListedTest) {
+    let export = test.export.as_deref();
+    if let Some(full) = export.and_then(|e| e.strip_prefix(EXPORT_PREFIX)) {
+        test.path = full.to_owned();
+    }
+}
+
+/// A file's own libtest tests keep their names; a test of the SDK's that comes from
+/// a library in it and has the same one is told apart by its crate.
+pub fn tell_apart(sdk: &mut [ListedTest], libtest: &[ListedTest]) {
+    if sdk.is_empty() {
+        return;
+    }
+    let taken: HashSet<&str> = libtest.iter().map(|t| t.path.as_str()).collect();
+    for test in sdk.iter_mut().filter(|t| taken.contains(t.path.as_str())) {
+        name_in_full(test);
+    }
+}
+
 fn bad_section(error: &section::Error) -> Cause {
+    const HINT: &str = "use a wasmtest and a wasmtest-sdk of the same version";
+    let ours = env!("CARGO_PKG_VERSION");
     match error {
-        section::Error::Version { found } => Cause::new(format!(
-            "its tests are listed in format {found}, and this wasmtest ({}) knows format {}",
-            env!("CARGO_PKG_VERSION"),
+        section::Error::Version { found, sdk } => Cause::new(format!(
+            "its tests are listed by wasmtest-sdk {sdk} in format {found}, and this wasmtest {ours} reads format {}",
             section::VERSION
         ))
-        .hint("use a wasmtest and a wasmtest-sdk of the same version"),
+        .hint(HINT),
+        section::Error::Kind { sdk, .. } => Cause::new(format!(
+            "wasmtest-sdk {sdk} lists something in it that this wasmtest {ours} does not know"
+        ))
+        .hint(HINT),
         error => lies(error.to_string()),
     }
 }

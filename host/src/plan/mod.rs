@@ -3,10 +3,10 @@
 //! Takes what a module was found to hold and what was asked for; gives the
 //! tests to run and to skip, in the order in which the module lists them.
 
-use crate::event::{Format, Harness, TestId, TestInfo};
+use crate::event::{Cause, Format, Harness, Outcome, TestId, TestInfo};
 use crate::filter::Filter;
 use crate::module::libtest;
-use crate::protocol::ListedTest;
+use crate::protocol::{Expect, ListedTest, ModuleNumber};
 use std::sync::Arc;
 
 /// What is done about tests marked as ignored.
@@ -24,6 +24,8 @@ pub enum Ignored {
 /// What the plan has to know of a module.
 #[derive(Clone, Debug)]
 pub struct PlannedModule {
+    /// Its number in the run.
+    pub number: ModuleNumber,
     /// Its name in the run.
     pub name: Arc<str>,
     /// Its place among the modules of the run.
@@ -39,6 +41,8 @@ pub struct PlannedModule {
 pub struct PlannedTest {
     /// What is known of it.
     pub info: Arc<TestInfo>,
+    /// The module that it is in.
+    pub module: ModuleNumber,
     /// What its harness says of it.
     pub listed: Arc<ListedTest>,
     /// Its place in the plan.
@@ -47,6 +51,16 @@ pub struct PlannedTest {
     pub action: Action,
     /// Whether it was reported as started: it may be taken back and given to another.
     pub announced: bool,
+}
+
+impl PlannedTest {
+    /// How it ended, if it was given up at its limit without its harness's judgement.
+    pub fn given_up(&self, cause: Cause) -> Outcome {
+        match self.listed.expect() {
+            Expect::Failure(reason) => Outcome::ExpectedFailure { reason },
+            Expect::Pass | Expect::Panic(_) => Outcome::TimedOut(cause),
+        }
+    }
 }
 
 /// What is done with a test.
@@ -105,7 +119,10 @@ pub fn plan_module(
                 ignored: action == (Action::Run { ignored: true }),
                 tags: test.tags.clone(),
                 description: test.description.clone(),
+                timeout: test.timeout,
+                max_memory: test.max_memory,
             }),
+            module: module.number,
             listed: Arc::new(test),
             order: (module.order, i),
             action,
@@ -146,6 +163,7 @@ mod tests {
 
     fn plan(ignored: Ignored) -> Vec<(String, Action)> {
         let module = PlannedModule {
+            number: ModuleNumber(0),
             name: "m.wasm".into(),
             order: 0,
             format: Format::Core,

@@ -132,7 +132,7 @@ impl Run<'_> {
             match ran {
                 Some(ran) => {
                     let limit = self.timeout_of(&test);
-                    let outcome = Outcome::TimedOut(blocked_too_long(limit));
+                    let outcome = test.given_up(blocked_too_long(limit));
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }
                 None => self.queue_again(test),

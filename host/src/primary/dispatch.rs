@@ -8,7 +8,7 @@ use super::Run;
 use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTest};
-use crate::protocol::{Expect, Task, TaskNumber, ToWorker};
+use crate::protocol::{Task, TaskNumber, ToWorker};
 use std::time::{Duration, Instant};
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
@@ -63,9 +63,7 @@ impl Run<'_> {
             let Some(test) = self.queue.pop_front() else {
                 return;
             };
-            let Some(module) = self.module_of(&test) else {
-                return;
-            };
+            let module = test.module;
             let task = TaskNumber(self.next_task);
             self.next_task += 1;
             let listed = &test.listed;
@@ -76,11 +74,7 @@ impl Run<'_> {
                 harness: listed.harness,
                 export: listed.export.clone(),
                 ignored: test.action == Action::Run { ignored: true },
-                expect: match (&listed.should_panic, &listed.todo) {
-                    (Some(text), _) => Expect::Panic(text.clone()),
-                    (None, Some(reason)) => Expect::Failure(reason.clone()),
-                    (None, None) => Expect::Pass,
-                },
+                expect: listed.expect(),
                 timeout: self.timeout_of(&test),
                 max_memory: listed.max_memory,
             });
@@ -100,9 +94,10 @@ impl Run<'_> {
         }
     }
 
-    /// How long a test may run: its own limit comes before the run's.
+    /// How long a test may run: as it says itself, but not beyond what the user allows.
     pub(super) fn timeout_of(&self, test: &PlannedTest) -> Duration {
-        test.listed.timeout.unwrap_or(self.settings.timeout)
+        let own = test.listed.timeout.unwrap_or(self.settings.timeout);
+        own.min(self.settings.max_timeout)
     }
 
     /// How many jobs a worker should hold.

@@ -10,6 +10,7 @@ use super::{Goal, Happened, Run};
 use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
+use crate::module::sdk;
 use crate::plan::{Action, PlannedModule, PlannedTest, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
@@ -152,6 +153,7 @@ impl Run<'_> {
                 artefact: Cache::artefact_name(file.content, Compiler::Cranelift),
             },
             planned: PlannedModule {
+                number,
                 name: Arc::from(file.name.as_str()),
                 order: file.order,
                 format: file.format,
@@ -299,6 +301,7 @@ impl Run<'_> {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Ready;
         let mut all = std::mem::take(&mut module.file.sdk);
+        sdk::tell_apart(&mut all, &tests);
         all.extend(tests);
         let none = all.is_empty();
         let selection = &self.settings.selection;
@@ -343,7 +346,7 @@ impl Run<'_> {
             _ => Phase::CompilingAgain,
         };
         for test in std::mem::take(&mut self.queue) {
-            match test.order.0 == module.planned.order {
+            match test.module == number {
                 true => module.held.push(test),
                 false => self.queue.push_back(test),
             }
@@ -367,7 +370,7 @@ impl Run<'_> {
         let (order, name) = (module.planned.order, module.planned.name.clone());
         let held = std::mem::take(&mut module.held);
         let before = self.queue.len();
-        self.queue.retain(|t| t.order.0 != order);
+        self.queue.retain(|t| t.module != number);
         self.ledger.not_run(held.len() + before - self.queue.len());
         let (what, cause, stderr) = match error {
             LoadError::List(cause, stderr) => ("cannot be listed", cause, *stderr),
@@ -385,27 +388,14 @@ impl Run<'_> {
         self.check_max_fail();
     }
 
-    /// The module that a test is in.
-    pub(super) fn module_of(&self, test: &PlannedTest) -> Option<ModuleNumber> {
-        self.modules
-            .iter()
-            .find(|m| m.planned.order == test.order.0)
-            .map(|m| m.spec.number)
-    }
-
     /// Where a test that did not begin belongs now.
     pub(super) fn queue_again(&mut self, test: PlannedTest) {
-        let module = self
-            .module_of(&test)
-            .map(|number| &mut self.modules[number.0]);
-        match module {
-            Some(module) if module.phase == Phase::CompilingAgain && !self.stopping => {
-                module.held.push(test);
-            }
-            Some(module) if module.phase != Phase::Failed && !self.stopping => {
-                self.queue.push_front(test);
-            }
-            _ => self.ledger.not_run(1),
+        let module = &mut self.modules[test.module.0];
+        match module.phase {
+            _ if self.stopping => self.ledger.not_run(1),
+            Phase::CompilingAgain => module.held.push(test),
+            Phase::Failed => self.ledger.not_run(1),
+            Phase::Compiling | Phase::Listing | Phase::Ready => self.queue.push_front(test),
         }
     }
 }

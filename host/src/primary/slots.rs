@@ -228,7 +228,10 @@ impl Run<'_> {
         };
         let outcome = match self.ledger.interrupt() {
             Some(_) => Outcome::Interrupted,
-            None => Outcome::TimedOut(blocked_too_long(limit)),
+            None => match self.given.get(&stopped.task) {
+                Some(test) => test.given_up(blocked_too_long(limit)),
+                None => return self.unexpected(number, "word of a test that it was not given"),
+            },
         };
         let ran = Ran {
             worker: self.worker_number(number),
@@ -256,9 +259,7 @@ impl Run<'_> {
     }
 
     fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
-        let Some(module) = self.module_of(&test) else {
-            return;
-        };
+        let module = test.module;
         if let LoadError::Artefact(why) = error {
             self.compile_again(module, why);
             self.queue_again(test);
@@ -328,7 +329,7 @@ impl Run<'_> {
                     Some(_) => {
                         let mut cause = blocked_too_long(self.timeout_of(&test));
                         cause.message.push_str(&format!(" ({how})"));
-                        Outcome::TimedOut(cause)
+                        test.given_up(cause)
                     }
                     None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
                 };

@@ -5,7 +5,7 @@
 //! the plan, whatever the workers did.
 
 use super::Reporter;
-use super::failure::Styles;
+use super::failure::{Styles, marks, shortened};
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, tell};
 use crate::event::{Event, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo};
@@ -32,7 +32,14 @@ pub struct Console<W> {
     running: Vec<(Arc<TestInfo>, Instant)>,
     failed: Vec<((usize, usize), String)>,
     bad: usize,
+    /// Why tests were skipped or expected to fail, each reason with how many.
+    reasons: Vec<(&'static str, String, usize)>,
 }
+
+/// Reasons shown of tests that were skipped or expected to fail.
+const REASONS: usize = 10;
+/// Reasons told apart.
+const MOST_REASONS: usize = 200;
 
 impl<W: Write> Console<W> {
     /// A console that prints results to `out`.
@@ -54,6 +61,7 @@ impl<W: Write> Console<W> {
             running: Vec::new(),
             failed: Vec::new(),
             bad: 0,
+            reasons: Vec::new(),
         }
     }
 
@@ -90,6 +98,7 @@ impl<W: Write> Console<W> {
             let text = self.styles.failure(end);
             self.failed.push((end.order, text));
         }
+        self.remember_reason(&end.outcome);
         match (self.verbosity, &self.bar) {
             (Verbosity::Quiet, _) => {}
             (Verbosity::Verbose, _) => {
@@ -119,6 +128,44 @@ impl<W: Write> Console<W> {
             bar.inc(1);
         }
         self.show_running();
+    }
+
+    fn remember_reason(&mut self, outcome: &Outcome) {
+        let (word, reason) = match outcome {
+            Outcome::Skipped { reason } => ("skipped", reason),
+            Outcome::ExpectedFailure { reason } => ("todo", reason),
+            _ => return,
+        };
+        if reason.is_empty() {
+            return;
+        }
+        // a guest can make up as many as it likes
+        let full = self.reasons.len() >= MOST_REASONS;
+        let known = self
+            .reasons
+            .iter_mut()
+            .find(|(w, r, _)| *w == word && r == reason);
+        match known {
+            Some((_, _, count)) => *count += 1,
+            None if full => {}
+            None => self.reasons.push((word, reason.clone(), 1)),
+        }
+    }
+
+    /// The reasons, the most frequent first: with `-v` each stands beside its test.
+    fn write_reasons(&mut self, text: &mut String) {
+        self.reasons
+            .sort_by(|a, b| (a.0, b.2, &a.1).cmp(&(b.0, a.2, &b.1)));
+        for (word, reason, count) in self.reasons.iter().take(REASONS) {
+            let word = self.styles.skipped.apply_to(format!("{word:<7}"));
+            let _ = writeln!(text, "{word} {count:>3} × {}", one_line(&shortened(reason)));
+        }
+        if let Some(more) = self.reasons.len().checked_sub(REASONS + 1) {
+            let _ = writeln!(text, "        and {} reasons more (-v shows all)", more + 1);
+        }
+        if !self.reasons.is_empty() {
+            text.push('\n');
+        }
     }
 
     fn show_running(&self) {
@@ -164,6 +211,10 @@ impl<W: Write> Console<W> {
                 );
             }
         }
+        let marks = marks(&end.test);
+        if !marks.is_empty() {
+            let _ = write!(line, "{}", self.styles.dim.apply_to(format!("  {marks}")));
+        }
         if let Outcome::Skipped { reason }
         | Outcome::NotRun { reason }
         | Outcome::ExpectedFailure { reason } = &end.outcome
@@ -198,6 +249,9 @@ impl<W: Write> Console<W> {
                 text.push_str(failure);
                 text.push('\n');
             }
+        }
+        if self.verbosity == Verbosity::Normal {
+            self.write_reasons(&mut text);
         }
         let tests = if summary.ran() == 1 { "test" } else { "tests" };
         let place = match summary.processes {

@@ -1,7 +1,7 @@
 //! A failure in full, as the console shows it.
 
-use super::text::{Escaped, duration, one_line};
-use crate::event::{Cause, Frame, ModuleError, Outcome, TestEnd};
+use super::text::{Escaped, duration, one_line, size};
+use crate::event::{Cause, Frame, ModuleError, Outcome, TestEnd, TestInfo};
 use console::Style;
 use std::fmt::Write as _;
 
@@ -12,6 +12,8 @@ const WIDTH: usize = 72;
 const OUTPUT_LINES: usize = 60;
 /// Characters shown of one line.
 const OUTPUT_WIDTH: usize = 1000;
+/// Logs, and again attachments, shown of one test.
+const EXTRAS: usize = 20;
 
 /// Colours by meaning, and what is written with them.
 pub struct Styles {
@@ -73,6 +75,10 @@ impl Styles {
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
         self.write_extras(&mut text, end);
+        let marks = marks(&end.test);
+        if !marks.is_empty() {
+            let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(marks));
+        }
         if let Some(scratch) = &end.scratch {
             let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
         }
@@ -83,10 +89,17 @@ impl Styles {
 
     /// What a test logged and attached.
     pub fn write_extras(&self, text: &mut String, end: &TestEnd) {
-        for log in &end.logs {
+        let more = |text: &mut String, all: usize, what: &str| {
+            if let Some(more) = all.checked_sub(EXTRAS).filter(|n| *n > 0) {
+                let all = "--message-format json has them";
+                let _ = writeln!(text, "{INDENT}  … {more} {what} more ({all})");
+            }
+        };
+        for log in end.logs.iter().take(EXTRAS) {
             self.write_output(text, "log", log);
         }
-        for attached in &end.attachments {
+        more(text, end.logs.len(), "lines of log");
+        for attached in end.attachments.iter().take(EXTRAS) {
             let line = format!(
                 "{} ({}, {} bytes)",
                 attached.name,
@@ -95,6 +108,7 @@ impl Styles {
             );
             self.write_output(text, "attach", &line);
         }
+        more(text, end.attachments.len(), "attachments");
     }
 
     /// A module that cannot be run.
@@ -179,6 +193,30 @@ impl Styles {
             let _ = writeln!(text, "{INDENT}{bar} {}{more}", Escaped(line));
             mark = "";
         }
+    }
+}
+
+/// What a test's own marks say: `tags slow, db; limit 2.00s; memory 64.0 MiB`.
+pub fn marks(test: &TestInfo) -> String {
+    let mut marks = Vec::new();
+    if !test.tags.is_empty() {
+        marks.push(format!("tags {}", one_line(&test.tags.join(", "))));
+    }
+    if let Some(timeout) = test.timeout {
+        marks.push(format!("its limit {}", duration(timeout)));
+    }
+    if let Some(bytes) = test.max_memory {
+        marks.push(format!("its memory {}", size(bytes)));
+    }
+    marks.join("; ")
+}
+
+/// As much of a text as one line of a summary has room for.
+pub fn shortened(text: &str) -> String {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

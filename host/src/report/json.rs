@@ -161,6 +161,12 @@ pub fn about(test: &TestInfo) -> Map<String, Value> {
     if let Some(description) = &test.description {
         own.insert("description".into(), json!(description));
     }
+    if let Some(timeout) = test.timeout {
+        own.insert("timeout".into(), json!(timeout.as_secs_f64()));
+    }
+    if let Some(bytes) = test.max_memory {
+        own.insert("max_memory".into(), json!(bytes));
+    }
     own
 }
 
@@ -170,11 +176,6 @@ pub fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
     own.insert("ignored".into(), json!(listed.ignored));
     own.insert("should_panic".into(), json!(listed.should_panic.is_some()));
     own.insert("todo".into(), json!(listed.todo));
-    own.insert(
-        "timeout".into(),
-        json!(listed.timeout.map(|t| t.as_secs_f64())),
-    );
-    own.insert("max_memory".into(), json!(listed.max_memory));
     own.insert("again".into(), json!(test.again()));
     json!({
         "type": if listed.benchmark { "bench" } else { "test" },

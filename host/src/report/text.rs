@@ -56,6 +56,19 @@ pub fn duration(duration: Duration) -> String {
     format!("{value:.digits$}{unit}")
 }
 
+/// A number of bytes with a unit: `512 B`, `64 MiB`, `1.5 KiB`.
+pub fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
+        None => format!("{bytes} B"),
+        Some((unit, shift)) => {
+            let value = bytes as f64 / f64::from(1u32 << shift);
+            let digits = usize::from(value.fract() >= 0.05 && value < 100.0);
+            format!("{value:.digits$} {unit}")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +83,12 @@ mod tests {
         assert_eq!(us(812), "812us");
         assert_eq!(us(1_234_000_000), "1234s");
         assert_eq!(duration(Duration::ZERO), "0.00ns");
+    }
+
+    #[test]
+    fn sizes_have_the_unit_that_fits() {
+        let all = [512, 1536, 64 << 20, 3 << 30].map(size);
+        assert_eq!(all, ["512 B", "1.5 KiB", "64 MiB", "3 GiB"]);
     }
 
     #[test]

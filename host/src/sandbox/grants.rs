@@ -26,6 +26,8 @@ pub struct State {
     pub touched_files: bool,
     /// How much memory it may use.
     pub limits: StoreLimits,
+    /// The same, where the test says it itself, in bytes.
+    pub max_memory: Option<u64>,
     /// What the SDK's host functions need and gather.
     pub report: Report,
 }
@@ -99,6 +101,7 @@ impl Grants {
             wasi,
             touched_files: false,
             limits: StoreLimits::default(),
+            max_memory: None,
             report: Report::default(),
         })
     }
@@ -223,6 +226,7 @@ impl State {
             wasi: WasiCtxBuilder::new().build_p1(),
             touched_files: false,
             limits: StoreLimits::default(),
+            max_memory: None,
             report: Report::default(),
         }
     }

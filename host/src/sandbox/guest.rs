@@ -205,6 +205,7 @@ impl Sandbox {
                 if let Some(bytes) = call.max_memory {
                     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
                     state.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
+                    state.max_memory = call.max_memory;
                 }
                 let mut store = Store::new(&program.engine, state);
                 store.limiter(|state| &mut state.limits);
@@ -411,11 +412,29 @@ struct Export<'a> {
 }
 
 impl Program {
+    /// How large a core module's memory is from the start, in bytes.
+    fn initial_memory(&self) -> Option<u64> {
+        let Kind::Core(pre) = &self.kind else {
+            return None;
+        };
+        let mut exports = pre.module().exports();
+        exports.find_map(|e| Some(e.ty().memory()?.minimum() * e.ty().memory()?.page_size()))
+    }
+
     /// Calls one of the SDK's tests.
     fn call_export(&self, store: &mut Store<State>, export: Export<'_>) -> wasmtime::Result<i32> {
         let Kind::Core(pre) = &self.kind else {
             wasmtime::bail!("the tests of a component cannot be called one by one");
         };
+        if let Some((allowed, needed)) = store.data().max_memory.zip(self.initial_memory())
+            && needed > allowed
+        {
+            *export.entered = true;
+            return Err(Refused(format!(
+                "its mark allows {allowed} bytes of memory (max_memory), and the module itself begins with {needed}"
+            ))
+            .into());
+        }
         let instance = pre.instantiate(&mut *store)?;
         let test = instance.get_typed_func::<(), i32>(&mut *store, export.name)?;
         *export.entered = true;

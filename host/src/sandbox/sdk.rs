@@ -99,14 +99,21 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             let realloc = caller
                 .get_export("cabi_realloc")
                 .and_then(Extern::into_func)
-                .ok_or_else(|| wasmtime::format_err!("the guest exports no `cabi_realloc`"))?
-                .typed::<(u32, u32, u32, u32), u32>(&caller)?;
+                .and_then(|f| f.typed::<(u32, u32, u32, u32), u32>(&caller).ok());
+            let Some(realloc) = realloc else {
+                return refused("the module exports no `cabi_realloc` to take the test's id with");
+            };
             let length = u32::try_from(id.len())?;
             let at = realloc.call(&mut caller, (0, 0, 1, length))?;
-            let memory = memory(&mut caller)?;
-            memory.write(&mut caller, at as usize, id.as_bytes())?;
             let result = [at.to_le_bytes(), length.to_le_bytes()].concat();
-            memory.write(&mut caller, to as usize, &result)?;
+            let memory = memory(&mut caller)?;
+            let written = memory.write(&mut caller, at as usize, id.as_bytes());
+            if written
+                .and_then(|()| memory.write(&mut caller, to as usize, &result))
+                .is_err()
+            {
+                return refused("the test asks for its id in memory that it does not have");
+            }
             Ok(())
         },
     )?;
@@ -130,7 +137,7 @@ impl Report {
 
 fn memory(caller: &mut Caller<'_, State>) -> wasmtime::Result<Memory> {
     let memory = caller.get_export("memory").and_then(Extern::into_memory);
-    memory.ok_or_else(|| wasmtime::format_err!("the guest exports no `memory`"))
+    memory.map_or_else(|| refused("the module exports no `memory`"), Ok)
 }
 
 fn bytes(caller: &mut Caller<'_, State>, at: u32, length: u32) -> wasmtime::Result<Vec<u8>> {

@@ -176,8 +176,12 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, curre
 fn send(to: &Mutex<impl Write>, message: &FromWorker) {
     let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
     match write_frame(&mut *to, message) {
-        // what a guest hands over is bounded; the primary must not wait for the rest
-        Err(e) if e.kind() == ErrorKind::InvalidData => panic!("{e}"),
+        // what a guest hands over is bounded, so this is a fault of the runner's;
+        // the primary must not wait for the rest, and blames the test that ran
+        Err(e) if e.kind() == ErrorKind::InvalidData => {
+            let _ = writeln!(std::io::stderr(), "a result cannot be sent: {e}");
+            std::process::exit(1);
+        }
         // a primary that is gone needs no answer; the reading thread ends the process
         _ => {}
     }

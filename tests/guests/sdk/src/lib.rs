@@ -29,6 +29,14 @@ mod tests {
     #[wasmtest::test]
     fn passes() {}
 
+    #[wasmtest::test(todo = "the peer never answers", timeout = "300ms")]
+    fn todo_and_blocked_in_the_host() {
+        std::thread::sleep(std::time::Duration::from_secs(3600));
+    }
+
+    #[wasmtest::test(max_memory = "64KiB")]
+    fn may_use_less_memory_than_its_module_begins_with() {}
+
     #[wasmtest::test]
     fn passes_with_ok() -> Result<(), String> {
         Ok(())
