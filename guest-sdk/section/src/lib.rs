@@ -1,8 +1,8 @@
-//! The custom section in which a file lists its tests: written by the SDK at
-//! compile time, read by the runner without running anything.
+//! The custom section in which a file lists its tests, suites and fixtures:
+//! written by the SDK at compile time, read by the runner without running anything.
 //!
-//! The section is named [`NAME`] and holds records, one a test, in any order,
-//! as the linker put them one behind the other. A record is
+//! The section is named [`NAME`] and holds records, in any order, as the linker
+//! put them one behind the other. A record is
 //!
 //! | bytes | what |
 //! |---|---|
@@ -20,6 +20,21 @@
 //! checks each against what is there. Unknown tags of a known version are
 //! passed over, so that fields can be added; anything else asks for a new version.
 
+//!
+//! # What is exported
+//!
+//! Everything in an instance is called by the runner, by exports that are named after
+//! the path in the record:
+//!
+//! | export | of | type | meaning |
+//! |---|---|---|---|
+//! | [`EXPORT_PREFIX`] + path | tests, fixtures, hooks | `() -> i32` | runs it: 0 it went well, 1 it returned an error. The first call in an instance runs the constructors, each flushes stdout. A fixture or a setup keeps its value in the instance; if it [travels](Tag::Travels), the value as CBOR lies where the two words at the exported address [`VALUE`] say: address, length |
+//! | [`RECEIVE_PREFIX`] + path | fixtures and setups whose value travels | `(i32) -> i32` | with a length: gives the address of as many bytes, for the runner to fill; with -1: takes what is there as the value, 0 if it is one |
+//! | [`TEARDOWN_PREFIX`] + path | fixtures that have a teardown | `() -> i32` | runs it, as above |
+//!
+//! A hook belongs to the module that its function is in, and a module with hooks or a
+//! record of its own is a suite. A setup is a fixture that all tests of its suite need.
+
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -32,8 +47,17 @@ pub const NAME: &str = "wasmtest";
 /// The version of the format that this crate writes and reads.
 pub const VERSION: u16 = 2;
 
-/// What the name of a test's export begins with; its path follows.
+/// What the name of an export begins with that runs something; its path follows.
 pub const EXPORT_PREFIX: &str = "wasmtest:";
+
+/// What the name of an export begins with that takes a value; its path follows.
+pub const RECEIVE_PREFIX: &str = "wasmtest-receive:";
+
+/// What the name of an export begins with that tears a fixture down; its path follows.
+pub const TEARDOWN_PREFIX: &str = "wasmtest-teardown:";
+
+/// The exported address of two words: where a value lies that travels, and its length.
+pub const VALUE: &str = "wasmtest-value";
 
 /// How many bytes the fields of one record may take: no honest one has so many.
 pub const MAX_RECORD: usize = 256 << 10;
@@ -83,10 +107,16 @@ impl fmt::Display for SdkVersion {
 pub enum Kind {
     /// A test.
     Test = 1,
+    /// A suite: a module that was marked as one; its path is the module's.
+    Suite = 2,
+    /// A function whose value tests and others ask for by its name.
+    Fixture = 3,
+    /// A function that is run for a suite or around its tests.
+    Hook = 4,
 }
 
 impl Kind {
-    const ALL: [Kind; 1] = [Kind::Test];
+    const ALL: [Kind; 4] = [Kind::Test, Kind::Suite, Kind::Fixture, Kind::Hook];
 
     fn of(number: u16) -> Option<Kind> {
         Kind::ALL.into_iter().find(|k| *k as u16 == number)
@@ -98,7 +128,8 @@ impl Kind {
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Tag {
-    /// The test's path, its crate's name first: `mycrate::tests::adds`. Always there.
+    /// The path of the test, fixture, hook or suite, its crate's name first:
+    /// `mycrate::tests::adds`. Always there.
     Path = 1,
     /// Its source file.
     File = 2,
@@ -118,10 +149,28 @@ pub enum Tag {
     MaxMemory = 9,
     /// Its short description: the first paragraph of its documentation.
     Description = 10,
+    /// The place of a case among its test's, as a number.
+    Order = 11,
+    /// How a suite or a fixture is distributed: `unit`, `split`, `shared`, `serial`.
+    Distribution = 12,
+    /// The path of a fixture that this needs; there may be several, in the order of
+    /// the parameters.
+    Needs = 13,
+    /// What a hook is: `setup`, `teardown`, `before`, `after`.
+    Role = 14,
+    /// Its value travels as CBOR; the text is empty.
+    Travels = 15,
+    /// The fixture has a teardown; the text is empty.
+    TearsDown = 16,
+    /// It wants to be run anew for each test, never replayed from a snapshot; the
+    /// text is empty.
+    Fresh = 17,
+    /// The value comes from the host fixture of this name in `wasmtest.toml`.
+    Host = 18,
 }
 
 impl Tag {
-    const ALL: [Tag; 10] = [
+    const ALL: [Tag; 18] = [
         Tag::Path,
         Tag::File,
         Tag::Line,
@@ -132,6 +181,14 @@ impl Tag {
         Tag::Timeout,
         Tag::MaxMemory,
         Tag::Description,
+        Tag::Order,
+        Tag::Distribution,
+        Tag::Needs,
+        Tag::Role,
+        Tag::Travels,
+        Tag::TearsDown,
+        Tag::Fresh,
+        Tag::Host,
     ];
 
     fn of(byte: u8) -> Option<Tag> {
@@ -375,7 +432,7 @@ impl<'a> Iterator for Fields<'a> {
             self.at += FIELD_HEADER + length;
             let Some(tag) = Tag::of(*tag) else { continue };
             return Some(match tag {
-                Tag::Line | Tag::Timeout | Tag::MaxMemory => match bytes.try_into() {
+                Tag::Line | Tag::Timeout | Tag::MaxMemory | Tag::Order => match bytes.try_into() {
                     Ok(bytes) => Ok(Value::Number(tag, u64::from_le_bytes(bytes))),
                     Err(_) => Err(Error::Field { at }),
                 },
