@@ -245,7 +245,7 @@ fn lies_in_the_metadata_are_one_clear_error() {
     assert!(refused(&record(&"m".repeat(3 << 20)), good).contains("damaged at byte 0"));
     assert!(refused(&record(""), good).contains("0 bytes long"));
     assert!(refused(&record("c::t"), "").contains("does not export it"));
-    assert!(refused(b"", good).contains("exports 1 tests of the SDK's and lists 0"));
+    assert!(refused(b"", good).contains("exports 1 tests and fixtures of the SDK's and lists 0"));
     assert!(refused(&record("c::\u{202e}"), good).contains("control characters"));
     let other = r#"(func (export "wasmtest:c::t") (param i64))"#;
     assert!(refused(&record("c::t"), other).contains("another type"));

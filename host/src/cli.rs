@@ -43,6 +43,9 @@ pub enum Command {
     /// The compiler; started by `wasmtest run`.
     #[command(name = "__compiler", hide = true)]
     Compiler,
+    /// The process in which shared fixtures stand; started by `wasmtest run`.
+    #[command(name = "__fixture-host", hide = true)]
+    FixtureHost,
 }
 
 /// `wasmtest run`.

@@ -18,6 +18,8 @@ pub enum Ending {
     Trapped(Trap),
     /// It was stopped at its deadline.
     DeadlinePassed,
+    /// It was stopped, or never begun, because the run was interrupted.
+    Interrupted,
     /// It could not be started, or the host failed under it.
     Refused(String),
 }

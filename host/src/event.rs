@@ -4,6 +4,7 @@
 //! produces and every reporter reads. A reporter is a function of this stream
 //! and of nothing else, so whatever a report needs has to be in here.
 
+use crate::suite::SuitePart;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -311,6 +312,8 @@ pub struct TestEnd {
     pub logs: Vec<String>,
     /// What it attached to the report.
     pub attachments: Vec<Attachment>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
 }
 
 /// Where and when a test ran.
@@ -324,10 +327,10 @@ pub struct Ran {
     pub duration: Duration,
 }
 
-/// A module that could not be run.
+/// A module, or a suite of one, that could not be run.
 #[derive(Clone, Debug)]
 pub struct ModuleError {
-    /// The module's name in the run.
+    /// The module's name in the run; of a suite, a space and the suite's.
     pub module: Arc<str>,
     /// Its file, if there is one.
     pub file: Option<String>,
@@ -337,6 +340,8 @@ pub struct ModuleError {
     pub what: &'static str,
     /// Why, and what to do.
     pub cause: Cause,
+    /// What it wrote to stdout before it died.
+    pub stdout: Captured,
     /// What it wrote to stderr before it died.
     pub stderr: Captured,
 }
@@ -378,6 +383,15 @@ pub enum Event {
     Ended(Box<TestEnd>),
     /// A module could not be loaded or listed.
     ModuleFailed(Box<ModuleError>),
+    /// A suite or a fixture could not be set up or taken down.
+    SuiteFailed(Box<ModuleError>),
+    /// A shared fixture was set up or taken down.
+    Fixture {
+        /// The module's name, a space, the fixture's or suite's.
+        suite: String,
+        /// Which of the two.
+        part: SuitePart,
+    },
     /// Something that a user should know; it changes no verdict.
     Note(String),
     /// Time has passed; sent only where a person watches.
@@ -416,6 +430,8 @@ pub struct Summary {
     pub not_run: usize,
     /// Modules that could not be loaded or listed (part of `errors`).
     pub modules_failed: usize,
+    /// Setups and teardowns of suites and fixtures that failed (part of `errors`).
+    pub suites_failed: usize,
     /// Tests that the filters left out.
     pub filtered_out: usize,
     /// Wall time of the run.
@@ -450,6 +466,7 @@ impl Summary {
             + self.expected_failures
             + self.errors
             - self.modules_failed
+            - self.suites_failed
     }
 
     /// Whether everything that was selected passed or was skipped.

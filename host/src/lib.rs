@@ -19,4 +19,5 @@ pub mod protocol;
 pub mod report;
 pub mod sandbox;
 pub mod settings;
+pub mod suite;
 pub mod worker;

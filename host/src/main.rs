@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::List(args) => list(&args),
         Command::Cache(args) => show_cache(&args),
-        Command::Worker => channel()
+        Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
             .map(|()| exit::OK),

@@ -6,11 +6,14 @@
 //! the conversation, and memory is taken only as bytes arrive.
 
 use crate::event::{Attachment, Captured, Cause, Format, Harness, Outcome};
+use crate::suite::{Around, Step, SuiteFailure, ValueNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
+use wasmtest_section::EXPORT_PREFIX;
 
 /// The largest frame that is accepted: far above any honest one (a listing of
 /// a million tests is some 100 MiB).
@@ -232,6 +235,34 @@ pub struct Task {
     #[serde(rename = "z")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_memory: Option<u64>,
+    /// What is run around it in its instance, if anything is.
+    #[serde(rename = "a")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Box<Around>>,
+}
+
+impl Task {
+    /// What has to be there before it runs, in order.
+    pub fn steps(&self) -> &[Step] {
+        self.around.as_ref().map_or(&[], |around| &around.steps)
+    }
+}
+
+/// A fixture that is set up once, in an instance that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedTask {
+    /// Its number in the run, which is also that of its value.
+    pub number: ValueNumber,
+    /// In which module.
+    pub module: ModuleNumber,
+    /// Its name for people, which its instance finds in place of a test's.
+    pub of: String,
+    /// What runs in its instance, itself at the end.
+    pub around: Around,
+    /// Whether it gives a value.
+    pub travels: bool,
+    /// How long each call may take.
+    pub timeout: Duration,
 }
 
 impl Expect {
@@ -268,6 +299,17 @@ pub enum ToWorker {
     },
     /// Run a test.
     Run(Task),
+    /// Run a suite's tests in one instance, in this order.
+    Unit(Vec<Task>),
+    /// A value that later messages name, as CBOR.
+    Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
+    /// Set up a shared fixture.
+    SetUp(Box<SharedTask>),
+    /// Take a shared fixture down.
+    TearDown(ValueNumber),
+    /// The run is interrupted: what runs is to stop, and nothing new begins; what
+    /// was set up is taken down.
+    Interrupt,
     /// Give back up to this many tasks that have not begun, the last first.
     Revoke(usize),
     /// Give up this task, if it is the one that runs, and end.
@@ -318,9 +360,18 @@ pub struct ListedTest {
     pub timeout: Option<Duration>,
     /// A memory limit of its own, in bytes.
     pub max_memory: Option<u64>,
+    /// The paths of the fixtures that it needs.
+    pub needs: Vec<String>,
+    /// Its place among the cases of one function.
+    pub case: u64,
 }
 
 impl ListedTest {
+    /// Its path with the crate's name in front, where that is known.
+    pub fn full_path(&self) -> Option<&str> {
+        self.export.as_deref()?.strip_prefix(EXPORT_PREFIX)
+    }
+
     /// What has to come of it.
     pub fn expect(&self) -> Expect {
         match (&self.should_panic, &self.todo) {
@@ -346,6 +397,8 @@ impl ListedTest {
             description: None,
             timeout: None,
             max_memory: None,
+            needs: Vec::new(),
+            case: 0,
         }
     }
 }
@@ -384,6 +437,25 @@ pub enum FromWorker {
     Revoked(Vec<TaskNumber>),
     /// A task was given up; the worker ends.
     Stopped(Box<Stopped>),
+    /// The unit that began with this task is over, its fixtures taken down.
+    UnitDone(TaskNumber, Vec<SuiteFailure>),
+    /// A shared fixture is there, with its value if it gives one; or it is not.
+    SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
+    /// A shared fixture was taken down.
+    TornDown(ValueNumber, Vec<SuiteFailure>),
+}
+
+/// Why a shared fixture is not there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SetUpError {
+    /// Its module cannot be loaded.
+    Load(LoadError),
+    /// It failed.
+    Failed(SuiteFailure),
+    /// It asked for its tests to be skipped.
+    Skipped(String),
+    /// The run was interrupted.
+    Interrupted,
 }
 
 /// What is known of a task that was given up.
@@ -406,7 +478,12 @@ impl Done {
     pub fn into_message(self) -> FromWorker {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let passed = self.outcome == Ok(Outcome::Passed);
-        if passed && self.logs.is_empty() && self.attachments.is_empty() && self.scratch.is_none() {
+        let nothing_more = self.logs.is_empty()
+            && self.attachments.is_empty()
+            && self.scratch.is_none()
+            && self.suites.is_empty()
+            && self.notes.is_empty();
+        if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
         }
         FromWorker::Done(Box::new(self))
@@ -415,15 +492,26 @@ impl Done {
     /// What [`FromWorker::Passed`] says.
     pub fn passed(task: TaskNumber, start: u64, duration: u64) -> Self {
         Done {
-            task,
-            outcome: Ok(Outcome::Passed),
             start: Duration::from_nanos(start),
             duration: Duration::from_nanos(duration),
+            ..Done::new(task, Ok(Outcome::Passed))
+        }
+    }
+
+    /// A task of which no more is known than this.
+    pub fn new(task: TaskNumber, outcome: Result<Outcome, LoadError>) -> Self {
+        Done {
+            task,
+            outcome,
+            start: Duration::ZERO,
+            duration: Duration::ZERO,
             stdout: Captured::default(),
             stderr: Captured::default(),
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),
+            suites: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }
@@ -449,6 +537,10 @@ pub struct Done {
     pub logs: Vec<String>,
     /// What it attached to the report.
     pub attachments: Vec<Attachment>,
+    /// What failed of the suites and fixtures around it.
+    pub suites: Vec<SuiteFailure>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
 }
 
 /// From the primary to the compiler.

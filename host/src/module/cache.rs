@@ -47,7 +47,7 @@ const IN_USE: Duration = Duration::from_secs(3600);
 /// Times closer together than this may hide a change (coarse file systems).
 const RACY: i128 = 2_000_000_000;
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 2;
+const LISTING: u32 = 3;
 /// The layout of the folder; another version has another folder.
 const LAYOUT: &str = "v1";
 

@@ -7,7 +7,6 @@
 
 use super::sdk;
 use crate::event::{Cause, Format, Harness};
-use crate::protocol::ListedTest;
 use memchr::memmem;
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
 
@@ -22,8 +21,8 @@ pub struct Identity {
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
     pub harness: Option<Harness>,
-    /// The tests of the SDK's in it, in the order of their names.
-    pub sdk: Vec<ListedTest>,
+    /// The tests, suites and fixtures of the SDK's in it.
+    pub sdk: sdk::Contents,
 }
 
 /// Tells what a file is.
@@ -85,13 +84,13 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
         }
     }
     let libtest = marks.iter().all(|m| *m);
-    let sdk = sdk.tests()?;
+    let sdk = sdk.contents()?;
     Ok(Identity {
         format,
         harness: match (starts, libtest) {
             (true, true) => Some(Harness::Libtest),
             // a program with tests in it is not one test more
-            (true, false) if sdk.is_empty() => Some(Harness::Command),
+            (true, false) if sdk.tests.is_empty() => Some(Harness::Command),
             _ => None,
         },
         sdk,
@@ -156,7 +155,7 @@ mod tests {
         let library = Identity {
             format: Format::Core,
             harness: None,
-            sdk: Vec::new(),
+            sdk: sdk::Contents::default(),
         };
         assert_eq!(identify(EMPTY), Ok(library));
     }

@@ -43,6 +43,7 @@ impl Evidence<'_> {
                 reason: reason.clone(),
             }),
             Ending::Trapped(trap) => Some(self.trapped(trap)),
+            Ending::Interrupted => Some(Outcome::Interrupted),
             Ending::DeadlinePassed => Some(Outcome::TimedOut(stopped_at_limit(self.timeout))),
             Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
         }

@@ -1,13 +1,21 @@
 //! The plan: what is done with each test of a module, in order. Pure.
 //!
 //! Takes what a module was found to hold and what was asked for; gives the
-//! tests to run and to skip, in the order in which the module lists them.
+//! tasks to dispatch and the tests to skip, in the order in which the module lists
+//! them. `suites` knows where a test goes by the fixtures around it.
+
+mod suites;
+
+pub use suites::{Place, PlannedShared};
 
 use crate::event::{Cause, Format, Harness, Outcome, TestId, TestInfo};
 use crate::filter::Filter;
 use crate::module::libtest;
 use crate::protocol::{Expect, ListedTest, ModuleNumber};
+use crate::suite::{Furniture, without_crate};
+use std::collections::HashMap;
 use std::sync::Arc;
+use suites::Suites;
 
 /// What is done about tests marked as ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,11 +57,22 @@ pub struct PlannedTest {
     pub order: (usize, usize),
     /// What is done with it.
     pub action: Action,
+    /// Where it goes.
+    pub place: Arc<Place>,
     /// Whether it was reported as started: it may be taken back and given to another.
     pub announced: bool,
 }
 
 impl PlannedTest {
+    /// What to say if its worker was given up: nothing could be taken down in it.
+    pub fn left_standing(&self) -> Vec<String> {
+        let steps = self.place.around.steps.iter().rev();
+        steps
+            .filter(|s| s.teardown.is_some())
+            .map(|s| format!("the teardown of `{}` could not run", s.of()))
+            .collect()
+    }
+
     /// How it ended, if it was given up at its limit without its harness's judgement.
     pub fn given_up(&self, cause: Cause) -> Outcome {
         match self.listed.expect() {
@@ -78,23 +97,85 @@ pub enum Action {
     },
 }
 
+/// What is dispatched to a worker at once.
+#[derive(Clone, Debug)]
+pub enum PlannedTask {
+    /// One test.
+    Test(PlannedTest),
+    /// A suite with fixtures, whole.
+    Unit(PlannedUnit),
+}
+
+/// A suite that goes to one worker as a whole.
+#[derive(Clone, Debug)]
+pub struct PlannedUnit {
+    /// Its path, the crate's name first.
+    pub suite: String,
+    /// Its tests, in declaration order.
+    pub tests: Vec<PlannedTest>,
+}
+
+impl PlannedTask {
+    /// Its tests.
+    pub fn tests(&self) -> &[PlannedTest] {
+        match self {
+            PlannedTask::Test(test) => std::slice::from_ref(test),
+            PlannedTask::Unit(unit) => &unit.tests,
+        }
+    }
+
+    /// Its tests, on their own.
+    pub fn into_tests(self) -> Vec<PlannedTest> {
+        match self {
+            PlannedTask::Test(test) => vec![test],
+            PlannedTask::Unit(unit) => unit.tests,
+        }
+    }
+
+    /// The module that it is of.
+    pub fn module(&self) -> Option<ModuleNumber> {
+        self.tests().first().map(|t| t.module)
+    }
+
+    /// Whether it runs alone, once everything parallel has drained.
+    pub fn is_serial(&self) -> bool {
+        self.tests().iter().any(|t| t.place.serial)
+    }
+}
+
 /// A module's part of the plan.
 #[derive(Clone, Debug, Default)]
 pub struct ModulePlan {
-    /// The tests that are meant.
-    pub tests: Vec<PlannedTest>,
-    /// How many are not.
+    /// What is to be dispatched.
+    pub tasks: Vec<PlannedTask>,
+    /// The tests that are meant and not run.
+    pub skipped: Vec<PlannedTest>,
+    /// What is set up beside the workers.
+    pub shared: Vec<PlannedShared>,
+    /// How many tests are not meant.
     pub filtered_out: usize,
 }
 
-/// Plans one module.
+impl ModulePlan {
+    /// How many tests are meant.
+    pub fn tests(&self) -> usize {
+        self.skipped.len() + self.tasks.iter().map(|t| t.tests().len()).sum::<usize>()
+    }
+}
+
+/// Plans one module; its first shared fixture gets the number `first_value`.
 pub fn plan_module(
     module: &PlannedModule,
     listed: Vec<ListedTest>,
+    furniture: &Furniture,
+    first_value: usize,
     filter: &Filter,
     ignored: Ignored,
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
+    let mut suites = Suites::new(furniture, first_value);
+    let plain = Arc::new(Place::default());
+    let mut units: HashMap<String, usize> = HashMap::new();
     for (i, test) in listed.into_iter().enumerate() {
         let id = TestId {
             module: module.name.clone(),
@@ -106,7 +187,12 @@ pub fn plan_module(
             continue;
         }
         let action = action(&test, ignored);
-        plan.tests.push(PlannedTest {
+        let skipped = matches!(action, Action::Skip { .. });
+        let place = match skipped || furniture.is_empty() {
+            true => plain.clone(),
+            false => Arc::new(suites.place(&test)),
+        };
+        let test = PlannedTest {
             info: Arc::new(TestInfo {
                 id,
                 harness: test.harness,
@@ -126,10 +212,61 @@ pub fn plan_module(
             listed: Arc::new(test),
             order: (module.order, i),
             action,
+            place,
             announced: false,
-        });
+        };
+        match &test.place.unit {
+            _ if skipped => plan.skipped.push(test),
+            None => plan.tasks.push(PlannedTask::Test(test)),
+            Some(suite) => match units.get(suite).map(|at| &mut plan.tasks[*at]) {
+                Some(PlannedTask::Unit(unit)) => unit.tests.push(test),
+                _ => {
+                    units.insert(suite.clone(), plan.tasks.len());
+                    plan.tasks.push(PlannedTask::Unit(PlannedUnit {
+                        suite: suite.clone(),
+                        tests: vec![test],
+                    }));
+                }
+            },
+        }
     }
+    for task in &mut plan.tasks {
+        if let PlannedTask::Unit(unit) = task {
+            in_declaration_order(&mut unit.tests);
+        }
+    }
+    plan.shared = suites.into_shared();
     plan
+}
+
+/// Sorts a unit's tests as they stand in their source, each suite's together.
+fn in_declaration_order(tests: &mut [PlannedTest]) {
+    type Declared = (Option<String>, Option<u64>, u64, usize);
+    let declared = |t: &PlannedTest| -> Declared {
+        let listed = &t.listed;
+        (listed.file.clone(), listed.line, listed.case, t.order.1)
+    };
+    // where each suite begins
+    let mut begins: HashMap<String, Declared> = HashMap::new();
+    for test in tests.iter() {
+        for suite in &test.place.suites {
+            let begin = begins
+                .entry(suite.clone())
+                .or_insert_with(|| declared(test));
+            *begin = declared(test).min(begin.clone());
+        }
+    }
+    tests.sort_by_cached_key(|test| {
+        let suites = test.place.suites.iter().map(|s| begins[s].clone());
+        suites.chain([declared(test)]).collect::<Vec<_>>()
+    });
+}
+
+impl PlannedUnit {
+    /// Its name for people.
+    pub fn name(&self) -> &str {
+        without_crate(&self.suite)
+    }
 }
 
 fn action(test: &ListedTest, ignored: Ignored) -> Action {
@@ -175,8 +312,19 @@ mod tests {
             listed("c", None, true),
             listed("d", Some(""), true),
         ];
-        plan_module(&module, tests.into(), &Filter::default(), ignored)
-            .tests
+        let nothing = Furniture::default();
+        let plan = plan_module(
+            &module,
+            tests.into(),
+            &nothing,
+            0,
+            &Filter::default(),
+            ignored,
+        );
+        let tasks = plan.tasks.into_iter().flat_map(PlannedTask::into_tests);
+        let mut tests: Vec<PlannedTest> = tasks.chain(plan.skipped).collect();
+        tests.sort_by_key(|t| t.order);
+        tests
             .into_iter()
             .map(|t| (t.info.id.path.to_string(), t.action))
             .collect()

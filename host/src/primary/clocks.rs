@@ -12,8 +12,10 @@ const GRACE: Duration = Duration::from_millis(250);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// A worker that has not answered for so long is ended by force.
 const LAST_GRACE: Duration = Duration::from_secs(5);
-/// What is in flight at an interrupt has so long to be accounted for.
-const AT_INTERRUPT: Duration = Duration::from_secs(1);
+/// What is in flight at an interrupt has so long to stop by itself ...
+const AT_INTERRUPT: Duration = Duration::from_millis(500);
+/// ... and to be accounted for, unless something is to be taken down.
+const LAST_AT_INTERRUPT: Duration = Duration::from_millis(1500);
 
 impl Run<'_> {
     /// When the loop has to look at the clock again, if nothing happens before.
@@ -43,7 +45,13 @@ impl Run<'_> {
             at(Instant::now() + TICK);
         }
         if let Some(interrupted) = self.interrupted_at {
-            at(interrupted + AT_INTERRUPT);
+            if !self.asked_all {
+                at(interrupted + AT_INTERRUPT);
+            }
+            at(interrupted + self.patience());
+        }
+        if let Some(due) = self.fixture_host.due() {
+            at(due);
         }
         wake
     }
@@ -52,10 +60,15 @@ impl Run<'_> {
         match worker.jobs.front() {
             // at most three calls
             Some(Job::List(_)) => self.settings.timeout.max(LISTING) * 3,
-            Some(Job::Test(task)) => match self.given.get(task) {
-                Some(test) => self.timeout_of(test),
+            // each call has the limit to itself
+            Some(Job::Test(task, _)) => match self.given.get(task) {
+                Some(test) => {
+                    let calls = test.place.around.calls();
+                    self.timeout_of(test).saturating_mul(calls)
+                }
                 None => self.settings.timeout,
             },
+            Some(Job::Teardown(_, calls)) => self.settings.timeout.saturating_mul(*calls),
             None => self.settings.timeout,
         }
     }
@@ -78,7 +91,7 @@ impl Run<'_> {
                     continue;
                 };
                 worker.slow_said = true;
-                if let Job::Test(task) = job
+                if let Some(task) = job.task()
                     && let Some(test) = self.given.get(&task)
                 {
                     let slow = Event::Slow {
@@ -89,10 +102,15 @@ impl Run<'_> {
                 }
             }
         }
-        if let Some(at) = self.interrupted_at
-            && at.elapsed() > AT_INTERRUPT
-        {
-            self.abandon_all();
+        self.look_at_fixture_host();
+        if let Some(at) = self.interrupted_at {
+            if at.elapsed() > AT_INTERRUPT && !self.asked_all {
+                self.asked_all = true;
+                self.ask_all();
+            }
+            if at.elapsed() > self.patience() {
+                self.abandon_all();
+            }
         }
         if self.settings.progress {
             self.ledger.say(&Event::Tick);
@@ -106,10 +124,13 @@ impl Run<'_> {
             return;
         };
         let (first, last) = worker.asked.unwrap_or((now, now));
-        let Job::Test(task) = job else {
-            // a list is asked for again by nobody
-            worker.killed = Some(limit);
-            return worker.peer.kill();
+        let task = match job {
+            Job::Test(task, _) | Job::Teardown(task, _) => task,
+            Job::List(_) => {
+                // a list is asked for again by nobody
+                worker.killed = Some(limit);
+                return worker.peer.kill();
+            }
         };
         if first.elapsed() > LAST_GRACE {
             if worker.peer.can_be_killed() {
@@ -128,6 +149,7 @@ impl Run<'_> {
 
     /// A thread that does not answer cannot be ended: it is left to itself.
     fn leave_thread(&mut self, number: usize) {
+        let mut rest = Vec::new();
         for (test, ran) in self.abandon(number) {
             match ran {
                 Some(ran) => {
@@ -135,19 +157,60 @@ impl Run<'_> {
                     let outcome = test.given_up(blocked_too_long(limit));
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }
-                None => self.queue_again(test),
+                None => rest.push(test),
             }
+        }
+        self.queue_again(rest);
+    }
+
+    /// Tells every worker that the run is interrupted: guests stop, and what was set
+    /// up is taken down.
+    pub(super) fn interrupt_all(&mut self) {
+        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
+            let _ = worker.peer.send(&[ToWorker::Interrupt]);
         }
     }
 
-    /// Asks every worker to account for the test that it runs, once the run is interrupted.
-    pub(super) fn ask_all(&mut self) {
+    /// How long an interrupted run waits: for teardowns, as long as they may take.
+    fn patience(&self) -> Duration {
+        let mut patience = LAST_AT_INTERRUPT;
+        for worker in self.slots.iter().filter_map(|s| s.worker.as_ref()) {
+            if self.tears_down(worker) {
+                patience = patience.max(self.limit(worker) + GRACE);
+            }
+        }
+        if self.anything_stands() {
+            let calls = self.shared.iter().map(|s| s.plan.around.calls()).sum();
+            patience = patience.max(self.settings.timeout.saturating_mul(calls) + GRACE);
+        }
+        patience
+    }
+
+    /// Whether what a worker does ends in a teardown.
+    fn tears_down(&self, worker: &Worker) -> bool {
+        match worker.jobs.front() {
+            Some(Job::Teardown(..)) => true,
+            Some(Job::Test(task, _)) => self.given.get(task).is_some_and(|test| {
+                let mut steps = test.place.around.steps.iter();
+                steps.any(|s| s.teardown.is_some())
+            }),
+            Some(Job::List(_)) | None => false,
+        }
+    }
+
+    /// Asks every worker that has not stopped by itself to account for what it runs.
+    fn ask_all(&mut self) {
         for number in 0..self.slots.len() {
+            let Some(worker) = &self.slots[number].worker else {
+                continue;
+            };
+            let tears_down = self.tears_down(worker);
             let Some(worker) = &mut self.slots[number].worker else {
                 continue;
             };
             match worker.jobs.front() {
-                Some(Job::Test(task)) if worker.ready => {
+                _ if tears_down => {}
+                Some(Job::Test(task, _)) if worker.ready => {
                     let (task, why) = (*task, Stop::Interrupt);
                     let _ = worker.peer.send(&[ToWorker::Stop { task, why }]);
                 }
@@ -161,6 +224,7 @@ impl Run<'_> {
         for number in 0..self.slots.len() {
             self.abandon_one(number);
         }
+        self.abandon_fixture_host();
     }
 
     fn abandon_one(&mut self, number: usize) {

@@ -4,8 +4,8 @@
 
 use crate::event::{Cause, Format, Harness};
 use crate::module::identify::{self, Identity};
+use crate::module::sdk::Contents;
 use crate::module::{ContentHash, names};
-use crate::protocol::ListedTest;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -27,8 +27,8 @@ pub struct Module {
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
     pub harness: Option<Harness>,
-    /// The tests of the SDK's in it.
-    pub sdk: Vec<ListedTest>,
+    /// The tests, suites and fixtures of the SDK's in it.
+    pub sdk: Contents,
 }
 
 /// A file that was given and cannot be used.
@@ -115,7 +115,7 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
     let is_program: Vec<bool> = looked
         .iter()
         .map(|l| match l {
-            Ok((_, i)) => i.harness != Some(Harness::Libtest) && i.sdk.is_empty(),
+            Ok((_, i)) => i.harness != Some(Harness::Libtest) && i.sdk.tests.is_empty(),
             Err(_) => true,
         })
         .collect();
@@ -124,7 +124,7 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
         files.into_iter().zip(names).zip(looked).enumerate()
     {
         match looked {
-            Ok((content, i)) if i.harness.is_some() || !i.sdk.is_empty() => {
+            Ok((content, i)) if i.harness.is_some() || !i.sdk.tests.is_empty() => {
                 found.modules.push(Module {
                     file,
                     name,

@@ -5,10 +5,11 @@
 //! nothing left to do. Hot path: runs after every message.
 
 use super::Run;
+use super::shared::Phase;
 use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::Event;
-use crate::plan::{Action, PlannedTest};
-use crate::protocol::{Task, TaskNumber, ToWorker};
+use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
+use crate::protocol::{ModuleNumber, Task, TaskNumber, ToWorker};
 use std::time::{Duration, Instant};
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
@@ -25,7 +26,7 @@ impl Run<'_> {
         let wanting: Vec<bool> = self.slots.iter().map(|s| s.held() <= ahead / 2).collect();
         'filling: for room in 1..=ahead {
             for (number, messages) in messages.iter_mut().enumerate() {
-                if self.to_list.is_empty() && self.queue.is_empty() {
+                if self.to_list.is_empty() && self.queue.ready.is_empty() {
                     break 'filling;
                 }
                 let slot = &self.slots[number];
@@ -48,39 +49,60 @@ impl Run<'_> {
     }
 
     fn give_next(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
-        let Some(worker) = &mut self.slots[number].worker else {
+        if self.slots[number].worker.is_none() {
+            return;
+        }
+        let was_idle = self.slots[number].is_idle();
+        if let Some(module) = self.to_list.pop_front() {
+            let timeout = self.settings.timeout.max(LISTING);
+            let message = ToWorker::List { module, timeout };
+            self.give(number, module, &[Job::List(module)], message, messages);
+        } else {
+            match self.queue.ready.pop_front() {
+                None => return,
+                Some(PlannedTask::Test(test)) => {
+                    self.tell_values(number, &test, messages);
+                    let module = test.module;
+                    let task = self.task(test);
+                    let job = Job::Test(task.number, None);
+                    self.give(number, module, &[job], ToWorker::Run(task), messages);
+                }
+                Some(PlannedTask::Unit(unit)) => self.give_unit(number, unit, messages),
+            }
+        }
+        if was_idle {
+            self.first_job_begins(number);
+        }
+    }
+
+    /// A whole suite: its tests, and then what is taken down.
+    fn give_unit(&mut self, number: usize, unit: PlannedUnit, messages: &mut Vec<ToWorker>) {
+        let name = TaskNumber(self.next_task);
+        let calls = unit.tests.iter().map(|t| t.place.around.calls()).max();
+        let Some(module) = unit.tests.first().map(|t| t.module) else {
             return;
         };
-        let was_idle = worker.jobs.is_empty();
-        let (module, message, job) = if let Some(module) = self.to_list.pop_front() {
-            let timeout = self.settings.timeout.max(LISTING);
-            (
-                module,
-                ToWorker::List { module, timeout },
-                Job::List(module),
-            )
-        } else {
-            let Some(test) = self.queue.pop_front() else {
-                return;
-            };
-            let module = test.module;
-            let task = TaskNumber(self.next_task);
-            self.next_task += 1;
-            let listed = &test.listed;
-            let message = ToWorker::Run(Task {
-                number: task,
-                module,
-                path: test.info.id.path.to_string(),
-                harness: listed.harness,
-                export: listed.export.clone(),
-                ignored: test.action == Action::Run { ignored: true },
-                expect: listed.expect(),
-                timeout: self.timeout_of(&test),
-                max_memory: listed.max_memory,
-            });
-            self.given.insert(task, test);
-            (module, message, Job::Test(task))
-        };
+        let mut jobs = Vec::new();
+        let mut tasks = Vec::new();
+        for test in unit.tests {
+            self.tell_values(number, &test, messages);
+            let task = self.task(test);
+            jobs.push(Job::Test(task.number, Some(name)));
+            tasks.push(task);
+        }
+        self.units.insert(name, (module, unit.suite));
+        jobs.push(Job::Teardown(name, calls.unwrap_or(1)));
+        self.give(number, module, &jobs, ToWorker::Unit(tasks), messages);
+    }
+
+    fn give(
+        &mut self,
+        number: usize,
+        module: ModuleNumber,
+        jobs: &[Job],
+        message: ToWorker,
+        messages: &mut Vec<ToWorker>,
+    ) {
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
@@ -88,10 +110,45 @@ impl Run<'_> {
             messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
         }
         messages.push(message);
-        worker.jobs.push_back(job);
-        if was_idle {
-            self.first_job_begins(number);
+        worker.jobs.extend(jobs);
+    }
+
+    /// Values of shared fixtures go to a worker once, before the first test that needs them.
+    fn tell_values(&mut self, number: usize, test: &PlannedTest, messages: &mut Vec<ToWorker>) {
+        let Some(worker) = &mut self.slots[number].worker else {
+            return;
+        };
+        for value in &test.place.shared {
+            if let Phase::Standing(Some(bytes)) = &self.shared[value.0].phase
+                && worker.values.insert(*value)
+            {
+                messages.push(ToWorker::Value(*value, bytes.clone()));
+            }
         }
+    }
+
+    /// A test as a worker is told of it; from now on it is given.
+    fn task(&mut self, test: PlannedTest) -> Task {
+        let number = TaskNumber(self.next_task);
+        self.next_task += 1;
+        let listed = &test.listed;
+        let task = Task {
+            number,
+            module: test.module,
+            path: test.info.id.path.to_string(),
+            harness: listed.harness,
+            export: listed.export.clone(),
+            ignored: test.action == Action::Run { ignored: true },
+            expect: listed.expect(),
+            timeout: self.timeout_of(&test),
+            max_memory: listed.max_memory,
+            around: match test.place.around.is_empty() && test.place.unit.is_none() {
+                true => None,
+                false => Some(Box::new(test.place.around.clone())),
+            },
+        };
+        self.given.insert(number, test);
+        task
     }
 
     /// How long a test may run: as it says itself, but not beyond what the user allows.
@@ -118,7 +175,7 @@ impl Run<'_> {
         worker.slow_said = false;
         worker.asked = None;
         if worker.ready
-            && let Some(Job::Test(task)) = worker.jobs.front()
+            && let Some(Job::Test(task, _)) = worker.jobs.front()
             && let Some(test) = self.given.get_mut(task)
             && !std::mem::replace(&mut test.announced, true)
         {
@@ -129,18 +186,18 @@ impl Run<'_> {
 
     /// Whoever has nothing to do takes over what waits behind somebody's long test.
     fn take_over(&mut self) {
-        if !self.queue.is_empty() || !self.someone_is_idle() {
+        if !self.queue.ready.is_empty() || !self.someone_is_idle() {
             return;
         }
         let longest = self
             .slots
             .iter_mut()
             .filter_map(|s| s.worker.as_mut())
-            .filter(|w| w.jobs.len() > 1 && !w.revoking && w.since.elapsed() >= TAKE_OVER)
-            .max_by_key(|w| w.jobs.len());
+            .filter(|w| w.revocable() > 0 && !w.revoking && w.since.elapsed() >= TAKE_OVER)
+            .max_by_key(|w| w.revocable());
         if let Some(worker) = longest {
             worker.revoking = true;
-            let half = worker.jobs.len() / 2;
+            let half = worker.revocable().div_ceil(2);
             let _ = worker.peer.send(&[ToWorker::Revoke(half.max(1))]);
         }
     }
@@ -152,7 +209,7 @@ impl Run<'_> {
     /// Takes back everything that has not begun.
     pub(super) fn revoke_all(&mut self) {
         for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
-            if worker.jobs.len() > 1 {
+            if worker.revocable() > 0 {
                 worker.revoking = true;
                 let _ = worker.peer.send(&[ToWorker::Revoke(usize::MAX)]);
             }
@@ -161,8 +218,20 @@ impl Run<'_> {
 
     pub(super) fn take_back(&mut self, number: usize, task: TaskNumber) -> Option<PlannedTest> {
         let worker = self.slots[number].worker.as_mut()?;
-        let at = worker.jobs.iter().position(|j| *j == Job::Test(task))?;
-        worker.jobs.remove(at);
+        let at = worker.jobs.iter().position(|j| j.task() == Some(task))?;
+        let job = worker.jobs.remove(at);
+        // nothing of the unit is left: there is nothing to take down either
+        if let Some(Job::Test(_, Some(unit))) = job
+            && !worker.began.contains(&unit)
+            && !worker
+                .jobs
+                .iter()
+                .any(|j| matches!(j, Job::Test(_, u) if *u == Some(unit)))
+        {
+            worker
+                .jobs
+                .retain(|j| !matches!(j, Job::Teardown(u, _) if *u == unit));
+        }
         self.given.remove(&task)
     }
 }

@@ -69,6 +69,7 @@ impl<'a> Ledger<'a> {
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),
+            notes: Vec::new(),
         });
     }
 
@@ -89,6 +90,13 @@ impl<'a> Ledger<'a> {
         self.say(&Event::ModuleFailed(Box::new(error)));
     }
 
+    /// Records a suite or fixture that could not be set up or taken down.
+    pub fn suite_failed(&mut self, error: ModuleError) {
+        self.summary.errors += 1;
+        self.summary.suites_failed += 1;
+        self.say(&Event::SuiteFailed(Box::new(error)));
+    }
+
     /// Records a fault of the runner's own: it is never counted as anything but an error.
     pub fn internal_error(&mut self, why: String) {
         self.module_failed(ModuleError {
@@ -97,6 +105,7 @@ impl<'a> Ledger<'a> {
             order: usize::MAX,
             what: "had an internal error",
             cause: Cause::new(why).hint("please report this"),
+            stdout: Captured::default(),
             stderr: Captured::default(),
         });
     }

@@ -13,7 +13,9 @@ mod dispatch;
 mod ledger;
 mod modules;
 mod peer;
+mod shared;
 mod slots;
+mod waiting;
 
 use crate::event::{Event, Interrupt, Summary};
 use crate::module::cache::{Cache, CacheError};
@@ -24,10 +26,11 @@ use crate::protocol::{
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
+use crate::suite::SuitePart;
 use anyhow::Context as _;
 use ledger::Ledger;
 use peer::Home;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +49,8 @@ enum Happened {
     WorkerEnded(usize, u64),
     Compiled(u64, Vec<CompileResult>),
     CompilerEnded(u64),
+    FixtureHost(u64, Vec<FromWorker>),
+    FixtureHostEnded(u64),
     Signal(Interrupt),
 }
 
@@ -69,16 +74,24 @@ struct Run<'a> {
     compiler: modules::Compiling,
     to_list: VecDeque<ModuleNumber>,
     slots: Vec<slots::Slot>,
-    /// Tests that wait for a worker, in the plan's order.
-    queue: VecDeque<PlannedTest>,
+    /// What waits for a worker, in the plan's order.
+    queue: waiting::Queue,
+    shared: Vec<shared::Shared>,
+    fixture_host: shared::FixtureHost,
+    /// What failed of suites and was reported: once is enough.
+    failed_suites: HashSet<(ModuleNumber, String, SuitePart)>,
     /// Tests that a worker has been given.
     given: HashMap<TaskNumber, PlannedTest>,
+    /// The units that workers were given, by their first task: module and suite.
+    units: HashMap<TaskNumber, (ModuleNumber, String)>,
     next_task: u64,
     /// How long the tests that ended took, to judge how many a worker should hold.
     pace: (Duration, u32),
     /// Set once nothing new is to be started.
     stopping: bool,
     interrupted_at: Option<Instant>,
+    /// Whether those who did not stop by themselves were asked to.
+    asked_all: bool,
     planned_said: bool,
     kept_scratch: bool,
     found: Vec<PlannedTest>,
@@ -153,12 +166,17 @@ fn go(
         slots: (0..processes.max(1))
             .map(|_| slots::Slot::default())
             .collect(),
-        queue: VecDeque::new(),
+        queue: waiting::Queue::default(),
+        shared: Vec::new(),
+        fixture_host: shared::FixtureHost::default(),
+        failed_suites: HashSet::new(),
         given: HashMap::new(),
+        units: HashMap::new(),
         next_task: 0,
         pace: (Duration::ZERO, 0),
         stopping: false,
         interrupted_at: None,
+        asked_all: false,
         planned_said: false,
         kept_scratch: false,
         found: Vec::new(),
@@ -262,6 +280,8 @@ impl Run<'_> {
     fn work(&mut self, rx: &Receiver<Happened>) {
         loop {
             self.say_planned();
+            self.next_serial();
+            self.tend_shared();
             self.dispatch();
             if self.is_done() {
                 return;
@@ -298,6 +318,12 @@ impl Run<'_> {
                 }
             }
             Happened::CompilerEnded(life) => self.compiler_ended(life),
+            Happened::FixtureHost(life, messages) => {
+                for message in messages {
+                    self.fixture_host_said(life, message);
+                }
+            }
+            Happened::FixtureHostEnded(life) => self.fixture_host_ended(life),
             Happened::Signal(interrupt) => self.interrupt(interrupt),
         }
     }
@@ -306,6 +332,7 @@ impl Run<'_> {
         self.fatal.is_some()
             || (self.stopping || self.modules.iter().all(modules::Module::is_settled))
                 && self.queue.is_empty()
+                && !self.anything_stands()
                 && self.slots.iter().all(slots::Slot::is_idle)
     }
 
@@ -325,11 +352,11 @@ impl Run<'_> {
     /// Nothing new is started any more; what waits is counted as not run.
     fn stop(&mut self) {
         self.stopping = true;
-        self.ledger.not_run(self.queue.len());
-        self.queue.clear();
+        self.drop_waiting();
         for module in &mut self.modules {
-            self.ledger.not_run(module.held.len());
-            module.held.clear();
+            for task in module.held.drain(..) {
+                self.ledger.not_run(task.tests().len());
+            }
         }
         self.to_list.clear();
         self.compiler.stop();
@@ -346,8 +373,8 @@ impl Run<'_> {
         }
     }
 
-    /// Nothing new begins; what is in flight is reported by name, with what it
-    /// wrote, as far as its worker answers soon. A second interrupt does not wait.
+    /// Nothing new begins; what is in flight is stopped and reported by name, with
+    /// what it wrote; what was set up is taken down. A second interrupt does not wait.
     fn interrupt(&mut self, interrupt: Interrupt) {
         if self.interrupted_at.is_some() {
             return self.abandon_all();
@@ -355,6 +382,7 @@ impl Run<'_> {
         self.interrupted_at = Some(Instant::now());
         self.ledger.interrupted(interrupt);
         self.stop();
-        self.ask_all();
+        self.interrupt_all();
+        self.interrupt_fixture_host();
     }
 }

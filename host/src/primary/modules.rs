@@ -11,10 +11,11 @@ use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
 use crate::module::sdk;
-use crate::plan::{Action, PlannedModule, PlannedTest, plan_module};
+use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
 };
+use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub(super) struct Module {
     planned: PlannedModule,
     phase: Phase,
     /// Its tests, while it is being compiled a second time.
-    pub(super) held: Vec<PlannedTest>,
+    pub(super) held: Vec<PlannedTask>,
     compiled_again: bool,
 }
 
@@ -101,6 +102,7 @@ impl Run<'_> {
                 order: file.order,
                 what: "cannot be loaded",
                 cause: file.cause,
+                stdout: Captured::default(),
                 stderr: Captured::default(),
             });
         }
@@ -221,7 +223,9 @@ impl Run<'_> {
                 if module.phase == Phase::CompilingAgain {
                     module.phase = Phase::Ready;
                     let held = std::mem::take(&mut module.held);
-                    self.queue.extend(held);
+                    for task in held {
+                        self.enqueue(task);
+                    }
                 } else {
                     self.ready_to_list(result.module);
                 }
@@ -300,12 +304,22 @@ impl Run<'_> {
     fn listed(&mut self, number: ModuleNumber, tests: Vec<ListedTest>) {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Ready;
-        let mut all = std::mem::take(&mut module.file.sdk);
+        let sdk::Contents {
+            tests: mut all,
+            furniture,
+        } = std::mem::take(&mut module.file.sdk);
         sdk::tell_apart(&mut all, &tests);
         all.extend(tests);
         let none = all.is_empty();
         let selection = &self.settings.selection;
-        let plan = plan_module(&module.planned, all, &selection.filter, selection.ignored);
+        let plan = plan_module(
+            &module.planned,
+            all,
+            &furniture,
+            self.shared.len(),
+            &selection.filter,
+            selection.ignored,
+        );
         self.ledger.filtered_out(plan.filtered_out);
         if none && self.goal == Goal::Run {
             let note = format!(
@@ -314,19 +328,81 @@ impl Run<'_> {
             );
             self.ledger.note(note);
         }
-        self.ledger.planned += plan.tests.len();
-        for test in plan.tests {
-            match (&test.action, self.goal) {
-                (_, Goal::List) => self.found.push(test),
-                (Action::Skip { reason }, Goal::Run) => {
-                    let outcome = Outcome::Skipped {
-                        reason: reason.clone(),
-                    };
-                    self.ledger.ended_as(&test, outcome, None);
-                }
-                (Action::Run { .. }, Goal::Run) if self.stopping => self.ledger.not_run(1),
-                (Action::Run { .. }, Goal::Run) => self.queue.push_back(test),
+        self.ledger.planned += plan.tests();
+        if self.goal == Goal::List {
+            let tasks = plan.tasks.into_iter().flat_map(PlannedTask::into_tests);
+            let mut found: Vec<PlannedTest> = tasks.chain(plan.skipped).collect();
+            found.sort_by_key(|t| t.order);
+            self.found.extend(found);
+            return;
+        }
+        for test in plan.skipped {
+            if let Action::Skip { reason } = &test.action {
+                let outcome = Outcome::Skipped {
+                    reason: reason.clone(),
+                };
+                self.ledger.ended_as(&test, outcome, None);
             }
+        }
+        if self.stopping {
+            for task in plan.tasks {
+                self.ledger.not_run(task.tests().len());
+            }
+            return;
+        }
+        self.add_shared(number, plan.shared);
+        for task in plan.tasks {
+            self.enqueue(task);
+        }
+    }
+
+    /// Keeps a task until its module is compiled again; gives it back if it can run.
+    pub(super) fn hold(&mut self, number: ModuleNumber, task: PlannedTask) -> Option<PlannedTask> {
+        let module = &mut self.modules[number.0];
+        match module.phase {
+            Phase::CompilingAgain => module.held.push(task),
+            Phase::Failed => self.ledger.not_run(task.tests().len()),
+            Phase::Compiling | Phase::Listing | Phase::Ready => return Some(task),
+        }
+        None
+    }
+
+    /// A suite or fixture of a module's could not be set up or taken down: an error,
+    /// once; what needs it and waits is not run.
+    pub(super) fn suite_failed(&mut self, number: ModuleNumber, failure: SuiteFailure) {
+        let key = (number, failure.path.clone(), failure.part);
+        if !self.failed_suites.insert(key) {
+            return;
+        }
+        let module = &self.modules[number.0];
+        let (order, name) = (module.planned.order, module.planned.name.clone());
+        self.ledger.suite_failed(ModuleError {
+            module: format!("{name} {}", failure.of).into(),
+            file: None,
+            order,
+            what: match failure.part {
+                SuitePart::Setup => "could not be set up",
+                SuitePart::Teardown => "could not be torn down",
+            },
+            cause: failure.cause,
+            stdout: failure.stdout,
+            stderr: failure.stderr,
+        });
+        if failure.part == SuitePart::Teardown {
+            return;
+        }
+        let reason = format!("`{}` could not be set up", failure.of);
+        let tasks = self.queue.extract(|task| {
+            let mut steps = task.tests().iter().flat_map(|t| &t.place.around.steps);
+            task.module() == Some(number)
+                && matches!(task, PlannedTask::Test(_))
+                && steps.any(|s| s.path == failure.path)
+        });
+        for test in tasks.into_iter().flat_map(PlannedTask::into_tests) {
+            let outcome = Outcome::NotRun {
+                reason: reason.clone(),
+            };
+            self.ledger.ended_as(&test, outcome, None);
         }
     }
 
@@ -345,15 +421,11 @@ impl Run<'_> {
             Phase::Listing => Phase::Compiling,
             _ => Phase::CompilingAgain,
         };
-        for test in std::mem::take(&mut self.queue) {
-            match test.module == number {
-                true => module.held.push(test),
-                false => self.queue.push_back(test),
-            }
-        }
         for slot in &mut self.slots {
             slot.forget(number);
         }
+        let waiting = self.take_waiting(number);
+        self.modules[number.0].held.extend(waiting);
         match self.compiler.peer.is_some() {
             true => self.compiler.waiting.push_back(number),
             false => self.compile(vec![number]),
@@ -368,10 +440,11 @@ impl Run<'_> {
         }
         module.phase = Phase::Failed;
         let (order, name) = (module.planned.order, module.planned.name.clone());
-        let held = std::mem::take(&mut module.held);
-        let before = self.queue.len();
-        self.queue.retain(|t| t.module != number);
-        self.ledger.not_run(held.len() + before - self.queue.len());
+        let mut dropped = std::mem::take(&mut module.held);
+        dropped.extend(self.take_waiting(number));
+        for task in dropped {
+            self.ledger.not_run(task.tests().len());
+        }
         let (what, cause, stderr) = match error {
             LoadError::List(cause, stderr) => ("cannot be listed", cause, *stderr),
             LoadError::Module(cause) => ("cannot be loaded", cause, Captured::default()),
@@ -383,19 +456,9 @@ impl Run<'_> {
             order,
             what,
             cause,
+            stdout: Captured::default(),
             stderr,
         });
         self.check_max_fail();
-    }
-
-    /// Where a test that did not begin belongs now.
-    pub(super) fn queue_again(&mut self, test: PlannedTest) {
-        let module = &mut self.modules[test.module.0];
-        match module.phase {
-            _ if self.stopping => self.ledger.not_run(1),
-            Phase::CompilingAgain => module.held.push(test),
-            Phase::Failed => self.ledger.not_run(1),
-            Phase::Compiling | Phase::Listing | Phase::Ready => self.queue.push_front(test),
-        }
     }
 }

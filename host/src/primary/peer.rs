@@ -30,6 +30,8 @@ pub enum Role {
     Worker,
     /// Compiles modules.
     Compiler,
+    /// Holds the instances of shared fixtures.
+    FixtureHost,
 }
 
 impl Role {
@@ -37,6 +39,7 @@ impl Role {
         match self {
             Role::Worker => "__worker",
             Role::Compiler => "__compiler",
+            Role::FixtureHost => "__fixture-host",
         }
     }
 }
@@ -91,7 +94,7 @@ impl Peer {
                 let from = theirs.try_clone()?;
                 thread::Builder::new().spawn(move || match role {
                     // both ends of an error: the socket closes, the primary notices
-                    Role::Worker => {
+                    Role::Worker | Role::FixtureHost => {
                         let socket = theirs.try_clone()?;
                         worker::serve(BufReader::new(from), theirs, move || {
                             let _ = socket.shutdown(Shutdown::Both);

@@ -5,12 +5,13 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Cause, Outcome, Ran, TestEnd};
+use crate::event::{Captured, Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
     AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber, ToWorker,
 };
+use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,6 +34,10 @@ pub(super) struct Slot {
 pub(super) struct Worker {
     pub(super) peer: Peer,
     pub(super) told: HashSet<ModuleNumber>,
+    /// The values that it knows.
+    pub(super) values: HashSet<ValueNumber>,
+    /// Units of which it has told something.
+    pub(super) began: HashSet<TaskNumber>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) ready: bool,
     /// When the first job began, as far as is known.
@@ -47,7 +52,37 @@ pub(super) struct Worker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Job {
     List(ModuleNumber),
-    Test(TaskNumber),
+    /// A test, and the unit that it belongs to, which is named by its first task.
+    Test(TaskNumber, Option<TaskNumber>),
+    /// What is taken down at a unit's end, and how many calls that may take.
+    Teardown(TaskNumber, u32),
+}
+
+impl Job {
+    pub(super) fn task(&self) -> Option<TaskNumber> {
+        match self {
+            Job::Test(task, _) => Some(*task),
+            Job::List(_) | Job::Teardown(..) => None,
+        }
+    }
+
+    fn unit(&self) -> Option<TaskNumber> {
+        match self {
+            Job::Test(_, unit) => *unit,
+            Job::Teardown(unit, _) => Some(*unit),
+            Job::List(_) => None,
+        }
+    }
+}
+
+impl Worker {
+    /// How many of its tests can be taken back: not the one that runs, nor what is
+    /// in one unit with it.
+    pub(super) fn revocable(&self) -> usize {
+        let unit = self.jobs.front().and_then(Job::unit);
+        let waits = |j: &&Job| matches!(j, Job::Test(..)) && (unit.is_none() || j.unit() != unit);
+        self.jobs.iter().skip(1).filter(waits).count()
+    }
 }
 
 impl Slot {
@@ -98,6 +133,8 @@ impl Run<'_> {
                 slot.worker = Some(Worker {
                     peer,
                     told: HashSet::new(),
+                    values: HashSet::new(),
+                    began: HashSet::new(),
                     jobs: VecDeque::new(),
                     ready: false,
                     since: Instant::now(),
@@ -145,19 +182,40 @@ impl Run<'_> {
                 self.heard_of_end(number, Done::passed(task, start, duration));
             }
             FromWorker::Done(done) => self.heard_of_end(number, *done),
-            FromWorker::Stopped(stopped) => {
-                if worker.jobs.front() != Some(&Job::Test(stopped.task)) {
-                    return self.unexpected(number, "word of a test that it was not given");
+            FromWorker::Stopped(stopped) => match worker.jobs.front() {
+                Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
+                    let unit = *unit;
+                    worker.jobs.pop_front();
+                    let cause = blocked_too_long(stopped.duration);
+                    self.unit_not_torn_down(unit, cause);
+                    let rest = self.abandon(number).into_iter().map(|(test, _)| test);
+                    self.queue_again(rest.collect());
                 }
-                self.stopped(number, *stopped);
-            }
+                Some(job) if job.task() == Some(stopped.task) => self.stopped(number, *stopped),
+                _ => self.unexpected(number, "word of a test that it was not given"),
+            },
             FromWorker::Revoked(tasks) => {
                 worker.revoking = false;
-                for task in tasks {
-                    if let Some(test) = self.take_back(number, task) {
-                        self.queue_again(test);
+                let back = tasks.into_iter().filter_map(|t| self.take_back(number, t));
+                let back: Vec<PlannedTest> = back.collect();
+                self.queue_again(back);
+            }
+            FromWorker::UnitDone(unit, failures) => {
+                if !matches!(worker.jobs.front(), Some(Job::Teardown(u, _)) if *u == unit) {
+                    return self.unexpected(number, "the end of a suite that nobody asked for");
+                }
+                worker.jobs.pop_front();
+                worker.began.remove(&unit);
+                if let Some((module, _)) = self.units.remove(&unit) {
+                    for failure in failures {
+                        self.suite_failed(module, failure);
                     }
                 }
+                self.check_max_fail();
+                self.first_job_begins(number);
+            }
+            FromWorker::SetUp(..) | FromWorker::TornDown(..) => {
+                self.unexpected(number, "word of a shared fixture");
             }
         }
     }
@@ -167,10 +225,14 @@ impl Run<'_> {
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
-        if worker.jobs.front() != Some(&Job::Test(done.task)) {
+        let Some(job) = worker.jobs.front().copied() else {
+            return self.unexpected(number, "a result that nobody asked for");
+        };
+        if job.task() != Some(done.task) {
             return self.unexpected(number, "a result that nobody asked for");
         }
         worker.jobs.pop_front();
+        worker.began.extend(job.unit());
         let gives_back = self.setup.after_failure == AfterFailure::GiveBack
             && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
         self.done(number, done);
@@ -200,20 +262,26 @@ impl Run<'_> {
         self.pace.1 += 1;
         self.kept_scratch |= done.scratch.is_some();
         let is_good = outcome.is_good();
+        for failure in done.suites {
+            self.suite_failed(test.module, failure);
+        }
+        let ran = Ran {
+            worker: self.worker_number(number),
+            start: UNIX_EPOCH + done.start,
+            duration: done.duration,
+        };
         self.ledger.ended(TestEnd {
             test: test.info,
             order: test.order,
+            // a test whose suite is not there was never begun
+            ran: (done.start > Duration::ZERO).then_some(ran),
             outcome,
-            ran: Some(Ran {
-                worker: self.worker_number(number),
-                start: UNIX_EPOCH + done.start,
-                duration: done.duration,
-            }),
             stdout: done.stdout,
             stderr: done.stderr,
             scratch: done.scratch,
             logs: done.logs,
             attachments: done.attachments,
+            notes: done.notes,
         });
         if !is_good {
             self.check_max_fail();
@@ -238,11 +306,9 @@ impl Run<'_> {
             start: UNIX_EPOCH + stopped.start,
             duration: stopped.duration,
         };
-        for (i, (test, _)) in self.abandon(number).into_iter().enumerate() {
-            if i > 0 {
-                self.queue_again(test);
-                continue;
-            }
+        let mut tests = self.abandon(number).into_iter();
+        if let Some((test, _)) = tests.next() {
+            let notes = test.left_standing();
             self.ledger.ended(TestEnd {
                 test: test.info,
                 order: test.order,
@@ -253,16 +319,34 @@ impl Run<'_> {
                 scratch: None,
                 logs: Vec::new(),
                 attachments: Vec::new(),
+                notes,
             });
         }
+        self.queue_again(tests.map(|(test, _)| test).collect());
         self.check_max_fail();
+    }
+
+    /// A unit whose teardown did not come back.
+    fn unit_not_torn_down(&mut self, unit: TaskNumber, cause: Cause) {
+        let Some((module, suite)) = self.units.remove(&unit) else {
+            return;
+        };
+        let failure = SuiteFailure {
+            of: without_crate(&suite).to_owned(),
+            path: suite,
+            part: SuitePart::Teardown,
+            cause,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        };
+        self.suite_failed(module, failure);
     }
 
     fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
         let module = test.module;
         if let LoadError::Artefact(why) = error {
             self.compile_again(module, why);
-            self.queue_again(test);
+            self.queue_again(vec![test]);
         } else {
             self.ledger.not_run(1);
             self.module_failed(module, error);
@@ -298,16 +382,15 @@ impl Run<'_> {
                 return;
             }
         }
-        for job in jobs.into_iter().rev() {
+        let mut tests = Vec::new();
+        for job in jobs {
             match job {
                 Job::List(module) => self.to_list.push_front(module),
-                Job::Test(task) => {
-                    if let Some(test) = self.given.remove(&task) {
-                        self.queue_again(test);
-                    }
-                }
+                Job::Test(task, _) => tests.extend(self.given.remove(&task)),
+                Job::Teardown(..) => {}
             }
         }
+        self.queue_again(tests);
     }
 
     /// The job that was running when a worker died.
@@ -321,7 +404,15 @@ impl Run<'_> {
                 };
                 self.module_failed(module, LoadError::List(cause, Box::default()));
             }
-            Some(Job::Test(task)) => {
+            Some(Job::Teardown(unit, _)) => {
+                let cause = match worker.killed {
+                    Some(limit) => verdict::stopped_at_limit(limit),
+                    None => Cause::new(format!("its worker died: {how}")),
+                };
+                self.unit_not_torn_down(unit, cause);
+                self.check_max_fail();
+            }
+            Some(Job::Test(task, _)) => {
                 let Some(test) = self.given.remove(&task) else {
                     return;
                 };
@@ -362,7 +453,7 @@ impl Run<'_> {
         for (i, job) in jobs.into_iter().enumerate() {
             if let Job::List(module) = job {
                 self.to_list.push_back(module);
-            } else if let Job::Test(task) = job
+            } else if let Some(task) = job.task()
                 && let Some(test) = self.given.remove(&task)
             {
                 let running = i == 0 && worker.ready;

@@ -10,6 +10,7 @@ use super::output::Output;
 use super::text::{Escaped, duration, one_line, tell};
 use crate::event::{Event, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo};
 use crate::settings::{Settings, Verbosity};
+use crate::suite::SuitePart;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -93,10 +94,15 @@ impl<W: Write> Console<W> {
 
     fn ended(&mut self, end: &TestEnd) {
         self.running.retain(|(t, _)| !Arc::ptr_eq(t, &end.test));
-        if !end.outcome.is_good() {
-            self.bad += 1;
-            let text = self.styles.failure(end);
-            self.failed.push((end.order, text));
+        match end.outcome {
+            // why is said where the suite's own failure is
+            Outcome::NotRun { .. } => self.bad += 1,
+            _ if !end.outcome.is_good() => {
+                self.bad += 1;
+                let text = self.styles.failure(end);
+                self.failed.push((end.order, text));
+            }
+            _ => {}
         }
         self.remember_reason(&end.outcome);
         match (self.verbosity, &self.bar) {
@@ -116,6 +122,7 @@ impl<W: Write> Console<W> {
                     Outcome::Failed(_) => ("F", &self.styles.bad),
                     Outcome::TimedOut(_) => ("t", &self.styles.bad),
                     Outcome::Interrupted => ("I", &self.styles.bad),
+                    Outcome::NotRun { .. } => ("-", &self.styles.skipped),
                     _ => ("E", &self.styles.bad),
                 };
                 let dot = style.apply_to(dot).to_string();
@@ -134,6 +141,7 @@ impl<W: Write> Console<W> {
         let (word, reason) = match outcome {
             Outcome::Skipped { reason } => ("skipped", reason),
             Outcome::ExpectedFailure { reason } => ("todo", reason),
+            Outcome::NotRun { reason } => ("not run", reason),
             _ => return,
         };
         if reason.is_empty() {
@@ -346,7 +354,16 @@ impl<W: Write> Reporter for Console<W> {
                 ));
             }
             Event::Ended(end) => self.ended(end),
-            Event::ModuleFailed(error) => self.module_failed(error),
+            Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
+            Event::Fixture { suite, part } if self.verbosity == Verbosity::Verbose => {
+                let word = match part {
+                    SuitePart::Setup => "SETUP ",
+                    SuitePart::Teardown => "DOWN  ",
+                };
+                let word = self.styles.dim.apply_to(word);
+                let line = format!("{word} {}\n", one_line(suite));
+                self.print(&line);
+            }
             Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
                 self.tell(&note);
@@ -358,7 +375,11 @@ impl<W: Write> Reporter for Console<W> {
                 }
             }
             Event::Finished(summary) => self.finish(summary),
-            Event::Compiled { .. } | Event::Started(_) | Event::Slow { .. } | Event::Note(_) => {}
+            Event::Compiled { .. }
+            | Event::Started(_)
+            | Event::Slow { .. }
+            | Event::Fixture { .. }
+            | Event::Note(_) => {}
         }
     }
 
@@ -380,7 +401,9 @@ impl Trouble {
 impl Reporter for Trouble {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::ModuleFailed(error) => tell(self.0.module_failure(error).trim_end()),
+            Event::ModuleFailed(error) | Event::SuiteFailed(error) => {
+                tell(self.0.module_failure(error).trim_end())
+            }
             Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             _ => {}
         }

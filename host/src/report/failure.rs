@@ -109,6 +109,9 @@ impl Styles {
             self.write_output(text, "attach", &line);
         }
         more(text, end.attachments.len(), "attachments");
+        for note in &end.notes {
+            let _ = writeln!(text, "{INDENT}note: {}", Escaped(note));
+        }
     }
 
     /// A module that cannot be run.
@@ -121,6 +124,7 @@ impl Styles {
         );
         self.write_cause(&mut text, &error.cause);
         let stderr = without_repetition(&error.stderr.text(), Some(&error.cause));
+        self.write_output(&mut text, "stdout", &error.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
         if let Some(file) = error.file.as_ref().filter(|f| **f != *error.module) {
             let file = format!("file: {}", one_line(file));

@@ -11,6 +11,7 @@ use crate::event::{
     Attachment, Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
 };
 use crate::protocol::ListedTest;
+use crate::suite::SuitePart;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -66,6 +67,14 @@ impl<W: Write> Reporter for Json<W> {
             }
             Event::Ended(end) => self.say(ended(end)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
+            Event::SuiteFailed(error) => self.say(suite_failed(error)),
+            Event::Fixture { suite, part } => {
+                let event = match part {
+                    SuitePart::Setup => "set-up",
+                    SuitePart::Teardown => "torn-down",
+                };
+                self.say(json!({"type": "fixture", "event": event, "name": suite}));
+            }
             Event::Finished(summary) => self.say(closing(summary)),
             Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
@@ -89,7 +98,9 @@ fn ended(end: &TestEnd) -> Value {
         set("exec_time", json!(ran.duration.as_secs_f64()));
     }
     match &end.outcome {
-        Outcome::Skipped { reason } => set("message", json!(reason)),
+        Outcome::Skipped { reason } | Outcome::NotRun { reason } => {
+            set("message", json!(reason));
+        }
         Outcome::TimedOut(_) => set("reason", json!("time limit exceeded")),
         _ => {}
     }
@@ -118,6 +129,9 @@ fn ended(end: &TestEnd) -> Value {
     }
     if let Some(scratch) = &end.scratch {
         own.insert("scratch".into(), json!(scratch));
+    }
+    if !end.notes.is_empty() {
+        own.insert("notes".into(), json!(end.notes));
     }
     if !end.logs.is_empty() {
         own.insert("logs".into(), json!(end.logs));
@@ -234,13 +248,24 @@ fn module_failed(error: &ModuleError) -> Value {
     }
     insert_cause(&mut own, &error.cause);
     let text = format!(
-        "{} {}: {}\n{}",
+        "{} {}: {}\n{}{}",
         error.module,
         error.what,
         error.cause.message,
+        error.stdout.text(),
         error.stderr.text()
     );
     json!({"type": "test", "event": "failed", "name": &*error.module, "stdout": text, "wasmtest": own})
+}
+
+fn suite_failed(error: &ModuleError) -> Value {
+    let mut value = module_failed(error);
+    value["type"] = json!("fixture");
+    if let Some(own) = value["wasmtest"].as_object_mut() {
+        own.shift_remove("module");
+        own.insert("suite".into(), json!(&*error.module));
+    }
+    value
 }
 
 fn closing(summary: &Summary) -> Value {
@@ -261,6 +286,7 @@ fn closing(summary: &Summary) -> Value {
             "not_run": summary.not_run,
             "expected_failures": summary.expected_failures,
             "modules_failed": summary.modules_failed,
+            "suites_failed": summary.suites_failed,
             "processes": summary.processes,
         },
     })

@@ -41,9 +41,18 @@ impl Stream {
         })))
     }
 
-    /// Ends the stream: what was kept, and what was seen in it.
+    /// What was kept until now, and what was seen in it; the stream begins anew.
     pub fn finish(&self) -> (Captured, Scan) {
-        let mut written = std::mem::take(&mut *self.lock());
+        let mut stream = self.lock();
+        let cap = stream.cap;
+        let mut written = std::mem::replace(
+            &mut *stream,
+            Written {
+                cap,
+                ..Written::default()
+            },
+        );
+        drop(stream);
         written.scan.finish();
         let captured = Captured {
             head: written.head,

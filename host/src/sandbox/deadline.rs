@@ -1,13 +1,15 @@
-//! Stops a guest that runs for too long.
+//! Stops a guest: at its limit, or because the run is interrupted.
 //!
 //! One thread for each worker sleeps until the deadline of the moment and then
 //! raises the engine's epoch, at which guest code traps. It wakes for nothing
-//! else: no ticking. A guest that is blocked in a host call does not notice; the
-//! primary ends its worker instead.
+//! else: no ticking. A guest that sleeps or polls in the host is woken as well
+//! (`waiting` asks here); one that is blocked in any other host call does not
+//! notice, and the primary ends its worker instead.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use wasmtime::Engine;
 
 /// Guards one guest at a time.
@@ -17,18 +19,59 @@ pub struct Deadline {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+/// Why a guest was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It reached its limit.
+    Limit,
+    /// The run was interrupted.
+    Interrupt,
+}
+
+/// What an interrupt means for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtInterrupt {
+    /// It stops, or is not begun.
+    Stop,
+    /// It runs: it tears down what was set up.
+    GoOn,
+}
+
+/// The guest is to stop: what host functions in which it waits come back with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Woken;
+
+/// A handle to whatever guest runs: for the thread that listens, and for host
+/// functions in which a guest waits.
+#[derive(Clone, Default)]
+pub struct Guard(Arc<Shared>);
+
 #[derive(Default)]
 struct Shared {
     armed: Mutex<State>,
     changed: Condvar,
+    /// Wakes a guest that sleeps in the host.
+    woken: Condvar,
+    /// The same for one that waits in a future.
+    notify: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    armed: Option<(Instant, Engine)>,
+    armed: Option<Armed>,
+    /// Why the guest of the moment, or the last one, was stopped.
+    stopped: Option<Stopped>,
+    interrupted: bool,
     /// When the thread will look again by itself.
     wakes: Option<Instant>,
     closed: bool,
+}
+
+struct Armed {
+    /// `None`: a limit beyond what the clock can count is no limit.
+    at: Option<Instant>,
+    engine: Engine,
+    at_interrupt: AtInterrupt,
 }
 
 impl Shared {
@@ -37,28 +80,109 @@ impl Shared {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+
+    /// Under the lock: the guest of this moment, and no later one.
+    fn stop(&self, state: &mut State, why: Stopped) {
+        if let Some(armed) = state.armed.take() {
+            armed.engine.increment_epoch();
+            state.stopped = Some(why);
+            self.woken.notify_all();
+            self.notify.notify_waiters();
+        }
+    }
 }
 
 impl Deadline {
+    /// A handle to the guests that will run.
+    pub fn guard(&self) -> Guard {
+        Guard(self.shared.clone())
+    }
+
     /// Runs `call`, during which `engine`'s epoch is raised once `limit` has
-    /// passed. The store must have been given an epoch deadline of 1.
-    pub fn during<R>(&mut self, engine: &Engine, limit: Duration, call: impl FnOnce() -> R) -> R {
+    /// passed or the run is interrupted. The store must have been given an epoch
+    /// deadline of 1 just before. Gives why the guest was stopped, if it was;
+    /// `None` for the result if the run was interrupted before it began.
+    pub fn during<R>(
+        &mut self,
+        engine: &Engine,
+        limit: Duration,
+        at_interrupt: AtInterrupt,
+        call: impl FnOnce() -> R,
+    ) -> (Option<R>, Option<Stopped>) {
         if self.thread.is_none() {
             let shared = self.shared.clone();
             self.thread = Some(thread::spawn(move || watch(&shared)));
         }
-        // a limit beyond what the clock can count is no limit
-        let at = Instant::now().checked_add(limit);
-        if let Some(at) = at {
+        {
             let mut state = self.shared.lock();
-            state.armed = Some((at, engine.clone()));
-            if state.wakes.is_none_or(|w| w > at) {
+            if state.interrupted && at_interrupt == AtInterrupt::Stop {
+                return (None, Some(Stopped::Interrupt));
+            }
+            let at = Instant::now().checked_add(limit);
+            state.stopped = None;
+            state.armed = Some(Armed {
+                at,
+                engine: engine.clone(),
+                at_interrupt,
+            });
+            if at.is_some_and(|at| state.wakes.is_none_or(|w| w > at)) {
                 self.shared.changed.notify_one();
             }
         }
         let result = call();
-        self.shared.lock().armed = None;
-        result
+        let mut state = self.shared.lock();
+        state.armed = None;
+        (Some(result), state.stopped)
+    }
+}
+
+impl Guard {
+    /// The run is interrupted: the guest of the moment stops, unless it tears
+    /// something down, and no other test begins.
+    pub fn interrupt(&self) {
+        let mut state = self.0.lock();
+        state.interrupted = true;
+        if matches!(&state.armed, Some(a) if a.at_interrupt == AtInterrupt::Stop) {
+            self.0.stop(&mut state, Stopped::Interrupt);
+        }
+    }
+
+    /// Whether the run was interrupted.
+    pub fn is_interrupted(&self) -> bool {
+        self.0.lock().interrupted
+    }
+
+    /// Sleeps for this long, or until the guest is to stop.
+    ///
+    /// # Errors
+    /// If the guest is to stop.
+    pub fn sleep(&self, duration: Duration) -> Result<(), Woken> {
+        let until = Instant::now().checked_add(duration);
+        let mut state = self.0.lock();
+        loop {
+            if state.armed.is_none() {
+                return Err(Woken);
+            }
+            let now = Instant::now();
+            let left = match until {
+                Some(until) if until <= now => return Ok(()),
+                Some(until) => until - now,
+                None => Duration::MAX,
+            };
+            let woken = self.0.woken.wait_timeout(state, left);
+            state = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Comes back once the guest is to stop.
+    pub async fn stopped(&self) {
+        // asked for before looking: what happens in between is not missed
+        let notified = self.0.notify.notified();
+        let mut notified = std::pin::pin!(notified);
+        notified.as_mut().enable();
+        if self.0.lock().armed.is_some() {
+            notified.await;
+        }
     }
 }
 
@@ -76,14 +200,13 @@ fn watch(shared: &Shared) {
     let mut state = shared.lock();
     while !state.closed {
         let now = Instant::now();
-        state.wakes = match &state.armed {
-            Some((at, engine)) if *at <= now => {
-                // under the lock: the guest of this deadline, and no later one
-                engine.increment_epoch();
-                state.armed = None;
+        let due = state.armed.as_ref().and_then(|armed| armed.at);
+        state.wakes = match due {
+            Some(at) if at <= now => {
+                shared.stop(&mut state, Stopped::Limit);
                 None
             }
-            Some((at, _)) => Some(*at),
+            Some(at) => Some(at),
             // still asleep for a deadline that was met: look then, arm nothing
             None => state.wakes.filter(|w| *w > now),
         };

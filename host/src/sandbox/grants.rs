@@ -6,11 +6,13 @@
 //! functions themselves.
 
 use super::capture::Stream;
+use super::deadline::Guard;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
+use super::waiting;
 use crate::protocol::{Access, DirGrant};
 use anyhow::Context as _;
-use wasmtime::{Engine, StoreLimits, component};
+use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -30,6 +32,8 @@ pub struct State {
     pub max_memory: Option<u64>,
     /// What the SDK's host functions need and gather.
     pub report: Report,
+    /// Who stops the guest, for functions in which it waits.
+    pub guard: Guard,
 }
 
 impl WasiView for State {
@@ -103,6 +107,7 @@ impl Grants {
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),
+            guard: Guard::default(),
         })
     }
 
@@ -170,6 +175,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
                 linker.alias(&format!("noticed {module}"), name, module, name)?;
             }
             // wasmtime's own refuses a status above 125; here any status is a fact
+            waiting::add_to_core_linker(&mut linker, module)?;
             linker.func_wrap(module, "proc_exit", |status: i32| -> wasmtime::Result<()> {
                 Err(I32Exit(status).into())
             })?;
@@ -212,6 +218,7 @@ pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<Sta
                 state.filesystem()
             },
         )?;
+        waiting::add_to_component_linker(&mut linker)?;
         linker.allow_shadowing(false);
         Ok(())
     };
@@ -220,6 +227,22 @@ pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<Sta
 }
 
 impl State {
+    /// WASI's part, for functions put in front of wasmtime's.
+    pub fn wasi(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+
+    /// Limits the memory to what a test says itself, in bytes.
+    pub fn limit_memory(&mut self, max: Option<u64>) {
+        self.max_memory = max;
+        self.limits = match max {
+            None => StoreLimits::default(),
+            Some(bytes) => StoreLimitsBuilder::new()
+                .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
+                .build(),
+        };
+    }
+
     /// A state that reaches nothing, for looking at a module.
     pub fn nothing() -> State {
         State {
@@ -228,6 +251,7 @@ impl State {
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),
+            guard: Guard::default(),
         }
     }
 }

@@ -3,27 +3,22 @@
 //! Hot path: [`Sandbox::call`] runs for every test.
 
 use super::capture::Stream;
-use super::deadline::Deadline;
+use super::deadline::{AtInterrupt, Deadline, Guard, Stopped};
 use super::engine;
-use super::grants::{self, Grants, Reach, State};
+use super::grants::{Grants, Reach, State};
+use super::load::Host;
 use super::scratch::Scratch;
 use super::sdk::{Refused, Skipped};
-use super::stubs::{self, StubCalled};
+use super::stubs::StubCalled;
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
 use crate::module::scan::Scan;
 use crate::protocol::{Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::time::Duration;
-use wasmtime::component::Component;
-use wasmtime::{
-    Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreLimitsBuilder,
-    UnknownImportError, WasmBacktrace,
-};
+use wasmtime::{Engine, Instance, InstancePre, Store, UnknownImportError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
@@ -36,23 +31,16 @@ pub struct Sandbox {
     unknown_imports: UnknownImports,
     grants: Grants,
     keep_scratch: Keep,
-    deadline: Deadline,
-}
-
-/// An engine with what guests can import.
-struct Host {
-    engine: Engine,
-    core: OnceCell<Linker<State>>,
-    component: OnceCell<wasmtime::component::Linker<State>>,
+    pub(super) deadline: Deadline,
 }
 
 /// A module that is ready to be instantiated.
 pub struct Program {
-    engine: Engine,
-    kind: Kind,
+    pub(super) engine: Engine,
+    pub(super) kind: Kind,
 }
 
-enum Kind {
+pub(super) enum Kind {
     Core(InstancePre<State>),
     Component(CommandPre<State>),
 }
@@ -139,7 +127,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// If wasmtime cannot work here or the scratch folder cannot be opened.
-    pub fn new(setup: &WorkerSetup) -> anyhow::Result<Sandbox> {
+    pub fn new(setup: &WorkerSetup, deadline: Deadline) -> anyhow::Result<Sandbox> {
         let scratch = Scratch::new(&setup.scratch)?;
         Ok(Sandbox {
             pooled: Host::new(engine::for_running(setup.wasm_stack)?),
@@ -148,7 +136,7 @@ impl Sandbox {
             unknown_imports: setup.unknown_imports,
             grants: Grants::new(setup.dirs.clone(), setup.env.clone(), scratch),
             keep_scratch: setup.keep_scratch,
-            deadline: Deadline::default(),
+            deadline,
         })
     }
 
@@ -190,177 +178,66 @@ impl Sandbox {
 
     /// Calls a program's entry in a store and an instance of its own.
     pub fn call(&mut self, program: &Program, call: &Call<'_>) -> Called {
-        let streams = &call.streams;
-        let state = self.grants.state(call.reach, call.args, call.env, streams);
-        let mut stack = Vec::new();
-        let mut touched_files = false;
-        let mut entered = false;
-        let mut returned = None;
-        let mut panicked = None;
-        let (mut logs, mut attachments) = (Vec::new(), Vec::new());
-        let ending = match state {
-            Err(e) => Ending::Refused(format!("the sandbox could not be set up: {e:#}")),
-            Ok(mut state) => {
-                state.report.test_id = call.test_id.to_owned();
-                if let Some(bytes) = call.max_memory {
-                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                    state.limits = StoreLimitsBuilder::new().memory_size(bytes).build();
-                    state.max_memory = call.max_memory;
-                }
-                let mut store = Store::new(&program.engine, state);
-                store.limiter(|state| &mut state.limits);
-                store.set_epoch_deadline(1);
-                let result =
-                    self.deadline
-                        .during(&program.engine, call.timeout, || match call.entry {
-                            Entry::Start => program.start(&mut store, &mut entered),
-                            Entry::Export { name } => {
-                                let export = Export {
-                                    name,
-                                    entered: &mut entered,
-                                    panicked: &mut panicked,
-                                };
-                                returned = Some(program.call_export(&mut store, export)?);
-                                Ok(Ending::Returned)
-                            }
-                        });
-                let state = store.data_mut();
-                touched_files = state.touched_files;
-                logs = std::mem::take(&mut state.report.logs);
-                attachments = std::mem::take(&mut state.report.attachments);
-                match result {
-                    Ok(ending) => ending,
-                    Err(error) => {
-                        if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
-                            stack.extend(trace.frames().iter().map(|f| StackFrame {
-                                function: f.func_index(),
-                                offset: f.module_offset(),
-                            }));
-                        }
-                        ending_of(&error)
-                    }
-                }
-            }
+        let mut store = match self.store(program, call) {
+            Ok(store) => store,
+            Err(refused) => return *refused,
         };
-        let (stdout, stdout_scan) = streams.0.finish();
-        let (stderr, stderr_scan) = streams.1.finish();
-        Called {
-            ending,
-            entered,
-            returned,
-            panicked,
-            logs,
-            attachments,
-            stack,
-            stdout,
-            stdout_scan,
-            stderr,
-            stderr_scan,
-            touched_files,
-        }
+        let mut facts = Facts::default();
+        let result =
+            self.deadline.during(
+                &program.engine,
+                call.timeout,
+                AtInterrupt::Stop,
+                || match call.entry {
+                    Entry::Start => program.start(&mut store, &mut facts.entered),
+                    Entry::Export { name } => {
+                        let instance = program.instantiate(&mut store)?;
+                        facts.run(&mut store, &instance, name)
+                    }
+                },
+            );
+        facts.account(&mut store, result, &call.streams)
+    }
+
+    /// A store with what a call is granted.
+    pub(super) fn store(
+        &mut self,
+        program: &Program,
+        call: &Call<'_>,
+    ) -> Result<Store<State>, Box<Called>> {
+        let state = self
+            .grants
+            .state(call.reach, call.args, call.env, &call.streams);
+        let mut state = state.map_err(|e| {
+            let why = format!("the sandbox could not be set up: {e:#}");
+            Box::new(Called::without_store(Ending::Refused(why), &call.streams))
+        })?;
+        state.guard = self.deadline.guard();
+        state.report.test_id = call.test_id.to_owned();
+        state.limit_memory(call.max_memory);
+        let mut store = Store::new(&program.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_epoch_deadline(1);
+        Ok(store)
+    }
+
+    /// A handle to whatever guest runs here.
+    pub fn guard(&self) -> Guard {
+        self.deadline.guard()
     }
 
     /// Makes the sandbox ready for the next test; gives the scratch folder of a
     /// failed one, if it was touched and is to be kept.
     pub fn tidy(&mut self, called: &Called, passed: bool) -> Option<PathBuf> {
-        if !called.touched_files {
+        self.tidy_after(called.touched_files, passed)
+    }
+
+    pub(super) fn tidy_after(&mut self, touched_files: bool, passed: bool) -> Option<PathBuf> {
+        if !touched_files {
             return None;
         }
         let keep = self.keep_scratch == Keep::Failed && !passed;
         self.grants.replace_scratch(keep)
-    }
-}
-
-impl Host {
-    fn new(engine: Engine) -> Host {
-        Host {
-            engine,
-            core: OnceCell::new(),
-            component: OnceCell::new(),
-        }
-    }
-
-    fn load(
-        &self,
-        artefact: File,
-        format: Format,
-        unknown: UnknownImports,
-    ) -> Result<Program, LoadProblem> {
-        let kind = match format {
-            Format::Core => self.load_core(artefact, unknown),
-            Format::Component => self.load_component(artefact, unknown),
-        }?;
-        Ok(Program {
-            engine: self.engine.clone(),
-            kind,
-        })
-    }
-
-    fn load_core(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        // SAFETY: the file is a compiled form that this program made: it lies
-        // in a folder that is the user's alone, was opened without following
-        // links, belongs to the user, and its checksum was verified.
-        let module = unsafe { Module::deserialize_open_file(&self.engine, artefact) }
-            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
-        if self.core.get().is_none() {
-            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
-            let _ = self.core.set(linker);
-        }
-        let mut linker = self.core.get().expect("it was just set").clone();
-        if unknown == UnknownImports::Trap {
-            linker
-                .define_unknown_imports_as_traps(&module)
-                .map_err(|e| module_problem(&e))?;
-        }
-        let pre = linker.instantiate_pre(&module).map_err(|e| {
-            let mut store = Store::new(&self.engine, State::nothing());
-            let missing: Vec<Missing> = module
-                .imports()
-                .filter(|i| linker.get_by_import(&mut store, i).is_none())
-                .map(|i| Missing {
-                    module: i.module().to_owned(),
-                    name: i.name().to_owned(),
-                    kind: match i.ty() {
-                        ExternType::Func(_) => "",
-                        ExternType::Memory(_) => "the memory ",
-                        ExternType::Global(_) => "the global ",
-                        ExternType::Table(_) => "the table ",
-                        ExternType::Tag(_) => "the tag ",
-                    },
-                })
-                .collect();
-            match missing.is_empty() {
-                true => LoadProblem::Module(
-                    Cause::new(format!("it does not fit the host's functions: {}", engine::chain(&e)))
-                        .hint("was it built for another version of WASI, or its imports declared by hand?"),
-                ),
-                false => LoadProblem::Module(missing_imports(&missing)),
-            }
-        })?;
-        Ok(Kind::Core(pre))
-    }
-
-    fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        // SAFETY: as for a core module; the bytes are the open file's, whatever
-        // its name means by now.
-        let component =
-            unsafe { component_of(&self.engine, &artefact) }.map_err(LoadProblem::Artefact)?;
-        if self.component.get().is_none() {
-            let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
-            let _ = self.component.set(linker);
-        }
-        let mut linker = self.component.get().expect("it was just set").clone();
-        if unknown == UnknownImports::Trap {
-            stubs::for_component(&mut linker, &component).map_err(|e| module_problem(&e))?;
-        }
-        let pre = linker.instantiate_pre(&component).map_err(|e| {
-            LoadProblem::Module(
-                Cause::new(format!("the host does not offer what it imports: {}", engine::chain(&e)))
-                    .hint("WASI 0.2's command world is offered; --stub-imports lets tests run that do not call the rest"),
-            )
-        })?;
-        let pre = CommandPre::new(pre).map_err(|e| module_problem(&e))?;
-        Ok(Kind::Component(pre))
     }
 }
 
@@ -384,65 +261,131 @@ impl Program {
             }
         }
     }
-}
 
-/// A component by its open file: mapped where the system names descriptors, read elsewhere.
-///
-/// # Safety
-/// The file must be a compiled form that this program made.
-unsafe fn component_of(engine: &Engine, mut artefact: &File) -> Result<Component, String> {
-    let path = format!("/dev/fd/{}", artefact.as_raw_fd());
-    if std::path::Path::new(&path).exists() {
-        // SAFETY: the caller's.
-        return unsafe { Component::deserialize_file(engine, path) }.map_err(|e| engine::chain(&e));
-    }
-    let mut bytes = Vec::new();
-    artefact
-        .read_to_end(&mut bytes)
-        .map_err(|e| e.to_string())?;
-    // SAFETY: the caller's.
-    unsafe { Component::deserialize(engine, bytes) }.map_err(|e| engine::chain(&e))
-}
-
-/// One of the SDK's tests, and what is learned while it is called.
-struct Export<'a> {
-    name: &'a str,
-    entered: &'a mut bool,
-    panicked: &'a mut Option<String>,
-}
-
-impl Program {
-    /// How large a core module's memory is from the start, in bytes.
-    fn initial_memory(&self) -> Option<u64> {
-        let Kind::Core(pre) = &self.kind else {
-            return None;
-        };
-        let mut exports = pre.module().exports();
-        exports.find_map(|e| Some(e.ty().memory()?.minimum() * e.ty().memory()?.page_size()))
-    }
-
-    /// Calls one of the SDK's tests.
-    fn call_export(&self, store: &mut Store<State>, export: Export<'_>) -> wasmtime::Result<i32> {
+    /// An instance whose exports are called one by one.
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
         let Kind::Core(pre) = &self.kind else {
             wasmtime::bail!("the tests of a component cannot be called one by one");
         };
-        if let Some((allowed, needed)) = store.data().max_memory.zip(self.initial_memory())
-            && needed > allowed
+        if let Some(allowed) = store.data().max_memory {
+            let mut exports = pre.module().exports();
+            let memory = exports.find_map(|e| e.ty().memory().cloned());
+            let needed = memory.map_or(0, |m| m.minimum() * m.page_size());
+            enough(allowed, needed)?;
+        }
+        pre.instantiate(&mut *store)
+    }
+}
+
+/// Whether a test's own limit leaves room for what its module has already.
+fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
+    match there > allowed {
+        false => Ok(()),
+        true => Err(Refused(format!(
+            "its mark allows {allowed} bytes of memory (max_memory), and its module has {there} before it begins"
+        ))
+        .into()),
+    }
+}
+
+/// What is learned in a call beside its result.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) entered: bool,
+    pub(super) returned: Option<i32>,
+    pub(super) panicked: Option<String>,
+}
+
+impl Facts {
+    /// Calls an export that runs something.
+    pub(super) fn run(
+        &mut self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        export: &str,
+    ) -> wasmtime::Result<Ending> {
+        self.entered = true;
+        if let Some(allowed) = store.data().max_memory
+            && let Some(memory) = instance.get_memory(&mut *store, "memory")
         {
-            *export.entered = true;
-            return Err(Refused(format!(
-                "its mark allows {allowed} bytes of memory (max_memory), and the module itself begins with {needed}"
-            ))
-            .into());
+            enough(allowed, memory.data_size(&*store) as u64)?;
         }
-        let instance = pre.instantiate(&mut *store)?;
-        let test = instance.get_typed_func::<(), i32>(&mut *store, export.name)?;
-        *export.entered = true;
-        let result = test.call(&mut *store, ());
-        if result.is_err() {
-            *export.panicked = panicked(store, &instance);
+        let run = instance.get_typed_func::<(), i32>(&mut *store, export)?;
+        match run.call(&mut *store, ()) {
+            Ok(returned) => {
+                self.returned = Some(returned);
+                Ok(Ending::Returned)
+            }
+            Err(e) => {
+                self.panicked = panicked(store, instance);
+                Err(e)
+            }
         }
-        result
+    }
+
+    /// Puts together how a call came back.
+    pub(super) fn account(
+        self,
+        store: &mut Store<State>,
+        (result, stopped): (Option<wasmtime::Result<Ending>>, Option<Stopped>),
+        streams: &(Stream, Stream),
+    ) -> Called {
+        let mut stack = Vec::new();
+        let ending = match result {
+            None => Ending::Interrupted,
+            Some(Ok(ending)) => ending,
+            Some(Err(error)) => {
+                if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
+                    stack.extend(trace.frames().iter().map(|f| StackFrame {
+                        function: f.func_index(),
+                        offset: f.module_offset(),
+                    }));
+                }
+                match ending_of(&error) {
+                    Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => {
+                        Ending::Interrupted
+                    }
+                    ending => ending,
+                }
+            }
+        };
+        let state = store.data_mut();
+        Called {
+            entered: self.entered,
+            returned: self.returned,
+            panicked: self.panicked,
+            logs: std::mem::take(&mut state.report.logs),
+            attachments: std::mem::take(&mut state.report.attachments),
+            stack,
+            touched_files: state.touched_files,
+            ..Called::without_store(ending, streams)
+        }
+    }
+}
+
+impl Called {
+    pub(super) fn touched_files(&self) -> bool {
+        self.touched_files
+    }
+
+    /// How a call came back that left nothing but this and its output.
+    pub(super) fn without_store(ending: Ending, streams: &(Stream, Stream)) -> Called {
+        let (stdout, stdout_scan) = streams.0.finish();
+        let (stderr, stderr_scan) = streams.1.finish();
+        Called {
+            ending,
+            entered: false,
+            returned: None,
+            panicked: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
+            stack: Vec::new(),
+            stdout,
+            stdout_scan,
+            stderr,
+            stderr_scan,
+            touched_files: false,
+        }
     }
 }
 
@@ -450,7 +393,19 @@ impl Program {
 /// an exported address say where. Nothing in there is to be trusted.
 fn panicked(store: &mut Store<State>, instance: &Instance) -> Option<String> {
     const LONGEST: usize = 1 << 20;
-    let at = instance.get_global(&mut *store, "wasmtest-panicked")?;
+    let message = pointed_to(store, instance, "wasmtest-panicked", LONGEST)?;
+    Some(String::from_utf8_lossy(&message).into_owned())
+}
+
+/// The bytes that two words at an exported address point to, up to so many; `None`
+/// if they are not there or the first word is 0.
+pub(super) fn pointed_to(
+    store: &mut Store<State>,
+    instance: &Instance,
+    export: &str,
+    longest: usize,
+) -> Option<Vec<u8>> {
+    let at = instance.get_global(&mut *store, export)?;
     let at = at.get(&mut *store).i32()? as u32 as usize;
     let memory = instance.get_memory(&mut *store, "memory")?;
     let data = memory.data(&*store);
@@ -462,8 +417,8 @@ fn panicked(store: &mut Store<State>, instance: &Instance) -> Option<String> {
     if address == 0 {
         return None;
     }
-    let message = data.get(address..address.checked_add(length.min(LONGEST))?)?;
-    Some(String::from_utf8_lossy(message).into_owned())
+    let end = address.checked_add(length.min(longest))?;
+    data.get(address..end).map(<[u8]>::to_vec)
 }
 
 fn ending_of(error: &wasmtime::Error) -> Ending {
@@ -512,69 +467,4 @@ fn fault(error: &wasmtime::Error) -> Option<(u64, u64)> {
         let hex = |s: &str| u64::from_str_radix(s.trim(), 16).ok();
         Some((hex(address)?, hex(memory)?))
     })
-}
-
-fn host_problem(error: anyhow::Error) -> LoadProblem {
-    LoadProblem::Module(Cause::new(format!(
-        "the host functions cannot be defined: {error:#}"
-    )))
-}
-
-fn module_problem(error: &wasmtime::Error) -> LoadProblem {
-    LoadProblem::Module(Cause::new(engine::chain(error)))
-}
-
-/// An import that nobody provides.
-struct Missing {
-    module: String,
-    name: String,
-    /// What it is, if it is no function.
-    kind: &'static str,
-}
-
-impl Missing {
-    fn looks_like(&self) -> &'static str {
-        match self.module.as_str() {
-            "env" if self.kind.is_empty() => "a C symbol that the linker left undefined",
-            "env" => "part of what a host puts together by itself (emscripten, or a plugin's)",
-            "wbg" => "a module for wasm-bindgen, which needs a JavaScript host",
-            m if m.starts_with("__wbindgen") => {
-                "a module for wasm-bindgen, which needs a JavaScript host"
-            }
-            m if m.starts_with("wasi") => "a WASI function that this version does not have",
-            _ => "a host's own SDK",
-        }
-    }
-}
-
-/// Names what nobody provides, and what it looks like.
-fn missing_imports(missing: &[Missing]) -> Cause {
-    const SHOWN: usize = 5;
-    let mut looks: Vec<(&str, Vec<String>)> = Vec::new();
-    for import in missing.iter().take(SHOWN) {
-        let name = format!("{}`{}::{}`", import.kind, import.module, import.name);
-        match looks
-            .iter_mut()
-            .find(|(look, _)| *look == import.looks_like())
-        {
-            Some((_, names)) => names.push(name),
-            None => looks.push((import.looks_like(), vec![name])),
-        }
-    }
-    let mut parts: Vec<String> = looks
-        .iter()
-        .map(|(look, names)| format!("{} (it looks like {look})", names.join(", ")))
-        .collect();
-    if missing.len() > SHOWN {
-        parts.push(format!("{} more", missing.len() - SHOWN));
-    }
-    let cause = Cause::new(format!(
-        "it imports what nobody provides: {}",
-        parts.join("; ")
-    ));
-    // only functions can be stubbed
-    match missing.iter().all(|m| m.kind.is_empty()) {
-        true => cause.hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not"),
-        false => cause,
-    }
 }

@@ -21,6 +21,8 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Report {
     /// The test's id.
     pub test_id: String,
+    /// Which attempt at it this is, from 1; 0 counts as 1.
+    pub attempt: u32,
     /// What it logged.
     pub logs: Vec<String>,
     /// What it attached.
@@ -47,7 +49,9 @@ pub struct Skipped(pub String);
 /// # Errors
 /// If wasmtime refuses a definition.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(MODULE, "attempt", || 1i32)?;
+    linker.func_wrap(MODULE, "attempt", |caller: Caller<'_, State>| {
+        caller.data().report.attempt.max(1)
+    })?;
     linker.func_wrap(
         MODULE,
         "skip",

@@ -11,6 +11,13 @@ use crate::sandbox::capture::Stream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// The time since the Unix epoch.
+pub fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
 /// The test that runs, if one does.
 #[derive(Default)]
 pub struct Current(Mutex<Option<Running>>);
@@ -25,9 +32,7 @@ struct Running {
 impl Current {
     /// A test begins; gives the time, since the Unix epoch.
     pub fn begin(&self, task: &Arc<Task>, streams: &(Stream, Stream)) -> Duration {
-        let start = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let start = now();
         *self.lock() = Some(Running {
             task: task.clone(),
             start,

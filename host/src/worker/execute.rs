@@ -3,9 +3,10 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
+use super::stand::Standing;
 use super::symbols::Symbols;
 use crate::ending::{Backtrace, Ending};
-use crate::event::{Captured, Cause, Harness, Outcome};
+use crate::event::{Cause, Harness, Outcome};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
@@ -14,8 +15,10 @@ use crate::protocol::{
     Done, Expect, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
+use crate::sandbox::deadline::Deadline;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Called, Entry, LoadProblem, Program, Sandbox};
+use crate::suite::ValueNumber;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,9 +32,13 @@ const MAX_NAME: usize = 4 << 10;
 /// Runs tasks, one after the other.
 pub struct Executor {
     cache: Cache,
-    sandbox: Sandbox,
-    capture: usize,
+    pub(super) sandbox: Sandbox,
+    pub(super) capture: usize,
     modules: HashMap<ModuleNumber, Loaded>,
+    /// Values of shared fixtures.
+    pub(super) values: HashMap<ValueNumber, Vec<u8>>,
+    /// Shared fixtures that stand here.
+    pub(super) shared: Vec<Standing>,
 }
 
 struct Loaded {
@@ -42,14 +49,14 @@ struct Loaded {
 
 /// Who judges a call.
 #[derive(Clone, Copy)]
-enum Verdict<'a> {
+pub(super) enum Verdict<'a> {
     Libtest,
     Command,
     Sdk(&'a Expect),
 }
 
 impl<'a> Verdict<'a> {
-    fn of(task: &'a Task) -> Self {
+    pub(super) fn of(task: &'a Task) -> Self {
         match task.harness {
             Harness::Libtest => Verdict::Libtest,
             Harness::Command => Verdict::Command,
@@ -63,12 +70,14 @@ impl Executor {
     ///
     /// # Errors
     /// If the sandbox cannot be made.
-    pub fn new(setup: &WorkerSetup) -> anyhow::Result<Executor> {
+    pub fn new(setup: &WorkerSetup, deadline: Deadline) -> anyhow::Result<Executor> {
         Ok(Executor {
             cache: Cache::at(setup.cache.clone()),
-            sandbox: Sandbox::new(setup)?,
+            sandbox: Sandbox::new(setup, deadline)?,
             capture: setup.capture,
             modules: HashMap::new(),
+            values: HashMap::new(),
+            shared: Vec::new(),
         })
     }
 
@@ -187,17 +196,10 @@ impl Executor {
 
     /// Runs one test; `None` if it was given up meanwhile.
     pub fn run(&mut self, task: &Arc<Task>, current: &Current) -> Option<Done> {
-        let mut done = Done {
-            task: task.number,
-            outcome: Ok(Outcome::Passed),
-            start: Duration::ZERO,
-            duration: Duration::ZERO,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            scratch: None,
-            logs: Vec::new(),
-            attachments: Vec::new(),
-        };
+        if task.around.is_some() {
+            return self.run_with_fixtures(task, current);
+        }
+        let mut done = Done::new(task.number, Ok(Outcome::Passed));
         let (spec, program) = match self.program(task.module) {
             Ok(found) => found,
             Err(e) => {
@@ -245,7 +247,7 @@ impl Executor {
         Some(done)
     }
 
-    fn judge(
+    pub(super) fn judge(
         &mut self,
         module: ModuleNumber,
         called: &Called,
@@ -298,7 +300,7 @@ impl Executor {
         outcome
     }
 
-    fn program(
+    pub(super) fn program(
         &mut self,
         module: ModuleNumber,
     ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {

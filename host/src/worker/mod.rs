@@ -8,7 +8,9 @@
 
 mod current;
 mod execute;
+mod stand;
 mod symbols;
+mod unit;
 
 use current::Current;
 use execute::Executor;
@@ -17,6 +19,7 @@ use crate::event::Outcome;
 use crate::protocol::{
     AfterFailure, FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame,
 };
+use crate::sandbox::deadline::Deadline;
 use crate::sandbox::engine::HOST_STACK;
 use anyhow::Context as _;
 use std::collections::VecDeque;
@@ -79,10 +82,13 @@ impl Queue {
         let mut i = messages.waiting.len();
         while i > 0 && revoked.len() < count {
             i -= 1;
-            if let ToWorker::Run(Task { number, .. }) = &messages.waiting[i] {
-                revoked.push(*number);
-                messages.waiting.remove(i);
+            match &messages.waiting[i] {
+                ToWorker::Run(Task { number, .. }) => revoked.push(*number),
+                // a unit goes back as a whole
+                ToWorker::Unit(tasks) => revoked.extend(tasks.iter().map(|t| t.number)),
+                _ => continue,
             }
+            messages.waiting.remove(i);
         }
         revoked
     }
@@ -107,13 +113,15 @@ pub fn serve(
     let queue = Arc::new(Queue::default());
     let current = Arc::new(Current::default());
     let to = Arc::new(Mutex::new(to));
+    let deadline = Deadline::default();
+    let guard = deadline.guard();
     {
         let (queue, to, current) = (queue.clone(), to.clone(), current.clone());
         thread::Builder::new()
             .name("guest".to_owned())
             .stack_size(setup.wasm_stack + HOST_STACK)
             .spawn(move || {
-                let all = AssertUnwindSafe(|| execute_all(&setup, &queue, &to, &current));
+                let all = AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, &to, &current));
                 if catch_unwind(all).is_err() {
                     // the primary must not wait for a thread that is gone
                     on_death();
@@ -125,6 +133,11 @@ pub fn serve(
         match read_frame::<ToWorker>(&mut from) {
             Ok(Some(ToWorker::Revoke(count))) => {
                 let revoked = queue.revoke(count);
+                send(&to, &FromWorker::Revoked(revoked));
+            }
+            Ok(Some(ToWorker::Interrupt)) => {
+                guard.interrupt();
+                let revoked = queue.revoke(usize::MAX);
                 send(&to, &FromWorker::Revoked(revoked));
             }
             Ok(Some(ToWorker::Stop { task, why })) => {
@@ -144,8 +157,14 @@ pub fn serve(
     result
 }
 
-fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, current: &Current) {
-    let mut executor = match Executor::new(setup) {
+fn execute_all(
+    setup: &WorkerSetup,
+    deadline: Deadline,
+    queue: &Queue,
+    to: &Mutex<impl Write>,
+    current: &Current,
+) {
+    let mut executor = match Executor::new(setup, deadline) {
         Ok(executor) => executor,
         Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
     };
@@ -168,7 +187,35 @@ fn execute_all(setup: &WorkerSetup, queue: &Queue, to: &Mutex<impl Write>, curre
                     send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }
             }
-            ToWorker::Setup(_) | ToWorker::Revoke(_) | ToWorker::Stop { .. } => {}
+            ToWorker::Unit(tasks) => {
+                let tell = |message| send(to, &message);
+                if executor
+                    .run_unit(tasks, setup.after_failure, current, &tell)
+                    .is_none()
+                {
+                    return;
+                }
+            }
+            ToWorker::Value(number, value) => {
+                executor.values.insert(number, value);
+            }
+            ToWorker::SetUp(shared) => {
+                let number = shared.number;
+                let Some(result) = executor.set_up(*shared, current) else {
+                    return;
+                };
+                send(to, &FromWorker::SetUp(number, Box::new(result)));
+            }
+            ToWorker::TearDown(number) => {
+                let Some(failures) = executor.tear_down(number, current) else {
+                    return;
+                };
+                send(to, &FromWorker::TornDown(number, failures));
+            }
+            ToWorker::Setup(_)
+            | ToWorker::Revoke(_)
+            | ToWorker::Interrupt
+            | ToWorker::Stop { .. } => {}
         }
     }
 }

@@ -229,7 +229,10 @@ fn core_modules(bytes: &[u8]) -> Vec<CoreModule> {
 }
 
 fn is_std_source(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/rust/library/")
+    file.starts_with("/rustc/")
+        || file.contains("/lib/rustlib/src/rust/library/")
+        // the C library that Rust's targets are built with
+        || file.starts_with("wasisdk://")
 }
 
 /// Whether a function belongs to Rust's runtime or the C library.

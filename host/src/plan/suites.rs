@@ -1,0 +1,341 @@
+//! Where each test of a module goes, by the suites and fixtures around it. Pure.
+//!
+//! A suite with fixtures and no mark is a unit: its tests go whole to one worker.
+//! A split suite's tests go singly, with its fixtures replayed for each; a shared
+//! suite's go singly, after its setup has run once. Ancestors count, the outermost
+//! first: under a unit everything is one unit. Serial suites run alone at the end.
+
+use crate::protocol::ListedTest;
+use crate::suite::{
+    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber,
+};
+use std::collections::{BTreeMap, HashMap};
+use wasmtest_section::{EXPORT_PREFIX, TEARDOWN_PREFIX};
+
+/// The suites of a module, ready to be asked.
+pub struct Suites<'a> {
+    nodes: BTreeMap<&'a str, Node<'a>>,
+    functions: HashMap<&'a str, &'a ListedFunction>,
+    /// The number of the module's first value in the run.
+    first_value: usize,
+    /// What is set up beside the workers, in the order in which it was asked for.
+    shared: Vec<PlannedShared>,
+}
+
+/// A suite: a module with a mark or a hook.
+#[derive(Clone, Debug, Default)]
+struct Node<'a> {
+    distribution: Option<Distribution>,
+    setup: Option<&'a ListedFunction>,
+    teardown: Option<&'a ListedFunction>,
+    before: Option<&'a ListedFunction>,
+    after: Option<&'a ListedFunction>,
+    /// Whether a fixture of its own makes it a unit.
+    has_unit_fixture: bool,
+}
+
+impl Node<'_> {
+    fn has_fixtures(&self) -> bool {
+        self.setup.is_some() || self.teardown.is_some() || self.has_unit_fixture
+    }
+
+    fn is_unit(&self) -> bool {
+        match self.distribution {
+            Some(Distribution::Unit) => true,
+            None | Some(Distribution::Serial) => self.has_fixtures(),
+            // whoever marks it so has said that it can be split
+            Some(Distribution::Split | Distribution::Shared) => false,
+        }
+    }
+}
+
+/// Something that is set up once, beside the workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedShared {
+    /// Its number in the run, which is also that of its value.
+    pub number: ValueNumber,
+    /// The path of its function; that of its suite, if it has only a teardown.
+    pub path: String,
+    /// Its name for people.
+    pub of: String,
+    /// What runs in its instance, itself at the end.
+    pub around: Around,
+    /// What has to be set up before it.
+    pub after: Vec<ValueNumber>,
+    /// Whether it gives a value.
+    pub travels: bool,
+    /// The host fixture that it stands for.
+    pub host: Option<String>,
+}
+
+/// Where one test goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// What runs around it in its instance.
+    pub around: Around,
+    /// The suite that it has to stay together with; none if it goes singly.
+    pub unit: Option<String>,
+    /// What has to be set up before it, beside the workers.
+    pub shared: Vec<ValueNumber>,
+    /// Whether it runs alone, at the end.
+    pub serial: bool,
+    /// Its suites, the outermost first.
+    pub suites: Vec<String>,
+}
+
+/// What is gathered while the steps of one instance are put in order.
+#[derive(Default)]
+struct Gathered {
+    steps: Vec<Step>,
+    shared: Vec<ValueNumber>,
+}
+
+impl<'a> Suites<'a> {
+    /// The suites of a module whose first shared fixture would have this number.
+    pub fn new(furniture: &'a Furniture, first_value: usize) -> Self {
+        let mut nodes: BTreeMap<&str, Node<'_>> = BTreeMap::new();
+        for suite in &furniture.suites {
+            nodes.entry(&suite.path).or_default().distribution = suite.distribution;
+        }
+        for function in &furniture.functions {
+            let module = function.path.rsplit_once("::").map_or("", |(m, _)| m);
+            let slot = match function.role {
+                Role::Fixture => {
+                    // where it is asked for in its own module it keeps that together
+                    if function.distribution.unwrap_or(Distribution::Unit) == Distribution::Unit {
+                        nodes.entry(module).or_default().has_unit_fixture = true;
+                    }
+                    continue;
+                }
+                Role::Setup => &mut nodes.entry(module).or_default().setup,
+                Role::Teardown => &mut nodes.entry(module).or_default().teardown,
+                Role::Before => &mut nodes.entry(module).or_default().before,
+                Role::After => &mut nodes.entry(module).or_default().after,
+            };
+            *slot = Some(function);
+        }
+        let functions = furniture
+            .functions
+            .iter()
+            .map(|f| (f.path.as_str(), f))
+            .collect();
+        Suites {
+            nodes,
+            functions,
+            first_value,
+            shared: Vec::new(),
+        }
+    }
+
+    /// What is set up beside the workers, for the tests that were placed.
+    pub fn into_shared(self) -> Vec<PlannedShared> {
+        self.shared
+    }
+
+    /// Where a test goes.
+    pub fn place(&mut self, test: &ListedTest) -> Place {
+        let Some(path) = test.full_path() else {
+            return Place::default();
+        };
+        if self.nodes.is_empty() && self.functions.is_empty() {
+            return Place::default();
+        }
+        let ancestors = self.ancestors(path);
+        let unit = ancestors.iter().position(|a| self.nodes[a].is_unit());
+        let mut gathered = Gathered::default();
+        for (i, ancestor) in ancestors.iter().enumerate() {
+            let local = unit.is_some_and(|unit| i >= unit);
+            self.enter(ancestor, local, &mut gathered);
+        }
+        for need in &test.needs {
+            self.need(need, &mut gathered);
+        }
+        let hooks = |pick: fn(&Node<'a>) -> Option<&'a ListedFunction>| {
+            let all = ancestors.iter().filter_map(|a| pick(&self.nodes[a]));
+            all.collect::<Vec<_>>()
+        };
+        let (before, mut after) = (hooks(|n| n.before), hooks(|n| n.after));
+        after.reverse();
+        for hook in before.iter().chain(&after) {
+            for need in &hook.needs {
+                self.need(need, &mut gathered);
+            }
+        }
+        let paths = |hooks: Vec<&ListedFunction>| hooks.iter().map(|h| h.path.clone()).collect();
+        Place {
+            around: Around {
+                steps: gathered.steps,
+                before: paths(before),
+                after: paths(after),
+            },
+            unit: unit.map(|i| ancestors[i].to_owned()),
+            shared: gathered.shared,
+            serial: ancestors
+                .iter()
+                .any(|a| self.nodes[a].distribution == Some(Distribution::Serial)),
+            suites: ancestors.iter().map(|a| (*a).to_owned()).collect(),
+        }
+    }
+
+    /// The suites that a path lies in, the outermost first.
+    fn ancestors(&self, path: &str) -> Vec<&'a str> {
+        let ends = path.match_indices("::").map(|(i, _)| i);
+        ends.filter_map(|end| self.nodes.get_key_value(&path[..end]))
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
+    /// What it takes to be in a suite. Inside a unit everything is local to its store.
+    fn enter(&mut self, suite: &'a str, local: bool, to: &mut Gathered) {
+        let node = self.nodes[suite].clone();
+        if node.setup.is_none() && node.teardown.is_none() {
+            return;
+        }
+        if node.distribution == Some(Distribution::Shared) && !local {
+            let number = self.share_suite(suite, &node);
+            if !to.shared.contains(&number) {
+                to.shared.push(number);
+            }
+            return;
+        }
+        let teardown = node.teardown;
+        let needs = [node.setup, teardown].into_iter().flatten();
+        let needs: Vec<&str> = needs
+            .flat_map(|f| f.needs.iter().map(String::as_str))
+            .collect();
+        for need in needs {
+            self.need(need, to);
+        }
+        to.steps.push(suite_step(suite, &node));
+    }
+
+    /// What it takes to have a fixture's value.
+    fn need(&mut self, path: &str, to: &mut Gathered) {
+        if to.steps.iter().any(|s| s.path == path) {
+            return;
+        }
+        let Some(function) = self.functions.get(path).copied() else {
+            return;
+        };
+        let is_shared = function.distribution == Some(Distribution::Shared);
+        if function.role == Role::Setup && !is_shared {
+            // it stands where its suite was entered
+            return;
+        }
+        if is_shared || function.host.is_some() {
+            let number = match function.role {
+                Role::Setup => {
+                    let suite = path.rsplit_once("::").map_or("", |(m, _)| m);
+                    let (suite, node) = self.nodes.get_key_value(suite).expect("it has a hook");
+                    let (suite, node) = (*suite, node.clone());
+                    self.share_suite(suite, &node)
+                }
+                _ => self.share_fixture(function),
+            };
+            if !to.shared.contains(&number) {
+                to.shared.push(number);
+            }
+            to.steps.push(Step {
+                path: path.to_owned(),
+                action: StepAction::Receive(number),
+                suite: None,
+                teardown: None,
+                fresh: false,
+            });
+            return;
+        }
+        for need in &function.needs {
+            self.need(need, to);
+        }
+        to.steps.push(value_step(function));
+    }
+
+    /// The number of a shared suite, which is set up if it was not asked for before.
+    fn share_suite(&mut self, suite: &'a str, node: &Node<'a>) -> ValueNumber {
+        let path = node.setup.map_or(suite, |s| s.path.as_str());
+        self.share(path, |suites, to| {
+            let ancestors = suites.ancestors(suite);
+            for ancestor in ancestors {
+                suites.enter(ancestor, false, to);
+            }
+            let needs = [node.setup, node.teardown].into_iter().flatten();
+            for need in needs.flat_map(|f| &f.needs) {
+                suites.need(need, to);
+            }
+            to.steps.push(suite_step(suite, node));
+            (
+                suite.to_owned(),
+                node.setup.is_some_and(|s| s.travels),
+                None,
+            )
+        })
+    }
+
+    fn share_fixture(&mut self, function: &'a ListedFunction) -> ValueNumber {
+        self.share(&function.path, |suites, to| {
+            for need in &function.needs {
+                suites.need(need, to);
+            }
+            if function.host.is_none() {
+                to.steps.push(value_step(function));
+            }
+            (
+                function.path.clone(),
+                function.travels,
+                function.host.clone(),
+            )
+        })
+    }
+
+    fn share(
+        &mut self,
+        path: &str,
+        gather: impl FnOnce(&mut Self, &mut Gathered) -> (String, bool, Option<String>),
+    ) -> ValueNumber {
+        if let Some(known) = self.shared.iter().find(|s| s.path == path) {
+            return known.number;
+        }
+        let mut gathered = Gathered::default();
+        let (of, travels, host) = gather(self, &mut gathered);
+        // what it needs has its number by now
+        let number = ValueNumber(self.first_value + self.shared.len());
+        self.shared.push(PlannedShared {
+            number,
+            path: path.to_owned(),
+            of: crate::suite::without_crate(&of).to_owned(),
+            around: Around {
+                steps: gathered.steps,
+                ..Around::default()
+            },
+            after: gathered.shared,
+            travels,
+            host,
+        });
+        number
+    }
+}
+
+fn suite_step(suite: &str, node: &Node<'_>) -> Step {
+    Step {
+        path: node.setup.map_or(suite, |s| s.path.as_str()).to_owned(),
+        action: match node.setup {
+            Some(_) => StepAction::Run,
+            None => StepAction::Nothing,
+        },
+        suite: Some(suite.to_owned()),
+        teardown: node.teardown.map(|t| format!("{EXPORT_PREFIX}{}", t.path)),
+        fresh: node.setup.is_some_and(|s| s.fresh),
+    }
+}
+
+fn value_step(function: &ListedFunction) -> Step {
+    Step {
+        path: function.path.clone(),
+        action: StepAction::Run,
+        suite: None,
+        teardown: function
+            .tears_down
+            .then(|| format!("{TEARDOWN_PREFIX}{}", function.path)),
+        fresh: function.fresh,
+    }
+}

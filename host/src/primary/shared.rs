@@ -1,0 +1,369 @@
+//! Shared fixtures: set up once, in one process beside the workers.
+//!
+//! The process is started when the first of them is needed and lives to the end
+//! of the run. It is no worker: it runs no test. What it gives travels to the tests by way
+//! of the primary. After all tasks everything is taken down, in reverse order; if
+//! the process dies, what stood in it is an error by name, and it is started again
+//! for what has not begun.
+
+use super::peer::{Peer, Role};
+use super::{Happened, Run};
+use crate::event::{Captured, Cause, Event, Outcome};
+use crate::module::verdict;
+use crate::plan::{PlannedShared, PlannedTask};
+use crate::protocol::{FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, ToWorker};
+use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
+use serde_bytes::ByteBuf;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// What its process is given beyond the limits of its calls.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A shared fixture of the run.
+pub(super) struct Shared {
+    pub(super) plan: PlannedShared,
+    module: ModuleNumber,
+    pub(super) phase: Phase,
+}
+
+/// How far a shared fixture is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Not begun.
+    Waiting,
+    /// Being set up.
+    Rising,
+    /// There, with its value as CBOR.
+    Standing(Option<Vec<u8>>),
+    /// Being taken down.
+    Falling,
+    /// Gone, or never there; its tests end like this.
+    Gone(Outcome),
+}
+
+/// The process in which they stand.
+#[derive(Default)]
+pub(super) struct FixtureHost {
+    peer: Option<Peer>,
+    life: u64,
+    told: HashSet<ModuleNumber>,
+    values: HashSet<ValueNumber>,
+    /// What it is doing, since when, and how long that may take.
+    busy: Option<(ValueNumber, Instant, Duration)>,
+    killed: bool,
+}
+
+impl FixtureHost {
+    /// When what it does has taken too long.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let (_, since, limit) = self.busy.as_ref()?;
+        since.checked_add(*limit + GRACE).filter(|_| !self.killed)
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        self.life += 1;
+        self.busy = None;
+        if let Some(mut peer) = self.peer.take() {
+            peer.kill();
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Takes up what a module's plan wants to be shared.
+    pub(super) fn add_shared(&mut self, module: ModuleNumber, shared: Vec<PlannedShared>) {
+        self.shared.extend(shared.into_iter().map(|plan| Shared {
+            plan,
+            module,
+            phase: Phase::Waiting,
+        }));
+    }
+
+    /// Whether any of them still stands.
+    pub(super) fn anything_stands(&self) -> bool {
+        let stands =
+            |s: &Shared| matches!(s.phase, Phase::Rising | Phase::Standing(_) | Phase::Falling);
+        self.shared.iter().any(stands)
+    }
+
+    /// Sets up what can be, or takes down what is left, one at a time.
+    pub(super) fn tend_shared(&mut self) {
+        if self.fixture_host.busy.is_some() || self.shared.is_empty() {
+            return;
+        }
+        let over = self.queue.is_empty()
+            && (self.stopping || self.modules.iter().all(super::modules::Module::is_settled))
+            && self.slots.iter().all(super::slots::Slot::is_idle);
+        if over {
+            let last = |s: &&mut Shared| matches!(s.phase, Phase::Standing(_));
+            if let Some(shared) = self.shared.iter_mut().rev().find(last) {
+                shared.phase = Phase::Falling;
+                let (number, calls) = (shared.plan.number, shared.plan.around.calls());
+                self.order(&[ToWorker::TearDown(number)], number, calls);
+            }
+            return;
+        }
+        if self.stopping {
+            return;
+        }
+        let next = self.shared.iter().find(|shared| {
+            matches!(shared.phase, Phase::Waiting)
+                && shared
+                    .plan
+                    .after
+                    .iter()
+                    .all(|n| matches!(self.shared[n.0].phase, Phase::Standing(_)))
+        });
+        let Some(number) = next.map(|s| s.plan.number) else {
+            return;
+        };
+        self.set_up(number);
+    }
+
+    fn set_up(&mut self, number: ValueNumber) {
+        if self.fixture_host.peer.is_none() && !self.start_fixture_host() {
+            return;
+        }
+        let shared = &mut self.shared[number.0];
+        shared.phase = Phase::Rising;
+        let (module, plan) = (shared.module, shared.plan.clone());
+        let mut messages = Vec::new();
+        if self.fixture_host.told.insert(module) {
+            messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
+        }
+        for needed in &plan.after {
+            if let Phase::Standing(Some(value)) = &self.shared[needed.0].phase
+                && self.fixture_host.values.insert(*needed)
+            {
+                messages.push(ToWorker::Value(*needed, value.clone()));
+            }
+        }
+        let calls = plan.around.calls();
+        messages.push(ToWorker::SetUp(Box::new(SharedTask {
+            number,
+            module,
+            of: plan.of,
+            around: plan.around,
+            travels: plan.travels,
+            timeout: self.settings.timeout,
+        })));
+        self.order(&messages, number, calls);
+    }
+
+    fn order(&mut self, messages: &[ToWorker], number: ValueNumber, calls: u32) {
+        let limit = self.settings.timeout.saturating_mul(calls);
+        self.fixture_host.busy = Some((number, Instant::now(), limit));
+        if let Some(peer) = &mut self.fixture_host.peer {
+            // if it is gone its end of the channel says so
+            let _ = peer.send(messages);
+        }
+    }
+
+    fn start_fixture_host(&mut self) -> bool {
+        let host = &mut self.fixture_host;
+        *host = FixtureHost {
+            life: host.life + 1,
+            ..FixtureHost::default()
+        };
+        let (life, tx) = (host.life, self.tx.clone());
+        let started = Peer::start::<FromWorker>(Role::FixtureHost, self.home, move |messages| {
+            let _ = tx.send(match messages {
+                Some(messages) => Happened::FixtureHost(life, messages),
+                None => Happened::FixtureHostEnded(life),
+            });
+        });
+        let setup = ToWorker::Setup(self.setup.clone());
+        match started.and_then(|mut peer| peer.send(&[setup]).map(|()| peer)) {
+            Ok(peer) => host.peer = Some(peer),
+            Err(e) => {
+                self.fatal = Some(anyhow::anyhow!(
+                    "no process for shared fixtures can be started: {e}"
+                ));
+            }
+        }
+        self.fixture_host.peer.is_some()
+    }
+
+    /// The process has something to say.
+    pub(super) fn fixture_host_said(&mut self, life: u64, message: FromWorker) {
+        if life != self.fixture_host.life {
+            return;
+        }
+        let busy_with = self.fixture_host.busy.as_ref().map(|(n, _, _)| *n);
+        match message {
+            FromWorker::Ready | FromWorker::Revoked(_) => {}
+            FromWorker::SetupFailed(why) => {
+                self.fatal = Some(anyhow::anyhow!(
+                    "the process for shared fixtures cannot be set up: {why}"
+                ));
+            }
+            FromWorker::SetUp(number, result) if busy_with == Some(number) => {
+                self.fixture_host.busy = None;
+                self.was_set_up(number, *result);
+            }
+            FromWorker::TornDown(number, failures) if busy_with == Some(number) => {
+                self.fixture_host.busy = None;
+                let shared = &mut self.shared[number.0];
+                shared.phase = Phase::Gone(not_run(&shared.plan.of, "was taken down"));
+                let (module, of) = (shared.module, shared.plan.of.clone());
+                self.say_fixture(module, &of, SuitePart::Teardown);
+                for failure in failures {
+                    self.suite_failed(module, failure);
+                }
+            }
+            _ => {
+                self.ledger
+                    .internal_error("the fixture host sent what nobody asked for".into());
+                if let Some(peer) = &mut self.fixture_host.peer {
+                    peer.kill();
+                }
+            }
+        }
+    }
+
+    fn was_set_up(&mut self, number: ValueNumber, result: Result<Option<ByteBuf>, SetUpError>) {
+        let shared = &self.shared[number.0];
+        let (module, of) = (shared.module, shared.plan.of.clone());
+        let outcome = match result {
+            Ok(value) => {
+                self.shared[number.0].phase = Phase::Standing(value.map(ByteBuf::into_vec));
+                self.say_fixture(module, &of, SuitePart::Setup);
+                return self.unblock();
+            }
+            Err(SetUpError::Load(LoadError::Artefact(why))) => {
+                // made again, and then this is asked for again
+                self.shared[number.0].phase = Phase::Waiting;
+                self.fixture_host.told.remove(&module);
+                return self.compile_again(module, why);
+            }
+            Err(SetUpError::Load(error)) => {
+                self.module_failed(module, error);
+                not_run(&of, "could not be set up")
+            }
+            Err(SetUpError::Failed(failure)) => {
+                self.suite_failed(module, failure);
+                not_run(&of, "could not be set up")
+            }
+            Err(SetUpError::Skipped(reason)) => Outcome::Skipped { reason },
+            Err(SetUpError::Interrupted) => not_run(&of, "was interrupted"),
+        };
+        self.shared_is_gone(number, outcome);
+        self.check_max_fail();
+    }
+
+    /// What needs it is not run.
+    fn shared_is_gone(&mut self, number: ValueNumber, outcome: Outcome) {
+        self.shared[number.0].phase = Phase::Gone(outcome.clone());
+        let tasks = self.queue.extract(|task| {
+            let mut tests = task.tests().iter();
+            tests.any(|t| t.place.shared.contains(&number))
+        });
+        for test in tasks.into_iter().flat_map(PlannedTask::into_tests) {
+            self.ledger.ended_as(&test, outcome.clone(), None);
+        }
+        let after: Vec<ValueNumber> = self
+            .shared
+            .iter()
+            .filter(|s| matches!(s.phase, Phase::Waiting) && s.plan.after.contains(&number))
+            .map(|s| s.plan.number)
+            .collect();
+        for number in after {
+            self.shared_is_gone(number, outcome.clone());
+        }
+    }
+
+    /// The process is gone: with it what stood in it.
+    pub(super) fn fixture_host_ended(&mut self, life: u64) {
+        if life != self.fixture_host.life {
+            return;
+        }
+        let Some(mut peer) = self.fixture_host.peer.take() else {
+            return;
+        };
+        let how = peer.post_mortem();
+        let busy = self.fixture_host.busy.take();
+        let killed = std::mem::take(&mut self.fixture_host.killed);
+        let lost: Vec<ValueNumber> = self
+            .shared
+            .iter()
+            .filter(|s| matches!(s.phase, Phase::Rising | Phase::Standing(_) | Phase::Falling))
+            .map(|s| s.plan.number)
+            .collect();
+        for number in lost {
+            let shared = &self.shared[number.0];
+            let part = match shared.phase {
+                Phase::Falling => SuitePart::Teardown,
+                _ => SuitePart::Setup,
+            };
+            let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
+            let cause = match (&busy, was_it && killed) {
+                (Some((_, _, limit)), true) => verdict::stopped_at_limit(*limit),
+                _ => Cause::new(format!("the process in which it stood died: {how}")),
+            };
+            let (module, of) = (shared.module, shared.plan.of.clone());
+            let path = shared.plan.path.clone();
+            let failure = SuiteFailure {
+                of: of.clone(),
+                path,
+                part,
+                cause,
+                stdout: Captured::default(),
+                stderr: Captured::default(),
+            };
+            self.suite_failed(module, failure);
+            self.shared_is_gone(number, not_run(&of, "is gone: its process died"));
+        }
+        self.check_max_fail();
+    }
+
+    /// What takes too long is ended by force.
+    pub(super) fn look_at_fixture_host(&mut self) {
+        if self
+            .fixture_host
+            .due()
+            .is_some_and(|due| due <= Instant::now())
+        {
+            self.fixture_host.killed = true;
+            if let Some(peer) = &mut self.fixture_host.peer {
+                peer.kill();
+            }
+        }
+    }
+
+    /// Ends the process at once; what stands in it is left standing.
+    pub(super) fn abandon_fixture_host(&mut self) {
+        self.fixture_host.kill();
+        for number in 0..self.shared.len() {
+            let shared = &mut self.shared[number];
+            if !matches!(shared.phase, Phase::Standing(_) | Phase::Falling) {
+                continue;
+            }
+            shared.phase = Phase::Gone(not_run(&shared.plan.of, "was left standing"));
+            let (module, of) = (shared.module, shared.plan.of.clone());
+            let name = self.modules[module.0].spec.name.clone();
+            self.ledger.note(format!(
+                "the teardown of `{of}` in {name} did not come to its end"
+            ));
+        }
+    }
+
+    /// The run is interrupted: what is being set up stops.
+    pub(super) fn interrupt_fixture_host(&mut self) {
+        if let Some(peer) = &mut self.fixture_host.peer {
+            let _ = peer.send(&[ToWorker::Interrupt]);
+        }
+    }
+
+    fn say_fixture(&mut self, module: ModuleNumber, of: &str, part: SuitePart) {
+        let suite = format!("{} {of}", self.modules[module.0].spec.name);
+        self.ledger.say(&Event::Fixture { suite, part });
+    }
+}
+
+fn not_run(of: &str, what: &str) -> Outcome {
+    Outcome::NotRun {
+        reason: format!("`{of}` {what}"),
+    }
+}

@@ -1,0 +1,198 @@
+//! From a compiled form to a program: mapped, its imports looked up, what is missing named.
+
+use super::engine;
+use super::grants::{self, State};
+use super::guest::{Kind, LoadProblem, Program};
+use super::stubs;
+use crate::event::{Cause, Format};
+use crate::protocol::UnknownImports;
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+use wasmtime::component::Component;
+use wasmtime::{Engine, ExternType, Linker, Module, Store};
+use wasmtime_wasi::p2::bindings::sync::CommandPre;
+
+/// An engine with what guests can import.
+pub(super) struct Host {
+    engine: Engine,
+    core: OnceCell<Linker<State>>,
+    component: OnceCell<wasmtime::component::Linker<State>>,
+}
+
+impl Host {
+    pub(super) fn new(engine: Engine) -> Host {
+        Host {
+            engine,
+            core: OnceCell::new(),
+            component: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn load(
+        &self,
+        artefact: File,
+        format: Format,
+        unknown: UnknownImports,
+    ) -> Result<Program, LoadProblem> {
+        let kind = match format {
+            Format::Core => self.load_core(artefact, unknown),
+            Format::Component => self.load_component(artefact, unknown),
+        }?;
+        Ok(Program {
+            engine: self.engine.clone(),
+            kind,
+        })
+    }
+
+    fn load_core(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
+        // SAFETY: the file is a compiled form that this program made: it lies
+        // in a folder that is the user's alone, was opened without following
+        // links, belongs to the user, and its checksum was verified.
+        let module = unsafe { Module::deserialize_open_file(&self.engine, artefact) }
+            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
+        if self.core.get().is_none() {
+            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
+            let _ = self.core.set(linker);
+        }
+        let mut linker = self.core.get().expect("it was just set").clone();
+        if unknown == UnknownImports::Trap {
+            linker
+                .define_unknown_imports_as_traps(&module)
+                .map_err(|e| module_problem(&e))?;
+        }
+        let pre = linker.instantiate_pre(&module).map_err(|e| {
+            let mut store = Store::new(&self.engine, State::nothing());
+            let missing: Vec<Missing> = module
+                .imports()
+                .filter(|i| linker.get_by_import(&mut store, i).is_none())
+                .map(|i| Missing {
+                    module: i.module().to_owned(),
+                    name: i.name().to_owned(),
+                    kind: match i.ty() {
+                        ExternType::Func(_) => "",
+                        ExternType::Memory(_) => "the memory ",
+                        ExternType::Global(_) => "the global ",
+                        ExternType::Table(_) => "the table ",
+                        ExternType::Tag(_) => "the tag ",
+                    },
+                })
+                .collect();
+            match missing.is_empty() {
+                true => LoadProblem::Module(
+                    Cause::new(format!("it does not fit the host's functions: {}", engine::chain(&e)))
+                        .hint("was it built for another version of WASI, or its imports declared by hand?"),
+                ),
+                false => LoadProblem::Module(missing_imports(&missing)),
+            }
+        })?;
+        Ok(Kind::Core(pre))
+    }
+
+    fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
+        // SAFETY: as for a core module; the bytes are the open file's, whatever
+        // its name means by now.
+        let component =
+            unsafe { component_of(&self.engine, &artefact) }.map_err(LoadProblem::Artefact)?;
+        if self.component.get().is_none() {
+            let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
+            let _ = self.component.set(linker);
+        }
+        let mut linker = self.component.get().expect("it was just set").clone();
+        if unknown == UnknownImports::Trap {
+            stubs::for_component(&mut linker, &component).map_err(|e| module_problem(&e))?;
+        }
+        let pre = linker.instantiate_pre(&component).map_err(|e| {
+            LoadProblem::Module(
+                Cause::new(format!("the host does not offer what it imports: {}", engine::chain(&e)))
+                    .hint("WASI 0.2's command world is offered; --stub-imports lets tests run that do not call the rest"),
+            )
+        })?;
+        let pre = CommandPre::new(pre).map_err(|e| module_problem(&e))?;
+        Ok(Kind::Component(pre))
+    }
+}
+
+/// A component by its open file: mapped where the system names descriptors, read elsewhere.
+///
+/// # Safety
+/// The file must be a compiled form that this program made.
+unsafe fn component_of(engine: &Engine, mut artefact: &File) -> Result<Component, String> {
+    let path = format!("/dev/fd/{}", artefact.as_raw_fd());
+    if std::path::Path::new(&path).exists() {
+        // SAFETY: the caller's.
+        return unsafe { Component::deserialize_file(engine, path) }.map_err(|e| engine::chain(&e));
+    }
+    let mut bytes = Vec::new();
+    artefact
+        .read_to_end(&mut bytes)
+        .map_err(|e| e.to_string())?;
+    // SAFETY: the caller's.
+    unsafe { Component::deserialize(engine, bytes) }.map_err(|e| engine::chain(&e))
+}
+
+fn host_problem(error: anyhow::Error) -> LoadProblem {
+    LoadProblem::Module(Cause::new(format!(
+        "the host functions cannot be defined: {error:#}"
+    )))
+}
+
+fn module_problem(error: &wasmtime::Error) -> LoadProblem {
+    LoadProblem::Module(Cause::new(engine::chain(error)))
+}
+
+/// An import that nobody provides.
+struct Missing {
+    module: String,
+    name: String,
+    /// What it is, if it is no function.
+    kind: &'static str,
+}
+
+impl Missing {
+    fn looks_like(&self) -> &'static str {
+        match self.module.as_str() {
+            "env" if self.kind.is_empty() => "a C symbol that the linker left undefined",
+            "env" => "part of what a host puts together by itself (emscripten, or a plugin's)",
+            "wbg" => "a module for wasm-bindgen, which needs a JavaScript host",
+            m if m.starts_with("__wbindgen") => {
+                "a module for wasm-bindgen, which needs a JavaScript host"
+            }
+            m if m.starts_with("wasi") => "a WASI function that this version does not have",
+            _ => "a host's own SDK",
+        }
+    }
+}
+
+/// Names what nobody provides, and what it looks like.
+fn missing_imports(missing: &[Missing]) -> Cause {
+    const SHOWN: usize = 5;
+    let mut looks: Vec<(&str, Vec<String>)> = Vec::new();
+    for import in missing.iter().take(SHOWN) {
+        let name = format!("{}`{}::{}`", import.kind, import.module, import.name);
+        match looks
+            .iter_mut()
+            .find(|(look, _)| *look == import.looks_like())
+        {
+            Some((_, names)) => names.push(name),
+            None => looks.push((import.looks_like(), vec![name])),
+        }
+    }
+    let mut parts: Vec<String> = looks
+        .iter()
+        .map(|(look, names)| format!("{} (it looks like {look})", names.join(", ")))
+        .collect();
+    if missing.len() > SHOWN {
+        parts.push(format!("{} more", missing.len() - SHOWN));
+    }
+    let cause = Cause::new(format!(
+        "it imports what nobody provides: {}",
+        parts.join("; ")
+    ));
+    // only functions can be stubbed
+    match missing.iter().all(|m| m.kind.is_empty()) {
+        true => cause.hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not"),
+        false => cause,
+    }
+}

@@ -1,0 +1,424 @@
+//! What stands in an instance: suites that were set up, fixtures whose values are there.
+//!
+//! Sets up what a test needs and is not there yet, takes down what the next one
+//! is no part of, and everything at the end, the innermost first. A trap leaves
+//! an instance in the middle of something: whether its teardowns can still run
+//! there is asked of the sandbox.
+
+use super::current::Current;
+use super::execute::{Executor, Verdict};
+use crate::ending::Ending;
+use crate::event::{Cause, Harness, Outcome};
+use crate::protocol::{Expect, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber};
+use crate::sandbox::capture::Stream;
+use crate::sandbox::deadline::AtInterrupt;
+use crate::sandbox::grants::Reach;
+use crate::sandbox::guest::{Call, Called, Entry};
+use crate::sandbox::live::{Guarded, Live, MAX_VALUE};
+use crate::suite::{Step, StepAction, SuiteFailure, SuitePart, ValueNumber};
+use serde_bytes::ByteBuf;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmtest_section::EXPORT_PREFIX;
+
+/// An instance and what stands in it.
+pub struct Stand {
+    live: Live,
+    module: ModuleNumber,
+    /// What was set up, in order.
+    up: Vec<Step>,
+    /// Whether a trap left it in the middle of something.
+    poisoned: bool,
+}
+
+/// A shared fixture that stands.
+pub struct Standing {
+    number: ValueNumber,
+    task: Arc<Task>,
+    stand: Stand,
+}
+
+/// Why something is not there that a test needs.
+#[derive(Clone, Debug)]
+pub enum NotThere {
+    /// Its module cannot be loaded.
+    Load(LoadError),
+    /// It could not be set up.
+    Failed(Box<SuiteFailure>),
+    /// It asked for its tests to be skipped, for this reason.
+    Skipped(String),
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// What is left of an instance.
+#[derive(Default)]
+pub struct Remains {
+    /// What could not be taken down.
+    pub failures: Vec<SuiteFailure>,
+    /// What was not even tried.
+    pub notes: Vec<String>,
+    /// Its scratch folder, if that was kept.
+    pub scratch: Option<PathBuf>,
+}
+
+impl Stand {
+    /// Whether a trap left it in the middle of something.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+}
+
+/// Everything here gives `None` if its task was given up meanwhile: somebody else
+/// has answered for it, and this thread is of no use any more.
+impl Executor {
+    /// An instance in which nothing stands yet.
+    pub(super) fn open(
+        &mut self,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Result<Stand, NotThere>> {
+        let (spec, program) = match self.program(task.module) {
+            Ok(found) => found,
+            Err(e) => return Some(Err(NotThere::Load(e))),
+        };
+        let streams = (Stream::new(self.capture), Stream::new(self.capture));
+        current.begin(task, &streams);
+        let opened = self.sandbox.open(
+            &program,
+            &Call {
+                entry: Entry::Export { name: "" },
+                test_id: &spec.name,
+                max_memory: None,
+                reach: Reach::Granted,
+                args: &[spec.name.as_str()],
+                env: &[],
+                timeout: task.timeout,
+                streams,
+            },
+            AtInterrupt::Stop,
+        );
+        current.end()?;
+        Some(match opened {
+            Ok(live) => Ok(Stand {
+                live,
+                module: task.module,
+                up: Vec::new(),
+                poisoned: false,
+            }),
+            Err(called) => {
+                let verdict = Verdict::Sdk(&Expect::Pass);
+                let outcome = self.judge(task.module, &called, task.timeout, verdict);
+                Err(not_there(outcome, *called, &spec.name, &spec.name))
+            }
+        })
+    }
+
+    /// One call in an instance, and what came of it.
+    pub(super) fn call_in(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        path: &str,
+        at_interrupt: AtInterrupt,
+        verdict: Verdict<'_>,
+        current: &Current,
+    ) -> Option<(Called, Outcome)> {
+        let export = format!("{EXPORT_PREFIX}{path}");
+        self.call_export(stand, task, &export, at_interrupt, verdict, current)
+    }
+
+    fn call_export(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        export: &str,
+        at_interrupt: AtInterrupt,
+        verdict: Verdict<'_>,
+        current: &Current,
+    ) -> Option<(Called, Outcome)> {
+        let how = Guarded {
+            timeout: task.timeout,
+            at_interrupt,
+            // a test's own limit holds for the test alone
+            max_memory: task
+                .max_memory
+                .filter(|_| Some(export) == task.export.as_deref()),
+        };
+        current.begin(task, stand.live.streams());
+        let called = self.sandbox.run_in(&mut stand.live, export, how);
+        current.end()?;
+        let outcome = self.judge(stand.module, &called, task.timeout, verdict);
+        stand.poisoned |= called.ending != Ending::Returned && called.entered;
+        Some((called, outcome))
+    }
+
+    /// Sets up what a test needs and is not there yet, in order.
+    pub(super) fn ensure(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Result<(), NotThere>> {
+        for step in task.steps() {
+            if stand.up.iter().any(|up| up.path == step.path) {
+                continue;
+            }
+            let pass = Verdict::Sdk(&Expect::Pass);
+            let (called, outcome) = match step.action {
+                StepAction::Nothing => {
+                    stand.up.push(step.clone());
+                    continue;
+                }
+                StepAction::Run => {
+                    let at_interrupt = AtInterrupt::Stop;
+                    self.call_in(stand, task, &step.path, at_interrupt, pass, current)?
+                }
+                StepAction::Receive(number) => {
+                    let how = Guarded {
+                        timeout: task.timeout,
+                        at_interrupt: AtInterrupt::Stop,
+                        max_memory: None,
+                    };
+                    let value = self.values.get(&number).cloned().unwrap_or_default();
+                    current.begin(task, stand.live.streams());
+                    let called = self.sandbox.give(&mut stand.live, &step.path, &value, how);
+                    current.end()?;
+                    let outcome = self.judge(stand.module, &called, task.timeout, pass);
+                    stand.poisoned |= called.ending != Ending::Returned && called.entered;
+                    (called, outcome)
+                }
+            };
+            if outcome != Outcome::Passed {
+                return Some(Err(not_there(outcome, called, step.of(), &step.path)));
+            }
+            stand.up.push(step.clone());
+        }
+        Some(Ok(()))
+    }
+
+    /// Takes down the suites that the next test is no part of, the innermost first.
+    pub(super) fn leave(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Vec<SuiteFailure>> {
+        let mut failures = Vec::new();
+        while !stand.poisoned {
+            let is_left =
+                |up: &Step| up.suite.is_some() && !task.steps().iter().any(|s| s.path == up.path);
+            let Some(at) = stand.up.iter().rposition(is_left) else {
+                break;
+            };
+            let step = stand.up.remove(at);
+            failures.extend(self.take_down(stand, task, &step, current)?);
+        }
+        Some(failures)
+    }
+
+    fn take_down(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        step: &Step,
+        current: &Current,
+    ) -> Option<Option<SuiteFailure>> {
+        let Some(export) = &step.teardown else {
+            return Some(None);
+        };
+        let pass = Verdict::Sdk(&Expect::Pass);
+        let go_on = AtInterrupt::GoOn;
+        let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;
+        Some(match outcome {
+            Outcome::Passed | Outcome::Skipped { .. } => None,
+            outcome => Some(failure(
+                SuitePart::Teardown,
+                outcome,
+                called,
+                step.of(),
+                &step.path,
+            )),
+        })
+    }
+
+    /// Takes down everything, the innermost suite first, then fixtures that were
+    /// asked for by name; ends the instance.
+    pub(super) fn close(
+        &mut self,
+        mut stand: Stand,
+        task: &Arc<Task>,
+        passed: bool,
+        current: &Current,
+    ) -> Option<Remains> {
+        let mut remains = Remains::default();
+        let (suites, values): (Vec<Step>, Vec<Step>) =
+            stand.up.drain(..).partition(|s| s.suite.is_some());
+        // suites are the last to go up and the first to come down
+        let mut downs: Vec<Step> = values.into_iter().chain(suites).collect();
+        downs.retain(|step| step.teardown.is_some());
+        while let Some(step) = downs.pop() {
+            if !self.recover(&mut stand) {
+                downs.push(step);
+                for step in downs.iter().rev() {
+                    remains.notes.push(format!(
+                        "the teardown of `{}` could not run: a trap left the instance in the middle of something",
+                        step.of()
+                    ));
+                }
+                break;
+            }
+            let failed = self.take_down(&mut stand, task, &step, current)?;
+            remains.failures.extend(failed);
+        }
+        remains.scratch = self.sandbox.close(stand.live, passed);
+        Some(remains)
+    }
+
+    /// Makes an instance fit to be called again after a trap, if that can be done.
+    pub(super) fn recover(&mut self, stand: &mut Stand) -> bool {
+        if stand.poisoned && self.sandbox.recover(&mut stand.live) {
+            // it stays poisoned for tests: only what cleans up runs in it
+            return true;
+        }
+        !stand.poisoned
+    }
+
+    /// Names the test that runs next in an instance.
+    pub(super) fn set_test(&mut self, stand: &mut Stand, id: &str) {
+        stand.live.set_test(id, 1);
+    }
+
+    /// Sets up a shared fixture, in an instance that stays.
+    pub(super) fn set_up(
+        &mut self,
+        shared: SharedTask,
+        current: &Current,
+    ) -> Option<Result<Option<ByteBuf>, SetUpError>> {
+        let SharedTask {
+            number,
+            module,
+            of,
+            around,
+            travels,
+            timeout,
+        } = shared;
+        let path = around.steps.last().map(|s| s.path.clone());
+        let task = Arc::new(Task {
+            number: TaskNumber(u64::MAX),
+            module,
+            path: of.clone(),
+            harness: Harness::Sdk,
+            export: None,
+            ignored: false,
+            expect: Expect::Pass,
+            timeout,
+            max_memory: None,
+            around: Some(Box::new(around)),
+        });
+        let mut stand = match self.open(&task, current)? {
+            Ok(stand) => stand,
+            Err(why) => return Some(Err(why.into())),
+        };
+        let id = match self.program(module) {
+            Ok((spec, _)) => format!("{} {of}", spec.name),
+            Err(_) => of.clone(),
+        };
+        self.set_test(&mut stand, &id);
+        let result = self.ensure(&mut stand, &task, current)?;
+        let value = match result {
+            Ok(()) if travels => match stand.live.value() {
+                Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
+                value => {
+                    let why = match value {
+                        Some(_) => format!("its value takes more than {} MiB", MAX_VALUE >> 20),
+                        None => "it left no value".to_owned(),
+                    };
+                    Err(SetUpError::Failed(SuiteFailure {
+                        of,
+                        path: path.unwrap_or_default(),
+                        part: SuitePart::Setup,
+                        cause: Cause::new(why),
+                        stdout: Default::default(),
+                        stderr: Default::default(),
+                    }))
+                }
+            },
+            Ok(()) => Ok(None),
+            Err(why) => Err(why.into()),
+        };
+        match value {
+            Ok(value) => {
+                self.shared.push(Standing {
+                    number,
+                    task,
+                    stand,
+                });
+                Some(Ok(value))
+            }
+            // what was set up around it comes down again
+            Err(e) => {
+                self.close(stand, &task, false, current)?;
+                Some(Err(e))
+            }
+        }
+    }
+
+    /// Takes a shared fixture down.
+    pub(super) fn tear_down(
+        &mut self,
+        number: ValueNumber,
+        current: &Current,
+    ) -> Option<Vec<SuiteFailure>> {
+        let Some(at) = self.shared.iter().position(|s| s.number == number) else {
+            return Some(Vec::new());
+        };
+        let Standing { task, stand, .. } = self.shared.remove(at);
+        Some(self.close(stand, &task, true, current)?.failures)
+    }
+}
+
+impl From<NotThere> for SetUpError {
+    fn from(why: NotThere) -> Self {
+        match why {
+            NotThere::Load(e) => SetUpError::Load(e),
+            NotThere::Failed(failure) => SetUpError::Failed(*failure),
+            NotThere::Skipped(reason) => SetUpError::Skipped(reason),
+            NotThere::Interrupted => SetUpError::Interrupted,
+        }
+    }
+}
+
+fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> NotThere {
+    match outcome {
+        Outcome::Skipped { reason } => NotThere::Skipped(reason),
+        Outcome::Interrupted => NotThere::Interrupted,
+        outcome => NotThere::Failed(Box::new(failure(
+            SuitePart::Setup,
+            outcome,
+            called,
+            of,
+            path,
+        ))),
+    }
+}
+
+fn failure(
+    part: SuitePart,
+    outcome: Outcome,
+    called: Called,
+    of: &str,
+    path: &str,
+) -> SuiteFailure {
+    SuiteFailure {
+        of: of.to_owned(),
+        path: path.to_owned(),
+        part,
+        cause: outcome
+            .cause()
+            .cloned()
+            .unwrap_or_else(|| Cause::new(format!("it ended as {}", outcome.name()))),
+        stdout: called.stdout,
+        stderr: called.stderr,
+    }
+}

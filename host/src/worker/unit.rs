@@ -1,0 +1,237 @@
+//! Tests with fixtures: one in an instance of its own, or a whole suite in one.
+//!
+//! A unit's tests share an instance, in order. A trap poisons only that: what can
+//! be taken down is, the test is reported, and the rest of the unit goes on in a
+//! fresh instance that is set up again.
+
+use super::current::Current;
+use super::execute::{Executor, Verdict};
+use super::stand::{NotThere, Stand};
+use crate::event::{Cause, Outcome};
+use crate::protocol::{AfterFailure, Done, FromWorker, Task, TaskNumber};
+use crate::sandbox::deadline::AtInterrupt;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is known of a unit under way.
+#[derive(Default)]
+struct Unit {
+    stand: Option<Stand>,
+    /// Steps that did not go well, and what that means for their tests.
+    failed: HashMap<String, Outcome>,
+}
+
+impl Executor {
+    /// Runs one test with what is around it; `None` if it was given up meanwhile.
+    pub(super) fn run_with_fixtures(
+        &mut self,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Done> {
+        let mut unit = Unit::default();
+        let mut done = self.run_in_unit(&mut unit, task, current)?;
+        if let Some(stand) = unit.stand.take() {
+            let passed = done.outcome.as_ref().is_ok_and(Outcome::is_good);
+            let remains = self.close(stand, task, passed, current)?;
+            done.suites.extend(remains.failures);
+            done.notes.extend(remains.notes);
+            done.scratch = remains.scratch.map(|s| s.display().to_string());
+        }
+        Some(done)
+    }
+
+    /// Runs a suite's tests in one instance; tells of each as it ends. `None` if one
+    /// was given up meanwhile.
+    pub fn run_unit(
+        &mut self,
+        tasks: Vec<Task>,
+        after_failure: AfterFailure,
+        current: &Current,
+        tell: &dyn Fn(FromWorker),
+    ) -> Option<()> {
+        let tasks: Vec<Arc<Task>> = tasks.into_iter().map(Arc::new).collect();
+        let Some(first) = tasks.first().cloned() else {
+            return Some(());
+        };
+        let mut unit = Unit::default();
+        let mut left = tasks.into_iter();
+        let mut all_passed = true;
+        let mut give_back = false;
+        let mut began = false;
+        while let Some(task) = left.next() {
+            if give_back || self.sandbox.guard().is_interrupted() {
+                let rest: Vec<TaskNumber> =
+                    [task].into_iter().chain(left).map(|t| t.number).collect();
+                tell(FromWorker::Revoked(rest));
+                break;
+            }
+            began = true;
+            let mut done = self.run_in_unit(&mut unit, &task, current)?;
+            let is_good = done.outcome.as_ref().is_ok_and(Outcome::is_good);
+            all_passed &= is_good;
+            give_back = !is_good && after_failure == AfterFailure::GiveBack;
+            if unit.stand.is_none() && left.len() > 0 && !give_back && !task.steps().is_empty() {
+                let said = matches!(
+                    done.outcome,
+                    Ok(Outcome::NotRun { .. } | Outcome::Skipped { .. })
+                );
+                if !said || !done.notes.is_empty() {
+                    done.notes
+                        .push("its suite was set up again for the tests after it".to_owned());
+                }
+            }
+            tell(done.into_message());
+        }
+        let mut failures = Vec::new();
+        if let Some(stand) = unit.stand.take() {
+            // what is taken down now belongs to no test: to the unit, named by its first
+            failures = self.close(stand, &first, all_passed, current)?.failures;
+        }
+        // one that was given back whole has nothing to be taken down
+        if began {
+            tell(FromWorker::UnitDone(first.number, failures));
+        }
+        Some(())
+    }
+
+    /// Runs a test in the unit's instance, which is made if there is none; afterwards
+    /// there is none if the test left it poisoned.
+    fn run_in_unit(
+        &mut self,
+        unit: &mut Unit,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Done> {
+        let mut done = Done::new(task.number, Ok(Outcome::Passed));
+        let failed = task.steps().iter().find_map(|s| unit.failed.get(&s.path));
+        if let Some(outcome) = failed {
+            done.outcome = Ok(outcome.clone());
+            return Some(done);
+        }
+        let mut stand = match unit.stand.take() {
+            Some(stand) => stand,
+            None => match self.open(task, current)? {
+                Ok(stand) => stand,
+                Err(why) => {
+                    self.not_there(unit, &mut done, why);
+                    return Some(done);
+                }
+            },
+        };
+        let id = match self.program(task.module) {
+            Ok((spec, _)) => format!("{} {}", spec.name, task.path),
+            Err(_) => task.path.clone(),
+        };
+        self.set_test(&mut stand, &id);
+        done.suites.extend(self.leave(&mut stand, task, current)?);
+        match self.ensure(&mut stand, task, current)? {
+            Ok(()) => self.run_test(&mut stand, task, &mut done, current)?,
+            Err(why) => self.not_there(unit, &mut done, why),
+        }
+        if stand.is_poisoned() {
+            let remains = self.close(stand, task, false, current)?;
+            done.suites.extend(remains.failures);
+            done.notes.extend(remains.notes);
+            done.scratch = remains.scratch.map(|s| s.display().to_string());
+        } else {
+            unit.stand = Some(stand);
+        }
+        Some(done)
+    }
+
+    /// A test whose suite or fixture is not there is not run.
+    fn not_there(&mut self, unit: &mut Unit, done: &mut Done, why: NotThere) {
+        let outcome = match why {
+            NotThere::Load(e) => {
+                done.outcome = Err(e);
+                return;
+            }
+            NotThere::Interrupted => Outcome::Interrupted,
+            NotThere::Skipped(reason) => Outcome::Skipped { reason },
+            NotThere::Failed(failure) => {
+                let outcome = Outcome::NotRun {
+                    reason: format!("`{}` could not be set up", failure.of),
+                };
+                unit.failed.insert(failure.path.clone(), outcome.clone());
+                done.suites.push(*failure);
+                outcome
+            }
+        };
+        done.outcome = Ok(outcome);
+    }
+
+    /// The test itself, with the hooks around it.
+    fn run_test(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        done: &mut Done,
+        current: &Current,
+    ) -> Option<()> {
+        let around = task.around.as_deref().cloned().unwrap_or_default();
+        let pass = Verdict::Sdk(&crate::protocol::Expect::Pass);
+        let began = Instant::now();
+        done.start = crate::worker::current::now();
+        let mut outcome = Outcome::Passed;
+        for path in &around.before {
+            let (called, came) =
+                self.call_in(stand, task, path, AtInterrupt::Stop, pass, current)?;
+            if came != Outcome::Passed {
+                outcome = of_hook("before", path, came);
+                (done.stdout, done.stderr) = (called.stdout, called.stderr);
+                break;
+            }
+        }
+        if outcome == Outcome::Passed {
+            let path = task.export.as_deref().unwrap_or_default();
+            let path = path
+                .strip_prefix(wasmtest_section::EXPORT_PREFIX)
+                .unwrap_or(path);
+            let verdict = Verdict::of(task);
+            let (called, came) =
+                self.call_in(stand, task, path, AtInterrupt::Stop, verdict, current)?;
+            if came != Outcome::Passed {
+                (done.stdout, done.stderr) = (called.stdout, called.stderr);
+            }
+            done.logs = called.logs;
+            done.attachments = called.attachments;
+            outcome = came;
+        }
+        for path in &around.after {
+            if stand.is_poisoned() && !self.recover(stand) {
+                done.notes.push(format!(
+                    "`{}` could not run after it: a trap left the instance in the middle of something",
+                    crate::suite::without_crate(path)
+                ));
+                break;
+            }
+            let (called, came) =
+                self.call_in(stand, task, path, AtInterrupt::GoOn, pass, current)?;
+            if came != Outcome::Passed {
+                let came = of_hook("after", path, came);
+                if outcome.is_good() {
+                    outcome = came;
+                    (done.stdout, done.stderr) = (called.stdout, called.stderr);
+                } else if let Some(cause) = came.cause() {
+                    done.notes.push(cause.message.clone());
+                }
+            }
+        }
+        done.duration = began.elapsed();
+        done.outcome = Ok(outcome);
+        Some(())
+    }
+}
+
+/// What a hook's failure means for the test that it belongs to.
+fn of_hook(when: &str, path: &str, outcome: Outcome) -> Outcome {
+    let Some(cause) = outcome.cause() else {
+        return outcome;
+    };
+    let name = crate::suite::without_crate(path);
+    Outcome::Errored(Cause {
+        message: format!("`{name}`, which runs {when} each test: {}", cause.message),
+        ..cause.clone()
+    })
+}
