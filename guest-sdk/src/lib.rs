@@ -127,7 +127,7 @@ pub use wasmtest_sdk_macros::test;
 
 /// Ends the test as skipped, for a reason: text and values as in `format!`.
 ///
-/// On wasm the runner stops the guest where it is, and no destructor runs.
+/// On wasm the test ends where it is, and no destructor runs.
 /// Natively the test is unwound and passes; the reason is printed, and libtest shows it
 /// with `--show-output` or `--nocapture`. That needs `#[wasmtest::test]`, also where
 /// there is `#[should_panic]`: in a plain `#[test]` a native skip is a failure.
