@@ -87,6 +87,14 @@ pub struct RunArgs {
     )]
     pub process_timeout: String,
 
+    /// Read this configuration file [default: wasmtest.toml here or in a folder above]
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, conflicts_with = "config", help_heading = "Running")]
+    pub no_config: bool,
+
     /// Stop at the first test that does not pass
     #[arg(
         short = 'x',

@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod config;
 pub mod ending;
 pub mod event;
 pub mod exit;

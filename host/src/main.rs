@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use wasmtest_host::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
+use wasmtest_host::config::ConfigError;
 use wasmtest_host::module::cache::{self, Cache, Usage};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     };
     let code = result.unwrap_or_else(|error| {
         text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
-        match error.is::<UsageError>() {
+        match error.is::<UsageError>() || error.is::<ConfigError>() {
             true => exit::USAGE,
             false => exit::LOAD,
         }

@@ -15,6 +15,7 @@ mod modules;
 mod peer;
 mod slots;
 
+use crate::config::Config;
 use crate::event::{Event, Interrupt, Summary};
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
@@ -111,6 +112,7 @@ fn go(
     goal: Goal,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
+    let _config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir()
