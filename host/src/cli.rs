@@ -43,6 +43,9 @@ pub enum Command {
     /// The compiler; started by `wasmtest run`.
     #[command(name = "__compiler", hide = true)]
     Compiler,
+    /// The guardian of a host fixture; started by `wasmtest run`.
+    #[command(name = "__guardian", hide = true)]
+    Guardian,
 }
 
 /// `wasmtest run`.

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod event;
 pub mod exit;
 pub mod filter;
+pub mod guardian;
 pub mod module;
 pub mod plan;
 pub mod primary;

@@ -12,7 +12,7 @@ use wasmtest_host::module::cache::{self, Cache, Usage};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
 use wasmtest_host::settings::{self, Settings, UsageError};
-use wasmtest_host::{exit, module, primary, worker};
+use wasmtest_host::{exit, guardian, module, primary, worker};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -25,6 +25,9 @@ fn main() -> ExitCode {
             .map(|()| exit::OK),
         Command::Compiler => channel()
             .and_then(|(from, to)| module::compile::serve(from, to))
+            .map(|()| exit::OK),
+        Command::Guardian => channel()
+            .and_then(|(from, to)| guardian::serve(from, to))
             .map(|()| exit::OK),
     };
     let code = result.unwrap_or_else(|error| {

@@ -188,7 +188,10 @@ impl Written {
                 .into_iter()
                 .map(|(k, v)| (k.into_inner(), v.into_inner()))
                 .collect(),
-            dir: folder.join(self.dir.unwrap_or_default()),
+            dir: match self.dir {
+                Some(dir) => folder.join(dir),
+                None => folder.to_owned(),
+            },
             tests: self.tests,
             ready,
             timeout: self.timeout.map_or(TIMEOUT, |p| p.0),
@@ -276,7 +279,9 @@ fn period(text: &str) -> Option<Duration> {
     };
     let value: f64 = text[..digits].trim().parse().ok()?;
     let seconds = value * seconds;
-    (seconds >= 1e-3 && seconds <= 366.0 * 86_400.0).then(|| Duration::from_secs_f64(seconds))
+    (1e-3..=366.0 * 86_400.0)
+        .contains(&seconds)
+        .then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

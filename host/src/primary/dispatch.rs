@@ -63,6 +63,14 @@ impl Run<'_> {
             let Some(test) = self.queue.pop_front() else {
                 return;
             };
+            let fixtures = self.host_fixtures.of(&test);
+            for number in &fixtures {
+                if worker.told_fixtures.insert(*number)
+                    && let Some(grant) = self.host_fixtures.grant(*number)
+                {
+                    messages.push(ToWorker::Fixture(grant.clone()));
+                }
+            }
             let Some(module) = self.module_of(&test) else {
                 return;
             };
@@ -83,6 +91,7 @@ impl Run<'_> {
                 },
                 timeout: self.timeout_of(&test),
                 max_memory: listed.max_memory,
+                fixtures,
             });
             self.given.insert(task, test);
             (module, message, Job::Test(task))

@@ -5,11 +5,13 @@
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
 //! `modules` takes a module from file to plan, `slots` looks after workers,
-//! `dispatch` gives them work, `clocks` watches over what takes too long.
+//! `dispatch` gives them work, `clocks` watches over what takes too long,
+//! `host_fixtures` looks after what runs beside the tests.
 
 mod clocks;
 mod discover;
 mod dispatch;
+mod host_fixtures;
 mod ledger;
 mod modules;
 mod peer;
@@ -17,15 +19,17 @@ mod slots;
 
 use crate::config::Config;
 use crate::event::{Event, Interrupt, Summary};
+use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    Access, AfterFailure, CompileResult, DirGrant, FromWorker, ModuleNumber, TaskNumber,
-    WorkerSetup,
+    Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
+    TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
 use anyhow::Context as _;
+use host_fixtures::HostFixtures;
 use ledger::Ledger;
 use peer::Home;
 use std::collections::{HashMap, VecDeque};
@@ -47,6 +51,8 @@ enum Happened {
     WorkerEnded(usize, u64),
     Compiled(u64, Vec<CompileResult>),
     CompilerEnded(u64),
+    Guardian(FixtureNumber, Vec<FromGuardian>),
+    GuardianEnded(FixtureNumber),
     Signal(Interrupt),
 }
 
@@ -70,6 +76,7 @@ struct Run<'a> {
     compiler: modules::Compiling,
     to_list: VecDeque<ModuleNumber>,
     slots: Vec<slots::Slot>,
+    host_fixtures: HostFixtures,
     /// Tests that wait for a worker, in the plan's order.
     queue: VecDeque<PlannedTest>,
     /// Tests that a worker has been given.
@@ -112,7 +119,7 @@ fn go(
     goal: Goal,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
-    let _config = Config::load(&settings.config)?;
+    let config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir()
@@ -122,6 +129,7 @@ fn go(
         Processes::Workers(n) => (Home::Process, n),
     };
     let mut ledger = Ledger::new(reporter, processes);
+    ledger.watch(&config.fixtures);
     let (cache, _temporary) = open_cache(settings, &mut ledger)?;
     let (tx, rx) = mpsc::channel();
     let listening = Arc::new(AtomicBool::new(false));
@@ -155,6 +163,7 @@ fn go(
         slots: (0..processes.max(1))
             .map(|_| slots::Slot::default())
             .collect(),
+        host_fixtures: HostFixtures::new(config.fixtures),
         queue: VecDeque::new(),
         given: HashMap::new(),
         next_task: 0,
@@ -171,6 +180,7 @@ fn go(
     run.discover();
     listening.store(true, Ordering::SeqCst);
     run.work(&rx);
+    run.end_fixtures(&rx);
     if let Some(fatal) = run.fatal {
         return Err(fatal);
     }
@@ -300,6 +310,12 @@ impl Run<'_> {
                 }
             }
             Happened::CompilerEnded(life) => self.compiler_ended(life),
+            Happened::Guardian(fixture, messages) => {
+                for message in messages {
+                    self.heard_of_fixture(fixture, message);
+                }
+            }
+            Happened::GuardianEnded(fixture) => self.guardian_ended(fixture),
             Happened::Signal(interrupt) => self.interrupt(interrupt),
         }
     }
@@ -308,6 +324,7 @@ impl Run<'_> {
         self.fatal.is_some()
             || (self.stopping || self.modules.iter().all(modules::Module::is_settled))
                 && self.queue.is_empty()
+                && self.host_fixtures.nobody_waits()
                 && self.slots.iter().all(slots::Slot::is_idle)
     }
 
@@ -329,6 +346,8 @@ impl Run<'_> {
         self.stopping = true;
         self.ledger.not_run(self.queue.len());
         self.queue.clear();
+        let waiting = self.host_fixtures.forget_waiting(|_| true);
+        self.ledger.not_run(waiting);
         for module in &mut self.modules {
             self.ledger.not_run(module.held.len());
             module.held.clear();
@@ -352,6 +371,7 @@ impl Run<'_> {
     /// wrote, as far as its worker answers soon. A second interrupt does not wait.
     fn interrupt(&mut self, interrupt: Interrupt) {
         if self.interrupted_at.is_some() {
+            self.host_fixtures.hurry();
             return self.abandon_all();
         }
         self.interrupted_at = Some(Instant::now());

@@ -219,7 +219,9 @@ impl Run<'_> {
                 if module.phase == Phase::CompilingAgain {
                     module.phase = Phase::Ready;
                     let held = std::mem::take(&mut module.held);
-                    self.queue.extend(held);
+                    for test in held {
+                        self.queue_when_ready(test);
+                    }
                 } else {
                     self.ready_to_list(result.module);
                 }
@@ -322,7 +324,7 @@ impl Run<'_> {
                     self.ledger.ended_as(&test, outcome, None);
                 }
                 (Action::Run { .. }, Goal::Run) if self.stopping => self.ledger.not_run(1),
-                (Action::Run { .. }, Goal::Run) => self.queue.push_back(test),
+                (Action::Run { .. }, Goal::Run) => self.queue_when_ready(test),
             }
         }
     }
@@ -368,7 +370,9 @@ impl Run<'_> {
         let held = std::mem::take(&mut module.held);
         let before = self.queue.len();
         self.queue.retain(|t| t.order.0 != order);
-        self.ledger.not_run(held.len() + before - self.queue.len());
+        let waiting = self.host_fixtures.forget_waiting(|t| t.order.0 == order);
+        self.ledger
+            .not_run(held.len() + before - self.queue.len() + waiting);
         let (what, cause, stderr) = match error {
             LoadError::List(cause, stderr) => ("cannot be listed", cause, *stderr),
             LoadError::Module(cause) => ("cannot be loaded", cause, Captured::default()),
@@ -395,6 +399,11 @@ impl Run<'_> {
 
     /// Where a test that did not begin belongs now.
     pub(super) fn queue_again(&mut self, test: PlannedTest) {
+        if !self.stopping
+            && let Some(reason) = self.host_fixtures.why_not(&test)
+        {
+            return self.not_run_because(&test, reason);
+        }
         let module = self
             .module_of(&test)
             .map(|number| &mut self.modules[number.0]);

@@ -30,6 +30,8 @@ pub enum Role {
     Worker,
     /// Compiles modules.
     Compiler,
+    /// Guards a host fixture; always a process.
+    Guardian,
 }
 
 impl Role {
@@ -37,6 +39,7 @@ impl Role {
         match self {
             Role::Worker => "__worker",
             Role::Compiler => "__compiler",
+            Role::Guardian => "__guardian",
         }
     }
 }
@@ -76,6 +79,7 @@ impl Peer {
         // one that does not read is as good as gone
         ours.set_write_timeout(Some(PATIENCE))?;
         let body = match home {
+            Home::Thread if role == Role::Guardian => return Err(io::ErrorKind::Unsupported.into()),
             Home::Process => {
                 let stderr = tempfile::tempfile()?;
                 let child = executable()
@@ -98,6 +102,7 @@ impl Peer {
                         })
                     }
                     Role::Compiler => module::compile::serve(from, theirs),
+                    Role::Guardian => unreachable!("it adopts and waits for all orphans"),
                 })?;
                 Body::Thread
             }
@@ -195,7 +200,8 @@ fn executable() -> Command {
     Command::new(std::env::current_exe().unwrap_or_else(|_| "wasmtest".into()))
 }
 
-fn died(status: ExitStatus) -> String {
+/// How a process ended, in words.
+pub(super) fn died(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("killed by signal {signal}{}", signal_name(signal)),
         (None, Some(code)) => format!("exited with status {code}"),

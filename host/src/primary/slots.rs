@@ -9,7 +9,8 @@ use crate::event::{Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber, ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber,
+    ToWorker,
 };
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -33,6 +34,7 @@ pub(super) struct Slot {
 pub(super) struct Worker {
     pub(super) peer: Peer,
     pub(super) told: HashSet<ModuleNumber>,
+    pub(super) told_fixtures: HashSet<FixtureNumber>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) ready: bool,
     /// When the first job began, as far as is known.
@@ -98,6 +100,7 @@ impl Run<'_> {
                 slot.worker = Some(Worker {
                     peer,
                     told: HashSet::new(),
+                    told_fixtures: HashSet::new(),
                     jobs: VecDeque::new(),
                     ready: false,
                     since: Instant::now(),

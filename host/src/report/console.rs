@@ -8,7 +8,9 @@ use super::Reporter;
 use super::failure::Styles;
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, tell};
-use crate::event::{Event, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo};
+use crate::event::{
+    Event, FixtureStep, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+};
 use crate::settings::{Settings, Verbosity};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -31,6 +33,10 @@ pub struct Console<W> {
     in_dots: bool,
     running: Vec<(Arc<TestInfo>, Instant)>,
     failed: Vec<((usize, usize), String)>,
+    /// Tests that were not run, and why.
+    not_run: Vec<((usize, usize), String)>,
+    /// What is told of host fixtures: before the failures that they explain, and after.
+    fixtures: (Vec<String>, Vec<String>),
     bad: usize,
 }
 
@@ -53,6 +59,8 @@ impl<W: Write> Console<W> {
             in_dots: false,
             running: Vec::new(),
             failed: Vec::new(),
+            not_run: Vec::new(),
+            fixtures: (Vec::new(), Vec::new()),
             bad: 0,
         }
     }
@@ -85,7 +93,11 @@ impl<W: Write> Console<W> {
 
     fn ended(&mut self, end: &TestEnd) {
         self.running.retain(|(t, _)| !Arc::ptr_eq(t, &end.test));
-        if !end.outcome.is_good() {
+        if let Outcome::NotRun { reason } = &end.outcome {
+            let id = one_line(&end.test.id.to_string());
+            let line = format!("{id}  ({})", one_line(reason));
+            self.not_run.push((end.order, line));
+        } else if !end.outcome.is_good() {
             self.bad += 1;
             let text = self.styles.failure(end);
             self.failed.push((end.order, text));
@@ -177,8 +189,13 @@ impl<W: Write> Console<W> {
 
     fn module_failed(&mut self, error: &ModuleError) {
         let text = self.styles.module_failure(error);
-        self.bad += 1;
         self.failed.push(((error.order, 0), text));
+        self.error();
+    }
+
+    /// An error that is no test's own.
+    fn error(&mut self) {
+        self.bad += 1;
         if self.verbosity == Verbosity::Normal && self.bar.is_none() {
             self.in_dots = true;
             let dot = self.styles.bad.apply_to("E").to_string();
@@ -193,9 +210,18 @@ impl<W: Write> Console<W> {
         }
         let mut text = String::new();
         self.failed.sort_by_key(|(order, _)| *order);
+        self.not_run.sort_by_key(|(order, _)| *order);
         if self.verbosity != Verbosity::Quiet {
-            for (_, failure) in &self.failed {
-                text.push_str(failure);
+            // whichever came first: by their names
+            self.fixtures.0.sort();
+            let failed = self.failed.iter().map(|(_, failure)| failure);
+            for part in self.fixtures.0.iter().chain(failed).chain(&self.fixtures.1) {
+                text.push_str(part);
+                text.push('\n');
+            }
+            let not_run: Vec<String> = self.not_run.drain(..).map(|(_, line)| line).collect();
+            if !not_run.is_empty() {
+                text.push_str(&self.styles.not_run(&not_run));
                 text.push('\n');
             }
         }
@@ -293,6 +319,23 @@ impl<W: Write> Reporter for Console<W> {
             }
             Event::Ended(end) => self.ended(end),
             Event::ModuleFailed(error) => self.module_failed(error),
+            Event::FixtureFailed(error) => {
+                self.fixtures.0.push(self.styles.fixture_failure(error));
+                self.error();
+            }
+            Event::Fixture { name, step } => {
+                let step = match step {
+                    FixtureStep::Started { command } => format!("starts: {}", one_line(command)),
+                    FixtureStep::Ready { elapsed } => {
+                        format!("is ready after {}", duration(*elapsed))
+                    }
+                    FixtureStep::Ended { how } => format!("is gone: {}", one_line(how)),
+                };
+                self.tell(&format!("fixture {name} {step}"));
+            }
+            Event::FixtureEnded(end) => {
+                self.fixtures.1.push(self.styles.fixture_end(end));
+            }
             Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
                 self.tell(&note);

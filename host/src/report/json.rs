@@ -8,7 +8,8 @@ use super::Reporter;
 use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::event::{
-    Attachment, Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, ModuleError,
+    Outcome, Summary, TestEnd, TestInfo,
 };
 use crate::protocol::ListedTest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -20,6 +21,8 @@ use std::time::UNIX_EPOCH;
 pub struct Json<W> {
     out: Output<W>,
     waiting: Option<Vec<Value>>,
+    /// What host fixtures wrote, for the closing line.
+    fixtures: Vec<Value>,
 }
 
 impl<W: Write> Json<W> {
@@ -28,6 +31,7 @@ impl<W: Write> Json<W> {
         Json {
             out: Output::new(out),
             waiting: Some(Vec::new()),
+            fixtures: Vec::new(),
         }
     }
 
@@ -66,7 +70,16 @@ impl<W: Write> Reporter for Json<W> {
             }
             Event::Ended(end) => self.say(ended(end)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
-            Event::Finished(summary) => self.say(closing(summary)),
+            Event::FixtureFailed(error) => self.say(fixture_failed(error)),
+            Event::Fixture { name, step } => self.say(fixture_step(name, step)),
+            Event::FixtureEnded(end) => self.fixtures.push(fixture_end(end)),
+            Event::Finished(summary) => {
+                let mut closing = closing(summary);
+                if !self.fixtures.is_empty() {
+                    closing["wasmtest"]["fixtures"] = std::mem::take(&mut self.fixtures).into();
+                }
+                self.say(closing);
+            }
             Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
         }
@@ -112,6 +125,9 @@ fn ended(end: &TestEnd) -> Value {
     }
     if let Some(cause) = end.outcome.cause() {
         insert_cause(&mut own, cause);
+    }
+    if let Outcome::NotRun { reason } = &end.outcome {
+        own.insert("message".into(), json!(reason));
     }
     if let Outcome::ExpectedFailure { reason } = &end.outcome {
         own.insert("todo".into(), json!(reason));
@@ -242,6 +258,44 @@ fn module_failed(error: &ModuleError) -> Value {
     json!({"type": "test", "event": "failed", "name": &*error.module, "stdout": text, "wasmtest": own})
 }
 
+fn fixture_failed(error: &FixtureError) -> Value {
+    let mut own = Map::new();
+    own.insert("fixture".into(), json!(&*error.name));
+    own.insert("outcome".into(), json!("errored"));
+    own.insert("error".into(), json!(error.what));
+    insert_cause(&mut own, &error.cause);
+    let name = format!("fixture {}", error.name);
+    let text = format!(
+        "{name} {}: {}\n{}{}",
+        error.what,
+        error.cause.message,
+        error.stdout.text(),
+        error.stderr.text()
+    );
+    json!({"type": "test", "event": "failed", "name": name, "stdout": text, "wasmtest": own})
+}
+
+fn fixture_step(name: &str, step: &FixtureStep) -> Value {
+    let mut value = json!({"type": "fixture", "event": "", "name": name});
+    let (event, key, detail) = match step {
+        FixtureStep::Started { command } => ("started", "command", json!(command)),
+        FixtureStep::Ready { elapsed } => ("ready", "exec_time", json!(elapsed.as_secs_f64())),
+        FixtureStep::Ended { how } => ("ended", "how", json!(how)),
+    };
+    value["event"] = event.into();
+    value[key] = detail;
+    value
+}
+
+fn fixture_end(end: &FixtureEnd) -> Value {
+    json!({
+        "name": &*end.name,
+        "how": end.how,
+        "stdout": end.stdout.text(),
+        "stderr": end.stderr.text(),
+    })
+}
+
 fn closing(summary: &Summary) -> Value {
     json!({
         "type": "suite",
@@ -260,6 +314,7 @@ fn closing(summary: &Summary) -> Value {
             "not_run": summary.not_run,
             "expected_failures": summary.expected_failures,
             "modules_failed": summary.modules_failed,
+            "fixtures_failed": summary.fixtures_failed,
             "processes": summary.processes,
         },
     })

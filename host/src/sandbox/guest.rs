@@ -12,7 +12,7 @@ use super::stubs::{self, StubCalled};
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
 use crate::module::scan::Scan;
-use crate::protocol::{Keep, UnknownImports, WorkerSetup};
+use crate::protocol::{FixtureGrant, FixtureNumber, Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
@@ -88,6 +88,8 @@ pub struct Call<'a> {
     pub max_memory: Option<u64>,
     /// What it may reach.
     pub reach: Reach,
+    /// The host fixtures that it is bound to, for what it may reach beside that.
+    pub fixtures: &'a [FixtureNumber],
     /// All arguments, `argv[0]` included.
     pub args: &'a [&'a str],
     /// Environment beside what is granted.
@@ -152,6 +154,11 @@ impl Sandbox {
         })
     }
 
+    /// Makes known what a host fixture implies for the calls that name it.
+    pub fn add_fixture(&mut self, grant: FixtureGrant) {
+        self.grants.add_fixture(grant);
+    }
+
     /// The limit of the WebAssembly stack, in bytes.
     pub fn wasm_stack(&self) -> usize {
         self.wasm_stack
@@ -191,7 +198,7 @@ impl Sandbox {
     /// Calls a program's entry in a store and an instance of its own.
     pub fn call(&mut self, program: &Program, call: &Call<'_>) -> Called {
         let streams = &call.streams;
-        let state = self.grants.state(call.reach, call.args, call.env, streams);
+        let state = self.grants.state(call);
         let mut stack = Vec::new();
         let mut touched_files = false;
         let mut entered = false;
