@@ -452,4 +452,9 @@ fn what_a_fixture_wrote_is_told_when_a_test_of_its_fails() {
     assert_eq!(fixtures[0]["name"], "talker");
     assert_eq!(fixtures[0]["stdout"], "a word\nready\n");
     assert_eq!(told("_passes"), Value::Null);
+    // whoever wants to know everything is told everything
+    let events = bound(Target::P1, &file, &["-v", "--", "shares_the_folder"]);
+    let steps = events.all.iter().filter(|e| e["type"] == "fixture");
+    let steps: Vec<&Value> = steps.map(|e| &e["event"]).collect();
+    assert_eq!(steps, ["started", "ready", "ended"]);
 }

@@ -60,7 +60,7 @@ Examples:
   wasmtest run tests.wasm --processes 0        in this process, for a debugger
 
 A test sees an empty stdin, TMPDIR=/tmp, an empty folder of its own at /tmp, and nothing
-else of this machine but what --dir and --env grant.")]
+else of this machine but what --dir, --env and the host fixtures of wasmtest.toml grant.")]
 pub struct RunArgs {
     /// Which tests, and what they may reach.
     #[command(flatten)]
