@@ -101,14 +101,14 @@ fn what_waits_behind_a_long_test_is_taken_over() {
 }
 
 /// A run that was started and can be watched.
-struct Watched {
-    child: Child,
+pub struct Watched {
+    pub child: Child,
     lines: BufReader<ChildStdout>,
     seen: String,
 }
 
 impl Watched {
-    fn start(args: &[&str]) -> Watched {
+    pub fn start(args: &[&str]) -> Watched {
         let mut child = wasmtest()
             .args(["run", "--message-format", "json"])
             .args(args)
@@ -125,7 +125,7 @@ impl Watched {
     }
 
     /// Reads events until this one is there.
-    fn wait_for(&mut self, event: &str, path: &str) {
+    pub fn wait_for(&mut self, event: &str, path: &str) {
         loop {
             let mut line = String::new();
             assert_ne!(
@@ -143,12 +143,12 @@ impl Watched {
         }
     }
 
-    fn signal(&self, signal: i32) {
+    pub fn signal(&self, signal: i32) {
         send(self.child.id(), signal);
     }
 
     /// The processes that it has started.
-    fn children(&self) -> Vec<u32> {
+    pub fn children(&self) -> Vec<u32> {
         let id = self.child.id();
         let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
         tasks
@@ -162,7 +162,7 @@ impl Watched {
             .collect()
     }
 
-    fn finish(mut self) -> Events {
+    pub fn finish(mut self) -> Events {
         self.lines.read_to_string(&mut self.seen).expect("readable");
         let output = self.child.wait_with_output().expect("it ends");
         Events::of(Ran {
@@ -173,14 +173,14 @@ impl Watched {
     }
 }
 
-fn send(process: u32, signal: i32) {
+pub fn send(process: u32, signal: i32) {
     // SAFETY: kill has no preconditions; the process is one that this test started.
     let sent = unsafe { libc::kill(process as i32, signal) };
     assert_eq!(sent, 0);
 }
 
 /// Waits until a process that is not our child is gone.
-fn await_end(process: u32) {
+pub fn await_end(process: u32) {
     // SAFETY: plain system calls on a descriptor that is made and closed here.
     unsafe {
         let fd = libc::syscall(libc::SYS_pidfd_open, process, 0) as i32;

@@ -46,6 +46,9 @@ pub enum Command {
     /// The process in which shared fixtures stand; started by `wasmtest run`.
     #[command(name = "__fixture-host", hide = true)]
     FixtureHost,
+    /// The guardian of a host fixture; started by `wasmtest run`.
+    #[command(name = "__guardian", hide = true)]
+    Guardian,
 }
 
 /// `wasmtest run`.
@@ -60,7 +63,7 @@ Examples:
   wasmtest run tests.wasm --processes 0        in this process, for a debugger
 
 A test sees an empty stdin, TMPDIR=/tmp, an empty folder of its own at /tmp, and nothing
-else of this machine but what --dir and --env grant.")]
+else of this machine but what --dir, --env and the host fixtures of wasmtest.toml grant.")]
 pub struct RunArgs {
     /// Which tests, and what they may reach.
     #[command(flatten)]
@@ -92,6 +95,14 @@ pub struct RunArgs {
         help_heading = "Running"
     )]
     pub process_timeout: Option<String>,
+
+    /// Read this configuration file [default: wasmtest.toml here or in a folder above]
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, conflicts_with = "config", help_heading = "Running")]
+    pub no_config: bool,
 
     /// Stop at the first test that does not pass
     #[arg(

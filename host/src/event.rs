@@ -346,6 +346,54 @@ pub struct ModuleError {
     pub stderr: Captured,
 }
 
+/// A host fixture that failed its tests.
+#[derive(Clone, Debug)]
+pub struct FixtureError {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What happened: `could not be set up`, `ended while its tests ran`.
+    pub what: &'static str,
+    /// Why, and what to do.
+    pub cause: Cause,
+    /// What it wrote to stdout.
+    pub stdout: Captured,
+    /// What it wrote to stderr.
+    pub stderr: Captured,
+}
+
+/// A host fixture that has ended, as it should or not.
+#[derive(Clone, Debug)]
+pub struct FixtureEnd {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How it ended, in words.
+    pub how: String,
+    /// What it wrote to stdout.
+    pub stdout: Captured,
+    /// What it wrote to stderr.
+    pub stderr: Captured,
+}
+
+/// A step in the life of a host fixture.
+#[derive(Clone, Debug)]
+pub enum FixtureStep {
+    /// It is being started.
+    Started {
+        /// By this command.
+        command: String,
+    },
+    /// It is ready.
+    Ready {
+        /// So long after it was started.
+        elapsed: Duration,
+    },
+    /// It has ended.
+    Ended {
+        /// How, in words.
+        how: String,
+    },
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -383,15 +431,27 @@ pub enum Event {
     Ended(Box<TestEnd>),
     /// A module could not be loaded or listed.
     ModuleFailed(Box<ModuleError>),
-    /// A suite or a fixture could not be set up or taken down.
+    /// A suite or a fixture of a module's could not be set up or taken down.
     SuiteFailed(Box<ModuleError>),
-    /// A shared fixture was set up or taken down.
-    Fixture {
+    /// A shared suite or fixture of a module's was set up or taken down.
+    SuiteStep {
         /// The module's name, a space, the fixture's or suite's.
         suite: String,
         /// Which of the two.
         part: SuitePart,
     },
+    /// A host fixture could not be set up, or ended too soon.
+    FixtureFailed(Box<FixtureError>),
+    /// A step of a host fixture; sent only to who wants to know everything.
+    Fixture {
+        /// The fixture's name.
+        name: Arc<str>,
+        /// The step.
+        step: FixtureStep,
+    },
+    /// What a host fixture wrote, where that matters: a test that was bound to it did
+    /// not pass, or everything is of interest.
+    FixtureEnded(Box<FixtureEnd>),
     /// Something that a user should know; it changes no verdict.
     Note(String),
     /// Time has passed; sent only where a person watches.
@@ -416,7 +476,8 @@ pub struct Summary {
     pub passed: usize,
     /// Tests whose assertion failed.
     pub failures: usize,
-    /// Tests that ended in a trap, without memory or with their worker; modules that could not be run.
+    /// Tests that ended in a trap, without memory or with their worker; modules that could not
+    /// be run; host fixtures that failed.
     pub errors: usize,
     /// Tests stopped at their limit.
     pub timeouts: usize,
@@ -430,8 +491,9 @@ pub struct Summary {
     pub not_run: usize,
     /// Modules that could not be loaded or listed (part of `errors`).
     pub modules_failed: usize,
-    /// Setups and teardowns of suites and fixtures that failed (part of `errors`).
-    pub suites_failed: usize,
+    /// Suites and fixtures, host fixtures included, that could not be set up or taken
+    /// down, or ended too soon (part of `errors`).
+    pub fixtures_failed: usize,
     /// Tests that the filters left out.
     pub filtered_out: usize,
     /// Wall time of the run.
@@ -466,7 +528,7 @@ impl Summary {
             + self.expected_failures
             + self.errors
             - self.modules_failed
-            - self.suites_failed
+            - self.fixtures_failed
     }
 
     /// Whether everything that was selected passed or was skipped.

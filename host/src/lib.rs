@@ -8,10 +8,12 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+pub mod config;
 pub mod ending;
 pub mod event;
 pub mod exit;
 pub mod filter;
+pub mod guardian;
 pub mod module;
 pub mod plan;
 pub mod primary;

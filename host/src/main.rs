@@ -7,11 +7,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use wasmtest_host::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
+use wasmtest_host::config::ConfigError;
 use wasmtest_host::module::cache::{self, Cache, Usage};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
 use wasmtest_host::settings::{self, Settings, UsageError};
-use wasmtest_host::{exit, module, primary, worker};
+use wasmtest_host::{exit, guardian, module, primary, worker};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -25,10 +26,13 @@ fn main() -> ExitCode {
         Command::Compiler => channel()
             .and_then(|(from, to)| module::compile::serve(from, to))
             .map(|()| exit::OK),
+        Command::Guardian => channel()
+            .and_then(|(from, to)| guardian::serve(from, to))
+            .map(|()| exit::OK),
     };
     let code = result.unwrap_or_else(|error| {
         text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
-        match error.is::<UsageError>() {
+        match error.is::<UsageError>() || error.is::<ConfigError>() {
             true => exit::USAGE,
             false => exit::LOAD,
         }

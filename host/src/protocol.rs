@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use wasmtest_section::EXPORT_PREFIX;
@@ -70,7 +71,7 @@ fn invalid(why: impl Into<String>) -> io::Error {
 }
 
 /// Paths as bytes: they need not be Unicode.
-mod path_bytes {
+pub(crate) mod path_bytes {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -107,6 +108,23 @@ pub struct ModuleNumber(pub usize);
 /// A task's number in the run, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskNumber(pub u64);
+
+/// A host fixture's number in the run: its place among those configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FixtureNumber(pub usize);
+
+/// What a host fixture implies for a test that is bound to it, and for no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixtureGrant {
+    /// Which fixture.
+    pub number: FixtureNumber,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+    /// A folder.
+    pub dir: Option<DirGrant>,
+    /// An address that components may connect to by TCP.
+    pub addr: Option<SocketAddr>,
+}
 
 /// A folder of the host that guests may reach.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,6 +257,10 @@ pub struct Task {
     #[serde(rename = "a")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub around: Option<Box<Around>>,
+    /// The host fixtures that it is bound to; the worker was told of each.
+    #[serde(rename = "f")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixtures: Vec<FixtureNumber>,
 }
 
 impl Task {
@@ -263,6 +285,8 @@ pub struct SharedTask {
     pub travels: bool,
     /// How long each call may take.
     pub timeout: Duration,
+    /// The host fixtures whose grants it has.
+    pub fixtures: Vec<FixtureNumber>,
 }
 
 impl Expect {
@@ -290,6 +314,8 @@ pub enum ToWorker {
     Setup(WorkerSetup),
     /// A module that later messages name.
     Module(ModuleSpec),
+    /// What a host fixture implies that later tasks name.
+    Fixture(FixtureGrant),
     /// List a module's tests.
     List {
         /// Which module.

@@ -4,6 +4,7 @@
 //! variable. A value that makes no sense is an error that names its flag.
 
 use crate::cli::{MessageFormat, RunArgs, SelectArgs, When};
+use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
 use crate::plan::Ignored;
@@ -96,6 +97,8 @@ pub struct Settings {
     pub unknown_imports: UnknownImports,
     /// What becomes of scratch folders.
     pub keep_scratch: Keep,
+    /// Where the configuration file is.
+    pub config: config::Source,
     /// What is printed.
     pub message_format: MessageFormat,
     /// How much is said.
@@ -163,6 +166,11 @@ impl Settings {
                 true => Keep::Failed,
                 false => Keep::Nothing,
             },
+            config: match (&args.config, args.no_config) {
+                (_, true) => config::Source::Nowhere,
+                (Some(file), false) => config::Source::File(file.clone()),
+                (None, false) => config::Source::Search,
+            },
             message_format: args.message_format,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -195,6 +203,7 @@ impl Settings {
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
             keep_scratch: Keep::Nothing,
+            config: config::Source::Nowhere,
             message_format: MessageFormat::Human,
             verbosity: Verbosity::Normal,
             color: false,
@@ -472,6 +481,12 @@ fn again(args: &RunArgs) -> String {
     }
     if let Some(timeout) = args.process_timeout.as_deref().filter(|t| !t.is_empty()) {
         push("--process-timeout", Some(timeout));
+    }
+    if let Some(config) = &args.config {
+        push("--config", Some(&config.display().to_string()));
+    }
+    if args.no_config {
+        push("--no-config", None);
     }
     for dir in &args.dirs {
         push("--dir", Some(dir));

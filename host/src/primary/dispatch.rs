@@ -9,7 +9,7 @@ use super::shared::Phase;
 use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
-use crate::protocol::{ModuleNumber, Task, TaskNumber, ToWorker};
+use crate::protocol::{FixtureNumber, ModuleNumber, Task, TaskNumber, ToWorker};
 use std::time::{Duration, Instant};
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
@@ -56,7 +56,7 @@ impl Run<'_> {
         if let Some(module) = self.to_list.pop_front() {
             let timeout = self.settings.timeout.max(LISTING);
             let message = ToWorker::List { module, timeout };
-            self.give(number, module, &[Job::List(module)], message, messages);
+            self.hand(number, module, &[Job::List(module)], message, messages);
         } else {
             match self.queue.ready.pop_front() {
                 None => return,
@@ -65,7 +65,7 @@ impl Run<'_> {
                     let module = test.module;
                     let task = self.task(test);
                     let job = Job::Test(task.number, None);
-                    self.give(number, module, &[job], ToWorker::Run(task), messages);
+                    self.hand(number, module, &[job], ToWorker::Run(task), messages);
                 }
                 Some(PlannedTask::Unit(unit)) => self.give_unit(number, unit, messages),
             }
@@ -90,12 +90,22 @@ impl Run<'_> {
             jobs.push(Job::Test(task.number, Some(name)));
             tasks.push(task);
         }
+        // they share an instance, and so what that is granted
+        let mut fixtures: Vec<FixtureNumber> = Vec::new();
+        for number in tasks.iter().flat_map(|t| &t.fixtures) {
+            if !fixtures.contains(number) {
+                fixtures.push(*number);
+            }
+        }
+        for task in &mut tasks {
+            task.fixtures.clone_from(&fixtures);
+        }
         self.units.insert(name, (module, unit.suite));
         jobs.push(Job::Teardown(name, calls.unwrap_or(1)));
-        self.give(number, module, &jobs, ToWorker::Unit(tasks), messages);
+        self.hand(number, module, &jobs, ToWorker::Unit(tasks), messages);
     }
 
-    fn give(
+    fn hand(
         &mut self,
         number: usize,
         module: ModuleNumber,
@@ -113,8 +123,9 @@ impl Run<'_> {
         worker.jobs.extend(jobs);
     }
 
-    /// Values of shared fixtures go to a worker once, before the first test that needs them.
+    /// Values and grants of fixtures go to a worker once, before the first test that needs them.
     fn tell_values(&mut self, number: usize, test: &PlannedTest, messages: &mut Vec<ToWorker>) {
+        let fixtures = self.fixtures_of(test);
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
@@ -123,6 +134,13 @@ impl Run<'_> {
                 && worker.values.insert(*value)
             {
                 messages.push(ToWorker::Value(*value, bytes.clone()));
+            }
+        }
+        for fixture in fixtures {
+            if worker.told_fixtures.insert(fixture)
+                && let Some(grant) = self.host_fixtures.grant(fixture)
+            {
+                messages.push(ToWorker::Fixture(grant.clone()));
             }
         }
     }
@@ -142,6 +160,7 @@ impl Run<'_> {
             expect: listed.expect(),
             timeout: self.timeout_of(&test),
             max_memory: listed.max_memory,
+            fixtures: self.fixtures_of(&test),
             around: match test.place.around.is_empty() && test.place.unit.is_none() {
                 true => None,
                 false => Some(Box::new(test.place.around.clone())),

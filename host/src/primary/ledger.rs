@@ -1,7 +1,8 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
+use crate::config::{Choice, Fixture};
 use crate::event::{
-    Captured, Cause, Event, Interrupt, ModuleError, Outcome, Ran, Summary, TestEnd,
+    Captured, Cause, Event, FixtureError, Interrupt, ModuleError, Outcome, Ran, Summary, TestEnd,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
@@ -15,6 +16,8 @@ pub struct Ledger<'a> {
     began: Instant,
     /// Tests planned so far, skipped ones included.
     pub planned: usize,
+    /// The tests of each host fixture, and whether one of them did not pass.
+    fixtures: Vec<(Choice, bool)>,
 }
 
 impl<'a> Ledger<'a> {
@@ -28,7 +31,18 @@ impl<'a> Ledger<'a> {
             },
             began: Instant::now(),
             planned: 0,
+            fixtures: Vec::new(),
         }
+    }
+
+    /// Watches over the tests that host fixtures are bound to.
+    pub fn watch(&mut self, fixtures: &[Fixture]) {
+        self.fixtures = fixtures.iter().map(|f| (f.tests.clone(), false)).collect();
+    }
+
+    /// Whether a test that is bound to this host fixture ran and did not pass.
+    pub fn is_implicated(&self, fixture: usize) -> bool {
+        self.fixtures.get(fixture).is_some_and(|(_, is)| *is)
     }
 
     /// When the run began.
@@ -49,6 +63,11 @@ impl<'a> Ledger<'a> {
     /// Records how a test ended.
     pub fn ended(&mut self, end: TestEnd) {
         self.summary.count(&end.outcome);
+        if !end.outcome.is_good() && end.ran.is_some() {
+            for (tests, implicated) in &mut self.fixtures {
+                *implicated = *implicated || tests.means(&end.test.id);
+            }
+        }
         self.say(&Event::Ended(Box::new(end)));
     }
 
@@ -93,8 +112,15 @@ impl<'a> Ledger<'a> {
     /// Records a suite or fixture that could not be set up or taken down.
     pub fn suite_failed(&mut self, error: ModuleError) {
         self.summary.errors += 1;
-        self.summary.suites_failed += 1;
+        self.summary.fixtures_failed += 1;
         self.say(&Event::SuiteFailed(Box::new(error)));
+    }
+
+    /// Records a host fixture that failed its tests.
+    pub fn fixture_failed(&mut self, error: FixtureError) {
+        self.summary.errors += 1;
+        self.summary.fixtures_failed += 1;
+        self.say(&Event::FixtureFailed(Box::new(error)));
     }
 
     /// Records a fault of the runner's own: it is never counted as anything but an error.

@@ -5,11 +5,13 @@
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
 //! `modules` takes a module from file to plan, `slots` looks after workers,
-//! `dispatch` gives them work, `clocks` watches over what takes too long.
+//! `dispatch` gives them work, `clocks` watches over what takes too long,
+//! `host_fixtures` looks after what runs beside the tests.
 
 mod clocks;
 mod discover;
 mod dispatch;
+mod host_fixtures;
 mod ledger;
 mod modules;
 mod peer;
@@ -17,17 +19,20 @@ mod shared;
 mod slots;
 mod waiting;
 
+use crate::config::Config;
 use crate::event::{Event, Interrupt, Summary};
+use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    Access, AfterFailure, CompileResult, DirGrant, FromWorker, ModuleNumber, TaskNumber,
-    WorkerSetup,
+    Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
+    TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
 use crate::suite::SuitePart;
 use anyhow::Context as _;
+use host_fixtures::HostFixtures;
 use ledger::Ledger;
 use peer::Home;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -51,6 +56,8 @@ enum Happened {
     CompilerEnded(u64),
     FixtureHost(u64, Vec<FromWorker>),
     FixtureHostEnded(u64),
+    Guardian(FixtureNumber, Vec<FromGuardian>),
+    GuardianEnded(FixtureNumber),
     Signal(Interrupt),
 }
 
@@ -74,6 +81,7 @@ struct Run<'a> {
     compiler: modules::Compiling,
     to_list: VecDeque<ModuleNumber>,
     slots: Vec<slots::Slot>,
+    host_fixtures: HostFixtures,
     /// What waits for a worker, in the plan's order.
     queue: waiting::Queue,
     shared: Vec<shared::Shared>,
@@ -124,6 +132,7 @@ fn go(
     goal: Goal,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
+    let config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir()
@@ -133,6 +142,7 @@ fn go(
         Processes::Workers(n) => (Home::Process, n),
     };
     let mut ledger = Ledger::new(reporter, processes);
+    ledger.watch(&config.fixtures);
     let (cache, _temporary) = open_cache(settings, &mut ledger)?;
     let (tx, rx) = mpsc::channel();
     let listening = Arc::new(AtomicBool::new(false));
@@ -166,6 +176,7 @@ fn go(
         slots: (0..processes.max(1))
             .map(|_| slots::Slot::default())
             .collect(),
+        host_fixtures: HostFixtures::new(config.fixtures),
         queue: waiting::Queue::default(),
         shared: Vec::new(),
         fixture_host: shared::FixtureHost::default(),
@@ -187,6 +198,7 @@ fn go(
     run.discover();
     listening.store(true, Ordering::SeqCst);
     run.work(&rx);
+    run.end_fixtures(&rx);
     if let Some(fatal) = run.fatal {
         return Err(fatal);
     }
@@ -324,6 +336,12 @@ impl Run<'_> {
                 }
             }
             Happened::FixtureHostEnded(life) => self.fixture_host_ended(life),
+            Happened::Guardian(fixture, messages) => {
+                for message in messages {
+                    self.heard_of_fixture(fixture, message);
+                }
+            }
+            Happened::GuardianEnded(fixture) => self.guardian_ended(fixture),
             Happened::Signal(interrupt) => self.interrupt(interrupt),
         }
     }
@@ -377,6 +395,7 @@ impl Run<'_> {
     /// what it wrote; what was set up is taken down. A second interrupt does not wait.
     fn interrupt(&mut self, interrupt: Interrupt) {
         if self.interrupted_at.is_some() {
+            self.host_fixtures.hurry();
             return self.abandon_all();
         }
         self.interrupted_at = Some(Instant::now());

@@ -441,6 +441,7 @@ impl Run<'_> {
         module.phase = Phase::Failed;
         let (order, name) = (module.planned.order, module.planned.name.clone());
         let mut dropped = std::mem::take(&mut module.held);
+        self.forget_shared(number);
         dropped.extend(self.take_waiting(number));
         for task in dropped {
             self.ledger.not_run(task.tests().len());

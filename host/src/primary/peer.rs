@@ -32,6 +32,8 @@ pub enum Role {
     Compiler,
     /// Holds the instances of shared fixtures.
     FixtureHost,
+    /// Guards a host fixture; always a process.
+    Guardian,
 }
 
 impl Role {
@@ -40,6 +42,7 @@ impl Role {
             Role::Worker => "__worker",
             Role::Compiler => "__compiler",
             Role::FixtureHost => "__fixture-host",
+            Role::Guardian => "__guardian",
         }
     }
 }
@@ -79,6 +82,7 @@ impl Peer {
         // one that does not read is as good as gone
         ours.set_write_timeout(Some(PATIENCE))?;
         let body = match home {
+            Home::Thread if role == Role::Guardian => return Err(io::ErrorKind::Unsupported.into()),
             Home::Process => {
                 let stderr = tempfile::tempfile()?;
                 let child = executable()
@@ -101,6 +105,7 @@ impl Peer {
                         })
                     }
                     Role::Compiler => module::compile::serve(from, theirs),
+                    Role::Guardian => unreachable!("it adopts and waits for all orphans"),
                 })?;
                 Body::Thread
             }
@@ -198,7 +203,8 @@ fn executable() -> Command {
     Command::new(std::env::current_exe().unwrap_or_else(|_| "wasmtest".into()))
 }
 
-fn died(status: ExitStatus) -> String {
+/// How a process ended, in words.
+pub(super) fn died(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => format!("killed by signal {signal}{}", signal_name(signal)),
         (None, Some(code)) => format!("exited with status {code}"),

@@ -6,12 +6,15 @@
 //! the process dies, what stood in it is an error by name, and it is started again
 //! for what has not begun.
 
+use super::host_fixtures::Verdict;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
 use crate::event::{Captured, Cause, Event, Outcome};
 use crate::module::verdict;
 use crate::plan::{PlannedShared, PlannedTask};
-use crate::protocol::{FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, ToWorker};
+use crate::protocol::{
+    FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, ToWorker,
+};
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
 use std::collections::HashSet;
@@ -25,6 +28,13 @@ pub(super) struct Shared {
     pub(super) plan: PlannedShared,
     module: ModuleNumber,
     pub(super) phase: Phase,
+}
+
+impl Shared {
+    /// The host fixture that it stands for.
+    pub(super) fn host_fixture(&self) -> Option<&str> {
+        self.plan.host.as_deref()
+    }
 }
 
 /// How far a shared fixture is.
@@ -99,6 +109,11 @@ impl Run<'_> {
         if over {
             let last = |s: &&mut Shared| matches!(s.phase, Phase::Standing(_));
             if let Some(shared) = self.shared.iter_mut().rev().find(last) {
+                if shared.plan.host.is_some() {
+                    // ended with the host's own
+                    shared.phase = Phase::Gone(not_run(&shared.plan.of, "was ended"));
+                    return self.tend_shared();
+                }
                 shared.phase = Phase::Falling;
                 let (number, calls) = (shared.plan.number, shared.plan.around.calls());
                 self.order(&[ToWorker::TearDown(number)], number, calls);
@@ -108,18 +123,72 @@ impl Run<'_> {
         if self.stopping {
             return;
         }
-        let next = self.shared.iter().find(|shared| {
+        let is_next = |shared: &&Shared| {
+            // one that waits for a host fixture must not keep the others waiting
+            let host = shared.host_fixture();
+            let host = host.and_then(|name| self.host_fixtures.number_of(name));
+            let waits = host.is_some_and(|n| self.host_fixtures.is_rising(n));
+            let stands = |n: &ValueNumber| matches!(self.shared[n.0].phase, Phase::Standing(_));
             matches!(shared.phase, Phase::Waiting)
-                && shared
-                    .plan
-                    .after
-                    .iter()
-                    .all(|n| matches!(self.shared[n.0].phase, Phase::Standing(_)))
-        });
-        let Some(number) = next.map(|s| s.plan.number) else {
+                && !waits
+                && shared.plan.after.iter().all(stands)
+                && self.modules[shared.module.0].is_settled()
+                && self.is_wanted(shared.plan.number)
+        };
+        let next = self.shared.iter().find(is_next);
+        let Some((number, host)) = next.map(|s| (s.plan.number, s.plan.host.clone())) else {
             return;
         };
-        self.set_up(number);
+        match host {
+            None => self.set_up(number),
+            Some(name) => self.take_from_host(number, &name),
+        }
+    }
+
+    /// Whether a test that waits needs it, or something that such a test needs.
+    fn is_wanted(&self, number: ValueNumber) -> bool {
+        let mut blocked = self.queue.blocked.iter().flat_map(PlannedTask::tests);
+        blocked.any(|t| t.place.shared.contains(&number))
+            || self.shared.iter().any(|s| {
+                matches!(s.phase, Phase::Waiting)
+                    && s.plan.after.contains(&number)
+                    && self.is_wanted(s.plan.number)
+            })
+    }
+
+    /// One that stands for a host fixture has that one's value.
+    fn take_from_host(&mut self, number: ValueNumber, name: &str) {
+        let (module, of) = {
+            let shared = &self.shared[number.0];
+            (shared.module, shared.plan.of.clone())
+        };
+        let Some(fixture) = self.host_fixtures.number_of(name) else {
+            let cause = Cause::new(format!("there is no host fixture `{name}`"))
+                .hint(format!("describe it in wasmtest.toml: [fixture.{name}]"));
+            let path = self.shared[number.0].plan.path.clone();
+            self.suite_failed(module, suite_failure(&of, path, SuitePart::Setup, cause));
+            self.shared_is_gone(number, not_run(&of, "could not be set up"));
+            return self.check_max_fail();
+        };
+        self.want_fixtures(&[fixture]);
+        match self.host_fixtures.verdict(&[fixture]) {
+            Verdict::Later => {}
+            Verdict::Never(reason) => self.shared_is_gone(number, Outcome::NotRun { reason }),
+            Verdict::Now => {
+                let value = self.host_fixtures.value(fixture);
+                self.shared[number.0].phase = Phase::Standing(value);
+                self.unblock();
+            }
+        }
+    }
+
+    /// A module cannot be run: nothing of it is set up any more.
+    pub(super) fn forget_shared(&mut self, module: ModuleNumber) {
+        for shared in self.shared.iter_mut().filter(|s| s.module == module) {
+            if matches!(shared.phase, Phase::Waiting) {
+                shared.phase = Phase::Gone(not_run(&shared.plan.of, "was never set up"));
+            }
+        }
     }
 
     fn set_up(&mut self, number: ValueNumber) {
@@ -140,6 +209,16 @@ impl Run<'_> {
                 messages.push(ToWorker::Value(*needed, value.clone()));
             }
         }
+        let needed = plan.after.iter();
+        let needed = needed.filter_map(|n| self.shared[n.0].host_fixture());
+        let fixtures: Vec<FixtureNumber> = needed
+            .filter_map(|name| self.host_fixtures.number_of(name))
+            .collect();
+        for fixture in &fixtures {
+            if let Some(grant) = self.host_fixtures.grant(*fixture) {
+                messages.push(ToWorker::Fixture(grant.clone()));
+            }
+        }
         let calls = plan.around.calls();
         messages.push(ToWorker::SetUp(Box::new(SharedTask {
             number,
@@ -148,6 +227,7 @@ impl Run<'_> {
             around: plan.around,
             travels: plan.travels,
             timeout: self.settings.timeout,
+            fixtures,
         })));
         self.order(&messages, number, calls);
     }
@@ -289,6 +369,7 @@ impl Run<'_> {
             .shared
             .iter()
             .filter(|s| matches!(s.phase, Phase::Rising | Phase::Standing(_) | Phase::Falling))
+            .filter(|s| s.plan.host.is_none())
             .map(|s| s.plan.number)
             .collect();
         for number in lost {
@@ -304,15 +385,7 @@ impl Run<'_> {
             };
             let (module, of) = (shared.module, shared.plan.of.clone());
             let path = shared.plan.path.clone();
-            let failure = SuiteFailure {
-                of: of.clone(),
-                path,
-                part,
-                cause,
-                stdout: Captured::default(),
-                stderr: Captured::default(),
-            };
-            self.suite_failed(module, failure);
+            self.suite_failed(module, suite_failure(&of, path, part, cause));
             self.shared_is_gone(number, not_run(&of, "is gone: its process died"));
         }
         self.check_max_fail();
@@ -358,7 +431,18 @@ impl Run<'_> {
 
     fn say_fixture(&mut self, module: ModuleNumber, of: &str, part: SuitePart) {
         let suite = format!("{} {of}", self.modules[module.0].spec.name);
-        self.ledger.say(&Event::Fixture { suite, part });
+        self.ledger.say(&Event::SuiteStep { suite, part });
+    }
+}
+
+fn suite_failure(of: &str, path: String, part: SuitePart, cause: Cause) -> SuiteFailure {
+    SuiteFailure {
+        of: of.to_owned(),
+        path,
+        part,
+        cause,
+        stdout: Captured::default(),
+        stderr: Captured::default(),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::event::{Captured, Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, Done, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber, ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber,
+    ToWorker,
 };
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
@@ -38,6 +39,7 @@ pub(super) struct Worker {
     pub(super) values: HashSet<ValueNumber>,
     /// Units of which it has told something.
     pub(super) began: HashSet<TaskNumber>,
+    pub(super) told_fixtures: HashSet<FixtureNumber>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) ready: bool,
     /// When the first job began, as far as is known.
@@ -135,6 +137,7 @@ impl Run<'_> {
                     told: HashSet::new(),
                     values: HashSet::new(),
                     began: HashSet::new(),
+                    told_fixtures: HashSet::new(),
                     jobs: VecDeque::new(),
                     ready: false,
                     since: Instant::now(),

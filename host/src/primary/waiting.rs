@@ -1,10 +1,11 @@
 //! What is to be dispatched: now, when a shared fixture is there, or alone at the end.
 
 use super::Run;
+use super::host_fixtures::Verdict;
 use super::shared::Phase;
 use crate::event::Outcome;
 use crate::plan::{PlannedTask, PlannedTest, PlannedUnit};
-use crate::protocol::ModuleNumber;
+use crate::protocol::{FixtureNumber, ModuleNumber};
 use std::collections::VecDeque;
 
 /// Tasks that no worker has been given.
@@ -22,6 +23,12 @@ impl Queue {
     /// Whether nothing is left.
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.serial.is_empty() && self.blocked.is_empty()
+    }
+
+    /// Everything that is left.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PlannedTask> {
+        let queues = self.ready.iter().chain(&self.serial);
+        queues.chain(&self.blocked)
     }
 
     /// Takes out everything for which this holds.
@@ -43,6 +50,8 @@ impl Queue {
 impl Run<'_> {
     /// A task is to be run: as soon as it can be.
     pub(super) fn enqueue(&mut self, task: PlannedTask) {
+        let fixtures = self.fixtures_of_task(&task);
+        self.want_fixtures(&fixtures);
         if let Some(outcome) = self.is_hopeless(&task) {
             for test in task.into_tests() {
                 self.ledger.ended_as(&test, outcome.clone(), None);
@@ -59,15 +68,38 @@ impl Run<'_> {
     /// How its tests end if something that they need will never be there.
     fn is_hopeless(&self, task: &PlannedTask) -> Option<Outcome> {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
-        needed.find_map(|n| match &self.shared[n.0].phase {
+        let gone = needed.find_map(|n| match &self.shared[n.0].phase {
             Phase::Gone(outcome) => Some(outcome.clone()),
             _ => None,
-        })
+        });
+        if gone.is_some() {
+            return gone;
+        }
+        let fixtures = self.fixtures_of_task(task);
+        match self.host_fixtures.verdict(&fixtures) {
+            Verdict::Never(reason) => Some(Outcome::NotRun { reason }),
+            Verdict::Now | Verdict::Later => None,
+        }
+    }
+
+    /// The host fixtures that a task needs.
+    pub(super) fn fixtures_of_task(&self, task: &PlannedTask) -> Vec<FixtureNumber> {
+        let mut fixtures: Vec<FixtureNumber> = Vec::new();
+        for number in task.tests().iter().flat_map(|t| self.fixtures_of(t)) {
+            if !fixtures.contains(&number) {
+                fixtures.push(number);
+            }
+        }
+        fixtures
     }
 
     fn is_blocked(&self, task: &PlannedTask) -> bool {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Standing(_)))
+            || matches!(
+                self.host_fixtures.verdict(&self.fixtures_of_task(task)),
+                Verdict::Later
+            )
     }
 
     /// Lets go on what waited for something that is there now.

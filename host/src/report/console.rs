@@ -8,7 +8,9 @@ use super::Reporter;
 use super::failure::{Styles, marks, shortened};
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, tell};
-use crate::event::{Event, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo};
+use crate::event::{
+    Event, FixtureStep, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+};
 use crate::settings::{Settings, Verbosity};
 use crate::suite::SuitePart;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -32,6 +34,10 @@ pub struct Console<W> {
     in_dots: bool,
     running: Vec<(Arc<TestInfo>, Instant)>,
     failed: Vec<((usize, usize), String)>,
+    /// Tests that were not run, and why.
+    not_run: Vec<((usize, usize), String)>,
+    /// What is told of host fixtures: before the failures that they explain, and after.
+    fixtures: (Vec<String>, Vec<String>),
     bad: usize,
     /// Why tests were skipped or expected to fail, each reason with how many.
     reasons: Vec<(&'static str, String, usize)>,
@@ -61,6 +67,8 @@ impl<W: Write> Console<W> {
             in_dots: false,
             running: Vec::new(),
             failed: Vec::new(),
+            not_run: Vec::new(),
+            fixtures: (Vec::new(), Vec::new()),
             bad: 0,
             reasons: Vec::new(),
         }
@@ -94,15 +102,14 @@ impl<W: Write> Console<W> {
 
     fn ended(&mut self, end: &TestEnd) {
         self.running.retain(|(t, _)| !Arc::ptr_eq(t, &end.test));
-        match end.outcome {
-            // why is said where the suite's own failure is
-            Outcome::NotRun { .. } => self.bad += 1,
-            _ if !end.outcome.is_good() => {
-                self.bad += 1;
-                let text = self.styles.failure(end);
-                self.failed.push((end.order, text));
-            }
-            _ => {}
+        if let Outcome::NotRun { reason } = &end.outcome {
+            let id = one_line(&end.test.id.to_string());
+            let line = format!("{id}  ({})", one_line(reason));
+            self.not_run.push((end.order, line));
+        } else if !end.outcome.is_good() {
+            self.bad += 1;
+            let text = self.styles.failure(end);
+            self.failed.push((end.order, text));
         }
         self.remember_reason(&end.outcome);
         match (self.verbosity, &self.bar) {
@@ -236,8 +243,13 @@ impl<W: Write> Console<W> {
 
     fn module_failed(&mut self, error: &ModuleError) {
         let text = self.styles.module_failure(error);
-        self.bad += 1;
         self.failed.push(((error.order, 0), text));
+        self.error();
+    }
+
+    /// An error that is no test's own.
+    fn error(&mut self) {
+        self.bad += 1;
         if self.verbosity == Verbosity::Normal && self.bar.is_none() {
             self.in_dots = true;
             let dot = self.styles.bad.apply_to("E").to_string();
@@ -252,9 +264,18 @@ impl<W: Write> Console<W> {
         }
         let mut text = String::new();
         self.failed.sort_by_key(|(order, _)| *order);
+        self.not_run.sort_by_key(|(order, _)| *order);
         if self.verbosity != Verbosity::Quiet {
-            for (_, failure) in &self.failed {
-                text.push_str(failure);
+            // whichever came first: by their names
+            self.fixtures.0.sort();
+            let failed = self.failed.iter().map(|(_, failure)| failure);
+            for part in self.fixtures.0.iter().chain(failed).chain(&self.fixtures.1) {
+                text.push_str(part);
+                text.push('\n');
+            }
+            let not_run: Vec<String> = self.not_run.drain(..).map(|(_, line)| line).collect();
+            if !not_run.is_empty() {
+                text.push_str(&self.styles.not_run(&not_run));
                 text.push('\n');
             }
         }
@@ -355,14 +376,29 @@ impl<W: Write> Reporter for Console<W> {
             }
             Event::Ended(end) => self.ended(end),
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
-            Event::Fixture { suite, part } if self.verbosity == Verbosity::Verbose => {
+            Event::SuiteStep { suite, part } if self.verbosity == Verbosity::Verbose => {
                 let word = match part {
-                    SuitePart::Setup => "SETUP ",
-                    SuitePart::Teardown => "DOWN  ",
+                    SuitePart::Setup => "is set up",
+                    SuitePart::Teardown => "is taken down",
                 };
-                let word = self.styles.dim.apply_to(word);
-                let line = format!("{word} {}\n", one_line(suite));
-                self.print(&line);
+                self.tell(&format!("suite {} {word}", one_line(suite)));
+            }
+            Event::FixtureFailed(error) => {
+                self.fixtures.0.push(self.styles.fixture_failure(error));
+                self.error();
+            }
+            Event::Fixture { name, step } => {
+                let step = match step {
+                    FixtureStep::Started { command } => format!("starts: {}", one_line(command)),
+                    FixtureStep::Ready { elapsed } => {
+                        format!("is ready after {}", duration(*elapsed))
+                    }
+                    FixtureStep::Ended { how } => format!("is gone: {}", one_line(how)),
+                };
+                self.tell(&format!("fixture {name} {step}"));
+            }
+            Event::FixtureEnded(end) => {
+                self.fixtures.1.push(self.styles.fixture_end(end));
             }
             Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
@@ -378,7 +414,7 @@ impl<W: Write> Reporter for Console<W> {
             Event::Compiled { .. }
             | Event::Started(_)
             | Event::Slow { .. }
-            | Event::Fixture { .. }
+            | Event::SuiteStep { .. }
             | Event::Note(_) => {}
         }
     }
@@ -402,7 +438,7 @@ impl Reporter for Trouble {
     fn event(&mut self, event: &Event) {
         match event {
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => {
-                tell(self.0.module_failure(error).trim_end())
+                tell(self.0.module_failure(error).trim_end());
             }
             Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             _ => {}

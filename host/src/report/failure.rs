@@ -1,7 +1,9 @@
 //! A failure in full, as the console shows it.
 
 use super::text::{Escaped, duration, one_line, size};
-use crate::event::{Cause, Frame, ModuleError, Outcome, TestEnd, TestInfo};
+use crate::event::{
+    Cause, FixtureEnd, FixtureError, Frame, ModuleError, Outcome, TestEnd, TestInfo,
+};
 use console::Style;
 use std::fmt::Write as _;
 
@@ -129,6 +131,48 @@ impl Styles {
         if let Some(file) = error.file.as_ref().filter(|f| **f != *error.module) {
             let file = format!("file: {}", one_line(file));
             let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(file));
+        }
+        text
+    }
+
+    /// A host fixture that failed its tests.
+    pub fn fixture_failure(&self, error: &FixtureError) -> String {
+        let mut text = format!(
+            "{} {} {}\n",
+            self.bad.apply_to("ERROR "),
+            self.bold.apply_to(format!("fixture {}", error.name)),
+            error.what,
+        );
+        self.write_cause(&mut text, &error.cause);
+        self.write_output(&mut text, "stdout", &error.stdout.text());
+        self.write_output(&mut text, "stderr", &error.stderr.text());
+        text
+    }
+
+    /// What a host fixture wrote, if tests that are bound to it did not pass.
+    pub fn fixture_end(&self, end: &FixtureEnd) -> String {
+        let name = format!("fixture {}", end.name);
+        let mut text = format!(
+            "{} {}\n",
+            self.dim.apply_to("OUTPUT"),
+            self.bold.apply_to(name)
+        );
+        let _ = writeln!(text, "{INDENT}{}", Escaped(&end.how));
+        self.write_output(&mut text, "stdout", &end.stdout.text());
+        self.write_output(&mut text, "stderr", &end.stderr.text());
+        text
+    }
+
+    /// Tests that were not run, each with its reason on one line.
+    pub fn not_run(&self, lines: &[String]) -> String {
+        const SHOWN: usize = 20;
+        let mut text = String::new();
+        for line in lines.iter().take(SHOWN) {
+            let word = self.skipped.apply_to("NOTRUN");
+            let _ = writeln!(text, "{word} {line}");
+        }
+        if let Some(more) = lines.len().checked_sub(SHOWN + 1) {
+            let _ = writeln!(text, "{INDENT}… and {} more (-v names all)", more + 1);
         }
         text
     }

@@ -8,7 +8,8 @@ use super::Reporter;
 use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::event::{
-    Attachment, Captured, Cause, Event, Frame, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, ModuleError,
+    Outcome, Summary, TestEnd, TestInfo,
 };
 use crate::protocol::ListedTest;
 use crate::suite::SuitePart;
@@ -21,6 +22,8 @@ use std::time::UNIX_EPOCH;
 pub struct Json<W> {
     out: Output<W>,
     waiting: Option<Vec<Value>>,
+    /// What host fixtures wrote, for the closing line.
+    fixtures: Vec<Value>,
 }
 
 impl<W: Write> Json<W> {
@@ -29,6 +32,7 @@ impl<W: Write> Json<W> {
         Json {
             out: Output::new(out),
             waiting: Some(Vec::new()),
+            fixtures: Vec::new(),
         }
     }
 
@@ -68,14 +72,23 @@ impl<W: Write> Reporter for Json<W> {
             Event::Ended(end) => self.say(ended(end)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::SuiteFailed(error) => self.say(suite_failed(error)),
-            Event::Fixture { suite, part } => {
+            Event::SuiteStep { suite, part } => {
                 let event = match part {
                     SuitePart::Setup => "set-up",
                     SuitePart::Teardown => "torn-down",
                 };
                 self.say(json!({"type": "fixture", "event": event, "name": suite}));
             }
-            Event::Finished(summary) => self.say(closing(summary)),
+            Event::FixtureFailed(error) => self.say(fixture_failed(error)),
+            Event::Fixture { name, step } => self.say(fixture_step(name, step)),
+            Event::FixtureEnded(end) => self.fixtures.push(fixture_end(end)),
+            Event::Finished(summary) => {
+                let mut closing = closing(summary);
+                if !self.fixtures.is_empty() {
+                    closing["wasmtest"]["fixtures"] = std::mem::take(&mut self.fixtures).into();
+                }
+                self.say(closing);
+            }
             Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
             Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
         }
@@ -123,6 +136,9 @@ fn ended(end: &TestEnd) -> Value {
     }
     if let Some(cause) = end.outcome.cause() {
         insert_cause(&mut own, cause);
+    }
+    if let Outcome::NotRun { reason } = &end.outcome {
+        own.insert("message".into(), json!(reason));
     }
     if let Outcome::ExpectedFailure { reason } = &end.outcome {
         own.insert("todo".into(), json!(reason));
@@ -260,12 +276,49 @@ fn module_failed(error: &ModuleError) -> Value {
 
 fn suite_failed(error: &ModuleError) -> Value {
     let mut value = module_failed(error);
-    value["type"] = json!("fixture");
     if let Some(own) = value["wasmtest"].as_object_mut() {
         own.shift_remove("module");
         own.insert("suite".into(), json!(&*error.module));
     }
     value
+}
+
+fn fixture_failed(error: &FixtureError) -> Value {
+    let mut own = Map::new();
+    own.insert("fixture".into(), json!(&*error.name));
+    own.insert("outcome".into(), json!("errored"));
+    own.insert("error".into(), json!(error.what));
+    insert_cause(&mut own, &error.cause);
+    let name = format!("fixture {}", error.name);
+    let text = format!(
+        "{name} {}: {}\n{}{}",
+        error.what,
+        error.cause.message,
+        error.stdout.text(),
+        error.stderr.text()
+    );
+    json!({"type": "test", "event": "failed", "name": name, "stdout": text, "wasmtest": own})
+}
+
+fn fixture_step(name: &str, step: &FixtureStep) -> Value {
+    let mut value = json!({"type": "fixture", "event": "", "name": name});
+    let (event, key, detail) = match step {
+        FixtureStep::Started { command } => ("started", "command", json!(command)),
+        FixtureStep::Ready { elapsed } => ("ready", "exec_time", json!(elapsed.as_secs_f64())),
+        FixtureStep::Ended { how } => ("ended", "how", json!(how)),
+    };
+    value["event"] = event.into();
+    value[key] = detail;
+    value
+}
+
+fn fixture_end(end: &FixtureEnd) -> Value {
+    json!({
+        "name": &*end.name,
+        "how": end.how,
+        "stdout": end.stdout.text(),
+        "stderr": end.stderr.text(),
+    })
 }
 
 fn closing(summary: &Summary) -> Value {
@@ -286,7 +339,7 @@ fn closing(summary: &Summary) -> Value {
             "not_run": summary.not_run,
             "expected_failures": summary.expected_failures,
             "modules_failed": summary.modules_failed,
-            "suites_failed": summary.suites_failed,
+            "fixtures_failed": summary.fixtures_failed,
             "processes": summary.processes,
         },
     })

@@ -5,16 +5,18 @@
 //! file-system call; whether one has touched any is noticed in the host
 //! functions themselves.
 
-use super::capture::Stream;
 use super::deadline::Guard;
+use super::guest::Call;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::waiting;
-use crate::protocol::{Access, DirGrant};
+use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber};
 use anyhow::Context as _;
+use std::collections::HashMap;
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi::{p0, p2};
 
@@ -56,8 +58,11 @@ pub struct Grants {
     dirs: Vec<DirGrant>,
     env: Vec<(String, String)>,
     scratch: Scratch,
-    /// The folders, scratch included; made again with every new scratch folder.
-    opened: Option<WasiFilesystemCtx>,
+    /// What host fixtures imply, for the tests that are bound to them.
+    fixtures: Vec<FixtureGrant>,
+    /// The folders, scratch included, by the fixtures that add to them; made again
+    /// with every new scratch folder.
+    opened: HashMap<Vec<FixtureNumber>, WasiFilesystemCtx>,
 }
 
 impl Grants {
@@ -67,37 +72,45 @@ impl Grants {
             dirs,
             env,
             scratch,
-            opened: None,
+            fixtures: Vec::new(),
+            opened: HashMap::new(),
         }
+    }
+
+    /// Makes known what a host fixture implies.
+    pub fn add_fixture(&mut self, grant: FixtureGrant) {
+        self.fixtures.retain(|f| f.number != grant.number);
+        self.fixtures.push(grant);
     }
 
     /// What one call into a guest gets.
     ///
     /// # Errors
-    /// If a folder cannot be opened.
-    pub fn state(
-        &mut self,
-        reach: Reach,
-        args: &[&str],
-        env: &[(&str, &str)],
-        streams: &(Stream, Stream),
-    ) -> anyhow::Result<State> {
+    /// If a folder cannot be opened, or a fixture is not known.
+    pub fn state(&mut self, call: &Call<'_>) -> anyhow::Result<State> {
         let mut builder = WasiCtxBuilder::new();
         builder
-            .args(args)
-            .stdout(streams.0.clone())
-            .stderr(streams.1.clone())
+            .args(call.args)
+            .stdout(call.streams.0.clone())
+            .stderr(call.streams.1.clone())
             .allow_tcp(false)
             .allow_udp(false);
-        if reach == Reach::Granted {
-            builder.envs(&self.env);
+        let mut folders = Vec::new();
+        match (call.reach, call.fixtures) {
+            (Reach::Closed, _) => {}
+            (Reach::Granted, []) => {
+                builder.envs(&self.env);
+            }
+            (Reach::Granted, fixtures) => {
+                folders = self.grant_fixtures(fixtures, &mut builder)?;
+            }
         }
-        builder.envs(env);
+        builder.envs(call.env);
         let mut wasi = builder.build_p1();
-        if reach == Reach::Granted {
-            let opened = match &self.opened {
+        if call.reach == Reach::Granted {
+            let opened = match self.opened.get(&folders) {
                 Some(opened) => opened.clone(),
-                None => self.open()?,
+                None => self.open(folders)?,
             };
             *wasi.ctx().ctx.filesystem() = opened;
         }
@@ -111,10 +124,57 @@ impl Grants {
         })
     }
 
-    fn open(&mut self) -> anyhow::Result<WasiFilesystemCtx> {
+    /// Adds the run's variables and what these fixtures imply: their variables, and
+    /// their addresses alone. Gives those of them that have a folder.
+    fn grant_fixtures(
+        &self,
+        fixtures: &[FixtureNumber],
+        builder: &mut WasiCtxBuilder,
+    ) -> anyhow::Result<Vec<FixtureNumber>> {
+        let known = |number| self.fixtures.iter().find(|f| f.number == number);
+        let mut env: Vec<&(String, String)> = self.env.iter().collect();
+        let mut addresses = Vec::new();
+        let mut folders = Vec::new();
+        for number in fixtures {
+            let grant = known(*number).context("the worker was never told of a host fixture")?;
+            // a guest sees the first of two variables of one name
+            env.retain(|(name, _)| grant.env.iter().all(|(n, _)| n != name));
+            env.extend(&grant.env);
+            addresses.extend(grant.addr);
+            if grant.dir.is_some() {
+                folders.push(*number);
+            }
+        }
+        for (name, value) in env {
+            builder.env(name, value);
+        }
+        if !addresses.is_empty() {
+            builder
+                .allow_tcp(true)
+                .socket_addr_check(move |address, usage| {
+                    let granted = match usage {
+                        SocketAddrUse::TcpConnect => addresses.contains(&address),
+                        // what connecting does first; nothing can listen there
+                        SocketAddrUse::TcpBind => {
+                            address.ip().is_unspecified() && address.port() == 0
+                        }
+                        _ => false,
+                    };
+                    Box::pin(async move { granted })
+                });
+        }
+        Ok(folders)
+    }
+
+    fn open(&mut self, fixtures: Vec<FixtureNumber>) -> anyhow::Result<WasiFilesystemCtx> {
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
-        for grant in &self.dirs {
+        let of_fixtures = self
+            .fixtures
+            .iter()
+            .filter(|f| fixtures.contains(&f.number))
+            .filter_map(|f| f.dir.as_ref());
+        for grant in self.dirs.iter().chain(of_fixtures) {
             let perms = match grant.access {
                 Access::ReadOnly => FsPerms::ReadOnly,
                 Access::ReadWrite => FsPerms::ReadWrite,
@@ -132,12 +192,13 @@ impl Grants {
             .map_err(anyhow::Error::from)
             .context("the scratch folder")?;
         let opened = builder.build().filesystem().clone();
-        Ok(self.opened.insert(opened).clone())
+        self.opened.insert(fixtures, opened.clone());
+        Ok(opened)
     }
 
     /// After a test that touched files: its scratch folder goes, or stays as it left it.
     pub fn replace_scratch(&mut self, keep: bool) -> Option<std::path::PathBuf> {
-        self.opened = None;
+        self.opened.clear();
         if keep {
             self.scratch.keep()
         } else {

@@ -13,7 +13,7 @@ use super::stubs::StubCalled;
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
 use crate::module::scan::Scan;
-use crate::protocol::{Keep, UnknownImports, WorkerSetup};
+use crate::protocol::{FixtureGrant, FixtureNumber, Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::path::PathBuf;
@@ -76,6 +76,8 @@ pub struct Call<'a> {
     pub max_memory: Option<u64>,
     /// What it may reach.
     pub reach: Reach,
+    /// The host fixtures that it is bound to, for what it may reach beside that.
+    pub fixtures: &'a [FixtureNumber],
     /// All arguments, `argv[0]` included.
     pub args: &'a [&'a str],
     /// Environment beside what is granted.
@@ -138,6 +140,11 @@ impl Sandbox {
             keep_scratch: setup.keep_scratch,
             deadline,
         })
+    }
+
+    /// Makes known what a host fixture implies for the calls that name it.
+    pub fn add_fixture(&mut self, grant: FixtureGrant) {
+        self.grants.add_fixture(grant);
     }
 
     /// The limit of the WebAssembly stack, in bytes.
@@ -205,9 +212,7 @@ impl Sandbox {
         program: &Program,
         call: &Call<'_>,
     ) -> Result<Store<State>, Box<Called>> {
-        let state = self
-            .grants
-            .state(call.reach, call.args, call.env, &call.streams);
+        let state = self.grants.state(call);
         let mut state = state.map_err(|e| {
             let why = format!("the sandbox could not be set up: {e:#}");
             Box::new(Called::without_store(Ending::Refused(why), &call.streams))

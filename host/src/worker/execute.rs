@@ -12,7 +12,7 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, libtest, sdk};
 use crate::protocol::{
-    Done, Expect, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup,
+    Done, Expect, FixtureGrant, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -92,6 +92,11 @@ impl Executor {
         self.modules.insert(number, loaded);
     }
 
+    /// Makes known what a host fixture implies for the tests that are bound to it.
+    pub fn add_fixture(&mut self, grant: FixtureGrant) {
+        self.sandbox.add_fixture(grant);
+    }
+
     /// Lists a module's tests, in a closed sandbox.
     ///
     /// # Errors
@@ -119,6 +124,7 @@ impl Executor {
                     test_id: "",
                     max_memory: None,
                     reach: Reach::Closed,
+                    fixtures: &[],
                     args: &args,
                     env: call.env(),
                     timeout,
@@ -220,6 +226,7 @@ impl Executor {
             test_id: &id,
             max_memory: task.max_memory,
             reach: Reach::Granted,
+            fixtures: &task.fixtures,
             args: &args,
             env: &[],
             timeout: task.timeout,

@@ -172,6 +172,7 @@ fn execute_all(
     while let Some(message) = queue.next() {
         match message {
             ToWorker::Module(spec) => executor.add_module(spec),
+            ToWorker::Fixture(grant) => executor.add_fixture(grant),
             ToWorker::List { module, timeout } => {
                 let tests = executor.list(module, timeout);
                 send(to, &FromWorker::Listed { module, tests });

@@ -93,6 +93,7 @@ impl Executor {
                 reach: Reach::Granted,
                 args: &[spec.name.as_str()],
                 env: &[],
+                fixtures: &task.fixtures,
                 timeout: task.timeout,
                 streams,
             },
@@ -302,6 +303,7 @@ impl Executor {
             around,
             travels,
             timeout,
+            fixtures,
         } = shared;
         let path = around.steps.last().map(|s| s.path.clone());
         let task = Arc::new(Task {
@@ -314,6 +316,7 @@ impl Executor {
             expect: Expect::Pass,
             timeout,
             max_memory: None,
+            fixtures,
             around: Some(Box::new(around)),
         });
         let mut stand = match self.open(&task, current)? {

@@ -1,0 +1,395 @@
+//! Host fixtures: which tests need which, what state each is in, what follows from it.
+//!
+//! A fixture is started, by a guardian of its own, once a test is to run that is
+//! bound to it; until it is ready such tests wait here while others run. If it
+//! cannot be set up, or ends too soon, its tests are not run and say why. All
+//! fixtures are ended after the last test.
+
+mod fixture;
+
+use super::peer::{Home, Peer, Role, died};
+use super::{Happened, Run};
+use crate::config::fixture::{Fixture, Wanted};
+use crate::event::{Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Interrupt};
+use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
+use crate::plan::{PlannedTask, PlannedTest};
+use crate::protocol::{FixtureGrant, FixtureNumber};
+use crate::settings::{CAPTURE, Verbosity};
+use fixture::{Given, HostFixture, State, fill, shown};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+/// All host fixtures of a run.
+#[derive(Default)]
+pub(super) struct HostFixtures {
+    all: Vec<HostFixture>,
+    /// Ports that were given to one of them.
+    ports: HashSet<u16>,
+    /// How they are ended.
+    force: Option<Force>,
+}
+
+/// Whether a test can run as far as its fixtures are concerned.
+pub(super) enum Verdict {
+    /// It can.
+    Now,
+    /// Once they are ready.
+    Later,
+    /// It cannot, for this reason.
+    Never(String),
+}
+
+impl HostFixtures {
+    /// Those of a configuration.
+    pub(super) fn new(fixtures: Vec<Fixture>) -> Self {
+        HostFixtures {
+            all: fixtures.into_iter().map(HostFixture::new).collect(),
+            ..HostFixtures::default()
+        }
+    }
+
+    /// The number of the fixture of this name.
+    pub(super) fn number_of(&self, name: &str) -> Option<FixtureNumber> {
+        let at = self.all.iter().position(|f| &*f.name == name);
+        at.map(FixtureNumber)
+    }
+
+    /// What a fixture is to tests that ask for it by name, as CBOR; none until it is ready.
+    pub(super) fn value(&self, number: FixtureNumber) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(self.all.get(number.0)?.value()?, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Those that `wasmtest.toml` binds a test to. Hot path: nothing, where there are none.
+    pub(super) fn of(&self, test: &PlannedTest) -> Vec<FixtureNumber> {
+        let bound = |(_, f): &(usize, &HostFixture)| f.config.tests.means(&test.info.id);
+        let all = self.all.iter().enumerate();
+        all.filter(bound).map(|(i, _)| FixtureNumber(i)).collect()
+    }
+
+    /// What a fixture implies for a test; none until it is ready.
+    pub(super) fn grant(&self, number: FixtureNumber) -> Option<&FixtureGrant> {
+        self.all.get(number.0)?.grant.as_ref()
+    }
+
+    /// Whether whoever needs these can run.
+    pub(super) fn verdict(&self, numbers: &[FixtureNumber]) -> Verdict {
+        let mut verdict = Verdict::Now;
+        for number in numbers {
+            match &self.all[number.0].state {
+                State::Ready => {}
+                State::Unusable(reason) => return Verdict::Never(reason.clone()),
+                State::Idle | State::Starting | State::Stopping => verdict = Verdict::Later,
+            }
+        }
+        verdict
+    }
+
+    /// Whether it is on its way.
+    pub(super) fn is_rising(&self, number: FixtureNumber) -> bool {
+        let state = self.all.get(number.0).map(|f| &f.state);
+        matches!(state, Some(State::Starting))
+    }
+
+    /// They are to be ended at once, when it comes to that.
+    pub(super) fn hurry(&mut self) {
+        self.force = Some(Force::Killed);
+    }
+
+    /// A port of this machine's own address that nobody uses.
+    fn free_port(&mut self) -> std::io::Result<u16> {
+        loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let port = listener.local_addr()?.port();
+            if self.ports.insert(port) {
+                return Ok(port);
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Those that a test is bound to, or asks for by name.
+    pub(super) fn fixtures_of(&self, test: &PlannedTest) -> Vec<FixtureNumber> {
+        let mut fixtures = self.host_fixtures.of(test);
+        for number in &test.place.shared {
+            let named = self.shared[number.0].host_fixture();
+            if let Some(number) = named.and_then(|name| self.host_fixtures.number_of(name))
+                && !fixtures.contains(&number)
+            {
+                fixtures.push(number);
+            }
+        }
+        fixtures
+    }
+
+    /// Starts those of these that no test has needed until now.
+    pub(super) fn want_fixtures(&mut self, fixtures: &[FixtureNumber]) {
+        for number in fixtures {
+            if self.host_fixtures.all[number.0].state == State::Idle && !self.stopping {
+                self.start_fixture(*number);
+            }
+        }
+    }
+
+    fn start_fixture(&mut self, number: FixtureNumber) {
+        let scratch = self.setup.scratch.clone();
+        let given = match self.give(number, &scratch) {
+            Ok(given) => given,
+            Err(why) => return self.fixture_failed(number, Cause::new(why)),
+        };
+        let fixture = &mut self.host_fixtures.all[number.0];
+        let filled = |text: &String| fill(text, &given);
+        let config = &fixture.config;
+        let command: Vec<String> = config.command.iter().map(filled).collect();
+        fixture.command = shown(&command);
+        fixture.began = Instant::now();
+        fixture.state = State::Starting;
+        let spec = Spec {
+            command,
+            env: config
+                .env
+                .iter()
+                .map(|(k, v)| (k.clone(), filled(v)))
+                .collect(),
+            dir: config.dir.clone(),
+            ready: config.ready.clone(),
+            port: given.port,
+            timeout: config.timeout,
+            stop_timeout: config.stop_timeout,
+            capture: CAPTURE,
+        };
+        fixture.given = given;
+        let tx = self.tx.clone();
+        let started = Peer::start::<FromGuardian>(Role::Guardian, Home::Process, move |messages| {
+            let _ = tx.send(match messages {
+                Some(messages) => Happened::Guardian(number, messages),
+                None => Happened::GuardianEnded(number),
+            });
+        });
+        let start = ToGuardian::Start(Box::new(spec));
+        match started.and_then(|mut peer| peer.send(&[start]).map(|()| peer)) {
+            Ok(peer) => {
+                fixture.guardian = Some(peer);
+                let command = fixture.command.clone();
+                self.say_step(number, FixtureStep::Started { command });
+            }
+            Err(e) => {
+                let cause = Cause::new(format!("its guardian process cannot be started: {e}"));
+                self.fixture_failed(number, cause);
+            }
+        }
+    }
+
+    /// What a fixture asks the primary for.
+    fn give(&mut self, number: FixtureNumber, scratch: &Path) -> Result<Given, String> {
+        let config = &self.host_fixtures.all[number.0].config;
+        let folder = match config.folder {
+            Wanted::No => None,
+            Wanted::Yes => {
+                let scratch = scratch
+                    .canonicalize()
+                    .unwrap_or_else(|_| scratch.to_owned());
+                let path = scratch.join(format!("fixture-{}", config.name));
+                std::fs::create_dir(&path)
+                    .map_err(|e| format!("its folder {} cannot be made: {e}", path.display()))?;
+                let text = path.to_str().map(str::to_owned);
+                Some(text.ok_or(
+                    "the path of its folder is not Unicode, and so nothing that a test can be told: set TMPDIR to another",
+                )?)
+            }
+        };
+        let port = match config.port {
+            Wanted::No => None,
+            Wanted::Yes => {
+                let port = self.host_fixtures.free_port();
+                Some(port.map_err(|e| format!("no port is free for it: {e}"))?)
+            }
+        };
+        Ok(Given { port, folder })
+    }
+
+    /// A guardian has something to say.
+    pub(super) fn heard_of_fixture(&mut self, number: FixtureNumber, message: FromGuardian) {
+        let fixture = &mut self.host_fixtures.all[number.0];
+        match message {
+            FromGuardian::Started(group) => fixture.group = Some(group),
+            FromGuardian::Ready(printed) => {
+                if fixture.state != State::Starting {
+                    return;
+                }
+                fixture.became_ready(number, printed);
+                let elapsed = fixture.began.elapsed();
+                self.say_step(number, FixtureStep::Ready { elapsed });
+                self.unblock();
+            }
+            FromGuardian::Ended(ended) => {
+                // its guardian has seen to the whole group
+                fixture.group = None;
+                self.fixture_ended(number, *ended);
+            }
+        }
+    }
+
+    /// A guardian is gone: as it should be, or its fixture was left to itself.
+    pub(super) fn guardian_ended(&mut self, number: FixtureNumber) {
+        let fixture = &mut self.host_fixtures.all[number.0];
+        let Some(mut guardian) = fixture.guardian.take() else {
+            return;
+        };
+        let how = guardian.post_mortem();
+        fixture.end_orphans();
+        if fixture.end.is_none() {
+            fixture.end = Some(FixtureEnd {
+                name: fixture.name.clone(),
+                how: format!("its guardian process died: {how}"),
+                stdout: Captured::default(),
+                stderr: Captured::default(),
+            });
+            let cause = Cause::new(format!("its guardian process died: {how}"));
+            self.fixture_failed(number, cause);
+        }
+    }
+
+    fn fixture_ended(&mut self, number: FixtureNumber, ended: Ended) {
+        let fixture = &mut self.host_fixtures.all[number.0];
+        let how = match &ended.why {
+            Why::CannotStart(why) => format!("it could not be started: {why}"),
+            Why::ByItself(status) => died(ExitStatus::from_raw(*status)),
+            Why::TooLate(_) => "it was not ready in time".to_owned(),
+            Why::Stopped(Force::Terminated) => "ended when it was told to".to_owned(),
+            Why::Stopped(Force::Killed) => "had to be killed".to_owned(),
+        };
+        fixture.end = Some(FixtureEnd {
+            name: fixture.name.clone(),
+            how,
+            stdout: ended.stdout,
+            stderr: ended.stderr,
+        });
+        let cause = fixture.cause(&ended.why);
+        let was = fixture.state.clone();
+        match was {
+            State::Starting => self.fixture_failed(number, cause),
+            State::Ready if self.is_needed(number) => self.fixture_failed(number, cause),
+            State::Ready => {
+                let state = State::Unusable("it has ended".to_owned());
+                self.host_fixtures.all[number.0].state = state;
+            }
+            State::Idle | State::Unusable(_) | State::Stopping => {}
+        }
+    }
+
+    /// Whether a test that is bound to a fixture runs or may still run.
+    fn is_needed(&self, number: FixtureNumber) -> bool {
+        let bound = |test: &PlannedTest| self.fixtures_of(test).contains(&number);
+        let in_task = |task: &PlannedTask| task.tests().iter().any(bound);
+        let listed = self.modules.iter().all(super::modules::Module::is_listed);
+        !self.stopping
+            && (!listed
+                || self.queue.iter().any(in_task)
+                || self.given.values().any(bound)
+                || self.modules.iter().any(|m| m.held.iter().any(in_task)))
+    }
+
+    /// A fixture is of no use any more: one error, and its tests are not run.
+    fn fixture_failed(&mut self, number: FixtureNumber, cause: Cause) {
+        let fixture = &mut self.host_fixtures.all[number.0];
+        let (what, then) = match fixture.state {
+            State::Ready => ("ended while its tests ran", "ended too soon"),
+            State::Unusable(_) | State::Stopping => return,
+            State::Idle | State::Starting => ("could not be set up", "could not be set up"),
+        };
+        fixture.state = State::Unusable(format!("the host fixture `{}` {then}", fixture.name));
+        let (stdout, stderr) = match &mut fixture.end {
+            // shown here, not once more at the end
+            Some(end) => (
+                std::mem::take(&mut end.stdout),
+                std::mem::take(&mut end.stderr),
+            ),
+            None => (Captured::default(), Captured::default()),
+        };
+        let error = FixtureError {
+            name: fixture.name.clone(),
+            what,
+            cause,
+            stdout,
+            stderr,
+        };
+        self.ledger.fixture_failed(error);
+        // what needs it ends here
+        for task in self.queue.extract(|_| true) {
+            self.enqueue(task);
+        }
+        // what has not begun comes back, and is asked about again
+        self.revoke_all();
+        self.check_max_fail();
+    }
+
+    /// Ends all fixtures, and waits until they have ended. An interrupt hurries it up.
+    pub(super) fn end_fixtures(&mut self, rx: &Receiver<Happened>) {
+        let force = self.host_fixtures.force.unwrap_or(Force::Terminated);
+        self.tell_guardians(force);
+        while self.host_fixtures.all.iter().any(|f| f.guardian.is_some()) {
+            match rx.recv() {
+                Ok(Happened::Guardian(number, messages)) => {
+                    for message in messages {
+                        self.heard_of_fixture(number, message);
+                    }
+                }
+                Ok(Happened::GuardianEnded(number)) => self.guardian_ended(number),
+                Ok(Happened::Signal(interrupt)) => {
+                    self.record(interrupt);
+                    self.tell_guardians(Force::Killed);
+                }
+                Ok(_) => {}
+                Err(_) => unreachable!("this run holds a sender"),
+            }
+        }
+        for i in 0..self.host_fixtures.all.len() {
+            if let Some(end) = self.host_fixtures.all[i].end.take() {
+                let how = end.how.clone();
+                self.say_step(FixtureNumber(i), FixtureStep::Ended { how });
+                let seen =
+                    self.settings.verbosity == Verbosity::Verbose || self.ledger.is_implicated(i);
+                let silent = end.stdout.is_empty() && end.stderr.is_empty();
+                if seen && !silent {
+                    self.ledger.say(&Event::FixtureEnded(Box::new(end)));
+                }
+            }
+        }
+    }
+
+    fn tell_guardians(&mut self, force: Force) {
+        for fixture in &mut self.host_fixtures.all {
+            if let Some(guardian) = &mut fixture.guardian {
+                if !matches!(fixture.state, State::Unusable(_)) {
+                    fixture.state = State::Stopping;
+                }
+                // one that is gone says so by the end of its channel
+                let _ = guardian.send(&[match force {
+                    Force::Terminated => ToGuardian::Stop,
+                    Force::Killed => ToGuardian::Kill,
+                }]);
+            }
+        }
+    }
+
+    fn record(&mut self, interrupt: Interrupt) {
+        if self.ledger.interrupt().is_none() {
+            self.ledger.interrupted(interrupt);
+        }
+    }
+
+    fn say_step(&mut self, number: FixtureNumber, step: FixtureStep) {
+        if self.settings.verbosity == Verbosity::Verbose {
+            let name = self.host_fixtures.all[number.0].name.clone();
+            self.ledger.say(&Event::Fixture { name, step });
+        }
+    }
+}
