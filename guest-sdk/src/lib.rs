@@ -69,6 +69,12 @@
 
 #![warn(missing_docs)]
 
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
+#[allow(warnings, clippy::all, clippy::undocumented_unsafe_blocks)]
+#[rustfmt::skip]
+mod bindings;
+#[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+mod elsewhere;
 mod host;
 #[cfg(all(target_os = "wasi", target_env = "p1"))]
 mod panics;
@@ -97,6 +103,9 @@ pub use wasmtest_sdk_macros::test;
 /// Natively the test is unwound and passes, and the reason is printed.
 #[macro_export]
 macro_rules! skip {
+    () => {
+        ::std::compile_error!("give a reason: skip!(\"why\")")
+    };
     ($($reason:tt)+) => {
         $crate::__private::skip(&::std::format!($($reason)+))
     };
@@ -105,6 +114,12 @@ macro_rules! skip {
 /// Ends the test as skipped if a condition holds: `skip_if!(condition, "reason")`.
 #[macro_export]
 macro_rules! skip_if {
+    () => {
+        ::std::compile_error!("give a condition and a reason: skip_if!(condition, \"why\")")
+    };
+    ($condition:expr $(,)?) => {
+        ::std::compile_error!("give a reason: skip_if!(condition, \"why\")")
+    };
     ($condition:expr, $($reason:tt)+) => {
         if $condition {
             $crate::skip!($($reason)+)
@@ -126,29 +141,48 @@ pub mod __private {
 
     /// What a test may return.
     #[diagnostic::on_unimplemented(
-        message = "a test returns nothing or a `Result<(), E>` whose `E` implements `Debug`, not `{Self}`"
+        message = "a test returns nothing or a `Result<(), E>`, not `{Self}`",
+        label = "the test returns this",
+        note = "`E` is anything that implements `Debug`"
     )]
     pub trait Returned {
         /// Whether the test passed; an error is written to stderr as std does.
         fn passed(self) -> bool;
+
+        /// What a skipped test returns, where it is a plain `#[test]`: a pass.
+        fn skipped() -> Self;
     }
 
     impl Returned for () {
         fn passed(self) -> bool {
             true
         }
+
+        fn skipped() -> Self {}
     }
 
-    impl<T: Returned, E: Debug> Returned for Result<T, E> {
+    impl<E: Debug> Returned for Result<(), E> {
         fn passed(self) -> bool {
             match self {
-                Ok(value) => value.passed(),
+                Ok(()) => true,
                 Err(error) => {
                     eprintln!("Error: {error:?}");
                     false
                 }
             }
         }
+
+        fn skipped() -> Self {
+            Ok(())
+        }
+    }
+
+    /// How a skipped test ends as a pass, where it is a plain `#[test]`.
+    pub enum WhenSkipped {
+        /// It returns.
+        Return,
+        /// It is to panic, and with these words.
+        Panic(&'static str),
     }
 
     /// Runs a test for the runner, in a core module: 0 it passed, 1 it returned an error.
@@ -169,29 +203,5 @@ pub mod __private {
 
     /// Runs a test that is a plain `#[test]`.
     #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    pub fn run_as_test<T>(test: impl FnOnce() -> T) -> T
-    where
-        T: Skipped,
-    {
-        crate::host::catching_skips(test)
-    }
-
-    #[diagnostic::on_unimplemented(
-        message = "a test returns nothing or a `Result<(), E>`, not `{Self}`"
-    )]
-    /// What a test returns when it was skipped, where it is a plain `#[test]`.
-    pub trait Skipped {
-        /// A pass.
-        fn skipped() -> Self;
-    }
-
-    impl Skipped for () {
-        fn skipped() -> Self {}
-    }
-
-    impl<T: Skipped, E> Skipped for Result<T, E> {
-        fn skipped() -> Self {
-            Ok(T::skipped())
-        }
-    }
+    pub use crate::elsewhere::run as run_as_test;
 }

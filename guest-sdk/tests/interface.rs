@@ -1,8 +1,10 @@
 //! The interface in `wit/`: it is valid, and its functions have the signatures
-//! in core modules that the host defines them with.
+//! in core modules that the host defines them with; and `src/bindings.rs` is what the
+//! generator makes of it (`BINDINGS=overwrite cargo test --test interface` writes it).
 
-use wit_parser::abi::{AbiVariant, WasmType};
-use wit_parser::{Resolve, WorldItem};
+use wit_bindgen_core::wit_parser::abi::{AbiVariant, WasmType};
+use wit_bindgen_core::wit_parser::{Resolve, WorldItem};
+use wit_bindgen_core::{Files, WorldGenerator as _};
 
 #[test]
 fn the_interface_is_valid_and_is_what_the_host_offers() {
@@ -41,5 +43,36 @@ fn the_interface_is_valid_and_is_what_the_host_offers() {
             ("log", text(), vec![]),
             ("attach", [text(), text(), text()].concat(), vec![]),
         ]
+    );
+}
+
+#[test]
+fn the_bindings_are_what_the_generator_makes_of_the_interface() {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit"))
+        .expect("it is valid WIT");
+    let world = resolve
+        .select_world(&[package], Some("guest"))
+        .expect("it is there");
+    let options = wit_bindgen_rust::Opts {
+        format: true,
+        ..Default::default()
+    };
+    let mut files = Files::default();
+    options
+        .build()
+        .generate(&mut resolve, world, &mut files)
+        .expect("generated");
+    let (_, generated) = files.iter().next().expect("one file");
+    let generated = str::from_utf8(generated).expect("it is text");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bindings.rs");
+    if std::env::var_os("BINDINGS").is_some_and(|how| how == "overwrite") {
+        std::fs::write(path, generated).expect("written");
+    }
+    let kept = std::fs::read_to_string(path).expect("it is there");
+    assert!(
+        kept == generated,
+        "src/bindings.rs is not made of wit/: BINDINGS=overwrite writes it anew"
     );
 }

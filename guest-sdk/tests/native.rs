@@ -45,12 +45,73 @@ fn knows_its_name_and_logs() {
 }
 
 #[wasmtest::test]
-fn attaches_below_the_target_folder() {
-    wasmtest::attach("../a name.txt", "text/plain", "content");
+fn attaches_below_the_target_folder_each_to_a_file_of_its_own() {
     let exe = std::env::current_exe().expect("known");
-    let target = exe.ancestors().nth(3).expect("target/debug/deps");
-    let file = target.join("wasmtest/attaches_below_the_target_folder/_a_name.txt");
-    assert_eq!(std::fs::read_to_string(file).expect("written"), "content");
+    let target = exe
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file())
+        .expect("cargo marks its target folder");
+    let folder =
+        target.join("wasmtest/native/attaches_below_the_target_folder_each_to_a_file_of_its_own");
+    std::fs::create_dir_all(&folder).expect("created");
+    std::fs::write(folder.join("of_an_earlier_run.txt"), "").expect("written");
+    for content in ["first", "second", "third"] {
+        wasmtest::attach("../a name.txt", "text/plain", content);
+    }
+    wasmtest::attach("without", "text/plain", "a");
+    wasmtest::attach("WITHOUT", "text/plain", "b");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("it is there")
+        .map(|entry| {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().expect("it has one").to_string_lossy();
+            (
+                name.into_owned(),
+                std::fs::read_to_string(&path).expect("text"),
+            )
+        })
+        .collect();
+    files.sort();
+    let expected = [
+        ("WITHOUT-2", "b"),
+        ("_a_name-2.txt", "second"),
+        ("_a_name-3.txt", "third"),
+        ("_a_name.txt", "first"),
+        ("without", "a"),
+    ];
+    assert_eq!(files, expected.map(|(n, c)| (n.to_owned(), c.to_owned())));
+}
+
+#[wasmtest::test]
+#[should_panic]
+fn skips_where_a_panic_is_asked_for() {
+    wasmtest::skip!("no data");
+}
+
+#[wasmtest::test]
+#[should_panic(expected = "the right words")]
+fn skips_where_a_panic_with_words_is_asked_for() {
+    wasmtest::skip!("no data");
+}
+
+#[test]
+#[should_panic(expected = "skipped: no data (outside of the runner skip! counts")]
+fn a_skip_in_a_plain_test_fails_and_says_why() {
+    wasmtest::skip!("no {}", "data");
+}
+
+/// The SDK as a crate that names it otherwise sees it.
+mod renamed {
+    pub use wasmtest::*;
+}
+
+#[renamed::test(crate = crate::renamed, tags("a"))]
+fn passes_where_the_sdk_has_another_name() {}
+
+#[wasmtest::test]
+#[cfg_attr(all(), ignore = "under a condition that holds")]
+fn ignored_under_a_condition() {
+    panic!("run although ignored");
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Lit, LitStr, Meta, Path, Result, Token};
+use syn::{Attribute, Error, Expr, ExprLit, Lit, LitStr, Meta, MetaList, Path, Result, Token};
 
 /// `#[wasmtest::test(...)]`.
 #[derive(Default)]
@@ -20,17 +20,19 @@ pub struct Arguments {
     pub max_memory: Option<u64>,
     /// What runs an `async fn`.
     pub executor: Option<Executor>,
+    /// The path of the SDK, where it has another name.
+    pub sdk: Option<Path>,
 }
 
 /// What runs an `async fn`.
 pub enum Executor {
-    /// A current-thread runtime of tokio's.
-    Tokio,
+    /// A current-thread runtime of tokio's; the errors of its absence stand here.
+    Tokio(Span),
     /// A function that takes the future.
     BlockOn(Path),
 }
 
-const KNOWN: &str = "`todo`, `tags(\"...\")`, `timeout = \"2s\"`, `max_memory = \"64MiB\"`, `tokio` and `block_on = path`";
+const KNOWN: &str = "`todo`, `tags(\"...\")`, `timeout = \"2s\"`, `max_memory = \"64MiB\"`, `tokio`, `block_on = path` and `crate = path`";
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -58,30 +60,43 @@ impl Arguments {
         match (name.as_str(), meta) {
             ("todo", Meta::Path(_)) => once(&mut self.todo, String::new(), meta),
             ("todo", Meta::NameValue(v)) => once(&mut self.todo, text(&v.value)?.value(), meta),
-            ("tags", Meta::List(list)) => {
-                let tags =
-                    list.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated)?;
-                self.tags.extend(tags.iter().map(LitStr::value));
+            ("tags", Meta::List(list)) if self.tags.is_empty() => {
+                self.tags = tags(list)?;
                 Ok(())
             }
+            ("tags", Meta::List(_)) => Err(Error::new_spanned(
+                meta,
+                "this is said twice; name all tags in one list: tags(\"a\", \"b\")",
+            )),
             ("timeout", Meta::NameValue(v)) => {
                 once(&mut self.timeout, duration(&text(&v.value)?)?, meta)
             }
             ("max_memory", Meta::NameValue(v)) => {
                 once(&mut self.max_memory, size(&text(&v.value)?)?, meta)
             }
-            ("tokio", Meta::Path(_)) => once(&mut self.executor, Executor::Tokio, meta),
+            ("tokio" | "block_on", _) if self.executor.is_some() => Err(Error::new_spanned(
+                meta,
+                "one executor is named already: choose one of them",
+            )),
+            ("tokio", Meta::Path(path)) => {
+                self.executor = Some(Executor::Tokio(path.span()));
+                Ok(())
+            }
             ("block_on", Meta::NameValue(v)) => {
-                let path = syn::parse2(v.value.to_token_stream()).map_err(|_| {
-                    Error::new(v.value.span(), "expected the path of a function that takes a future: block_on = pollster::block_on")
-                })?;
-                once(&mut self.executor, Executor::BlockOn(path), meta)
+                let why = "expected the path of a function that takes a future: block_on = pollster::block_on";
+                self.executor = Some(Executor::BlockOn(path(&v.value, why)?));
+                Ok(())
+            }
+            ("crate", Meta::NameValue(v)) => {
+                let why =
+                    "expected the path by which the SDK is known here, without quotes: crate = sdk";
+                once(&mut self.sdk, path(&v.value, why)?, meta)
             }
             ("should_panic" | "ignore", _) => Err(Error::new(
                 meta.span(),
                 format!("write it as an attribute of its own, as beside #[test]: #[{name}]"),
             )),
-            ("todo" | "tags" | "timeout" | "max_memory" | "tokio" | "block_on", _) => {
+            ("todo" | "tags" | "timeout" | "max_memory" | "tokio" | "block_on" | "crate", _) => {
                 Err(Error::new(
                     meta.span(),
                     format!("`{name}` is not written like this; there are {KNOWN}"),
@@ -98,8 +113,47 @@ impl Arguments {
 fn once<T>(slot: &mut Option<T>, value: T, meta: &Meta) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Error::new(meta.span(), "this is said twice")),
+        Some(_) => Err(Error::new_spanned(meta, "this is said twice")),
     }
+}
+
+fn path(value: &Expr, why: &str) -> Result<Path> {
+    match value {
+        Expr::Path(expr) if expr.qself.is_none() && expr.attrs.is_empty() => Ok(expr.path.clone()),
+        other => Err(Error::new_spanned(other, why)),
+    }
+}
+
+fn tags(list: &MetaList) -> Result<Vec<String>> {
+    let items = list.parse_args_with(Punctuated::<Expr, Token![,]>::parse_terminated)?;
+    if items.is_empty() {
+        return Err(Error::new_spanned(
+            list,
+            "there is no tag in this list: tags(\"slow\")",
+        ));
+    }
+    let mut tags = Vec::new();
+    for item in &items {
+        let Ok(tag) = text(item) else {
+            let said = item.to_token_stream();
+            return Err(Error::new_spanned(
+                item,
+                format!("tags are texts in quotes, such as tags(\"slow\"), not `{said}`"),
+            ));
+        };
+        let value = tag.value();
+        if value.trim().is_empty() || value.contains(char::is_control) {
+            return Err(Error::new_spanned(
+                item,
+                "a tag is a word or more on one line: an empty one could not be chosen",
+            ));
+        }
+        if tags.contains(&value) {
+            return Err(Error::new_spanned(item, "this tag is named twice"));
+        }
+        tags.push(value);
+    }
+    Ok(tags)
 }
 
 fn text(value: &Expr) -> Result<LitStr> {
@@ -165,17 +219,19 @@ impl Standard {
         let mut standard = Standard::default();
         let mut paragraph_ended = false;
         for attribute in attributes {
-            if attribute.path().is_ident("ignore") {
-                standard.ignored = Some(reason(&attribute)?);
+            let path = attribute.path();
+            if path.is_ident("ignore") {
+                once(&mut standard.ignored, reason(&attribute)?, &attribute.meta)?;
                 standard.of_tests.push(attribute);
-            } else if attribute.path().is_ident("should_panic") {
-                standard.should_panic = Some(expected(&attribute)?);
+            } else if path.is_ident("should_panic") {
+                once(
+                    &mut standard.should_panic,
+                    expected(&attribute)?,
+                    &attribute.meta,
+                )?;
                 standard.of_tests.push(attribute);
-            } else if attribute.path().is_ident("test") {
-                return Err(Error::new(
-                    attribute.span(),
-                    "#[wasmtest::test] stands in place of #[test]: remove one of them",
-                ));
+            } else if path.segments.last().is_some_and(|s| s.ident == "test") {
+                return Err(another_test(&attribute));
             } else {
                 if let Meta::NameValue(v) = &attribute.meta
                     && attribute.path().is_ident("doc")
@@ -206,20 +262,31 @@ fn reason(attribute: &Attribute) -> Result<String> {
 }
 
 fn expected(attribute: &Attribute) -> Result<String> {
+    const WRITE: &str = "write #[should_panic] or #[should_panic(expected = \"text\")]";
     match &attribute.meta {
         Meta::Path(_) => Ok(String::new()),
         Meta::NameValue(v) => Ok(text(&v.value)?.value()),
-        Meta::List(list) => {
-            let expected: Meta = list.parse_args()?;
-            match &expected {
-                Meta::NameValue(v) if v.path.is_ident("expected") => Ok(text(&v.value)?.value()),
-                other => Err(Error::new(
-                    other.span(),
-                    "write #[should_panic(expected = \"text\")]",
-                )),
-            }
-        }
+        Meta::List(list) => match list.parse_args::<Meta>() {
+            Ok(Meta::NameValue(v)) if v.path.is_ident("expected") => Ok(text(&v.value)?.value()),
+            _ => Err(Error::new_spanned(&list.tokens, WRITE)),
+        },
     }
+}
+
+/// A second attribute that makes a test of the function.
+fn another_test(attribute: &Attribute) -> Error {
+    let path = attribute.path();
+    let first = path.segments.first().map(|s| s.ident.to_string());
+    let why = match first.as_deref() {
+        Some("tokio") => {
+            "#[wasmtest::test] stands in place of #[tokio::test]: write #[wasmtest::test(tokio)] alone"
+        }
+        _ if path.segments.len() == 1 || first.as_deref() == Some("core") => {
+            "#[wasmtest::test] stands in place of #[test]: remove one of them"
+        }
+        _ => "this function is a test already: remove one of the attributes",
+    };
+    Error::new_spanned(&attribute.meta, why)
 }
 
 /// An error at a place.

@@ -6,31 +6,53 @@
 
 use crate::arguments::{Arguments, Executor, Standard, error};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemFn, Result, ReturnType};
+use syn::{FnArg, ItemFn, Path, Result, ReturnType, parse_quote};
 
 /// Expands `#[wasmtest::test(arguments)] item`.
 pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let arguments = Arguments::of(arguments)?;
     let function: ItemFn = syn::parse2(item)
         .map_err(|e| syn::Error::new(e.span(), "#[wasmtest::test] stands before a function"))?;
-    check_signature(&function, &arguments)?;
     let standard = Standard::of(function.attrs.clone())?;
+    check_signature(&function, &arguments)?;
     check_marks(&function, &arguments, &standard)?;
     let body = body(&function, &arguments);
-    let core = core(&function, &arguments, &standard, &body);
-    let elsewhere = elsewhere(&function, &arguments, &standard, &body);
+    let sdk = arguments.sdk.clone();
+    let sdk = sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let core = core(&function, &arguments, &standard, &sdk, &body);
+    let elsewhere = elsewhere(&function, &arguments, &standard, &sdk, &body);
     Ok(quote! {
         #core
         #elsewhere
     })
 }
 
+/// What stays of the item after an error: the function, so that what calls it has no
+/// error of its own, without the attributes that would be judged a second time.
+pub fn left(item: TokenStream) -> TokenStream {
+    let Ok(mut function) = syn::parse2::<ItemFn>(item.clone()) else {
+        return item;
+    };
+    function.attrs.retain(|attribute| {
+        let path = attribute.path();
+        !path.is_ident("ignore") && !path.is_ident("should_panic")
+    });
+    function.into_token_stream()
+}
+
 fn check_signature(function: &ItemFn, arguments: &Arguments) -> Result<()> {
     let signature = &function.sig;
-    if let Some(input) = signature.inputs.first() {
-        return error(input.span(), "a test takes no arguments");
+    match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver)) => {
+            return error(
+                receiver.self_token.span,
+                "a test is a function, not a method: move it out of the `impl`",
+            );
+        }
+        Some(FnArg::Typed(input)) => return error(input.span(), "a test takes no arguments"),
+        None => {}
     }
     if !signature.generics.params.is_empty() {
         return error(
@@ -79,16 +101,34 @@ fn body(function: &ItemFn, arguments: &Arguments) -> TokenStream {
     let block = &function.block;
     match &arguments.executor {
         None => quote!(#block),
-        Some(Executor::Tokio) => quote! {{
-            ::tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .expect("tokio's current-thread runtime starts")
-                .block_on(async move #block)
-        }},
+        Some(Executor::Tokio(span)) => {
+            // without `::`, so that the compiler's words for its absence include what
+            // to add to the manifest
+            let import = quote_spanned! {*span=>
+                use tokio::runtime as __wasmtest_runtime;
+            };
+            let build = quote_spanned! {*span=>
+                __wasmtest_runtime::Builder::new_current_thread()
+                    .enable_time()
+                    .build()
+                    .expect("tokio's current-thread runtime starts")
+            };
+            quote! {{
+                let __wasmtest_runtime = { #import #build };
+                __wasmtest_runtime.block_on(async move #block)
+            }}
+        }
         Some(Executor::BlockOn(path)) => quote_spanned! {path.span()=> {
             #path(async move #block)
         }},
+    }
+}
+
+/// What the function returns, for the errors that point at it.
+fn returned(output: &ReturnType) -> TokenStream {
+    match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, returned) => quote!(#returned),
     }
 }
 
@@ -97,18 +137,19 @@ fn core(
     function: &ItemFn,
     arguments: &Arguments,
     standard: &Standard,
+    sdk: &Path,
     body: &TokenStream,
 ) -> TokenStream {
     let (others, visibility, output) = (&standard.others, &function.vis, &function.sig.output);
     let name = &function.sig.ident;
-    // as libtest names it, `r#` included
     let text = name.to_string();
+    let returned = returned(output);
     let mut fields = Vec::new();
     let mut add_text = |tag: &str, value: &str| {
         let tag = proc_macro2::Ident::new(tag, proc_macro2::Span::mixed_site());
         fields.push(quote! {
-            ::wasmtest::__private::section::Field::text(
-                ::wasmtest::__private::section::Tag::#tag, #value)
+            #sdk::__private::section::Field::text(
+                #sdk::__private::section::Tag::#tag, #value)
         });
     };
     if let Some(reason) = &standard.ignored {
@@ -128,14 +169,14 @@ fn core(
     }
     if let Some(timeout) = arguments.timeout {
         fields.push(quote! {
-            ::wasmtest::__private::section::Field::number(
-                ::wasmtest::__private::section::Tag::Timeout, #timeout)
+            #sdk::__private::section::Field::number(
+                #sdk::__private::section::Tag::Timeout, #timeout)
         });
     }
     if let Some(bytes) = arguments.max_memory {
         fields.push(quote! {
-            ::wasmtest::__private::section::Field::number(
-                ::wasmtest::__private::section::Tag::MaxMemory, #bytes)
+            #sdk::__private::section::Field::number(
+                #sdk::__private::section::Tag::MaxMemory, #bytes)
         });
     }
     quote! {
@@ -146,17 +187,17 @@ fn core(
         #[cfg(all(target_os = "wasi", target_env = "p1"))]
         const _: () = {
             // a test may have any name: nothing here may stand in its way
-            const __WASMTEST_FIELDS: &[::wasmtest::__private::section::Field<'_>] = &[
-                ::wasmtest::__private::section::Field::text(
-                    ::wasmtest::__private::section::Tag::Path,
+            const __WASMTEST_FIELDS: &[#sdk::__private::section::Field<'_>] = &[
+                #sdk::__private::section::Field::text(
+                    #sdk::__private::section::Tag::Path,
                     ::core::concat!(::core::module_path!(), "::", #text),
                 ),
-                ::wasmtest::__private::section::Field::text(
-                    ::wasmtest::__private::section::Tag::File,
+                #sdk::__private::section::Field::text(
+                    #sdk::__private::section::Tag::File,
                     ::core::file!(),
                 ),
-                ::wasmtest::__private::section::Field::number(
-                    ::wasmtest::__private::section::Tag::Line,
+                #sdk::__private::section::Field::number(
+                    #sdk::__private::section::Tag::Line,
                     ::core::line!() as u64,
                 ),
                 #(#fields,)*
@@ -164,17 +205,17 @@ fn core(
 
             #[used]
             #[unsafe(link_section = "wasmtest")]
-            static __WASMTEST_RECORD: [u8; ::wasmtest::__private::section::record_len(
+            static __WASMTEST_RECORD: [u8; #sdk::__private::section::record_len(
                 __WASMTEST_FIELDS,
-            )] = ::wasmtest::__private::section::record(
-                ::wasmtest::__private::VERSION,
-                ::wasmtest::__private::section::Kind::Test,
+            )] = #sdk::__private::section::record(
+                #sdk::__private::VERSION,
+                #sdk::__private::section::Kind::Test,
                 __WASMTEST_FIELDS,
             );
 
             #[unsafe(export_name = ::core::concat!("wasmtest:", ::core::module_path!(), "::", #text))]
             extern "C" fn __wasmtest_run() -> i32 {
-                ::wasmtest::__private::run(#name)
+                #sdk::__private::run::<#returned>(#name)
             }
         };
     }
@@ -185,11 +226,17 @@ fn elsewhere(
     function: &ItemFn,
     arguments: &Arguments,
     standard: &Standard,
+    sdk: &Path,
     body: &TokenStream,
 ) -> TokenStream {
     let (others, visibility) = (&standard.others, &function.vis);
     let (name, output) = (&function.sig.ident, &function.sig.output);
+    let (text, returned) = (name.to_string(), returned(output));
     let of_tests = &standard.of_tests;
+    let skipped = match &standard.should_panic {
+        None => quote!(#sdk::__private::WhenSkipped::Return),
+        Some(expected) => quote!(#sdk::__private::WhenSkipped::Panic(#expected)),
+    };
     // a test that is expected to fail says so by not being run
     let todo = arguments
         .todo
@@ -209,7 +256,11 @@ fn elsewhere(
         #todo
         #(#others)*
         #visibility fn #name() #output {
-            ::wasmtest::__private::run_as_test(|| #output #body)
+            #sdk::__private::run_as_test::<#returned>(
+                ::core::concat!(::core::module_path!(), "::", #text),
+                #skipped,
+                || #output #body,
+            )
         }
     }
 }

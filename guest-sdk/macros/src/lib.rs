@@ -13,9 +13,8 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match expand::test(arguments.into(), item.clone().into()) {
         Ok(expanded) => expanded.into(),
         Err(error) => {
-            // the function stays, so that what calls it has no error of its own
             let mut out = TokenStream::from(error.into_compile_error());
-            out.extend(item);
+            out.extend(TokenStream::from(expand::left(item.into())));
             out
         }
     }

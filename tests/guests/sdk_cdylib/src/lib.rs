@@ -1,4 +1,5 @@
-//! Tests without a test harness: a library that a host would load.
+//! Tests without a test harness: a library that a host would load. It knows the SDK
+//! under another name.
 
 /// What it offers.
 #[unsafe(no_mangle)]
@@ -6,13 +7,13 @@ pub extern "C" fn add(a: i32, b: i32) -> i32 {
     a + b
 }
 
-#[wasmtest::test]
+#[sdk::test(crate = sdk)]
 fn adds() {
     assert_eq!(add(1, 2), 3);
     println!("{:?}", std::collections::HashMap::from([(1, 2)]));
 }
 
-#[wasmtest::test]
+#[sdk::test(crate = sdk)]
 fn fails() {
     assert_eq!(add(1, 2), 4);
 }

@@ -1,0 +1,5 @@
+#[wasmtest::test]
+#[wasmtest::test]
+fn adds() {}
+
+fn main() {}

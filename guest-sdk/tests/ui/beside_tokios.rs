@@ -1,0 +1,5 @@
+#[wasmtest::test]
+#[tokio::test]
+async fn answers() {}
+
+fn main() {}

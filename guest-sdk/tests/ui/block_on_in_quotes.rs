@@ -1,0 +1,4 @@
+#[wasmtest::test(block_on = "pollster::block_on")]
+async fn answers() {}
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[wasmtest::test(crate = sdk)]
+fn renamed() {}

@@ -1,0 +1,6 @@
+struct Bad;
+
+#[wasmtest::test]
+fn fails() -> Result<(), Bad> {
+    Err(Bad)
+}

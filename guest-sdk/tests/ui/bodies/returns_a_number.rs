@@ -1,0 +1,4 @@
+#[wasmtest::test]
+fn number() -> u32 {
+    7
+}

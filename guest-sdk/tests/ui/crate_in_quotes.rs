@@ -1,0 +1,4 @@
+#[wasmtest::test(crate = "sdk")]
+fn renamed() {}
+
+fn main() {}

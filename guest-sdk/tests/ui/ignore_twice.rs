@@ -1,0 +1,6 @@
+#[wasmtest::test]
+#[ignore]
+#[ignore = "why"]
+fn ignored() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+struct Parser;
+
+impl Parser {
+    #[wasmtest::test]
+    fn parses(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[wasmtest::test]
+#[should_panic(x)]
+fn panics() {}
+
+fn main() {}

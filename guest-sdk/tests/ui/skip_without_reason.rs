@@ -1,0 +1,6 @@
+fn main() {
+    wasmtest::skip!();
+    wasmtest::skip_if!(true);
+    wasmtest::skip_if!(true,);
+    wasmtest::skip_if!();
+}

@@ -1,0 +1,4 @@
+#[wasmtest::test(tags("slow"), tags("db"))]
+fn slow() {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wasmtest::test(tags(slow))]
+fn slow() {}
+
+fn main() {}

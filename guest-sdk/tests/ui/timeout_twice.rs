@@ -1,0 +1,4 @@
+#[wasmtest::test(timeout = "1s", timeout = "2s")]
+fn slow() {}
+
+fn main() {}

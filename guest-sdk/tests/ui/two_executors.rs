@@ -1,0 +1,4 @@
+#[wasmtest::test(tokio, block_on = run)]
+async fn answers() {}
+
+fn main() {}
