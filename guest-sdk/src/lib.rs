@@ -75,9 +75,15 @@
 mod bindings;
 #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
 mod elsewhere;
+mod fixtures;
 mod host;
 #[cfg(all(target_os = "wasi", target_env = "p1"))]
+#[doc(hidden)]
+pub mod instance;
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
 mod panics;
+#[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+mod suites;
 
 pub use host::{attach, attempt, log, test_id};
 
@@ -96,6 +102,16 @@ pub use host::{attach, attempt, log, test_id};
 /// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's (features `rt`, `time`) |
 /// | `block_on = path` | runs an `async fn` by this function |
 pub use wasmtest_sdk_macros::test;
+
+pub use wasmtest_sdk_macros::{after, before, fixture, setup, suite, teardown};
+
+/// Declares a fixture.
+#[macro_export]
+macro_rules! host_fixture {
+    ($($declared:tt)*) => {
+        $crate::__private::host_fixture!($crate; $($declared)*);
+    };
+}
 
 /// Ends the test as skipped, for a reason: text and values as in `format!`.
 ///
@@ -131,7 +147,9 @@ macro_rules! skip_if {
 pub mod __private {
     //! What the macros call. No interface: it changes without notice.
 
+    pub use crate::fixtures::{Done, Fixture, Make, deeper, fallible, from_host, own, shared};
     pub use crate::host::skip;
+    pub use wasmtest_sdk_macros::host_fixture;
     pub use wasmtest_section as section;
 
     use std::fmt::Debug;
@@ -149,6 +167,9 @@ pub mod __private {
         /// Whether the test passed; an error is written to stderr as std does.
         fn passed(self) -> bool;
 
+        /// Whether it is an error.
+        fn is_error(&self) -> bool;
+
         /// What a skipped test returns, where it is a plain `#[test]`: a pass.
         fn skipped() -> Self;
     }
@@ -156,6 +177,10 @@ pub mod __private {
     impl Returned for () {
         fn passed(self) -> bool {
             true
+        }
+
+        fn is_error(&self) -> bool {
+            false
         }
 
         fn skipped() -> Self {}
@@ -172,6 +197,10 @@ pub mod __private {
             }
         }
 
+        fn is_error(&self) -> bool {
+            self.is_err()
+        }
+
         fn skipped() -> Self {
             Ok(())
         }
@@ -185,23 +214,14 @@ pub mod __private {
         Panic(&'static str),
     }
 
-    /// Runs a test for the runner, in a core module: 0 it passed, 1 it returned an error.
     #[cfg(all(target_os = "wasi", target_env = "p1"))]
-    pub fn run<T: Returned>(test: fn() -> T) -> i32 {
-        use std::io::Write;
-        unsafe extern "C" {
-            fn __wasm_call_ctors();
-        }
-        // SAFETY: the linker makes this function; it takes and gives nothing,
-        // and the runner calls one test in an instance, by this way alone.
-        unsafe { __wasm_call_ctors() };
-        crate::panics::tell_the_runner();
-        let passed = test().passed();
-        let _ = std::io::stdout().flush();
-        i32::from(!passed)
-    }
+    pub use crate::instance::{self, run_test as run};
 
     /// Runs a test that is a plain `#[test]`.
     #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    pub use crate::elsewhere::run as run_as_test;
+    pub use crate::suites::run_as_test;
+    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+    pub use crate::suites::{Hook, Role, must_succeed};
+    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+    pub use inventory;
 }
