@@ -68,7 +68,8 @@ pub fn skip(reason: &str) -> ! {
 }
 
 pub fn attach(name: &str, media_type: &str, content: &[u8]) {
-    let folder = output_folder().join(plain(&test_id()));
+    let exe = std::env::current_exe().unwrap_or_default();
+    let folder = output_folder(&exe).join(plain(&test_id()));
     let file = unused(&folder, &plain(name));
     let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, content));
     match written {
@@ -101,8 +102,7 @@ fn unused(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// `target/wasmtest/EXECUTABLE`, whatever the target folder's name and depth.
-fn output_folder() -> PathBuf {
-    let exe = std::env::current_exe().unwrap_or_default();
+fn output_folder(exe: &Path) -> PathBuf {
     // cargo marks the target folder that it makes; one that it found has no mark,
     // but tests in `deps` of one profile's folder
     let marked = exe
@@ -154,6 +154,17 @@ mod tests {
         assert_eq!(without_hash("native-d140ad8956af0406"), "native");
         assert_eq!(without_hash("my-tests"), "my-tests");
         assert_eq!(without_hash("plain"), "plain");
+    }
+
+    #[test]
+    fn without_a_mark_of_cargos_the_output_lies_beside_the_profile_or_the_executable() {
+        let folder = |exe: &str| output_folder(Path::new(exe));
+        assert_eq!(
+            folder("/nowhere/built/debug/deps/a-d140ad8956af0406"),
+            Path::new("/nowhere/built/wasmtest/a")
+        );
+        assert_eq!(folder("/nowhere/a"), Path::new("/nowhere/wasmtest/a"));
+        assert_eq!(folder(""), Path::new("target/wasmtest/unnamed"));
     }
 
     #[test]

@@ -52,20 +52,47 @@
 //!   They may stand in one file with `#[test]` functions, which run as ever.
 //! - Everywhere else (`cargo test` natively, and for wasm32-wasip2) they are plain
 //!   `#[test]` functions, so that they run in editors and under debuggers.
-//!   [`log`] prints, [`attach`] writes below `target/wasmtest`, [`skip!`] says why
-//!   and passes, `todo` tests are ignored, `timeout` and `max_memory` do nothing.
+//!   [`log`] prints to stderr, [`attach`] writes a file below `target/wasmtest`,
+//!   [`skip!`] prints its reason and the test counts as passed, `todo` tests are
+//!   ignored, `timeout` and `max_memory` do nothing. libtest shows what a test that
+//!   passed has printed only after `cargo test -- --show-output` or `--nocapture`:
+//!   so it is with the reason of a skip and the place of an attachment.
+//!
+//! # Where the SDK has another name
+//!
+//! With `sdk = { package = "wasmtest-sdk", ... }` in the manifest, or through a crate
+//! that exports the SDK again, the attribute is told the path:
+//!
+//! ```
+//! # use wasmtest as sdk;
+//! #[sdk::test(crate = sdk)]
+//! fn adds() {
+//!     assert_eq!(1 + 1, 2);
+//! }
+//! # fn main() {}
+//! ```
 //!
 //! # Limits
 //!
-//! - [`skip!`] ends a test where it is: on wasm no destructor runs.
-//! - The test's thread has no name on wasm, so a panic says `thread '<unnamed>'`.
-//! - On wasm a panic aborts. `#[should_panic]` is judged by the runner, from what a
-//!   panic hook of the SDK's left for it; a trap that is no panic does not count,
-//!   nor does `resume_unwind`, nor a panic after the test has set another hook.
-//! - A test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or [`skip!`]
-//!   makes its file import `wasmtest:test/host`, so a plain WASI runtime refuses
-//!   that file; a file whose tests call none of them imports nothing of ours.
-//! - A test function has no parameters and is not generic.
+//! - [`skip!`] ends a test where it is: on wasm32-wasip1 no destructor runs. Natively
+//!   it unwinds the test: it counts as a skip on the test's own thread alone, and in a
+//!   plain `#[test]` it is a failure that says so. Where a panic aborts and there is no
+//!   such runner (wasm32-wasip2, `panic = "abort"`), it ends the process with code 0,
+//!   after the line `wasmtest: skipped: ` and the reason, which `wasmtest run` reads.
+//! - A `#[should_panic]` test that skips passes natively too: to libtest it panics,
+//!   with the expected text followed by `(skipped: the reason)`.
+//! - The test's thread has no name on wasm32-wasip1, so a panic says `thread '<unnamed>'`.
+//! - On wasm a panic aborts. On wasm32-wasip1 `#[should_panic]` is judged by the runner,
+//!   from what a panic hook of the SDK's left for it; a trap that is no panic does not
+//!   count, nor does `resume_unwind`, nor a panic after the test has set another hook.
+//!   For wasm32-wasip2 libtest does not run such a test.
+//! - wasm32-wasip1 has no threads: a runtime of tokio's that waits with nothing left to
+//!   wake it, neither a timer nor another task, panics with `condvar wait not supported`.
+//! - On wasm32-wasip1, a test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or
+//!   [`skip!`] makes its file import `wasmtest:test/host`, so a plain WASI runtime
+//!   refuses that file; a file whose tests call none of them imports nothing of ours.
+//! - A test is a free function: no method, no parameters, not generic. Attributes that
+//!   make a test of it by themselves, such as `#[tokio::test]`, do not go with this one.
 
 #![warn(missing_docs)]
 
@@ -90,8 +117,8 @@ pub use host::{attach, attempt, log, test_id};
 /// Marks a function as a test.
 ///
 /// It returns nothing or a `Result<(), E>` with `E: Debug`. `#[ignore]`,
-/// `#[should_panic]` and `#[cfg]` beside it mean what they mean beside `#[test]`.
-/// In its own brackets, each at most once:
+/// `#[should_panic]`, `#[cfg]` and `#[cfg_attr]` beside it mean what they mean beside
+/// `#[test]`. In its own brackets, each at most once:
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -99,8 +126,9 @@ pub use host::{attach, attempt, log, test_id};
 /// | `todo`, `todo = "why"` | expected to fail; a pass is a failure |
 /// | `timeout = "2s"` | its own time limit (`ms`, `s`, `m`) |
 /// | `max_memory = "64MiB"` | how much memory it may use (`KiB`, `MiB`, `GiB`) |
-/// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's (features `rt`, `time`) |
+/// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's, which is a dependency of the tests' own with the features `rt` and `time` |
 /// | `block_on = path` | runs an `async fn` by this function |
+/// | `crate = path` | where the SDK is, if not at `::wasmtest` |
 pub use wasmtest_sdk_macros::test;
 
 pub use wasmtest_sdk_macros::{after, before, fixture, setup, suite, teardown};
@@ -115,8 +143,10 @@ macro_rules! host_fixture {
 
 /// Ends the test as skipped, for a reason: text and values as in `format!`.
 ///
-/// On wasm the runner stops the guest where it is, and no destructor runs.
-/// Natively the test is unwound and passes, and the reason is printed.
+/// On wasm the test ends where it is, and no destructor runs.
+/// Natively the test is unwound and passes; the reason is printed, and libtest shows it
+/// with `--show-output` or `--nocapture`. That needs `#[wasmtest::test]`, also where
+/// there is `#[should_panic]`: in a plain `#[test]` a native skip is a failure.
 #[macro_export]
 macro_rules! skip {
     () => {
