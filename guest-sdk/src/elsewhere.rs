@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// What a skipped test is unwound with, and why: no hook prints it.
-struct Skip(String);
+pub(crate) struct Skip(pub String);
 
 /// Runs the test of this path, crate included, and turns a skip into what passes.
 pub fn run<T: Returned>(

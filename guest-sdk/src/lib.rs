@@ -45,6 +45,91 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Suites, fixtures and cases
+//!
+//! ```
+//! // A fixture is a function, and a parameter of its name receives its value.
+//! #[wasmtest::fixture(shared)]
+//! fn config() -> String {
+//!     "memory".to_owned()
+//! }
+//!
+//! pub struct Db(String);
+//!
+//! #[wasmtest::fixture(split, teardown = close)]
+//! fn db(config: &str) -> Result<Db, std::io::Error> {
+//!     Ok(Db(config.to_owned()))
+//! }
+//!
+//! fn close(db: &Db) {
+//!     println!("closes {}", db.0);
+//! }
+//!
+//! // Each case is a test: `measures::empty`, `measures::two`.
+//! #[wasmtest::test(cases(empty = ("", 0), two = ("ab", 2)))]
+//! fn measures(text: &str, expected: usize, db: &Db) {
+//!     assert_eq!(text.len(), expected);
+//! }
+//!
+//! // A suite is a module; those within are its inner suites. In a file of its own, and
+//! // at the crate's root, the mark stands on the setup: #[wasmtest::setup(shared)].
+//! #[wasmtest::suite(shared)]
+//! mod accounts {
+//!     use super::config;
+//!
+//!     #[derive(serde::Serialize, serde::Deserialize)]
+//!     pub struct Account {
+//!         name: String,
+//!     }
+//!
+//!     // Once for the suite. What it returns is a fixture by its name.
+//!     #[wasmtest::setup]
+//!     fn account(config: &str) -> Account {
+//!         Account { name: format!("{config} account") }
+//!     }
+//!
+//!     #[wasmtest::teardown]
+//!     fn end(account: &Account) {
+//!         println!("ends {}", account.name);
+//!     }
+//!
+//!     // Around each test of the suite.
+//!     #[wasmtest::before]
+//!     fn begins() {}
+//!
+//!     #[wasmtest::after]
+//!     fn ends() {}
+//!
+//!     #[wasmtest::test]
+//!     fn has_a_name(account: &Account, config: String) {
+//!         assert!(account.name.starts_with(&config));
+//!     }
+//! }
+//!
+//! // Its value comes from the host fixture `server` in `wasmtest.toml`.
+//! wasmtest::host_fixture!(pub server: u16);
+//! # fn main() {}
+//! ```
+//!
+//! | mark | a suite's setup is run | a fixture's value is computed |
+//! |---|---|---|
+//! | `unit`, or none | for each test, in the test's instance | for each test |
+//! | `split` | once in each instance that runs some of the tests | once in each such instance |
+//! | `shared` | once for all; its value, if it has one, goes to the tests as CBOR | once for all; goes to the tests as CBOR |
+//! | `serial` | once, in the one instance that runs all tests in order | |
+//!
+//! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What is
+//! shared needs only what is shared, and its value is one of serde's. In what order
+//! tests are written is what file and line of the attribute say, and of cases the list.
+//!
+//! Where they are plain `#[test]` functions, each test is by itself whatever the mark,
+//! on its own thread: setups from the outermost suite inwards, fixtures, `before`s, the
+//! test; then, last first, `after`s, teardowns of fixtures and of suites, also after a
+//! panic unless panics abort. What is shared is computed once in the process, read by
+//! each test from its CBOR, and never torn down. A test in a process with others sees
+//! their statics, as ever. The value of a host fixture is read as JSON from
+//! `WASMTEST_FIXTURE_SERVER`, for one called `server`.
+//!
 //! # Where such tests run
 //!
 //! - Built for wasm32-wasip1 and run by `wasmtest run`: listed from the file without
@@ -91,7 +176,12 @@
 //! - On wasm32-wasip1, a test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or
 //!   [`skip!`] makes its file import `wasmtest:test/host`, so a plain WASI runtime
 //!   refuses that file; a file whose tests call none of them imports nothing of ours.
-//! - A test is a free function: no method, no parameters, not generic. Attributes that
+//! - A fixture stands among the types too: a module or a type of the same name, in the
+//!   same module, clashes with it. `Result` is known by its name: a fixture that returns
+//!   another name for one has the `Result` as its value.
+//! - Fixtures that need each other in a circle are rustc's error of a `cycle`, at their
+//!   names. A module has at most one hook of each kind.
+//! - A test is a free function: no method, not generic. Attributes that
 //!   make a test of it by themselves, such as `#[tokio::test]`, do not go with this one.
 
 #![warn(missing_docs)]
@@ -102,14 +192,21 @@
 mod bindings;
 #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
 mod elsewhere;
+mod fixtures;
 mod host;
 #[cfg(all(target_os = "wasi", target_env = "p1"))]
+#[doc(hidden)]
+pub mod instance;
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
 mod panics;
+#[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+mod suites;
 
 pub use host::{attach, attempt, log, test_id};
 
 /// Marks a function as a test.
 ///
+/// Its parameters are [fixtures](macro@fixture) by their names.
 /// It returns nothing or a `Result<(), E>` with `E: Debug`. `#[ignore]`,
 /// `#[should_panic]`, `#[cfg]` and `#[cfg_attr]` beside it mean what they mean beside
 /// `#[test]`. In its own brackets, each at most once:
@@ -122,8 +219,61 @@ pub use host::{attach, attempt, log, test_id};
 /// | `max_memory = "64MiB"` | how much memory it may use (`KiB`, `MiB`, `GiB`) |
 /// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's, which is a dependency of the tests' own with the features `rt` and `time` |
 /// | `block_on = path` | runs an `async fn` by this function |
+/// | `cases(name = value, other = value)` | a test of its own for each; the value, or each of a tuple's, is for the first parameters |
 /// | `crate = path` | where the SDK is, if not at `::wasmtest` |
 pub use wasmtest_sdk_macros::test;
+
+/// Marks a module, with its content, as a suite: `#[wasmtest::suite(split)]`.
+///
+/// In the brackets stands `unit`, `split`, `shared`, `serial` or nothing; a setup in
+/// the module has the same mark. A module whose content is in another file is marked
+/// there, at its [`setup`]. See the crate's first page.
+pub use wasmtest_sdk_macros::suite;
+
+/// Marks a function as the setup of the suite that its module is.
+///
+/// In the brackets: the suite's mark (see [`suite`]), `tokio` or `block_on = path` for
+/// an `async fn`. Parameters are fixtures by their names. It returns nothing or a value,
+/// by itself or in a `Result`; the value is a fixture by the function's name.
+pub use wasmtest_sdk_macros::setup;
+
+/// Marks a function as the teardown of the suite that its module is: run after the
+/// last of its tests. Parameters and `async` as in [`setup`]; it returns nothing or a
+/// `Result<(), E>`.
+pub use wasmtest_sdk_macros::teardown;
+
+/// Marks a function to be run before each test of the suite that its module is, after
+/// those of outer suites. As [`teardown`].
+pub use wasmtest_sdk_macros::before;
+
+/// Marks a function to be run after each test of the suite that its module is, before
+/// those of outer suites. As [`teardown`].
+pub use wasmtest_sdk_macros::after;
+
+/// Marks a function as a fixture: a parameter of its name receives what it returns,
+/// by itself or in a `Result`. `use` imports it from other modules.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `unit` or nothing | computed for each test |
+/// | `split` | computed once in each instance |
+/// | `shared` | computed once for all; the value implements serde's traits |
+/// | `fresh` | computed anew for each test even where an instance could be replayed |
+/// | `teardown = path` | a function that takes a reference to the value, when it is no longer needed |
+/// | `tokio`, `block_on = path` | as in [`test`](macro@test) |
+pub use wasmtest_sdk_macros::fixture;
+
+/// Declares a fixture whose value comes from the host fixture of the same name in
+/// `wasmtest.toml`: `host_fixture!(pub server: Server)`, or of another name:
+/// `host_fixture!(server: Server = "name")`.
+///
+/// The type implements serde's `Deserialize`, with nothing borrowed in it.
+#[macro_export]
+macro_rules! host_fixture {
+    ($($declared:tt)*) => {
+        $crate::__private::host_fixture!($crate; $($declared)*);
+    };
+}
 
 /// Ends the test as skipped, for a reason: text and values as in `format!`.
 ///
@@ -161,7 +311,9 @@ macro_rules! skip_if {
 pub mod __private {
     //! What the macros call. No interface: it changes without notice.
 
+    pub use crate::fixtures::{Done, Fixture, Make, deeper, fallible, from_host, own, shared};
     pub use crate::host::skip;
+    pub use wasmtest_sdk_macros::host_fixture;
     pub use wasmtest_section as section;
 
     use std::fmt::Debug;
@@ -179,6 +331,9 @@ pub mod __private {
         /// Whether the test passed; an error is written to stderr as std does.
         fn passed(self) -> bool;
 
+        /// Whether it is an error.
+        fn is_error(&self) -> bool;
+
         /// What a skipped test returns, where it is a plain `#[test]`: a pass.
         fn skipped() -> Self;
     }
@@ -186,6 +341,10 @@ pub mod __private {
     impl Returned for () {
         fn passed(self) -> bool {
             true
+        }
+
+        fn is_error(&self) -> bool {
+            false
         }
 
         fn skipped() -> Self {}
@@ -202,6 +361,10 @@ pub mod __private {
             }
         }
 
+        fn is_error(&self) -> bool {
+            self.is_err()
+        }
+
         fn skipped() -> Self {
             Ok(())
         }
@@ -215,23 +378,14 @@ pub mod __private {
         Panic(&'static str),
     }
 
-    /// Runs a test for the runner, in a core module: 0 it passed, 1 it returned an error.
     #[cfg(all(target_os = "wasi", target_env = "p1"))]
-    pub fn run<T: Returned>(test: fn() -> T) -> i32 {
-        use std::io::Write;
-        unsafe extern "C" {
-            fn __wasm_call_ctors();
-        }
-        // SAFETY: the linker makes this function; it takes and gives nothing,
-        // and the runner calls one test in an instance, by this way alone.
-        unsafe { __wasm_call_ctors() };
-        crate::panics::tell_the_runner();
-        let passed = test().passed();
-        let _ = std::io::stdout().flush();
-        i32::from(!passed)
-    }
+    pub use crate::instance::{self, run_test as run};
 
     /// Runs a test that is a plain `#[test]`.
     #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    pub use crate::elsewhere::run as run_as_test;
+    pub use crate::suites::run_as_test;
+    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+    pub use crate::suites::{Hook, Role, must_succeed};
+    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
+    pub use inventory;
 }

@@ -54,6 +54,27 @@ const BODIES: &[(&str, &[&str])] = &[
             "use of unresolved module or unlinked crate `sdk`",
         ],
     ),
+    (
+        "fixture_of_a_test_unknown",
+        &[
+            "tests/fixture_of_a_test_unknown.rs:2:9\n",
+            "cannot find type `server`",
+        ],
+    ),
+    (
+        "fixture_of_a_test_of_another_type",
+        &[
+            "tests/fixture_of_a_test_of_another_type.rs:7:17\n",
+            "expected `&u32`, found `&String`",
+        ],
+    ),
+    (
+        "case_of_another_type",
+        &[
+            "tests/case_of_another_type.rs:1:39\n",
+            "expected `u32`, found `&str`",
+        ],
+    ),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! What stands in the attribute's own brackets, and in the standard ones beside it.
 
+use crate::cases::{self, Cases};
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -22,6 +23,8 @@ pub struct Arguments {
     pub executor: Option<Executor>,
     /// The path of the SDK, where it has another name.
     pub sdk: Option<Path>,
+    /// What it is run with, each a test of its own.
+    pub cases: Option<Cases>,
 }
 
 /// What runs an `async fn`.
@@ -32,7 +35,7 @@ pub enum Executor {
     BlockOn(Path),
 }
 
-const KNOWN: &str = "`todo`, `tags(\"...\")`, `timeout = \"2s\"`, `max_memory = \"64MiB\"`, `tokio`, `block_on = path` and `crate = path`";
+const KNOWN: &str = "`todo`, `tags(\"...\")`, `timeout = \"2s\"`, `max_memory = \"64MiB\"`, `tokio`, `block_on = path`, `cases(name = value)` and `crate = path`";
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -92,6 +95,8 @@ impl Arguments {
                     "expected the path by which the SDK is known here, without quotes: crate = sdk";
                 once(&mut self.sdk, path(&v.value, why)?, meta)
             }
+            ("cases", Meta::List(list)) => once(&mut self.cases, Cases::of(list)?, meta),
+            ("cases", _) => Err(cases::malformed(meta)),
             ("should_panic" | "ignore", _) => Err(Error::new(
                 meta.span(),
                 format!("write it as an attribute of its own, as beside #[test]: #[{name}]"),
@@ -110,14 +115,16 @@ impl Arguments {
     }
 }
 
-fn once<T>(slot: &mut Option<T>, value: T, meta: &Meta) -> Result<()> {
+/// Fills what an argument is for, or says that it is filled already.
+pub fn once<T>(slot: &mut Option<T>, value: T, meta: &Meta) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(Error::new_spanned(meta, "this is said twice")),
     }
 }
 
-fn path(value: &Expr, why: &str) -> Result<Path> {
+/// The value as a path, or why it should be one.
+pub fn path(value: &Expr, why: &str) -> Result<Path> {
     match value {
         Expr::Path(expr) if expr.qself.is_none() && expr.attrs.is_empty() => Ok(expr.path.clone()),
         other => Err(Error::new_spanned(other, why)),

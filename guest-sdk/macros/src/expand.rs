@@ -2,11 +2,16 @@
 //!
 //! For core modules of WASI 0.1: the function itself, an export that the runner
 //! calls, and a record in the custom section `wasmtest`. Everywhere else: a
-//! plain `#[test]` with the standard attributes as they were.
+//! plain `#[test]` with the standard attributes as they were. A test with cases is
+//! each of this once for each case.
 
 use crate::arguments::{Arguments, Executor, Standard, error};
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use crate::cases::Case;
+use crate::parameters::{self, Parameters};
+use crate::record::{Record, in_core_modules, runs};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{FnArg, ItemFn, Path, Result, ReturnType, parse_quote};
 
@@ -18,11 +23,22 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let standard = Standard::of(function.attrs.clone())?;
     check_signature(&function, &arguments)?;
     check_marks(&function, &arguments, &standard)?;
-    let body = body(&function, &arguments);
     let sdk = arguments.sdk.clone();
     let sdk = sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
-    let core = core(&function, &arguments, &standard, &sdk, &body);
-    let elsewhere = elsewhere(&function, &arguments, &standard, &sdk, &body);
+    let given = arguments.cases.as_ref().map_or(0, |cases| cases.values);
+    let test = Test {
+        body: body(&function, &arguments.executor),
+        fixtures: Parameters::of(&sdk, function.sig.inputs.iter().skip(given))?,
+        function: &function,
+        arguments: &arguments,
+        standard: &standard,
+        sdk: &sdk,
+    };
+    let core = test.core();
+    let elsewhere = match &arguments.cases {
+        None => test.elsewhere(),
+        Some(cases) => test.cases_elsewhere(&cases.all),
+    };
     Ok(quote! {
         #core
         #elsewhere
@@ -44,15 +60,14 @@ pub fn left(item: TokenStream) -> TokenStream {
 
 fn check_signature(function: &ItemFn, arguments: &Arguments) -> Result<()> {
     let signature = &function.sig;
-    match signature.inputs.first() {
-        Some(FnArg::Receiver(receiver)) => {
-            return error(
-                receiver.self_token.span,
-                "a test is a function, not a method: move it out of the `impl`",
-            );
-        }
-        Some(FnArg::Typed(input)) => return error(input.span(), "a test takes no arguments"),
-        None => {}
+    if let Some(FnArg::Receiver(receiver)) = signature.inputs.first() {
+        return error(
+            receiver.self_token.span,
+            "a test is a function, not a method: move it out of the `impl`",
+        );
+    }
+    if let Some(cases) = &arguments.cases {
+        cases.check(signature)?;
     }
     if !signature.generics.params.is_empty() {
         return error(
@@ -97,9 +112,9 @@ fn check_marks(function: &ItemFn, arguments: &Arguments, standard: &Standard) ->
 }
 
 /// The function's body, run by its executor if it has one.
-fn body(function: &ItemFn, arguments: &Arguments) -> TokenStream {
+pub fn body(function: &ItemFn, executor: &Option<Executor>) -> TokenStream {
     let block = &function.block;
-    match &arguments.executor {
+    match executor {
         None => quote!(#block),
         Some(Executor::Tokio(span)) => {
             // without `::`, so that the compiler's words for its absence include what
@@ -132,134 +147,215 @@ fn returned(output: &ReturnType) -> TokenStream {
     }
 }
 
-/// The function, its export and its record, for core modules of WASI 0.1.
-fn core(
-    function: &ItemFn,
-    arguments: &Arguments,
-    standard: &Standard,
-    sdk: &Path,
-    body: &TokenStream,
-) -> TokenStream {
-    let (others, visibility, output) = (&standard.others, &function.vis, &function.sig.output);
-    let name = &function.sig.ident;
-    let text = name.to_string();
-    let returned = returned(output);
-    let mut fields = Vec::new();
-    let mut add_text = |tag: &str, value: &str| {
-        let tag = proc_macro2::Ident::new(tag, proc_macro2::Span::mixed_site());
-        fields.push(quote! {
-            #sdk::__private::section::Field::text(
-                #sdk::__private::section::Tag::#tag, #value)
-        });
-    };
-    if let Some(reason) = &standard.ignored {
-        add_text("Ignored", reason);
-    }
-    if let Some(expected) = &standard.should_panic {
-        add_text("ShouldPanic", expected);
-    }
-    if let Some(reason) = &arguments.todo {
-        add_text("Todo", reason);
-    }
-    for tag in &arguments.tags {
-        add_text("Label", tag);
-    }
-    if !standard.description.is_empty() {
-        add_text("Description", &standard.description);
-    }
-    if let Some(timeout) = arguments.timeout {
-        fields.push(quote! {
-            #sdk::__private::section::Field::number(
-                #sdk::__private::section::Tag::Timeout, #timeout)
-        });
-    }
-    if let Some(bytes) = arguments.max_memory {
-        fields.push(quote! {
-            #sdk::__private::section::Field::number(
-                #sdk::__private::section::Tag::MaxMemory, #bytes)
-        });
-    }
-    quote! {
-        #[cfg(all(target_os = "wasi", target_env = "p1"))]
-        #(#others)*
-        #visibility fn #name() #output #body
-
-        #[cfg(all(target_os = "wasi", target_env = "p1"))]
-        const _: () = {
-            // a test may have any name: nothing here may stand in its way
-            const __WASMTEST_FIELDS: &[#sdk::__private::section::Field<'_>] = &[
-                #sdk::__private::section::Field::text(
-                    #sdk::__private::section::Tag::Path,
-                    ::core::concat!(::core::module_path!(), "::", #text),
-                ),
-                #sdk::__private::section::Field::text(
-                    #sdk::__private::section::Tag::File,
-                    ::core::file!(),
-                ),
-                #sdk::__private::section::Field::number(
-                    #sdk::__private::section::Tag::Line,
-                    ::core::line!() as u64,
-                ),
-                #(#fields,)*
-            ];
-
-            #[used]
-            #[unsafe(link_section = "wasmtest")]
-            static __WASMTEST_RECORD: [u8; #sdk::__private::section::record_len(
-                __WASMTEST_FIELDS,
-            )] = #sdk::__private::section::record(
-                #sdk::__private::VERSION,
-                #sdk::__private::section::Kind::Test,
-                __WASMTEST_FIELDS,
-            );
-
-            #[unsafe(export_name = ::core::concat!("wasmtest:", ::core::module_path!(), "::", #text))]
-            extern "C" fn __wasmtest_run() -> i32 {
-                #sdk::__private::run::<#returned>(#name)
-            }
-        };
-    }
+/// A test, with what its expansions need.
+struct Test<'a> {
+    function: &'a ItemFn,
+    arguments: &'a Arguments,
+    standard: &'a Standard,
+    sdk: &'a Path,
+    /// The parameters that no case gives a value.
+    fixtures: Parameters<'a>,
+    /// The function's body, run by its executor.
+    body: TokenStream,
 }
 
-/// The plain `#[test]`, for everything else.
-fn elsewhere(
-    function: &ItemFn,
-    arguments: &Arguments,
-    standard: &Standard,
-    sdk: &Path,
-    body: &TokenStream,
-) -> TokenStream {
-    let (others, visibility) = (&standard.others, &function.vis);
-    let (name, output) = (&function.sig.ident, &function.sig.output);
-    let (text, returned) = (name.to_string(), returned(output));
-    let of_tests = &standard.of_tests;
-    let skipped = match &standard.should_panic {
-        None => quote!(#sdk::__private::WhenSkipped::Return),
-        Some(expected) => quote!(#sdk::__private::WhenSkipped::Panic(#expected)),
-    };
-    // a test that is expected to fail says so by not being run
-    let todo = arguments
-        .todo
-        .as_ref()
-        .filter(|_| standard.ignored.is_none());
-    let todo = todo.map(|reason| {
-        let reason = match reason.is_empty() {
-            true => "todo".to_owned(),
-            false => format!("todo: {reason}"),
+impl Test<'_> {
+    /// The function, its exports and its records, for core modules of WASI 0.1.
+    fn core(&self) -> TokenStream {
+        let name = self.function.sig.ident.to_string();
+        let function = self.plain_function();
+        let others = &self.standard.others;
+        let condition = in_core_modules();
+        let tests: Vec<_> = match &self.arguments.cases {
+            None => vec![self.core_test(&name, None)],
+            Some(cases) => {
+                let numbered = cases.all.iter().enumerate();
+                let tests = numbered.map(|(i, case)| {
+                    self.core_test(&format!("{name}::{}", case.name), Some((i as u64, case)))
+                });
+                tests.collect()
+            }
         };
-        quote!(#[ignore = #reason])
-    });
-    quote! {
-        #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-        #[::core::prelude::v1::test]
-        #(#of_tests)*
-        #todo
-        #(#others)*
-        #visibility fn #name() #output {
+        quote! {
+            #[cfg(#condition)]
+            #(#others)*
+            #function
+
+            #(#tests)*
+        }
+    }
+
+    /// The record and the export of one test.
+    fn core_test(&self, name: &str, case: Option<(u64, &Case)>) -> TokenStream {
+        let (sdk, arguments, standard) = (self.sdk, self.arguments, self.standard);
+        let mut record = Record::of(sdk, "Test", name);
+        if let Some(reason) = &standard.ignored {
+            record.text("Ignored", reason);
+        }
+        if let Some(expected) = &standard.should_panic {
+            record.text("ShouldPanic", expected);
+        }
+        if let Some(reason) = &arguments.todo {
+            record.text("Todo", reason);
+        }
+        for tag in &arguments.tags {
+            record.text("Label", tag);
+        }
+        if !standard.description.is_empty() {
+            record.text("Description", &standard.description);
+        }
+        if let Some(timeout) = arguments.timeout {
+            record.number("Timeout", timeout);
+        }
+        if let Some(bytes) = arguments.max_memory {
+            record.number("MaxMemory", bytes);
+        }
+        if let Some((number, _)) = case {
+            record.number("Order", number);
+        }
+        for path in self.fixtures.paths() {
+            record.text("Needs", path);
+        }
+        let returned = returned(&self.function.sig.output);
+        let test = if case.is_none() && self.fixtures.is_empty() {
+            self.function.sig.ident.to_token_stream()
+        } else {
+            let call = self.call(case.map(|(_, case)| case));
+            quote!(|| #call)
+        };
+        let body = quote!(#sdk::__private::run::<#returned>(#test));
+        record.with(&[runs("wasmtest:", name, body)])
+    }
+
+    /// The function with its parameters, without its attributes.
+    fn plain_function(&self) -> TokenStream {
+        let ItemFn { vis, sig, .. } = self.function;
+        let mut signature = sig.clone();
+        signature.asyncness = None;
+        let body = &self.body;
+        quote!(#vis #signature #body)
+    }
+
+    /// A call of the function with a case's values and those of its fixtures.
+    fn call(&self, case: Option<&Case>) -> TokenStream {
+        let name = &self.function.sig.ident;
+        let parameters::Arguments { got, arguments } = self.fixtures.arguments();
+        let values = case.map_or(&[][..], |case| &case.values);
+        quote!({ #got #name(#(#values,)* #(#arguments),*) })
+    }
+
+    /// The plain `#[test]`, for everything else.
+    fn elsewhere(&self) -> TokenStream {
+        let ItemFn { vis, sig, .. } = self.function;
+        let (name, output) = (&sig.ident, &sig.output);
+        let (of_test, others) = (self.attributes_of_test(), &self.standard.others);
+        let body = if self.fixtures.is_empty() {
+            self.body.clone()
+        } else {
+            let mut signature = sig.clone();
+            signature.asyncness = None;
+            let (body, call) = (&self.body, self.call(None));
+            quote!({
+                #signature #body
+                #call
+            })
+        };
+        let run = self.run_elsewhere(&name.to_string(), quote!(#output #body));
+        let condition = in_core_modules();
+        quote! {
+            #[cfg(not(#condition))]
+            #of_test
+            #(#others)*
+            #vis fn #name() #output {
+                #run
+            }
+        }
+    }
+
+    /// The function, and a plain `#[test]` for each case in a module of its name.
+    fn cases_elsewhere(&self, cases: &[Case]) -> TokenStream {
+        let (name, output) = (&self.function.sig.ident, &self.function.sig.output);
+        let (of_test, others) = (self.attributes_of_test(), &self.standard.others);
+        let function = self.plain_function();
+        let condition = in_core_modules();
+        let names: Vec<_> = cases.iter().map(|case| &case.name).collect();
+        // the values mean what they mean where they are written: outside of the module
+        let of_case = format_ident!(
+            "__wasmtest_case_of_{}",
+            name.unraw(),
+            span = Span::call_site()
+        );
+        let runs = cases.iter().map(|case| {
+            let call = self.call(Some(case));
+            self.run_elsewhere(&format!("{name}::{}", case.name), quote!(#output { #call }))
+        });
+        let numbers = 0..cases.len();
+        let numbers_again = 0..cases.len();
+        // libtest allows no type at all beside `#[should_panic]`
+        let termination = match output {
+            ReturnType::Default => quote!(),
+            ReturnType::Type(..) => quote!(-> impl ::std::process::Termination),
+        };
+        quote! {
+            #[cfg(all(test, not(#condition)))]
+            #(#others)*
+            #function
+
+            #[cfg(all(test, not(#condition)))]
+            fn #of_case(__wasmtest_case: usize) #output {
+                match __wasmtest_case {
+                    #(#numbers => #runs,)*
+                    _ => ::core::unreachable!(),
+                }
+            }
+
+            #[cfg(all(test, not(#condition)))]
+            mod #name {
+                #(
+                    #of_test
+                    fn #names() #termination {
+                        super::#of_case(#numbers_again)
+                    }
+                )*
+            }
+        }
+    }
+
+    /// What makes a function libtest's.
+    fn attributes_of_test(&self) -> TokenStream {
+        let of_tests = &self.standard.of_tests;
+        // a test that is expected to fail says so by not being run
+        let todo = self.arguments.todo.as_ref();
+        let todo = todo.filter(|_| self.standard.ignored.is_none());
+        let todo = todo.map(|reason| {
+            let reason = match reason.is_empty() {
+                true => "todo".to_owned(),
+                false => format!("todo: {reason}"),
+            };
+            quote!(#[ignore = #reason])
+        });
+        quote! {
+            #[::core::prelude::v1::test]
+            #(#of_tests)*
+            #todo
+        }
+    }
+
+    /// Runs what follows the `||` of a closure as the test of this name.
+    fn run_elsewhere(&self, name: &str, test: TokenStream) -> TokenStream {
+        let sdk = self.sdk;
+        let returned = returned(&self.function.sig.output);
+        let skipped = match &self.standard.should_panic {
+            None => quote!(#sdk::__private::WhenSkipped::Return),
+            Some(expected) => quote!(#sdk::__private::WhenSkipped::Panic(#expected)),
+        };
+        let needs = self.fixtures.computations();
+        quote! {
             #sdk::__private::run_as_test::<#returned>(
-                ::core::concat!(::core::module_path!(), "::", #text),
+                ::core::concat!(::core::module_path!(), "::", #name),
                 #skipped,
-                || #output #body,
+                &[#(#needs),*],
+                || #test,
             )
         }
     }

@@ -260,7 +260,10 @@ impl<'a> Suites<'a> {
             }
             let needs = [node.setup, node.teardown].into_iter().flatten();
             for need in needs.flat_map(|f| &f.needs) {
-                suites.need(need, to);
+                // a teardown may take what its own setup gave
+                if need != path {
+                    suites.need(need, to);
+                }
             }
             to.steps.push(suite_step(suite, node));
             (

@@ -148,7 +148,6 @@ impl<W: Write> Console<W> {
         let (word, reason) = match outcome {
             Outcome::Skipped { reason } => ("skipped", reason),
             Outcome::ExpectedFailure { reason } => ("todo", reason),
-            Outcome::NotRun { reason } => ("not run", reason),
             _ => return,
         };
         if reason.is_empty() {

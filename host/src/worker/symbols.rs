@@ -237,7 +237,9 @@ fn is_std_source(file: &str) -> bool {
 
 /// Whether a function belongs to Rust's runtime or the C library.
 fn is_runtime(name: &str) -> bool {
-    const CRATES: [&str; 12] = [
+    const CRATES: [&str; 13] = [
+        // the SDK's library
+        "wasmtest",
         "std",
         "core",
         "alloc",
@@ -266,12 +268,17 @@ fn is_runtime(name: &str) -> bool {
         "__rust_start_panic",
         "undefined_weak",
     ];
+    if name.contains("::__wasmtest_") {
+        return true;
+    }
     match first_segment(name) {
         Some(krate) => CRATES.contains(&krate),
         None => {
             SYMBOLS.contains(&name)
                 || name.starts_with("__rust")
                 || name.starts_with("wasi:cli/run")
+                // what the SDK's macros export
+                || name.starts_with("wasmtest:")
                 || name.ends_with(".command_export")
         }
     }

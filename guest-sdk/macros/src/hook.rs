@@ -1,0 +1,186 @@
+//! What `#[wasmtest::setup]`, `teardown`, `before` and `after` make of a function: the
+//! function, a record and an export for core modules of WASI 0.1, an entry in the
+//! program's list of hooks elsewhere.
+//!
+//! A setup is made of as a fixture is, and is one by its name if it has a value.
+
+use crate::fixture::{Maker, Yielded, function, kept, marker};
+use crate::mark::{Holder, Mark, Marked};
+use crate::parameters::{Arguments, Parameters};
+use crate::record::{Record, in_core_modules, runs};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ItemFn, Path, Result, parse_quote};
+
+/// What a hook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Setup,
+    Teardown,
+    Before,
+    After,
+}
+
+impl Role {
+    fn text(self) -> &'static str {
+        match self {
+            Role::Setup => "setup",
+            Role::Teardown => "teardown",
+            Role::Before => "before",
+            Role::After => "after",
+        }
+    }
+
+    fn variant(self) -> Ident {
+        Ident::new(&format!("{self:?}"), Span::mixed_site())
+    }
+}
+
+/// Expands `#[wasmtest::ROLE(arguments)] item`.
+pub fn hook(role: Role, arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    let holder = match role {
+        Role::Setup => Holder::Setup,
+        _ => Holder::OtherHook,
+    };
+    let marked = Marked::of(arguments, holder)?;
+    let attribute = format!("#[wasmtest::{}]", role.text());
+    let function = function(item, &attribute, &marked.executor)?;
+    let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let parameters = Parameters::of(&sdk, function.sig.inputs.iter())?;
+    let expanded = match role {
+        Role::Setup => setup(&sdk, &function, marked.mark, parameters)?,
+        _ => other(role, &sdk, &function, &parameters),
+    };
+    let function_kept = kept(&function, &marked.executor);
+    let only_one = only_one(role, &function.sig.ident);
+    Ok(quote! {
+        #function_kept
+        #expanded
+        #only_one
+    })
+}
+
+/// An item that clashes with that of a second hook of this role in the module.
+fn only_one(role: Role, name: &Ident) -> TokenStream {
+    let item = format_ident!(
+        "THIS_MODULE_HAS_TWO_{}S",
+        role.text().to_uppercase(),
+        span = Span::call_site().located_at(name.span())
+    );
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        const #item: () = ();
+    }
+}
+
+fn setup(
+    sdk: &Path,
+    function: &ItemFn,
+    mark: Option<Mark>,
+    parameters: Parameters<'_>,
+) -> Result<TokenStream> {
+    let value = Yielded::of(&function.sig.output)?;
+    let name = &function.sig.ident;
+    // nobody can ask for nothing: such a setup has no item by its name
+    let (named, scoped, marker_name) = match value.value {
+        Some(_) => (Some(marker(&function.vis, name)), None, name.clone()),
+        None => {
+            let hidden = Ident::new("__WasmtestSetup", Span::mixed_site());
+            (None, Some(quote!(enum #hidden {})), hidden)
+        }
+    };
+    let maker = Maker {
+        sdk,
+        function,
+        marker: &marker_name,
+        parameters,
+        value,
+        shared: mark == Some(Mark::Shared),
+        what: "the setup of a shared suite",
+        teardown: None,
+    };
+    maker.check()?;
+    let text = name.to_string();
+    let mut record = Record::of(sdk, "Hook", &text);
+    record.text("Role", Role::Setup.text());
+    if let Some(mark) = mark {
+        record.text("Distribution", mark.text());
+    }
+    let exports = maker.describe(&mut record);
+    let record = record.with(&exports);
+    let implementation = maker.implementation();
+    let run = quote!(|| ::core::mem::drop(
+        <#marker_name as #sdk::__private::Fixture>::get()
+    ));
+    let listed = listed(sdk, Role::Setup.variant(), run);
+    let shared = maker.shared.then(|| listed_as_shared(sdk));
+    Ok(quote! {
+        #named
+
+        const _: () = {
+            #scoped
+            #implementation
+            #record
+            #listed
+            #shared
+        };
+    })
+}
+
+fn other(role: Role, sdk: &Path, function: &ItemFn, parameters: &Parameters<'_>) -> TokenStream {
+    let name = &function.sig.ident;
+    let text = name.to_string();
+    let mut record = Record::of(sdk, "Hook", &text);
+    record.text("Role", role.text());
+    for path in parameters.paths() {
+        record.text("Needs", path);
+    }
+    let Arguments { got, arguments } = parameters.arguments();
+    // what it returns is judged where it says so
+    let here = match &function.sig.output {
+        syn::ReturnType::Default => name.span(),
+        syn::ReturnType::Type(_, returned) => returned.span(),
+    };
+    let here = Span::call_site().located_at(here);
+    let call = quote_spanned!(here=> #sdk::__private::Done::done(#name(#(#arguments),*)));
+    let run = quote!(|| { #got #call });
+    let export = runs(
+        "wasmtest:",
+        &text,
+        quote!(#sdk::__private::instance::run_hook(#run)),
+    );
+    let record = record.with(&[export]);
+    let listed = listed(
+        sdk,
+        role.variant(),
+        quote!(|| #sdk::__private::must_succeed(
+            ::core::concat!(::core::module_path!(), "::", #text),
+            #run,
+        )),
+    );
+    quote! {
+        #record
+        #listed
+    }
+}
+
+/// The entry in the program's list, where there is no runner.
+fn listed(sdk: &Path, role: Ident, run: TokenStream) -> TokenStream {
+    let condition = in_core_modules();
+    quote! {
+        #[cfg(not(#condition))]
+        #sdk::__private::inventory::submit! {
+            #sdk::__private::Hook {
+                module: ::core::module_path!(),
+                role: #sdk::__private::Role::#role,
+                run: #run,
+            }
+        }
+    }
+}
+
+fn listed_as_shared(sdk: &Path) -> TokenStream {
+    listed(sdk, Ident::new("Shared", Span::mixed_site()), quote!(|| {}))
+}

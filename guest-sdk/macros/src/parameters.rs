@@ -1,0 +1,192 @@
+//! The parameters of tests, hooks and fixtures: each is a fixture by its name, which
+//! is looked up as a type of that name.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Error, FnArg, Pat, Path, Result, Type};
+
+/// Parameters that are fixtures.
+pub struct Parameters<'a> {
+    sdk: &'a Path,
+    all: Vec<Parameter<'a>>,
+}
+
+struct Parameter<'a> {
+    /// The fixture's name.
+    name: &'a Ident,
+    /// What is wanted of its value: `&T` or `T`.
+    wanted: &'a Type,
+    /// Locals for the value as it is held and as it is handed over.
+    held: Ident,
+    argument: Ident,
+}
+
+/// Values of fixtures, ready for a call.
+pub struct Arguments {
+    /// Statements that get them.
+    pub got: TokenStream,
+    /// What is handed over, in order.
+    pub arguments: Vec<Ident>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads them; errors say what can be written.
+    pub fn of(sdk: &'a Path, inputs: impl Iterator<Item = &'a FnArg>) -> Result<Self> {
+        let all = inputs.enumerate().map(|(i, input)| parameter(i, input));
+        let all: Vec<_> = all.collect::<Result<_>>()?;
+        for (i, parameter) in all.iter().enumerate() {
+            if all[..i].iter().any(|other| other.name == parameter.name) {
+                return Err(Error::new(
+                    parameter.name.span(),
+                    "this fixture is a parameter already",
+                ));
+            }
+        }
+        Ok(Parameters { sdk, all })
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The paths of the fixtures, as expressions known at compile time.
+    pub fn paths(&self) -> Vec<TokenStream> {
+        self.each(|fixture, here| quote_spanned!(here=> #fixture::PATH))
+    }
+
+    /// How many fixtures stand one on the other, those of all of them, as an expression.
+    pub fn depth(&self) -> TokenStream {
+        let sdk = self.sdk;
+        let depths = self.each(|fixture, here| quote_spanned!(here=> #fixture::DEPTH));
+        let none = quote!(0);
+        depths.into_iter().fold(
+            none,
+            |deepest, depth| quote!(#sdk::__private::deeper(#deepest, #depth)),
+        )
+    }
+
+    /// Functions that compute them, as expressions.
+    pub fn computations(&self) -> Vec<TokenStream> {
+        self.each(|fixture, here| quote_spanned!(here=> || ::core::mem::drop(#fixture::get())))
+    }
+
+    fn each(&self, of: impl Fn(TokenStream, Span) -> TokenStream) -> Vec<TokenStream> {
+        let fixtures = self.all.iter().map(|parameter| parameter.name);
+        fixtures
+            .map(|name| of(fixture(self.sdk, name), located(name.span())))
+            .collect()
+    }
+
+    /// Fails the build where one of them is not shared, for something that is.
+    pub fn all_shared(&self, what: &str) -> TokenStream {
+        let checks = self.all.iter().map(|parameter| {
+            let name = parameter.name;
+            let fixture = fixture(self.sdk, name);
+            let why = format!(
+                "{what} is computed once for all tests and `{name}` is not: mark `{name}` as \
+                 shared, or do not ask for it here"
+            );
+            let here = located(name.span());
+            quote_spanned!(here=> const _: () = ::core::assert!(#fixture::SHARED, #why);)
+        });
+        quote!(#(#checks)*)
+    }
+
+    /// Gets the values.
+    pub fn arguments(&self) -> Arguments {
+        let got = self.all.iter().map(|parameter| {
+            let Parameter {
+                name,
+                wanted,
+                held,
+                argument,
+            } = parameter;
+            let get = fixture(self.sdk, name);
+            let get = quote_spanned!(located(name.span())=> #get::get());
+            // an error of types stands at the type that the user wrote
+            let mut held_there = held.clone();
+            held_there.set_span(held.span().located_at(wanted.span()));
+            let value = match wanted {
+                Type::Reference(_) => quote_spanned!(wanted.span()=> &*#held_there),
+                _ => quote_spanned!(wanted.span()=> ::core::clone::Clone::clone(&*#held_there)),
+            };
+            quote! {
+                let #held = #get;
+                let #argument: #wanted = #value;
+            }
+        });
+        Arguments {
+            got: quote!(#(#got)*),
+            arguments: self.all.iter().map(|p| p.argument.clone()).collect(),
+        }
+    }
+}
+
+/// Where the user wrote something, for errors in code that is not the user's.
+fn located(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
+
+fn fixture(sdk: &Path, name: &Ident) -> TokenStream {
+    let here = located(name.span());
+    quote_spanned!(here=> <#name as #sdk::__private::Fixture>)
+}
+
+fn parameter(number: usize, input: &FnArg) -> Result<Parameter<'_>> {
+    let typed = match input {
+        FnArg::Typed(typed) => typed,
+        FnArg::Receiver(receiver) => {
+            return Err(Error::new(
+                receiver.self_token.span,
+                "this is a function, not a method: move it out of the `impl`",
+            ));
+        }
+    };
+    if let Some(attribute) = typed.attrs.first() {
+        return Err(Error::new_spanned(
+            attribute,
+            "a fixture as a parameter has no attributes",
+        ));
+    }
+    let name = match &*typed.pat {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
+            &pattern.ident
+        }
+        pattern => {
+            return Err(Error::new_spanned(
+                pattern,
+                "a parameter is the name of a fixture: write `name: &Type`, and take it apart in the body",
+            ));
+        }
+    };
+    let wanted = &*typed.ty;
+    match wanted {
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            return Err(Error::new_spanned(
+                wanted,
+                "several may hold a fixture's value: write `&T`, or `mut name: T` for a clone of it",
+            ));
+        }
+        Type::Reference(reference) if reference.lifetime.is_some() => {
+            return Err(Error::new_spanned(
+                wanted,
+                "a fixture's value lives as long as what asks for it: write `&T` without a lifetime",
+            ));
+        }
+        Type::ImplTrait(_) => {
+            return Err(Error::new_spanned(
+                wanted,
+                "write the type of the fixture's value: `&T`, or `T` for a clone of it",
+            ));
+        }
+        _ => {}
+    }
+    Ok(Parameter {
+        name,
+        wanted,
+        held: format_ident!("__wasmtest_held_{number}", span = Span::mixed_site()),
+        argument: format_ident!("__wasmtest_argument_{number}", span = Span::mixed_site()),
+    })
+}

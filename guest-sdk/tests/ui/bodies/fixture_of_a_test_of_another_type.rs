@@ -1,0 +1,9 @@
+#[wasmtest::fixture]
+fn server() -> String {
+    String::new()
+}
+
+#[wasmtest::test]
+fn asks(server: &u32) {
+    let _ = server;
+}

@@ -1,0 +1,4 @@
+#[wasmtest::test]
+fn asks(server: &u32) {
+    let _ = server;
+}

@@ -1,6 +1,0 @@
-#[wasmtest::test]
-fn takes(number: u32) {
-    let _ = number;
-}
-
-fn main() {}

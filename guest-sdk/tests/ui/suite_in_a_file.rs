@@ -1,0 +1,4 @@
+#[wasmtest::suite(split)]
+mod fixtures_in_a_file;
+
+fn main() {}
