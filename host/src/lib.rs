@@ -12,6 +12,7 @@ pub mod ending;
 pub mod event;
 pub mod exit;
 pub mod filter;
+pub mod instrument;
 pub mod module;
 pub mod plan;
 pub mod primary;

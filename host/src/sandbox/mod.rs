@@ -11,4 +11,5 @@ pub mod grants;
 pub mod guest;
 pub mod scratch;
 pub mod sdk;
+pub mod snapshot;
 mod stubs;

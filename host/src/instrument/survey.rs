@@ -1,0 +1,345 @@
+//! Reads a core module and decides whether its whole state can be told.
+//!
+//! Takes the bytes, gives where its sections lie and what is to be known of
+//! memory, globals and data. Denies by default: whatever could hold state apart
+//! from the one memory and mutable numbers ends in [`NotUnderstood`]. Nothing is
+//! changed here, and validity is left to whoever validates the result.
+
+use super::{GLOBAL, GlobalShape, MAX_GLOBALS, MemoryShape, NotUnderstood, Number, PAGE, STATE};
+use std::ops::Range;
+use wasmparser::{
+    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, Encoding, ExternalKind,
+    FunctionBody, Global, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TypeRef,
+    ValType,
+};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// All sections in their order, without a gap.
+    pub sections: Vec<Section>,
+    /// The bytes of the memory's type.
+    pub memory_type: Range<usize>,
+    pub memory: Option<MemoryShape>,
+    /// The mutable ones.
+    pub globals: Vec<GlobalShape>,
+    pub stack_pointer: Option<u32>,
+    /// The bytes of each data segment.
+    pub data: Vec<Range<usize>>,
+}
+
+/// Where a section lies.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub id: u8,
+    /// With id and length.
+    pub whole: Range<usize>,
+    pub body: Range<usize>,
+    /// If it is a list that may be added to: how many there are, and where they begin.
+    pub list: Option<(u32, usize)>,
+}
+
+const CUSTOM: u8 = 0;
+pub(super) const IMPORT: u8 = 2;
+pub(super) const MEMORIES: u8 = 5;
+pub(super) const EXPORT: u8 = 7;
+pub(super) const CODE: u8 = 10;
+pub(super) const DATA: u8 = 11;
+
+/// Where a section has its place; customs may be anywhere.
+pub(super) fn rank(id: u8) -> Option<usize> {
+    const ORDER: [u8; 13] = [
+        1, IMPORT, 3, 4, MEMORIES, 13, 6, EXPORT, 8, 9, 12, CODE, DATA,
+    ];
+    ORDER.iter().position(|o| *o == id)
+}
+
+impl From<BinaryReaderError> for NotUnderstood {
+    fn from(e: BinaryReaderError) -> Self {
+        NotUnderstood::Invalid(e.to_string())
+    }
+}
+
+/// Reads a module.
+pub(super) fn survey(bytes: &[u8]) -> Result<Survey, NotUnderstood> {
+    let mut survey = Survey::default();
+    let mut stack = StackPointer::default();
+    let mut global_index = 0;
+    let mut end = 0;
+    let mut last = None;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        match &payload {
+            Payload::Version {
+                encoding, range, ..
+            } => {
+                if *encoding == Encoding::Component {
+                    return Err(NotUnderstood::Component);
+                }
+                end = range.end;
+            }
+            Payload::TypeSection(types) => {
+                for group in types.clone() {
+                    for ty in group?.into_types() {
+                        if !matches!(ty.composite_type.inner, CompositeInnerType::Func(_)) {
+                            return Err(NotUnderstood::Objects);
+                        }
+                    }
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    let import = import?;
+                    if import.module == STATE {
+                        return Err(NotUnderstood::OwnName(STATE.to_owned()));
+                    }
+                    global_index += u32::from(is_global(import.ty)?);
+                }
+            }
+            Payload::MemorySection(memories) => {
+                if memories.count() > 1 || survey.memory.is_some() {
+                    return Err(NotUnderstood::SeveralMemories);
+                }
+                for memory in memories.clone() {
+                    survey.memory = Some(shape(memory?)?);
+                    survey.memory_type = memories.original_position()..memories.range().end;
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for global in globals.clone() {
+                    let global = global?;
+                    if global.ty.mutable {
+                        let number = number(global.ty.content_type)
+                            .ok_or(NotUnderstood::MutableReference)?;
+                        if survey.globals.len() == MAX_GLOBALS {
+                            return Err(NotUnderstood::ManyGlobals);
+                        }
+                        stack.begins(global_index, &global);
+                        survey.globals.push(GlobalShape {
+                            index: global_index,
+                            number,
+                        });
+                    }
+                    global_index += 1;
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports.clone() {
+                    let export = export?;
+                    let index = export.name.strip_prefix(GLOBAL).map(str::parse::<u32>);
+                    if let Some(Ok(_)) = index {
+                        return Err(NotUnderstood::OwnName(export.name.to_owned()));
+                    }
+                    if export.kind == ExternalKind::Global {
+                        stack.is_named(export.index, export.name);
+                    }
+                }
+            }
+            Payload::StartSection { .. } => return Err(NotUnderstood::StartFunction),
+            Payload::DataSection(data) => {
+                for data in data.clone() {
+                    let data = data?;
+                    let DataKind::Active {
+                        memory_index,
+                        offset_expr,
+                    } = data.kind
+                    else {
+                        return Err(NotUnderstood::PassiveData);
+                    };
+                    if memory_index != 0 {
+                        return Err(NotUnderstood::SeveralMemories);
+                    }
+                    for operator in offset_expr.get_operators_reader() {
+                        if matches!(operator?, Operator::GlobalGet { .. }) {
+                            return Err(NotUnderstood::DataAtGlobal);
+                        }
+                    }
+                    survey.data.push(data.range);
+                }
+            }
+            Payload::CodeSectionEntry(body) => look_at(body, &mut stack)?,
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(names) = section.as_known() {
+                    // nobody vouches for what names say: a bad one is no name
+                    for name in names {
+                        let Ok(Name::Global(names)) = name else {
+                            continue;
+                        };
+                        for name in names.into_iter().flatten() {
+                            stack.is_named(name.index, name.name);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        if let Some((id, body)) = payload.as_section() {
+            if id != CUSTOM {
+                let place = rank(id).filter(|r| last.is_none_or(|last| *r > last));
+                let misplaced = || NotUnderstood::Invalid(format!("section {id} is out of place"));
+                last = Some(place.ok_or_else(misplaced)?);
+            }
+            let whole = end..body.end;
+            end = body.end;
+            let list = match &payload {
+                Payload::ImportSection(list) => Some((list.count(), list.original_position())),
+                Payload::ExportSection(list) => Some((list.count(), list.original_position())),
+                _ => None,
+            };
+            survey.sections.push(Section {
+                id,
+                whole,
+                body,
+                list,
+            });
+        }
+    }
+    let memory = survey.memory.ok_or(NotUnderstood::NoMemory)?;
+    survey.stack_pointer = stack.settled(&survey.globals, memory);
+    Ok(survey)
+}
+
+/// Whether an import is a global; fails if it brings state along.
+fn is_global(ty: TypeRef) -> Result<bool, NotUnderstood> {
+    match ty {
+        TypeRef::Memory(_) => Err(NotUnderstood::ImportedMemory),
+        TypeRef::Table(_) => Err(NotUnderstood::ImportedTable),
+        TypeRef::Global(global) if global.mutable => Err(NotUnderstood::ImportedMutableGlobal),
+        TypeRef::Global(global) => match number(global.content_type) {
+            Some(_) => Ok(true),
+            None => Err(NotUnderstood::ImportedReference),
+        },
+        TypeRef::Func(_) | TypeRef::FuncExact(_) | TypeRef::Tag(_) => Ok(false),
+    }
+}
+
+fn shape(memory: MemoryType) -> Result<MemoryShape, NotUnderstood> {
+    if memory.shared {
+        return Err(NotUnderstood::SharedMemory);
+    }
+    if memory.memory64 {
+        return Err(NotUnderstood::Memory64);
+    }
+    if memory
+        .page_size_log2
+        .is_some_and(|log2| log2 != PAGE.ilog2())
+    {
+        return Err(NotUnderstood::CustomPageSize);
+    }
+    Ok(MemoryShape {
+        minimum: memory.initial,
+        maximum: memory.maximum,
+    })
+}
+
+fn number(ty: ValType) -> Option<Number> {
+    match ty {
+        ValType::I32 => Some(Number::I32),
+        ValType::I64 => Some(Number::I64),
+        ValType::F32 => Some(Number::F32),
+        ValType::F64 => Some(Number::F64),
+        ValType::V128 => Some(Number::V128),
+        ValType::Ref(_) => None,
+    }
+}
+
+/// Looks for what changes state that cannot be told.
+fn look_at(body: &FunctionBody<'_>, stack: &mut StackPointer) -> Result<(), NotUnderstood> {
+    use NotUnderstood::{DataInCode, Objects, TableChanged};
+    let mut operators = body.get_operators_reader()?;
+    let mut global = None;
+    let mut frame = None;
+    while !operators.eof() {
+        let operator = operators.read()?;
+        // a function makes room on the stack: `global.get G; i32.const N; i32.sub`
+        let (last_global, last_frame) = (global.take(), frame.take());
+        match operator {
+            Operator::GlobalGet { global_index } => global = Some(global_index),
+            Operator::I32Const { value } if value > 0 && value % STACK_ALIGNMENT == 0 => {
+                frame = last_global;
+            }
+            Operator::I32Sub => {
+                if let Some(global) = last_frame {
+                    stack.is_used(global);
+                }
+            }
+            Operator::MemoryInit { .. } => return Err(DataInCode("memory.init")),
+            Operator::DataDrop { .. } => return Err(DataInCode("data.drop")),
+            Operator::TableSet { .. } => return Err(TableChanged("table.set")),
+            Operator::TableGrow { .. } => return Err(TableChanged("table.grow")),
+            Operator::TableFill { .. } => return Err(TableChanged("table.fill")),
+            Operator::TableCopy { .. } => return Err(TableChanged("table.copy")),
+            Operator::TableInit { .. } => return Err(TableChanged("table.init")),
+            Operator::ElemDrop { .. } => return Err(TableChanged("elem.drop")),
+            // impossible without such types, which are refused already
+            Operator::ArrayNewData { .. }
+            | Operator::ArrayInitData { .. }
+            | Operator::ArrayNewElem { .. }
+            | Operator::ArrayInitElem { .. } => return Err(Objects),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the ABI of C aligns the stack to.
+const STACK_ALIGNMENT: i32 = 16;
+
+/// Finds the global that points at the stack's end.
+#[derive(Debug, Default)]
+struct StackPointer {
+    named: Option<u32>,
+    /// Two or more say that they are it.
+    ambiguous: bool,
+    /// The first mutable global and the address that it begins with.
+    first: Option<(u32, u32)>,
+    /// A global that functions take room from.
+    used: Option<u32>,
+}
+
+impl StackPointer {
+    fn is_named(&mut self, index: u32, name: &str) {
+        if name == "__stack_pointer" {
+            self.ambiguous |= self.named.is_some_and(|other| other != index);
+            self.named = Some(index);
+        }
+    }
+
+    fn begins(&mut self, index: u32, global: &Global<'_>) {
+        if self.first.is_none() {
+            self.first = constant(&global.init_expr).map(|address| (index, address));
+        }
+    }
+
+    fn is_used(&mut self, index: u32) {
+        self.used.get_or_insert(index);
+    }
+
+    /// Certain by its name; else only if there is no other mutable global, and it
+    /// begins and is used as one.
+    fn settled(&self, globals: &[GlobalShape], memory: MemoryShape) -> Option<u32> {
+        let is_i32 = |index: u32| {
+            globals
+                .iter()
+                .any(|g| g.index == index && g.number == Number::I32)
+        };
+        if self.named.is_some() {
+            return self.named.filter(|index| !self.ambiguous && is_i32(*index));
+        }
+        let (index, address) = self.first?;
+        let end = memory.minimum.saturating_mul(PAGE);
+        let plausible = address != 0
+            && address.is_multiple_of(STACK_ALIGNMENT.unsigned_abs())
+            && u64::from(address) <= end;
+        (globals.len() == 1 && is_i32(index) && self.used == Some(index) && plausible)
+            .then_some(index)
+    }
+}
+
+fn constant(expression: &ConstExpr<'_>) -> Option<u32> {
+    let mut operators = expression.get_operators_reader();
+    match (operators.read(), operators.read()) {
+        (Ok(Operator::I32Const { value }), Ok(Operator::End)) => Some(value.cast_unsigned()),
+        _ => None,
+    }
+}
