@@ -3,6 +3,7 @@
 mod bad_input;
 mod cache;
 mod console;
+mod instrument;
 mod isolation;
 mod json;
 mod proposals;

@@ -128,3 +128,167 @@ fn exports(globals: &[GlobalShape]) -> Vec<u8> {
     }
     entries
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::strip::strip;
+    use std::ops::Range;
+    use wasmparser::{DataKind, Parser, Payload, TypeRef};
+
+    const GUEST: &str = r#"(module
+        (@custom "early" (before import) "kept")
+        (import "host" "a" (func (param i32)))
+        (import "host" "g" (global i32))
+        (table (export "table") 2 funcref)
+        (memory (export "mem") (export "again") 2 9)
+        (global $c (mut i32) (i32.const 5))
+        (global i32 (i32.const 6))
+        (global $d (export "d") (mut f64) (f64.const 1))
+        (elem (i32.const 0) func $f $f)
+        (func $f (export "f") (param i32) (result i32)
+            (i32.store (i32.const 0) (local.get 0)) (i32.load (i32.const 16)))
+        (data $one (i32.const 16) "one")
+        (data $two (i32.const 100) "\00two")
+        (@custom "late" (after data) "kept"))"#;
+
+    fn guest(wat: &str) -> Vec<u8> {
+        wat::parse_str(wat).expect("it assembles")
+    }
+
+    fn payloads(bytes: &[u8]) -> Vec<Payload<'_>> {
+        Parser::new(0)
+            .parse_all(bytes)
+            .collect::<Result<_, _>>()
+            .expect("it parses")
+    }
+
+    fn code(bytes: &[u8]) -> Range<usize> {
+        let found = payloads(bytes).into_iter().find_map(|p| match p {
+            Payload::CodeSectionStart { range, .. } => Some(range),
+            _ => None,
+        });
+        found.expect("it has code")
+    }
+
+    /// Everything but what is to change.
+    fn untouched(bytes: &[u8]) -> Vec<(u8, &[u8])> {
+        payloads(bytes)
+            .iter()
+            .filter_map(Payload::as_section)
+            .filter(|(id, _)| ![IMPORT, MEMORIES, EXPORT, DATA].contains(id))
+            .map(|(id, range)| (id, &bytes[range]))
+            .collect()
+    }
+
+    fn exports_of(bytes: &[u8]) -> Vec<(String, u32)> {
+        let mut found = Vec::new();
+        for payload in payloads(bytes) {
+            if let Payload::ExportSection(exports) = payload {
+                for export in exports {
+                    let export = export.expect("it parses");
+                    found.push((export.name.to_owned(), export.index));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_memory_is_imported_and_all_else_stays_byte_by_byte() {
+        let original = guest(GUEST);
+        let made = rewrite(&original).expect("it is understood");
+        assert_eq!(untouched(&made.module), untouched(&original));
+        let mut imports = Vec::new();
+        for payload in payloads(&made.module) {
+            match payload {
+                Payload::ImportSection(section) => imports.extend(section.into_imports()),
+                Payload::MemorySection(_) => panic!("it still defines a memory"),
+                _ => {}
+            }
+        }
+        let imports: Vec<_> = imports
+            .into_iter()
+            .map(|i| i.expect("it parses"))
+            .map(|i| (i.module, i.name, i.ty))
+            .collect();
+        assert_eq!(imports.len(), 3);
+        let (STATE, MEMORY, TypeRef::Memory(memory)) = imports[2] else {
+            panic!("{imports:?}");
+        };
+        assert_eq!((memory.initial, memory.maximum), (2, Some(9)));
+        assert_eq!(
+            exports_of(&made.module),
+            [
+                ("table", 0),
+                ("mem", 0),
+                ("again", 0),
+                ("d", 3),
+                ("f", 1),
+                ("wasmtest:global:1", 1),
+                ("wasmtest:global:3", 3),
+            ]
+            .map(|(name, index)| (name.to_owned(), index))
+        );
+        let indices: Vec<u32> = made.facts.globals.iter().map(|g| g.index).collect();
+        assert_eq!(indices, [1, 3]);
+    }
+
+    #[test]
+    fn data_moves_to_a_module_without_code_and_leaves_its_indices() {
+        let made = rewrite(&guest(GUEST)).expect("it is understood");
+        let segments = |bytes: &[u8]| -> Vec<(bool, Vec<u8>)> {
+            let mut found = Vec::new();
+            for payload in payloads(bytes) {
+                if let Payload::DataSection(section) = payload {
+                    for data in section {
+                        let data = data.expect("it parses");
+                        let active = matches!(data.kind, DataKind::Active { .. });
+                        found.push((active, data.data.to_vec()));
+                    }
+                }
+            }
+            found
+        };
+        assert_eq!(segments(&made.module), [(false, vec![]), (false, vec![])]);
+        assert_eq!(
+            segments(&made.pristine),
+            [(true, b"one".to_vec()), (true, b"\0two".to_vec())]
+        );
+        assert_eq!(exports_of(&made.pristine), [(MEMORY.to_owned(), 0)]);
+    }
+
+    #[test]
+    fn offsets_in_the_code_lead_back() {
+        for wat in [
+            GUEST,
+            "(module (memory 1) (func))",
+            "(module (func) (memory (export \"m\") 1) (global (mut i32) (i32.const 0)))",
+        ] {
+            let original = guest(wat);
+            let made = rewrite(&original).expect("it is understood");
+            let (old, new) = (code(&original), code(&made.module));
+            assert_eq!(original[old.clone()], made.module[new.clone()]);
+            assert_eq!(made.facts.original(new.start), old.start);
+            assert_eq!(made.facts.original(new.end), old.end);
+        }
+    }
+
+    #[test]
+    fn it_makes_no_difference_whether_debug_information_goes_before_or_after() {
+        let original = guest(GUEST);
+        let made = rewrite(&original).expect("it is understood");
+        let (bare, _) = strip(&original);
+        let made_bare = rewrite(&bare).expect("it is understood");
+        assert!(bare.len() < original.len());
+        assert_eq!(*strip(&made.module).0, made_bare.module);
+        assert_eq!(made.facts, made_bare.facts);
+        assert_eq!(made.pristine, made_bare.pristine);
+    }
+
+    #[test]
+    fn a_rewritten_module_is_not_rewritten_again() {
+        let made = rewrite(&guest(GUEST)).expect("it is understood");
+        assert!(rewrite(&made.module).is_err());
+    }
+}

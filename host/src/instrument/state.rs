@@ -128,3 +128,86 @@ fn runs(data: &[u8], most: usize) -> Vec<Range<usize>> {
     }
     runs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::rewrite::features;
+    use wasmparser::{DataKind, Operator, Parser, Payload, Validator};
+
+    /// The memory that a module's data makes, and of how many segments.
+    fn content(module: &[u8], length: usize) -> (Vec<u8>, usize) {
+        let mut memory = vec![0; length];
+        let mut segments = 0;
+        for payload in Parser::new(0).parse_all(module) {
+            let Payload::DataSection(section) = payload.expect("it parses") else {
+                continue;
+            };
+            for data in section {
+                let data = data.expect("it parses");
+                let DataKind::Active { offset_expr, .. } = data.kind else {
+                    panic!("it is passive");
+                };
+                let offset = offset_expr.get_operators_reader().read();
+                let Ok(Operator::I32Const { value }) = offset else {
+                    panic!("{offset:?}");
+                };
+                let at = value.cast_unsigned() as usize;
+                memory[at..at + data.data.len()].copy_from_slice(data.data);
+                segments += 1;
+            }
+        }
+        (memory, segments)
+    }
+
+    const SHAPE: MemoryShape = MemoryShape {
+        minimum: 1,
+        maximum: Some(100),
+    };
+
+    #[test]
+    fn a_memory_is_written_without_its_zeros_and_read_back_the_same() {
+        let mut data = vec![0; 20 * PAGE as usize];
+        let at = [0, 1, BLOCK, 5 * BLOCK - 1, 300_000, data.len() - 1];
+        for (at, byte) in at.into_iter().zip(1..) {
+            data[at] = byte;
+        }
+        let module = state_module(&SHAPE, &data).expect("it fits");
+        Validator::new_with_features(features())
+            .validate_all(&module)
+            .expect("it is valid");
+        let (back, segments) = content(&module, data.len());
+        assert!(back == data);
+        assert_eq!(segments, 4);
+        assert!(module.len() < 6 * BLOCK);
+    }
+
+    #[test]
+    fn a_memory_of_zeros_or_of_nothing_has_no_data() {
+        for pages in [0, 3] {
+            let data = vec![0; pages * PAGE as usize];
+            let module = state_module(&SHAPE, &data).expect("it fits");
+            assert!(wasmparser::validate(&module).is_ok());
+            assert_eq!(content(&module, data.len()).1, 0);
+        }
+    }
+
+    #[test]
+    fn there_are_never_more_segments_than_allowed() {
+        let mut data = vec![0; 64 * BLOCK];
+        for block in (0..64).step_by(2).filter(|b| b % 12 != 0) {
+            data[block * BLOCK + 7] = 1;
+        }
+        let all = runs(&data, 64);
+        assert_eq!(all.len(), 26);
+        for most in [25, 7, 2, 1] {
+            let fewer = runs(&data, most);
+            assert!(fewer.len() <= most, "{most}: {}", fewer.len());
+            for run in &all {
+                let inside = |r: &Range<usize>| r.start <= run.start && run.end <= r.end;
+                assert!(fewer.iter().any(inside));
+            }
+            assert!(fewer.is_sorted_by(|a, b| a.end < b.start));
+        }
+    }
+}

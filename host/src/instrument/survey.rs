@@ -343,3 +343,221 @@ fn constant(expression: &ConstExpr<'_>) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::rewrite;
+
+    fn refused(wat: &str) -> NotUnderstood {
+        let module = wat::parse_str(wat).unwrap_or_else(|e| panic!("{wat}: {e}"));
+        match rewrite(&module) {
+            Ok(_) => panic!("it was understood: {wat}"),
+            Err(why) => why,
+        }
+    }
+
+    #[test]
+    fn whatever_else_could_hold_state_is_refused() {
+        use NotUnderstood as N;
+        let cases = [
+            ("(component)", N::Component),
+            ("(module (memory 1) (func $f) (start $f))", N::StartFunction),
+            ("(module)", N::NoMemory),
+            ("(module (memory 1) (memory 1))", N::SeveralMemories),
+            (
+                "(module (import \"a\" \"b\" (memory 1)))",
+                N::ImportedMemory,
+            ),
+            (
+                "(module (import \"a\" \"b\" (memory 1)) (memory 1))",
+                N::ImportedMemory,
+            ),
+            ("(module (memory 1 2 shared))", N::SharedMemory),
+            ("(module (memory i64 1))", N::Memory64),
+            ("(module (memory 1 (pagesize 1)))", N::CustomPageSize),
+            (
+                "(module (import \"a\" \"b\" (global (mut i32))) (memory 1))",
+                N::ImportedMutableGlobal,
+            ),
+            (
+                "(module (import \"a\" \"b\" (global externref)) (memory 1))",
+                N::ImportedReference,
+            ),
+            (
+                "(module (import \"a\" \"b\" (table 1 funcref)) (memory 1))",
+                N::ImportedTable,
+            ),
+            (
+                "(module (memory 1) (global (mut funcref) (ref.null func)))",
+                N::MutableReference,
+            ),
+            (
+                "(module (memory 1) (global (mut externref) (ref.null extern)))",
+                N::MutableReference,
+            ),
+            ("(module (memory 1) (data \"passive\"))", N::PassiveData),
+            (
+                "(module (memory 1) (data (i32.const 0) \"\") (func (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 0))))",
+                N::DataInCode("memory.init"),
+            ),
+            (
+                "(module (memory 1) (data (i32.const 0) \"\") (func (data.drop 0)))",
+                N::DataInCode("data.drop"),
+            ),
+            (
+                "(module (import \"a\" \"b\" (global i32)) (memory 1) (data (global.get 0) \"x\"))",
+                N::DataAtGlobal,
+            ),
+            (
+                "(module (memory 1) (global i32 (i32.const 8)) (data (global.get 0) \"x\"))",
+                N::DataAtGlobal,
+            ),
+            (
+                "(module (memory 1) (table 1 funcref) (func (table.set (i32.const 0) (ref.null func))))",
+                N::TableChanged("table.set"),
+            ),
+            (
+                "(module (memory 1) (table 1 funcref) (func (drop (table.grow (ref.null func) (i32.const 1)))))",
+                N::TableChanged("table.grow"),
+            ),
+            (
+                "(module (memory 1) (table 1 funcref) (func (table.fill (i32.const 0) (ref.null func) (i32.const 1))))",
+                N::TableChanged("table.fill"),
+            ),
+            (
+                "(module (memory 1) (table 1 funcref) (func (table.copy (i32.const 0) (i32.const 0) (i32.const 1))))",
+                N::TableChanged("table.copy"),
+            ),
+            (
+                "(module (memory 1) (table 1 funcref) (elem func) (func (table.init 0 (i32.const 0) (i32.const 0) (i32.const 0))))",
+                N::TableChanged("table.init"),
+            ),
+            (
+                "(module (memory 1) (elem func) (func (elem.drop 0)))",
+                N::TableChanged("elem.drop"),
+            ),
+            (
+                "(module (memory 1) (type (struct (field (mut i32)))))",
+                N::Objects,
+            ),
+            ("(module (memory 1) (type (array i8)))", N::Objects),
+            (
+                "(module (import \"wasmtest:state\" \"other\" (func)) (memory 1))",
+                N::OwnName("wasmtest:state".into()),
+            ),
+            (
+                "(module (memory 1) (func (export \"wasmtest:global:0\")))",
+                N::OwnName("wasmtest:global:0".into()),
+            ),
+        ];
+        for (wat, why) in cases {
+            assert_eq!(refused(wat), why, "{wat}");
+        }
+        let many = "(global (mut i32) (i32.const 0))".repeat(MAX_GLOBALS + 1);
+        let many = format!("(module (memory 1) {many})");
+        assert_eq!(refused(&many), N::ManyGlobals);
+    }
+
+    #[test]
+    fn what_holds_no_state_is_understood() {
+        for wat in [
+            "(module (memory 0))",
+            "(module (memory 1 1) (global funcref (ref.null func)))",
+            "(module (import \"a\" \"b\" (global i32)) (memory 1))",
+            "(module (memory 1) (table 2 funcref) (elem (i32.const 1) func 0) (func))",
+            "(module (memory 1) (elem declare func 0) (func (drop (ref.func 0))))",
+            "(module (memory 1) (tag) (func (try_table (throw 0))))",
+            "(module (memory 1) (data (i32.add (i32.const 1) (i32.const 2)) \"x\"))",
+            "(module (memory 1) (func (export \"wasmtest:global::tests::a\")))",
+            "(module (memory 1) (func (param i32) (drop (memory.grow (local.get 0)))))",
+            "(module (memory 1) (func (memory.copy (i32.const 0) (i32.const 9) (i32.const 1))))",
+        ] {
+            let module = wat::parse_str(wat).unwrap_or_else(|e| panic!("{wat}: {e}"));
+            rewrite(&module).unwrap_or_else(|e| panic!("{wat}: {e}"));
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_or_invalid_is_refused() {
+        let good = wat::parse_str(
+            "(module (memory 1) (global (mut i32) (i32.const 1)) (func) (data (i32.const 0) \"x\"))",
+        )
+        .expect("it assembles");
+        assert!(rewrite(&good).is_ok());
+        for length in 0..good.len() {
+            if let Ok(rewritten) = rewrite(&good[..length]) {
+                // sections at the end may be missing
+                assert!(wasmparser::validate(&rewritten.module).is_ok());
+            }
+        }
+        let invalid = |bytes: &[u8]| {
+            let why = rewrite(bytes).expect_err("it is refused");
+            assert!(matches!(why, NotUnderstood::Invalid(_)), "{why}");
+        };
+        invalid(b"");
+        invalid(b"junk");
+        let header = b"\0asm\x01\0\0\0";
+        let memory = [5, 3, 1, 0, 1];
+        let exports = [7, 1, 0];
+        let imports = [2, 1, 0];
+        invalid(&[&header[..], &memory, &imports].concat());
+        invalid(&[&header[..], &imports, &imports, &memory].concat());
+        invalid(&[&header[..], &memory, &exports, &exports].concat());
+        invalid(&[&header[..], &memory, &[99, 0]].concat());
+        // data at an address that is no i32
+        invalid(&[&header[..], &memory, &[11, 7, 1, 0, 0x42, 0, 0x0b, 1, b'x']].concat());
+        // a body that does not type-check
+        invalid(
+            &[
+                &header[..],
+                &[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0],
+                &memory,
+                &[10, 5, 1, 3, 0, 0x6a, 0x0b],
+            ]
+            .concat(),
+        );
+    }
+
+    fn stack_pointer(wat: &str) -> Option<u32> {
+        let module = wat::parse_str(wat).unwrap_or_else(|e| panic!("{wat}: {e}"));
+        let rewritten = rewrite(&module).unwrap_or_else(|e| panic!("{wat}: {e}"));
+        rewritten.facts.stack_pointer
+    }
+
+    #[test]
+    fn the_stack_pointer_is_known_by_its_name_or_by_its_use() {
+        let frame = "(func (global.set 0 (i32.sub (global.get 0) (i32.const 32))))";
+        let module = |rest: &str| format!("(module (memory 1) {rest})");
+        let cases = [
+            (
+                "(global i32 (i32.const 0)) (global $__stack_pointer (mut i32) (i32.const 0)) (global (mut i32) (i32.const 0))".to_owned(),
+                Some(1),
+            ),
+            (
+                "(global (export \"__stack_pointer\") (mut i32) (i32.const 0))".to_owned(),
+                Some(0),
+            ),
+            (format!("(global (mut i32) (i32.const 65536)) {frame}"), Some(0)),
+            // begins or is used as none
+            ("(global (mut i32) (i32.const 65536))".to_owned(), None),
+            (format!("(global (mut i32) (i32.const 0)) {frame}"), None),
+            (format!("(global (mut i32) (i32.const 65537)) {frame}"), None),
+            (format!("(global (mut i32) (i32.const 65552)) {frame}"), None),
+            (
+                format!("(global (mut i32) (i32.const 65536)) (global (mut i32) (i32.const 0)) {frame}"),
+                None,
+            ),
+            // says so, but cannot be
+            ("(global $__stack_pointer i32 (i32.const 0))".to_owned(), None),
+            ("(global $__stack_pointer (mut i64) (i64.const 0))".to_owned(), None),
+            (
+                "(global $__stack_pointer (mut i32) (i32.const 0)) (global (export \"__stack_pointer\") (mut i32) (i32.const 0))".to_owned(),
+                None,
+            ),
+        ];
+        for (rest, found) in cases {
+            assert_eq!(stack_pointer(&module(&rest)), found, "{rest}");
+        }
+    }
+}

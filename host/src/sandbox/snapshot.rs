@@ -173,8 +173,10 @@ impl<T: 'static> Replay<T> {
     }
 }
 
-/// Page faults that cost about a hundred times what unmapping does.
-const MANY_FAULTS: u64 = 512;
+/// A fault maps up to 16 pages (64 KiB) that were only read; looking through what
+/// this many leave behind takes some 10 us, about what it costs to unmap it and to
+/// let a small test fault again.
+const MANY_FAULTS: u64 = 32;
 
 impl Replayed {
     /// The state in which the instance stands.
@@ -280,3 +282,223 @@ fn unmap<T>(store: &mut Store<T>, memory: Memory) {
 
 #[cfg(not(target_os = "linux"))]
 fn unmap<T>(_: &mut Store<T>, _: Memory) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instrument::{PAGE, Rewritten, rewrite};
+    use crate::sandbox::engine;
+    use wasmtime::Engine;
+
+    /// `setup` grows the memory, writes at its end and sets the globals; `spoil`
+    /// changes all of that; `sum` tells them apart.
+    const COUNTER: &str = r#"(module
+        (import "host" "add" (func $add (param i32 i32) (result i32)))
+        (memory 1 8)
+        (global $a (mut i32) (i32.const 1))
+        (global $constant i32 (i32.const 7))
+        (global $b (mut i64) (i64.const 2))
+        (global $c (mut f32) (f32.const 3))
+        (global $d (mut f64) (f64.const 4))
+        (global $e (mut v128) (v128.const i64x2 5 6))
+        (data (i32.const 8) "\01")
+        (data (i32.const 65532) "\02")
+        (func (export "setup")
+            (drop (memory.grow (i32.const 2)))
+            (i32.store (i32.const 196604) (i32.const 100))
+            (i32.store8 (i32.const 8) (i32.const 10))
+            (global.set $a (i32.const -11))
+            (global.set $b (i64.const 12))
+            (global.set $c (f32.const nan:0x200001))
+            (global.set $d (f64.const -0))
+            (global.set $e (v128.const i64x2 -15 16)))
+        (func (export "spoil")
+            (memory.fill (i32.const 0) (i32.const 0xee) (i32.const 196608))
+            (drop (memory.grow (i32.const 1)))
+            (i32.store (i32.const 200000) (i32.const 1))
+            (global.set $a (i32.const 0))
+            (global.set $b (i64.const 0))
+            (global.set $c (f32.const 0))
+            (global.set $d (f64.const 0))
+            (global.set $e (v128.const i64x2 0 0)))
+        (func (export "pages") (result i32) (memory.size))
+        (func (export "sum") (param $at i32) (result i32)
+            (call $add (i32.load8_u (i32.const 8)) (i32.load (local.get $at)))))"#;
+
+    fn engines() -> [Engine; 2] {
+        [
+            engine::for_running(1 << 19).expect("a pool"),
+            engine::without_pool(1 << 19).expect("an engine"),
+        ]
+    }
+
+    fn linker(engine: &Engine) -> Linker<()> {
+        let mut linker = Linker::new(engine);
+        linker
+            .func_wrap("host", "add", |a: i32, b: i32| a + b)
+            .expect("it is new");
+        linker
+    }
+
+    fn store(engine: &Engine) -> Store<()> {
+        let mut store = Store::new(engine, ());
+        store.set_epoch_deadline(1);
+        store
+    }
+
+    fn rewritten(wat: &str) -> Rewritten {
+        rewrite(&wat::parse_str(wat).expect("it assembles")).expect("it is understood")
+    }
+
+    fn compile(engine: &Engine, bytes: &[u8]) -> Module {
+        Module::new(engine, bytes).expect("it compiles")
+    }
+
+    fn call(replayed: &Replayed, store: &mut Store<()>, name: &str) {
+        replayed
+            .instance
+            .get_typed_func::<(), ()>(&mut *store, name)
+            .expect("it is exported")
+            .call(store, ())
+            .expect("it returns");
+    }
+
+    fn ask(replayed: &Replayed, store: &mut Store<()>, at: i32) -> (i32, i32) {
+        let pages = replayed
+            .instance
+            .get_typed_func::<(), i32>(&mut *store, "pages")
+            .expect("it is exported")
+            .call(&mut *store, ())
+            .expect("it returns");
+        let sum = replayed
+            .instance
+            .get_typed_func::<i32, i32>(&mut *store, "sum")
+            .expect("it is exported")
+            .call(store, at)
+            .expect("it returns");
+        (pages, sum)
+    }
+
+    #[test]
+    fn a_state_is_found_fresh_by_each_of_a_thousand_tests_that_spoil_it() {
+        for engine in engines() {
+            let linker = linker(&engine);
+            let guest = rewritten(COUNTER);
+            let main = compile(&engine, &guest.module);
+            let pristine = compile(&engine, &guest.pristine);
+            let setup =
+                Replay::new(&linker, &main, &pristine, &Globals::default()).expect("the parts fit");
+
+            let mut first = store(&engine);
+            let replayed = setup.instantiate(&mut first).expect("an instance");
+            assert_eq!(ask(&replayed, &mut first, 65532), (1, 1 + 2));
+            call(&replayed, &mut first, "setup");
+            let captured = replayed
+                .capture(&mut first, &guest.facts)
+                .expect("it can be captured");
+            assert_eq!(captured.pages, 3);
+            assert_eq!(
+                captured.globals.0,
+                [
+                    (0, Value::I32(-11)),
+                    (2, Value::I64(12)),
+                    (3, Value::F32(0x7fa0_0001)),
+                    (4, Value::F64((-0.0f64).to_bits())),
+                    (5, Value::V128((-15i64).cast_unsigned(), 16)),
+                ]
+            );
+            setup.release(&mut first, &replayed);
+            drop(first);
+
+            let state = compile(&engine, &captured.state);
+            let replay =
+                Replay::new(&linker, &main, &state, &captured.globals).expect("the parts fit");
+            for _ in 0..1000 {
+                let mut store = store(&engine);
+                let replayed = replay.instantiate(&mut store).expect("an instance");
+                assert_eq!(ask(&replayed, &mut store, 196_604), (3, 10 + 100));
+                assert_eq!(ask(&replayed, &mut store, 65_532), (3, 10 + 2));
+                let again = replayed
+                    .capture(&mut store, &guest.facts)
+                    .expect("it can be captured");
+                assert_eq!(again, captured);
+                call(&replayed, &mut store, "spoil");
+                replay.release(&mut store, &replayed);
+            }
+            // the set-up's own beginning is as fresh
+            let mut last = store(&engine);
+            let replayed = setup.instantiate(&mut last).expect("an instance");
+            assert_eq!(ask(&replayed, &mut last, 65532), (1, 1 + 2));
+        }
+    }
+
+    #[test]
+    fn unmapping_a_memory_leaves_what_it_began_with() {
+        let guest = rewritten(
+            r#"(module (memory 2) (data (i32.const 5) "\07") (func (export "spoil")
+                (memory.fill (i32.const 0) (i32.const 0xee) (i32.const 131072))))"#,
+        );
+        let engine = engine::for_running(1 << 19).expect("a pool");
+        let main = compile(&engine, &guest.module);
+        let pristine = compile(&engine, &guest.pristine);
+        let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
+            .expect("the parts fit");
+        let mut store = store(&engine);
+        let replayed = replay.instantiate(&mut store).expect("an instance");
+        let before = replayed.memory.data(&store).to_vec();
+        call(&replayed, &mut store, "spoil");
+        assert_eq!(replayed.memory.data(&store)[5], 0xee);
+        unmap(&mut store, replayed.memory);
+        if cfg!(target_os = "linux") {
+            assert_eq!(replayed.memory.data(&store), before);
+        }
+    }
+
+    #[test]
+    fn globals_that_are_not_the_modules_are_refused() {
+        let engine = engine::without_pool(1 << 19).expect("an engine");
+        let guest = rewritten(COUNTER);
+        let main = compile(&engine, &guest.module);
+        let pristine = compile(&engine, &guest.pristine);
+        for (index, value) in [
+            (0, Value::I64(1)),
+            (1, Value::I32(1)),
+            (9, Value::I32(1)),
+            (5, Value::F64(0)),
+        ] {
+            let globals = Globals(vec![(index, value)]);
+            assert!(Replay::new(&linker(&engine), &main, &pristine, &globals).is_err());
+        }
+    }
+
+    #[test]
+    fn what_a_stores_limits_do_not_allow_is_not_replayed() {
+        let guest = rewritten("(module (memory 4))");
+        let engine = engine::for_running(1 << 19).expect("a pool");
+        let main = compile(&engine, &guest.module);
+        let pristine = compile(&engine, &guest.pristine);
+        let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
+            .expect("the parts fit");
+        let limits = wasmtime::StoreLimitsBuilder::new()
+            .memory_size(3 * PAGE as usize)
+            .build();
+        let mut store = Store::new(&engine, limits);
+        store.limiter(|limits| limits);
+        let mut unlimited = Store::new(&engine, wasmtime::StoreLimits::default());
+        unlimited.limiter(|limits| limits);
+        assert!(replay.instantiate(&mut unlimited).is_ok());
+        assert!(replay.instantiate(&mut store).is_err());
+    }
+
+    #[test]
+    fn globals_survive_being_written_down() {
+        let globals = Globals(vec![
+            (0, Value::I32(i32::MIN)),
+            (7, Value::F64(f64::NAN.to_bits())),
+            (8, Value::V128(u64::MAX, 1)),
+        ]);
+        let json = serde_json::to_string(&globals).expect("it serialises");
+        let back: Globals = serde_json::from_str(&json).expect("it is what was written");
+        assert_eq!(back, globals);
+    }
+}
