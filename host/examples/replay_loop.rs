@@ -137,7 +137,10 @@ fn measure_module(engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
     } = rewritten?;
     let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
     p1::add_to_linker_sync(&mut linker, |t| t)?;
-    let ordinary = linker.instantiate_pre(&Module::new(engine, bytes)?)?;
+    let ordinary = Module::new(engine, bytes)?;
+    // whatever else the runner offers
+    linker.define_unknown_imports_as_traps(&ordinary)?;
+    let ordinary = linker.instantiate_pre(&ordinary)?;
     let main = Module::new(engine, &module)?;
     let pristine = Module::new(engine, &pristine)?;
     let replay = Replay::new(&linker, &main, &pristine, &Globals::default())?;

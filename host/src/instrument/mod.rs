@@ -5,8 +5,8 @@
 //! code that holds what the memory begins with ([`Rewritten::pristine`]). What
 //! the first has made of its memory can then be written as another module
 //! without code ([`state_module`]), and the first be started on that again and
-//! again. [`survey`] reads and decides, [`rewrite`](mod@rewrite) and [`state`]
-//! make bytes. Knows WebAssembly's binary format, nothing of engines or tests.
+//! again. `survey.rs` (with `stack.rs`) reads and decides, `rewrite.rs` and
+//! `state.rs` make bytes. Knows WebAssembly's binary format, nothing of engines or tests.
 //!
 //! All state of an instance lies in memory, mutable globals, tables and objects
 //! on a collector's heap. The last two cannot be written down here, so a module
@@ -14,6 +14,7 @@
 //! it is not certain that a copy of memory and globals is a copy of the state.
 
 mod rewrite;
+mod stack;
 mod state;
 mod survey;
 

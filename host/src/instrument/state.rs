@@ -14,6 +14,9 @@ const BLOCK: usize = 4 << 10;
 /// WebAssembly's limit is 100,000; each costs a little at compilation.
 const MAX_SEGMENTS: usize = 50_000;
 
+/// What 32 bits can address.
+const LARGEST: u64 = 1 << 32;
+
 /// A memory that does not fit in a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {data} bytes of its memory that are in use are more than a module can hold")]
@@ -28,7 +31,7 @@ pub struct StateTooLarge {
 /// memory of the module begins with, while it may grow as the original's could.
 ///
 /// # Errors
-/// [`StateTooLarge`] if 4 GiB or more of it are in use.
+/// [`StateTooLarge`] if about 4 GiB or more of it are in use.
 pub fn state_module(memory: &MemoryShape, data: &[u8]) -> Result<Vec<u8>, StateTooLarge> {
     let runs = runs(data, MAX_SEGMENTS);
     let total: u64 = runs.iter().map(|run| run.len() as u64).sum();
@@ -39,6 +42,9 @@ pub fn state_module(memory: &MemoryShape, data: &[u8]) -> Result<Vec<u8>, StateT
     runs.len().encode(&mut count);
     let body = total + (heads_total + count.len()) as u64;
     let body = u32::try_from(body).map_err(|_| too_large)?;
+    if data.len() as u64 > LARGEST {
+        return Err(too_large);
+    }
 
     let current = MemoryShape {
         minimum: (data.len() as u64).div_ceil(PAGE),
@@ -92,9 +98,9 @@ fn start(memory: MemoryShape) -> Vec<u8> {
 
 /// A data segment up to its bytes.
 fn head(run: &Range<usize>) -> Vec<u8> {
-    let address = u32::try_from(run.start).expect("memories have 32-bit addresses");
     let mut head = vec![0, 0x41];
-    address.cast_signed().encode(&mut head);
+    // addresses have 32 bits: whoever asks has looked at the memory's length
+    (run.start as u32).cast_signed().encode(&mut head);
     head.push(0x0b);
     run.len().encode(&mut head);
     head
