@@ -4,6 +4,7 @@ mod bad_input;
 mod cache;
 mod console;
 mod host_fixtures;
+mod instrument;
 mod isolation;
 mod json;
 mod proposals;

@@ -14,6 +14,7 @@ pub mod event;
 pub mod exit;
 pub mod filter;
 pub mod guardian;
+pub mod instrument;
 pub mod module;
 pub mod plan;
 pub mod primary;

@@ -13,5 +13,6 @@ pub mod live;
 mod load;
 pub mod scratch;
 pub mod sdk;
+pub mod snapshot;
 mod stubs;
 mod waiting;
