@@ -133,6 +133,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024), help_heading = "Granting")]
     pub wasm_stack: u64,
 
+    /// Run the setup of split suites and fixtures again for each test
+    ///
+    /// Otherwise the state after a setup that did nothing outside of its own memory
+    /// is kept and replayed: random numbers and times in it are then the same for
+    /// all tests that begin from it.
+    #[arg(long, help_heading = "Running")]
+    pub no_snapshot: bool,
+
     /// Let modules run whose imports nobody provides: calling such an import fails the test
     #[arg(long, help_heading = "Granting")]
     pub stub_imports: bool,

@@ -394,6 +394,21 @@ pub enum FixtureStep {
     },
 }
 
+/// How the fixtures of a split suite's tests come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotStep {
+    /// Their state is kept, and each further test begins from it.
+    Kept {
+        /// The size of its memory.
+        bytes: u64,
+    },
+    /// They are run again for each test.
+    Rerun {
+        /// Why.
+        why: String,
+    },
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -452,6 +467,13 @@ pub enum Event {
     /// What a host fixture wrote, where that matters: a test that was bound to it did
     /// not pass, or everything is of interest.
     FixtureEnded(Box<FixtureEnd>),
+    /// Whether a split suite's or fixture's state is replayed, or made anew for each test.
+    Snapshot {
+        /// The module's name, a space, the fixture's or suite's.
+        suite: String,
+        /// Which of the two.
+        step: SnapshotStep,
+    },
     /// Something that a user should know; it changes no verdict.
     Note(String),
     /// Time has passed; sent only where a person watches.

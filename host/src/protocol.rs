@@ -6,6 +6,8 @@
 //! the conversation, and memory is taken only as bytes arrive.
 
 use crate::event::{Attachment, Captured, Cause, Format, Harness, Outcome};
+use crate::instrument::Facts;
+use crate::sandbox::snapshot::Globals;
 use crate::suite::{Around, Step, SuiteFailure, ValueNumber};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -217,6 +219,33 @@ pub struct ModuleSpec {
     pub harness: Harness,
     /// The file name of its compiled form in the cache folder.
     pub artefact: String,
+    /// Set if that is the rewritten module: what its memory begins with, and what is
+    /// known of it.
+    pub replay: Option<ReplaySpec>,
+}
+
+/// What it takes to replay states of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaySpec {
+    /// The file name of what the memory begins with, compiled.
+    pub pristine: String,
+    /// What is known of the module's rewriting.
+    pub facts: Facts,
+}
+
+/// A snapshot's number in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SnapshotNumber(pub usize);
+
+/// The state after a test's first steps, which others share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotUse {
+    /// Which.
+    #[serde(rename = "n")]
+    pub number: SnapshotNumber,
+    /// How many of the steps it holds.
+    #[serde(rename = "s")]
+    pub steps: usize,
 }
 
 /// One test to run. There are many of them, so their fields have short names on the wire.
@@ -261,6 +290,10 @@ pub struct Task {
     #[serde(rename = "f")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fixtures: Vec<FixtureNumber>,
+    /// The state from which it may begin.
+    #[serde(rename = "s")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotUse>,
 }
 
 impl Task {
@@ -329,6 +362,9 @@ pub enum ToWorker {
     Unit(Vec<Task>),
     /// A value that later messages name, as CBOR.
     Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
+    /// A state can be mapped now: the file name of its compiled form, and the values
+    /// of its module's mutable globals.
+    Snapshot(SnapshotNumber, ModuleNumber, String, Globals),
     /// Set up a shared fixture.
     SetUp(Box<SharedTask>),
     /// Take a shared fixture down.
@@ -465,6 +501,11 @@ pub enum FromWorker {
     Stopped(Box<Stopped>),
     /// The unit that began with this task is over, its fixtures taken down.
     UnitDone(TaskNumber, Vec<SuiteFailure>),
+    /// A state was written to the cache folder: its file, its size in bytes and the
+    /// values of its module's mutable globals.
+    State(SnapshotNumber, String, u64, Globals),
+    /// There is no snapshot of a state, for this reason: it is made anew each time.
+    NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one; or it is not.
     SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
     /// A shared fixture was taken down.
@@ -577,6 +618,19 @@ pub struct CompileJobs {
     pub cache: PathBuf,
     /// What to compile, the most wanted first.
     pub jobs: Vec<CompileJob>,
+    /// States to compile.
+    pub states: Vec<StateJob>,
+}
+
+/// A state to compile, which has no code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StateJob {
+    /// Its number.
+    pub number: SnapshotNumber,
+    /// Its file in the cache folder, which goes.
+    pub state: String,
+    /// The file name of its compiled form.
+    pub artefact: String,
 }
 
 /// One module to compile.
@@ -591,8 +645,20 @@ pub struct CompileJob {
     pub content: crate::module::ContentHash,
     /// What it is.
     pub format: Format,
+    /// What it is to be made into.
+    pub form: Form,
     /// What the cache has of it.
     pub found: Found,
+}
+
+/// What a module is compiled into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Form {
+    /// As it is.
+    Plain,
+    /// With its memory from outside, so that its states can be replayed; as it is,
+    /// if it cannot be rewritten.
+    Replayable,
 }
 
 /// What the cache was found to have of a module.
@@ -607,10 +673,19 @@ pub enum Found {
 /// From the compiler to the primary.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompileResult {
-    /// Which module.
-    pub module: ModuleNumber,
+    /// Of what.
+    pub of: Compiled,
     /// Whether its compiled form is in the cache now.
     pub result: Result<(), String>,
+}
+
+/// What was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Compiled {
+    /// A module.
+    Module(ModuleNumber),
+    /// A state.
+    State(SnapshotNumber),
 }
 
 #[cfg(test)]

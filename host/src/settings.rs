@@ -95,6 +95,8 @@ pub struct Settings {
     pub wasm_stack: usize,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
+    /// Whether states of split fixtures are kept.
+    pub snapshots: Snapshots,
     /// What becomes of scratch folders.
     pub keep_scratch: Keep,
     /// Where the configuration file is.
@@ -109,6 +111,15 @@ pub struct Settings {
     pub progress: bool,
     /// The flags that a command needs to run a test again in the same mode.
     pub again: String,
+}
+
+/// Whether the state after a split fixture's setup is kept and replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Snapshots {
+    /// Where that can be done.
+    On,
+    /// The setup is run again for each test.
+    Off,
 }
 
 /// How long a test may run unless asked for otherwise: unoptimised wasm is slow,
@@ -162,6 +173,10 @@ impl Settings {
                 true => UnknownImports::Trap,
                 false => UnknownImports::Refuse,
             },
+            snapshots: match args.no_snapshot {
+                true => Snapshots::Off,
+                false => Snapshots::On,
+            },
             keep_scratch: match args.keep_scratch {
                 true => Keep::Failed,
                 false => Keep::Nothing,
@@ -202,6 +217,7 @@ impl Settings {
             env: Vec::new(),
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
+            snapshots: Snapshots::On,
             keep_scratch: Keep::Nothing,
             config: config::Source::Nowhere,
             message_format: MessageFormat::Human,
@@ -499,6 +515,9 @@ fn again(args: &RunArgs) -> String {
     }
     if args.stub_imports {
         push("--stub-imports", None);
+    }
+    if args.no_snapshot {
+        push("--no-snapshot", None);
     }
     if args.keep_scratch {
         push("--keep-scratch", None);

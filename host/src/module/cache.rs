@@ -12,6 +12,7 @@
 //! content alone.
 
 use super::ContentHash;
+use crate::instrument::Facts;
 use crate::protocol::ListedTest;
 use crate::sandbox::engine;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub enum Compiler {
     /// wasmtime's optimising compiler.
     Cranelift,
+}
+
+/// What is compiled of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The module as it is.
+    Plain,
+    /// The module with its memory from outside.
+    Rewritten,
+    /// What that memory begins with.
+    Pristine,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Part::Plain => "",
+            Part::Rewritten => "-rewritten",
+            Part::Pristine => "-pristine",
+        }
+    }
 }
 
 impl Compiler {
@@ -48,6 +70,8 @@ const IN_USE: Duration = Duration::from_secs(3600);
 const RACY: i128 = 2_000_000_000;
 /// To be raised with any change in how files are listed.
 const LISTING: u32 = 3;
+/// To be raised with any change in how modules are rewritten.
+const FACTS: u32 = 1;
 /// The layout of the folder; another version has another folder.
 const LAYOUT: &str = "v1";
 
@@ -164,9 +188,58 @@ impl Cache {
     }
 
     /// The file name of a module's compiled form.
-    pub fn artefact_name(content: ContentHash, compiler: Compiler) -> String {
+    pub fn artefact_name(content: ContentHash, compiler: Compiler, part: Part) -> String {
         let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
-        format!("{content}-{}-{}.cwasm", compiler.name(), &settings[..16])
+        let (compiler, part) = (compiler.name(), part.name());
+        format!("{content}-{compiler}-{}{part}.cwasm", &settings[..16])
+    }
+
+    /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
+    /// that was not tried.
+    pub fn facts(&self, content: ContentHash) -> Option<Result<Facts, String>> {
+        let mut bytes = Vec::new();
+        let mut file = self.open_file(&facts_name(content)).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        ciborium::from_reader(bytes.as_slice()).ok()
+    }
+
+    /// Keeps what is known of a module's rewriting.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_facts(
+        &self,
+        content: ContentHash,
+        facts: &Result<Facts, String>,
+    ) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(facts, &mut bytes).map_err(io::Error::other)?;
+        self.write_whole(&facts_name(content), &bytes)
+    }
+
+    /// Writes a state that is to be compiled, under a name that ends in `.state`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_state(&self, name: &str, module: &[u8]) -> io::Result<()> {
+        self.write_whole(name, module)
+    }
+
+    /// Reads such a state, and removes its file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn take_state(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_file(name)?.read_to_end(&mut bytes)?;
+        fs::remove_file(self.dir.join(name))?;
+        Ok(bytes)
+    }
+
+    /// Removes a compiled form that no other run can want.
+    pub fn remove_artefact(&self, name: &str) {
+        let _ = fs::remove_file(self.dir.join(name));
+        let _ = fs::remove_file(self.record_path(name));
     }
 
     /// Whether a compiled form is here and is what was written. One that is not
@@ -323,7 +396,7 @@ impl Cache {
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
         for (path, _) in self.files()? {
-            let ours = ["cwasm", "json", "tests"];
+            let ours = ["cwasm", "json", "tests", "facts", "state"];
             if !path
                 .extension()
                 .is_some_and(|e| ours.iter().any(|o| e == *o))
@@ -388,6 +461,11 @@ fn listing_name(content: ContentHash) -> String {
     // another wasmtest may know more of a file
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
     format!("{content}-{version}-{LISTING}.tests")
+}
+
+fn facts_name(content: ContentHash) -> String {
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}-{FACTS}.facts")
 }
 
 fn now() -> i128 {

@@ -5,10 +5,14 @@
 //! does not answer. rayon works across the modules and, inside wasmtime,
 //! within each. It runs no guest code.
 
-use super::cache::{self, Cache, Compiler};
+use super::cache::{self, Cache, Compiler, Part};
 use super::{ContentHash, strip};
 use crate::event::Format;
-use crate::protocol::{CompileJob, CompileJobs, CompileResult, Found, read_frame, write_frame};
+use crate::instrument;
+use crate::protocol::{
+    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob, read_frame,
+    write_frame,
+};
 use crate::sandbox::engine;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,11 +35,22 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
             scope.spawn_fifo(move |_| {
                 let result = compile(cache, engine, job);
                 let message = CompileResult {
-                    module: job.module,
+                    of: Compiled::Module(job.module),
                     result,
                 };
                 let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 // a primary that is gone needs no answer
+                let _ = write_frame(&mut *to, &message);
+            });
+        }
+        for job in &jobs.states {
+            let (cache, engine, to) = (&cache, &engine, &to);
+            scope.spawn_fifo(move |_| {
+                let message = CompileResult {
+                    of: Compiled::State(job.number),
+                    result: compile_state(cache, engine, job),
+                };
+                let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let _ = write_frame(&mut *to, &message);
             });
         }
@@ -49,34 +64,84 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
 /// # Errors
 /// In words for the user.
 pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), String> {
-    let name = Cache::artefact_name(job.content, Compiler::Cranelift);
-    let _lock = cache.lock(&name).map_err(|e| {
+    let name = |part| Cache::artefact_name(job.content, Compiler::Cranelift, part);
+    let unusable = |e| {
         format!(
             "the cache folder {} cannot be used: {e}",
             cache.dir().display()
         )
-    })?;
-    if job.found == Found::Nothing && cache.has_artefact(&name) {
+    };
+    let _lock = cache.lock(&name(Part::Plain)).map_err(unusable)?;
+    if job.found == Found::Nothing && is_compiled(cache, job.content, job.form) {
         return Ok(());
     }
     let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;
     if ContentHash::of(&bytes) != job.content {
         return Err("it changed while the run began; run again".to_owned());
     }
-    let (stripped, _) = strip::strip(&bytes);
-    let compiled = catch_unwind(AssertUnwindSafe(|| match job.format {
-        Format::Core => engine.precompile_module(&stripped),
-        Format::Component => engine.precompile_component(&stripped),
-    }));
-    let artefact = match compiled {
-        Ok(Ok(artefact)) => artefact,
-        Ok(Err(e)) => return Err(format!("wasmtime refuses it: {}", engine::chain(&e))),
-        Err(_) => return Err("wasmtime's compiler panicked on it".to_owned()),
+    let make = |part, bytes: &[u8], format| -> Result<(), String> {
+        let artefact = precompile(engine, bytes, format)?;
+        cache.store_artefact(&name(part), &artefact).map_err(|e| {
+            format!(
+                "its compiled form cannot be written to {}: {e}",
+                cache.dir().display()
+            )
+        })
     };
-    cache.store_artefact(&name, &artefact).map_err(|e| {
-        format!(
-            "its compiled form cannot be written to {}: {e}",
-            cache.dir().display()
-        )
-    })
+    if job.form == Form::Plain {
+        return make(Part::Plain, &strip::strip(&bytes).0, job.format);
+    }
+    let facts = match instrument::rewrite(&bytes) {
+        Ok(rewritten) => {
+            let module = strip::strip(&rewritten.module).0;
+            make(Part::Rewritten, &module, Format::Core)?;
+            make(Part::Pristine, &rewritten.pristine, Format::Core)?;
+            Ok(rewritten.facts)
+        }
+        // it runs as it is
+        Err(why) => {
+            make(Part::Plain, &strip::strip(&bytes).0, job.format)?;
+            Err(why.to_string())
+        }
+    };
+    cache.store_facts(job.content, &facts).map_err(unusable)
+}
+
+/// Whether the cache has everything of a module that this form needs.
+pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form) -> bool {
+    let has = |part| {
+        let name = Cache::artefact_name(content, Compiler::Cranelift, part);
+        cache.has_artefact(&name)
+    };
+    match form {
+        Form::Plain => has(Part::Plain),
+        Form::Replayable => match cache.facts(content) {
+            None => false,
+            Some(Ok(_)) => has(Part::Rewritten) && has(Part::Pristine),
+            Some(Err(_)) => has(Part::Plain),
+        },
+    }
+}
+
+fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {
+    let compiled = catch_unwind(AssertUnwindSafe(|| match format {
+        Format::Core => engine.precompile_module(bytes),
+        Format::Component => engine.precompile_component(bytes),
+    }));
+    match compiled {
+        Ok(Ok(artefact)) => Ok(artefact),
+        Ok(Err(e)) => Err(format!("wasmtime refuses it: {}", engine::chain(&e))),
+        Err(_) => Err("wasmtime's compiler panicked on it".to_owned()),
+    }
+}
+
+/// Compiles a state, which has no code, for the workers to map.
+fn compile_state(cache: &Cache, engine: &wasmtime::Engine, job: &StateJob) -> Result<(), String> {
+    let bytes = cache
+        .take_state(&job.state)
+        .map_err(|e| format!("it cannot be read: {e}"))?;
+    let artefact = precompile(engine, &bytes, Format::Core)?;
+    cache
+        .store_artefact(&job.artefact, &artefact)
+        .map_err(|e| format!("it cannot be written: {e}"))
 }

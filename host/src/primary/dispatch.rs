@@ -64,6 +64,14 @@ impl Run<'_> {
                     self.tell_values(number, &test, messages);
                     let module = test.module;
                     let task = self.task(test);
+                    if let Some(of) = task.snapshot
+                        && let Some(message) = self.tell_snapshot(of.number)
+                        && let Some(worker) = &mut self.slots[number].worker
+                        && worker.told.contains(&module)
+                        && worker.told_snapshots.insert(of.number)
+                    {
+                        messages.push(message);
+                    }
                     let job = Job::Test(task.number, None);
                     self.hand(number, module, &[job], ToWorker::Run(task), messages);
                 }
@@ -147,6 +155,7 @@ impl Run<'_> {
 
     /// A test as a worker is told of it; from now on it is given.
     fn task(&mut self, test: PlannedTest) -> Task {
+        let snapshot = self.snapshot_of(&test);
         let number = TaskNumber(self.next_task);
         self.next_task += 1;
         let listed = &test.listed;
@@ -161,6 +170,7 @@ impl Run<'_> {
             timeout: self.timeout_of(&test),
             max_memory: listed.max_memory,
             fixtures: self.fixtures_of(&test),
+            snapshot,
             around: match test.place.around.is_empty() && test.place.unit.is_none() {
                 true => None,
                 false => Some(Box::new(test.place.around.clone())),

@@ -17,6 +17,7 @@ mod modules;
 mod peer;
 mod shared;
 mod slots;
+mod snapshots;
 mod waiting;
 
 use crate::config::Config;
@@ -26,7 +27,7 @@ use crate::module::cache::{Cache, CacheError};
 use crate::plan::PlannedTest;
 use crate::protocol::{
     Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
-    TaskNumber, WorkerSetup,
+    SnapshotNumber, TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
@@ -56,6 +57,7 @@ enum Happened {
     CompilerEnded(u64),
     FixtureHost(u64, Vec<FromWorker>),
     FixtureHostEnded(u64),
+    StateCompiled(SnapshotNumber, Option<Vec<CompileResult>>),
     Guardian(FixtureNumber, Vec<FromGuardian>),
     GuardianEnded(FixtureNumber),
     Signal(Interrupt),
@@ -85,6 +87,7 @@ struct Run<'a> {
     /// What waits for a worker, in the plan's order.
     queue: waiting::Queue,
     shared: Vec<shared::Shared>,
+    snapshots: snapshots::Kept,
     fixture_host: shared::FixtureHost,
     /// What failed of suites and was reported: once is enough.
     failed_suites: HashSet<(ModuleNumber, String, SuitePart)>,
@@ -179,6 +182,7 @@ fn go(
         host_fixtures: HostFixtures::new(config.fixtures),
         queue: waiting::Queue::default(),
         shared: Vec::new(),
+        snapshots: snapshots::Kept::default(),
         fixture_host: shared::FixtureHost::default(),
         failed_suites: HashSet::new(),
         given: HashMap::new(),
@@ -199,6 +203,7 @@ fn go(
     listening.store(true, Ordering::SeqCst);
     run.work(&rx);
     run.end_fixtures(&rx);
+    run.forget_snapshots();
     if let Some(fatal) = run.fatal {
         return Err(fatal);
     }
@@ -336,6 +341,7 @@ impl Run<'_> {
                 }
             }
             Happened::FixtureHostEnded(life) => self.fixture_host_ended(life),
+            Happened::StateCompiled(number, results) => self.state_compiled(number, results),
             Happened::Guardian(fixture, messages) => {
                 for message in messages {
                     self.heard_of_fixture(fixture, message);

@@ -9,11 +9,13 @@ use super::peer::{Peer, Role};
 use super::{Goal, Happened, Run};
 use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
-use crate::module::cache::{Cache, Compiler};
+use crate::module::cache::{Cache, Compiler, Part};
+use crate::module::compile;
 use crate::module::sdk;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, plan_module};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
+    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, ListedTest, LoadError,
+    ModuleNumber, ModuleSpec, ReplaySpec,
 };
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
@@ -24,6 +26,9 @@ pub(super) struct Module {
     file: discover::Module,
     pub(super) spec: ModuleSpec,
     planned: PlannedModule,
+    /// Why there are no snapshots of it, if it could not be rewritten.
+    pub(super) why_plain: Option<String>,
+    has_fixtures: bool,
     phase: Phase,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
@@ -42,6 +47,14 @@ enum Phase {
 }
 
 impl Module {
+    /// What it is compiled into: where there are fixtures, states are worth keeping.
+    fn form(&self) -> Form {
+        match self.has_fixtures {
+            true => Form::Replayable,
+            false => Form::Plain,
+        }
+    }
+
     /// Whether nothing more will be learned of it.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Failed)
@@ -118,6 +131,7 @@ impl Run<'_> {
         for i in 0..self.modules.len() {
             let number = ModuleNumber(i);
             if !to_compile.contains(&number) {
+                self.settle_form(number);
                 self.ready_to_list(number);
             }
         }
@@ -134,7 +148,28 @@ impl Run<'_> {
     /// file itself holds.
     fn has_to_be_compiled(&self, module: &Module) -> bool {
         let listed = module.file.harness.is_none() && self.goal == Goal::List;
-        !listed && !self.cache.has_artefact(&module.spec.artefact)
+        !listed && !compile::is_compiled(&self.cache, module.file.content, module.form())
+    }
+
+    /// Which of a module's compiled forms is used, now that they are there.
+    fn settle_form(&mut self, number: ModuleNumber) {
+        let module = &mut self.modules[number.0];
+        if module.form() == Form::Plain {
+            return;
+        }
+        let content = module.file.content;
+        let name = |part| Cache::artefact_name(content, Compiler::Cranelift, part);
+        match self.cache.facts(content) {
+            Some(Ok(facts)) => {
+                module.spec.artefact = name(Part::Rewritten);
+                module.spec.replay = Some(ReplaySpec {
+                    pristine: name(Part::Pristine),
+                    facts,
+                });
+            }
+            Some(Err(why)) => module.why_plain = Some(why),
+            None => module.why_plain = Some("nothing is known of it".to_owned()),
+        }
     }
 
     fn add_module(&mut self, file: discover::Module) {
@@ -152,7 +187,8 @@ impl Run<'_> {
                 content: file.content,
                 format: file.format,
                 harness: file.harness.unwrap_or(Harness::Sdk),
-                artefact: Cache::artefact_name(file.content, Compiler::Cranelift),
+                artefact: Cache::artefact_name(file.content, Compiler::Cranelift, Part::Plain),
+                replay: None,
             },
             planned: PlannedModule {
                 number,
@@ -161,6 +197,8 @@ impl Run<'_> {
                 format: file.format,
                 again: again.into(),
             },
+            why_plain: None,
+            has_fixtures: !file.sdk.furniture.functions.is_empty(),
             phase: Phase::Compiling,
             held: Vec::new(),
             compiled_again: false,
@@ -174,8 +212,10 @@ impl Run<'_> {
             jobs: modules
                 .iter()
                 .map(|number| {
+                    let form = self.modules[number.0].form();
                     let file = &self.modules[number.0].file;
                     CompileJob {
+                        form,
                         module: *number,
                         file: file.file.clone(),
                         content: file.content,
@@ -187,6 +227,7 @@ impl Run<'_> {
                     }
                 })
                 .collect(),
+            states: Vec::new(),
         };
         self.compiler.life += 1;
         self.compiler.given = modules;
@@ -208,15 +249,22 @@ impl Run<'_> {
         if life != self.compiler.life {
             return;
         }
-        let Some(i) = self.compiler.given.iter().position(|m| *m == result.module) else {
+        let given = match result.of {
+            Compiled::Module(number) => {
+                let at = self.compiler.given.iter().position(|m| *m == number);
+                at.map(|at| self.compiler.given.swap_remove(at))
+            }
+            Compiled::State(_) => None,
+        };
+        let Some(number) = given else {
             return self
                 .ledger
                 .internal_error("the compiler reported a module that it was not given".into());
         };
-        self.compiler.given.swap_remove(i);
         match result.result {
             Ok(()) => {
-                let module = &mut self.modules[result.module.0];
+                self.settle_form(number);
+                let module = &mut self.modules[number.0];
                 if !module.compiled_again {
                     self.compiler.done += 1;
                 }
@@ -227,10 +275,10 @@ impl Run<'_> {
                         self.enqueue(task);
                     }
                 } else {
-                    self.ready_to_list(result.module);
+                    self.ready_to_list(number);
                 }
             }
-            Err(why) => self.module_failed(result.module, LoadError::Module(Cause::new(why))),
+            Err(why) => self.module_failed(number, LoadError::Module(Cause::new(why))),
         }
         let left = self.compiler.given.len() + self.compiler.waiting.len();
         if left > 0 {

@@ -9,8 +9,8 @@ use crate::event::{Captured, Cause, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
-    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, Stopped, TaskNumber,
-    ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
+    Stopped, TaskNumber, ToWorker,
 };
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
@@ -40,6 +40,7 @@ pub(super) struct Worker {
     /// Units of which it has told something.
     pub(super) began: HashSet<TaskNumber>,
     pub(super) told_fixtures: HashSet<FixtureNumber>,
+    pub(super) told_snapshots: HashSet<SnapshotNumber>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) ready: bool,
     /// When the first job began, as far as is known.
@@ -138,6 +139,7 @@ impl Run<'_> {
                     values: HashSet::new(),
                     began: HashSet::new(),
                     told_fixtures: HashSet::new(),
+                    told_snapshots: HashSet::new(),
                     jobs: VecDeque::new(),
                     ready: false,
                     since: Instant::now(),
@@ -217,6 +219,10 @@ impl Run<'_> {
                 self.check_max_fail();
                 self.first_job_begins(number);
             }
+            FromWorker::State(number, state, size, globals) => {
+                self.state_came(number, state, size, globals);
+            }
+            FromWorker::NoState(number, why) => self.no_state(number, why),
             FromWorker::SetUp(..) | FromWorker::TornDown(..) => {
                 self.unexpected(number, "word of a shared fixture");
             }

@@ -7,9 +7,9 @@
 use super::Reporter;
 use super::failure::{Styles, marks, shortened};
 use super::output::Output;
-use super::text::{Escaped, duration, one_line, tell};
+use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
-    Event, FixtureStep, Interrupt, ModuleError, Outcome, Summary, TestEnd, TestInfo,
+    Event, FixtureStep, Interrupt, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
 };
 use crate::settings::{Settings, Verbosity};
 use crate::suite::SuitePart;
@@ -399,6 +399,23 @@ impl<W: Write> Reporter for Console<W> {
             Event::FixtureEnded(end) => {
                 self.fixtures.1.push(self.styles.fixture_end(end));
             }
+            Event::Snapshot { suite, step } if self.verbosity == Verbosity::Verbose => {
+                let suite = one_line(suite);
+                self.tell(&match step {
+                    SnapshotStep::Kept { bytes } => {
+                        format!(
+                            "suite {suite} is replayed from a snapshot, {}",
+                            size(*bytes)
+                        )
+                    }
+                    SnapshotStep::Rerun { why } => {
+                        format!(
+                            "suite {suite} is set up again for each test: {}",
+                            one_line(why)
+                        )
+                    }
+                });
+            }
             Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
                 self.tell(&note);
@@ -414,6 +431,7 @@ impl<W: Write> Reporter for Console<W> {
             | Event::Started(_)
             | Event::Slow { .. }
             | Event::SuiteStep { .. }
+            | Event::Snapshot { .. }
             | Event::Note(_) => {}
         }
     }

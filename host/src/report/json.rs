@@ -9,7 +9,7 @@ use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::event::{
     Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, ModuleError,
-    Outcome, Summary, TestEnd, TestInfo,
+    Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
 };
 use crate::protocol::ListedTest;
 use crate::suite::SuitePart;
@@ -78,6 +78,17 @@ impl<W: Write> Reporter for Json<W> {
                     SuitePart::Teardown => "torn-down",
                 };
                 self.say(json!({"type": "fixture", "event": event, "name": suite}));
+            }
+            Event::Snapshot { suite, step } => {
+                let mut value = json!({"type": "fixture", "event": "snapshot", "name": suite});
+                match step {
+                    SnapshotStep::Kept { bytes } => value["bytes"] = json!(bytes),
+                    SnapshotStep::Rerun { why } => {
+                        value["event"] = json!("re-run");
+                        value["why"] = json!(why);
+                    }
+                }
+                self.say(value);
             }
             Event::FixtureFailed(error) => self.say(fixture_failed(error)),
             Event::Fixture { name, step } => self.say(fixture_step(name, step)),

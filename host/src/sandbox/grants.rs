@@ -249,8 +249,13 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
 }
 
 /// The functions of WASI 0.1 through which a guest can reach or change what
-/// lies in a folder; all else needs a descriptor that came from one of them.
-const TOUCHING: [&str; 10] = [
+/// lies in a folder, or what the host holds for it; all else needs a descriptor
+/// that came from one of them.
+const TOUCHING: [&str; 14] = [
+    "fd_close",
+    "fd_fdstat_set_flags",
+    "fd_read",
+    "fd_renumber",
     "fd_filestat_set_times",
     "path_create_directory",
     "path_filestat_get",

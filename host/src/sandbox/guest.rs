@@ -9,16 +9,21 @@ use super::grants::{Grants, Reach, State};
 use super::load::Host;
 use super::scratch::Scratch;
 use super::sdk::{Refused, Skipped};
+use super::snapshot::{Replay, Replayed};
 use super::stubs::StubCalled;
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
+use crate::instrument::{Facts, PAGE};
 use crate::module::scan::Scan;
 use crate::protocol::{FixtureGrant, FixtureNumber, Keep, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
-use wasmtime::{Engine, Instance, InstancePre, Store, UnknownImportError, WasmBacktrace};
+use wasmtime::{
+    Engine, Instance, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace,
+};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
@@ -42,7 +47,32 @@ pub struct Program {
 
 pub(super) enum Kind {
     Core(InstancePre<State>),
+    Rewritten(Box<Rewritten>),
     Component(CommandPre<State>),
+}
+
+/// A core module whose memory comes from outside.
+pub(super) struct Rewritten {
+    pub(super) main: Module,
+    pub(super) linker: Linker<State>,
+    /// Where it begins when nothing was set up.
+    pub(super) begin: Rc<Replay<State>>,
+    pub(super) facts: Facts,
+}
+
+/// An instance, and what its memory has to be given back to.
+pub(super) struct Made {
+    pub(super) instance: Instance,
+    pub(super) replayed: Option<(Rc<Replay<State>>, Replayed)>,
+}
+
+impl Made {
+    /// To be called when it is done with, before its store is dropped.
+    pub(super) fn release(&self, store: &mut Store<State>) {
+        if let Some((replay, replayed)) = &self.replayed {
+            replay.release(store, replayed);
+        }
+    }
 }
 
 /// Why a program cannot be made of an artefact.
@@ -156,13 +186,26 @@ impl Sandbox {
     ///
     /// # Errors
     /// Tells a bad artefact from a module that cannot run.
-    pub fn load(&self, artefact: &File, format: Format) -> Result<Program, LoadProblem> {
-        let file = || {
-            artefact
-                .try_clone()
+    pub fn load(
+        &self,
+        artefact: &File,
+        format: Format,
+        replay: Option<(&File, &Facts)>,
+    ) -> Result<Program, LoadProblem> {
+        let again = |file: &File| {
+            file.try_clone()
                 .map_err(|e| LoadProblem::Artefact(e.to_string()))
         };
-        let first = self.pooled.load(file()?, format, self.unknown_imports);
+        let load = |host: &Host| {
+            let replay = replay.map(|(pristine, facts)| Ok((again(pristine)?, facts)));
+            host.load(
+                again(artefact)?,
+                format,
+                replay.transpose()?,
+                self.unknown_imports,
+            )
+        };
+        let first = load(&self.pooled);
         match first {
             Err(LoadProblem::Artefact(why)) if !why.contains("limit") && !why.contains("pool") => {
                 Err(LoadProblem::Artefact(why))
@@ -177,7 +220,7 @@ impl Sandbox {
                         self.plain.get_or_init(|| Host::new(engine))
                     }
                 };
-                plain.load(file()?, format, self.unknown_imports)
+                load(plain)
             }
             done => done,
         }
@@ -189,21 +232,23 @@ impl Sandbox {
             Ok(store) => store,
             Err(refused) => return *refused,
         };
-        let mut facts = Facts::default();
-        let result =
-            self.deadline.during(
-                &program.engine,
-                call.timeout,
-                AtInterrupt::Stop,
-                || match call.entry {
-                    Entry::Start => program.start(&mut store, &mut facts.entered),
-                    Entry::Export { name } => {
-                        let instance = program.instantiate(&mut store)?;
-                        facts.run(&mut store, &instance, name)
-                    }
-                },
-            );
-        facts.account(&mut store, result, &call.streams)
+        let mut seen = Seen::default();
+        let mut made = None;
+        let stop = AtInterrupt::Stop;
+        let result = self
+            .deadline
+            .during(&program.engine, call.timeout, stop, || match call.entry {
+                Entry::Start => program.start(&mut store, &mut seen.entered, &mut made),
+                Entry::Export { name } => {
+                    let instance = made.insert(program.instantiate(&mut store)?).instance;
+                    seen.run(&mut store, &instance, name)
+                }
+            });
+        let called = seen.account(&mut store, result, &call.streams);
+        if let Some(made) = made {
+            made.release(&mut store);
+        }
+        called
     }
 
     /// A store with what a call is granted.
@@ -247,10 +292,15 @@ impl Sandbox {
 }
 
 impl Program {
-    fn start(&self, store: &mut Store<State>, entered: &mut bool) -> wasmtime::Result<Ending> {
+    fn start(
+        &self,
+        store: &mut Store<State>,
+        entered: &mut bool,
+        made: &mut Option<Made>,
+    ) -> wasmtime::Result<Ending> {
         match &self.kind {
-            Kind::Core(pre) => {
-                let instance = pre.instantiate(&mut *store)?;
+            Kind::Core(_) | Kind::Rewritten(_) => {
+                let instance = made.insert(self.instantiate(store)?).instance;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
                 *entered = true;
                 start.call(store, ())?;
@@ -268,18 +318,44 @@ impl Program {
     }
 
     /// An instance whose exports are called one by one.
-    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
-        let Kind::Core(pre) = &self.kind else {
-            wasmtime::bail!("the tests of a component cannot be called one by one");
-        };
-        if let Some(allowed) = store.data().max_memory {
-            let mut exports = pre.module().exports();
-            let memory = exports.find_map(|e| e.ty().memory().cloned());
-            let needed = memory.map_or(0, |m| m.minimum() * m.page_size());
-            enough(allowed, needed)?;
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Made> {
+        let allowed = store.data().max_memory;
+        match &self.kind {
+            Kind::Component(_) => {
+                wasmtime::bail!("the tests of a component cannot be called one by one")
+            }
+            Kind::Core(pre) => {
+                if let Some(allowed) = allowed {
+                    let mut exports = pre.module().exports();
+                    let memory = exports.find_map(|e| e.ty().memory().cloned());
+                    let needed = memory.map_or(0, |m| m.minimum() * m.page_size());
+                    enough(allowed, needed)?;
+                }
+                Ok(Made {
+                    instance: pre.instantiate(&mut *store)?,
+                    replayed: None,
+                })
+            }
+            Kind::Rewritten(rewritten) => {
+                if let Some(allowed) = allowed {
+                    enough(allowed, rewritten.facts.memory.minimum * PAGE)?;
+                }
+                from_state(&rewritten.begin, store)
+            }
         }
-        pre.instantiate(&mut *store)
     }
+}
+
+/// An instance that begins from a state.
+pub(super) fn from_state(
+    replay: &Rc<Replay<State>>,
+    store: &mut Store<State>,
+) -> wasmtime::Result<Made> {
+    let replayed = replay.instantiate(store)?;
+    Ok(Made {
+        instance: replayed.instance,
+        replayed: Some((replay.clone(), replayed)),
+    })
 }
 
 /// Whether a test's own limit leaves room for what its module has already.
@@ -295,13 +371,13 @@ fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
 
 /// What is learned in a call beside its result.
 #[derive(Default)]
-pub(super) struct Facts {
+pub(super) struct Seen {
     pub(super) entered: bool,
     pub(super) returned: Option<i32>,
     pub(super) panicked: Option<String>,
 }
 
-impl Facts {
+impl Seen {
     /// Calls an export that runs something.
     pub(super) fn run(
         &mut self,

@@ -1,18 +1,24 @@
 //! An instance that stays: fixtures and tests are called in it one after the other.
 //!
 //! For units, whose tests share a store, for tests whose fixtures are replayed,
-//! and for shared fixtures, whose instance lives to the end of the run.
+//! and for shared fixtures, whose instance lives to the end of the run. Where its module was
+//! rewritten, the state in which it stands can be taken, and others can begin there.
 
 use super::capture::Stream;
 use super::deadline::AtInterrupt;
 use super::grants::State;
-use super::guest::{Call, Called, Facts, Program, Sandbox, pointed_to};
+use super::guest::{Call, Called, Kind, Made, Program, Sandbox, Seen, from_state, pointed_to};
+use super::load::module_of;
 use super::sdk::Refused;
+use super::snapshot::{Captured, Globals, Replay};
 use crate::ending::Ending;
+use crate::instrument::{PAGE, global_export};
+use std::fs::File;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 use wasmtest_section::{RECEIVE_PREFIX, VALUE};
-use wasmtime::{Engine, Global, Instance, Store, Val};
+use wasmtime::{Engine, Global, Store, Val};
 
 /// How long a value may be that travels.
 pub const MAX_VALUE: usize = 16 << 20;
@@ -20,7 +26,7 @@ pub const MAX_VALUE: usize = 16 << 20;
 /// An instance and its store.
 pub struct Live {
     store: Store<State>,
-    instance: Instance,
+    made: Made,
     engine: Engine,
     streams: (Stream, Stream),
     touched_files: bool,
@@ -39,6 +45,27 @@ pub struct Guarded {
     pub max_memory: Option<u64>,
 }
 
+/// A state that was taken, kept where it was taken until it can be mapped.
+pub struct Taken {
+    /// As a module without code, with the values of globals.
+    pub captured: Captured,
+    /// The memory's bytes.
+    memory: Vec<u8>,
+}
+
+/// Where an instance begins.
+pub enum Beginning<'a> {
+    /// Where its module does.
+    Module,
+    /// From a state that was taken here.
+    Taken(&'a Taken),
+    /// From a state that is mapped.
+    Mapped(&'a Snapshot),
+}
+
+/// A state that is mapped.
+pub struct Snapshot(Rc<Replay<State>>);
+
 impl Sandbox {
     /// Makes an instance, by a call that names no entry.
     ///
@@ -48,26 +75,33 @@ impl Sandbox {
         &mut self,
         program: &Program,
         call: &Call<'_>,
-        at_interrupt: AtInterrupt,
+        beginning: &Beginning<'_>,
     ) -> Result<Live, Box<Called>> {
         let mut store = self.store(program, call)?;
-        let mut made = None;
+        let mut done = None;
+        let stop = AtInterrupt::Stop;
         let result = self
             .deadline
-            .during(&program.engine, call.timeout, at_interrupt, || {
-                made = Some(program.instantiate(&mut store)?);
+            .during(&program.engine, call.timeout, stop, || {
+                let made = done.insert(match beginning {
+                    Beginning::Mapped(Snapshot(replay)) => from_state(replay, &mut store)?,
+                    Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
+                });
+                if let Beginning::Taken(taken) = beginning {
+                    taken.put(&mut store, made)?;
+                }
                 Ok(Ending::Returned)
             });
-        match made {
-            Some(instance) => Ok(Live {
-                stack_pointer: stack_pointer(&mut store, &instance),
+        match (done, &result.0) {
+            (Some(made), Some(Ok(_))) => Ok(Live {
+                stack_pointer: stack_pointer(&mut store, &made, program),
                 store,
-                instance,
+                made,
                 engine: program.engine.clone(),
                 streams: call.streams.clone(),
                 touched_files: false,
             }),
-            None => Err(Box::new(Facts::default().account(
+            _ => Err(Box::new(Seen::default().account(
                 &mut store,
                 result,
                 &call.streams,
@@ -75,20 +109,37 @@ impl Sandbox {
         }
     }
 
+    /// Makes a state that was compiled ready to begin from.
+    ///
+    /// # Errors
+    /// In words for the user, if it does not fit the program.
+    pub fn map(
+        &self,
+        program: &Program,
+        artefact: File,
+        globals: &Globals,
+    ) -> Result<Snapshot, String> {
+        let Kind::Rewritten(rewritten) = &program.kind else {
+            return Err("its module was not rewritten".to_owned());
+        };
+        let state = module_of(&program.engine, artefact)?;
+        Replay::new(&rewritten.linker, &rewritten.main, &state, globals)
+            .map(|replay| Snapshot(Rc::new(replay)))
+            .map_err(|e| super::engine::chain(&e))
+    }
+
     /// Calls an export that runs something.
     pub fn run_in(&mut self, live: &mut Live, export: &str, how: Guarded) -> Called {
-        let instance = live.instance;
-        self.during(live, how, |store, facts| {
-            facts.run(store, &instance, export)
-        })
+        let instance = live.made.instance;
+        self.during(live, how, |store, seen| seen.run(store, &instance, export))
     }
 
     /// Hands a value to the fixture of this path.
     pub fn give(&mut self, live: &mut Live, path: &str, value: &[u8], how: Guarded) -> Called {
-        let instance = live.instance;
+        let instance = live.made.instance;
         let export = format!("{RECEIVE_PREFIX}{path}");
-        self.during(live, how, |store, facts| {
-            facts.entered = true;
+        self.during(live, how, |store, seen| {
+            seen.entered = true;
             let receive = instance.get_typed_func::<i32, i32>(&mut *store, &export)?;
             let length = i32::try_from(value.len())?;
             let at = receive.call(&mut *store, length)? as u32 as usize;
@@ -98,7 +149,7 @@ impl Sandbox {
                 let why = "the module takes the value of a fixture in memory that it does not have";
                 return Err(Refused(why.to_owned()).into());
             }
-            facts.returned = Some(receive.call(&mut *store, -1)?);
+            seen.returned = Some(receive.call(&mut *store, -1)?);
             Ok(Ending::Returned)
         })
     }
@@ -107,18 +158,18 @@ impl Sandbox {
         &mut self,
         live: &mut Live,
         how: Guarded,
-        call: impl FnOnce(&mut Store<State>, &mut Facts) -> wasmtime::Result<Ending>,
+        call: impl FnOnce(&mut Store<State>, &mut Seen) -> wasmtime::Result<Ending>,
     ) -> Called {
         let store = &mut live.store;
         store.data_mut().limit_memory(how.max_memory);
         store.set_epoch_deadline(1);
-        let mut facts = Facts::default();
+        let mut seen = Seen::default();
         let result = self
             .deadline
             .during(&live.engine, how.timeout, how.at_interrupt, || {
-                call(store, &mut facts)
+                call(store, &mut seen)
             });
-        let called = facts.account(store, result, &live.streams);
+        let called = seen.account(store, result, &live.streams);
         live.touched_files |= called.touched_files();
         called
     }
@@ -133,7 +184,8 @@ impl Sandbox {
     }
 
     /// Ends an instance; gives its scratch folder, if it was touched and is to be kept.
-    pub fn close(&mut self, live: Live, passed: bool) -> Option<PathBuf> {
+    pub fn close(&mut self, mut live: Live, passed: bool) -> Option<PathBuf> {
+        live.made.release(&mut live.store);
         let touched = live.touched_files;
         drop(live);
         self.tidy_after(touched, passed)
@@ -141,8 +193,16 @@ impl Sandbox {
 }
 
 /// The guest's stack pointer and its value.
-fn stack_pointer(store: &mut Store<State>, instance: &Instance) -> Option<(Global, Val)> {
-    let global = instance.get_global(&mut *store, "__stack_pointer")?;
+fn stack_pointer(
+    store: &mut Store<State>,
+    made: &Made,
+    program: &Program,
+) -> Option<(Global, Val)> {
+    let name = match &program.kind {
+        Kind::Rewritten(rewritten) => global_export(rewritten.facts.stack_pointer?),
+        Kind::Core(_) | Kind::Component(_) => "__stack_pointer".to_owned(),
+    };
+    let global = made.instance.get_global(&mut *store, &name)?;
     let value = global.get(&mut *store);
     Some((global, value))
 }
@@ -162,9 +222,61 @@ impl Live {
 
     /// The value that the fixture which ran last has left, as CBOR.
     pub fn value(&mut self) -> Option<Vec<u8>> {
-        let Live {
-            store, instance, ..
-        } = self;
-        pointed_to(store, instance, VALUE, MAX_VALUE + 1)
+        let Live { store, made, .. } = self;
+        pointed_to(store, &made.instance, VALUE, MAX_VALUE + 1)
+    }
+
+    /// Takes the state in which it stands.
+    ///
+    /// # Errors
+    /// Why that is not all of its state, or cannot be taken: for the user.
+    pub fn take(&mut self, program: &Program) -> Result<Taken, String> {
+        let (Kind::Rewritten(rewritten), Some((_, replayed))) =
+            (&program.kind, &self.made.replayed)
+        else {
+            return Err("its module could not be rewritten".to_owned());
+        };
+        if self.touched_files {
+            return Err("it touched files or descriptors, which are not in its memory".to_owned());
+        }
+        if self.store.data().report.asked_for_test {
+            return Err("it asked which test it is run for".to_owned());
+        }
+        let captured = replayed
+            .capture(&mut self.store, &rewritten.facts)
+            .map_err(|e| super::engine::chain(&e))?;
+        Ok(Taken {
+            captured,
+            memory: replayed.memory.data(&self.store).to_vec(),
+        })
+    }
+}
+
+impl Taken {
+    /// How many bytes its memory has.
+    pub fn size(&self) -> u64 {
+        self.memory.len() as u64
+    }
+
+    /// Puts an instance that has just begun into this state.
+    fn put(&self, store: &mut Store<State>, made: &Made) -> wasmtime::Result<()> {
+        let Some((_, replayed)) = &made.replayed else {
+            wasmtime::bail!("its module was not rewritten");
+        };
+        let more = self.captured.pages - replayed.memory.size(&*store);
+        if more > 0 {
+            replayed.memory.grow(&mut *store, more)?;
+        }
+        debug_assert_eq!(self.memory.len() as u64, self.captured.pages * PAGE);
+        replayed.memory.write(&mut *store, 0, &self.memory)?;
+        for (index, value) in &self.captured.globals.0 {
+            let name = global_export(*index);
+            let global = made.instance.get_global(&mut *store, &name);
+            let Some(global) = global else {
+                wasmtime::bail!("the module has no global for `{name}`");
+            };
+            global.set(&mut *store, value.val())?;
+        }
+        Ok(())
     }
 }

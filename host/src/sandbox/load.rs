@@ -2,14 +2,17 @@
 
 use super::engine;
 use super::grants::{self, State};
-use super::guest::{Kind, LoadProblem, Program};
+use super::guest::{Kind, LoadProblem, Program, Rewritten};
+use super::snapshot::{Globals, Replay};
 use super::stubs;
 use crate::event::{Cause, Format};
+use crate::instrument::{Facts, STATE};
 use crate::protocol::UnknownImports;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::rc::Rc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, Linker, Module, Store};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
@@ -34,11 +37,15 @@ impl Host {
         &self,
         artefact: File,
         format: Format,
+        replay: Option<(File, &Facts)>,
         unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
-        let kind = match format {
-            Format::Core => self.load_core(artefact, unknown),
-            Format::Component => self.load_component(artefact, unknown),
+        let kind = match (format, replay) {
+            (Format::Core, None) => self.load_core(artefact, unknown),
+            (Format::Core, Some((pristine, facts))) => {
+                self.load_rewritten(artefact, pristine, facts, unknown)
+            }
+            (Format::Component, _) => self.load_component(artefact, unknown),
         }?;
         Ok(Program {
             engine: self.engine.clone(),
@@ -47,38 +54,10 @@ impl Host {
     }
 
     fn load_core(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        // SAFETY: the file is a compiled form that this program made: it lies
-        // in a folder that is the user's alone, was opened without following
-        // links, belongs to the user, and its checksum was verified.
-        let module = unsafe { Module::deserialize_open_file(&self.engine, artefact) }
-            .map_err(|e| LoadProblem::Artefact(engine::chain(&e)))?;
-        if self.core.get().is_none() {
-            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
-            let _ = self.core.set(linker);
-        }
-        let mut linker = self.core.get().expect("it was just set").clone();
-        if unknown == UnknownImports::Trap {
-            linker
-                .define_unknown_imports_as_traps(&module)
-                .map_err(|e| module_problem(&e))?;
-        }
+        let module = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;
+        let linker = self.linker_for(&module, unknown)?;
         let pre = linker.instantiate_pre(&module).map_err(|e| {
-            let mut store = Store::new(&self.engine, State::nothing());
-            let missing: Vec<Missing> = module
-                .imports()
-                .filter(|i| linker.get_by_import(&mut store, i).is_none())
-                .map(|i| Missing {
-                    module: i.module().to_owned(),
-                    name: i.name().to_owned(),
-                    kind: match i.ty() {
-                        ExternType::Func(_) => "",
-                        ExternType::Memory(_) => "the memory ",
-                        ExternType::Global(_) => "the global ",
-                        ExternType::Table(_) => "the table ",
-                        ExternType::Tag(_) => "the tag ",
-                    },
-                })
-                .collect();
+            let missing = self.missing(&linker, &module);
             match missing.is_empty() {
                 true => LoadProblem::Module(
                     Cause::new(format!("it does not fit the host's functions: {}", engine::chain(&e)))
@@ -88,6 +67,73 @@ impl Host {
             }
         })?;
         Ok(Kind::Core(pre))
+    }
+
+    /// A module whose memory comes from outside, and what that begins with.
+    fn load_rewritten(
+        &self,
+        artefact: File,
+        pristine: File,
+        facts: &Facts,
+        unknown: UnknownImports,
+    ) -> Result<Kind, LoadProblem> {
+        let main = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;
+        let pristine = module_of(&self.engine, pristine).map_err(LoadProblem::Artefact)?;
+        let linker = self.linker_for(&main, unknown)?;
+        let missing = self.missing(&linker, &main);
+        if !missing.is_empty() {
+            return Err(LoadProblem::Module(missing_imports(&missing)));
+        }
+        let begin = Replay::new(&linker, &main, &pristine, &Globals::default())
+            .map_err(|e| module_problem(&e))?;
+        Ok(Kind::Rewritten(Box::new(Rewritten {
+            main,
+            linker,
+            begin: Rc::new(begin),
+            facts: facts.clone(),
+        })))
+    }
+
+    fn linker_for(
+        &self,
+        module: &Module,
+        unknown: UnknownImports,
+    ) -> Result<Linker<State>, LoadProblem> {
+        if self.core.get().is_none() {
+            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
+            let _ = self.core.set(linker);
+        }
+        let mut linker = self.core.get().expect("it was just set").clone();
+        if unknown == UnknownImports::Trap {
+            // the memory of a rewritten module comes from elsewhere
+            let rewritten = module.imports().any(|i| i.module() == STATE);
+            match rewritten {
+                false => linker.define_unknown_imports_as_traps(module),
+                true => stubs::for_module(&mut linker, module),
+            }
+            .map_err(|e| module_problem(&e))?;
+        }
+        Ok(linker)
+    }
+
+    /// What a module imports and nobody provides.
+    fn missing(&self, linker: &Linker<State>, module: &Module) -> Vec<Missing> {
+        let mut store = Store::new(&self.engine, State::nothing());
+        module
+            .imports()
+            .filter(|i| i.module() != STATE && linker.get_by_import(&mut store, i).is_none())
+            .map(|i| Missing {
+                module: i.module().to_owned(),
+                name: i.name().to_owned(),
+                kind: match i.ty() {
+                    ExternType::Func(_) => "",
+                    ExternType::Memory(_) => "the memory ",
+                    ExternType::Global(_) => "the global ",
+                    ExternType::Table(_) => "the table ",
+                    ExternType::Tag(_) => "the tag ",
+                },
+            })
+            .collect()
     }
 
     fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
@@ -112,6 +158,14 @@ impl Host {
         let pre = CommandPre::new(pre).map_err(|e| module_problem(&e))?;
         Ok(Kind::Component(pre))
     }
+}
+
+/// A core module by its open file.
+pub(super) fn module_of(engine: &Engine, artefact: File) -> Result<Module, String> {
+    // SAFETY: the file is a compiled form that this program made: it lies in a
+    // folder that is the user's alone, was opened without following links,
+    // belongs to the user, and its checksum was verified.
+    unsafe { Module::deserialize_open_file(engine, artefact) }.map_err(|e| engine::chain(&e))
 }
 
 /// A component by its open file: mapped where the system names descriptors, read elsewhere.

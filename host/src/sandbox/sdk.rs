@@ -21,6 +21,8 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Report {
     /// The test's id.
     pub test_id: String,
+    /// Whether the guest has asked for either of the two.
+    pub asked_for_test: bool,
     /// Which attempt at it this is, from 1; 0 counts as 1.
     pub attempt: u32,
     /// What it logged.
@@ -49,8 +51,10 @@ pub struct Skipped(pub String);
 /// # Errors
 /// If wasmtime refuses a definition.
 pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(MODULE, "attempt", |caller: Caller<'_, State>| {
-        caller.data().report.attempt.max(1)
+    linker.func_wrap(MODULE, "attempt", |mut caller: Caller<'_, State>| {
+        let report = &mut caller.data_mut().report;
+        report.asked_for_test = true;
+        report.attempt.max(1)
     })?;
     linker.func_wrap(
         MODULE,
@@ -99,6 +103,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         MODULE,
         "test-id",
         |mut caller: Caller<'_, State>, to: u32| {
+            caller.data_mut().report.asked_for_test = true;
             let id = caller.data().report.test_id.clone();
             let realloc = caller
                 .get_export("cabi_realloc")

@@ -218,7 +218,8 @@ impl Value {
         })
     }
 
-    fn val(self) -> Val {
+    /// The same as wasmtime has it.
+    pub(super) fn val(self) -> Val {
         match self {
             Value::I32(v) => Val::I32(v),
             Value::I64(v) => Val::I64(v),

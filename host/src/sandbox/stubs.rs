@@ -3,6 +3,7 @@
 use super::grants::State;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
+use wasmtime::{ExternType, Module, Store};
 
 /// A stub was called.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,25 @@ fn is_provided(import: &str) -> bool {
     import
         .split_once("@0.2.")
         .is_some_and(|(interface, _)| PROVIDED.contains(&interface))
+}
+
+/// Puts stubs in place of the functions that a rewritten core module imports and
+/// nobody provides; its memory is no such import.
+///
+/// # Errors
+/// If wasmtime refuses a definition.
+pub fn for_module(linker: &mut wasmtime::Linker<State>, module: &Module) -> wasmtime::Result<()> {
+    let mut store = Store::new(module.engine(), State::nothing());
+    for import in module.imports() {
+        let there = linker.get_by_import(&mut store, &import);
+        if let (None, ExternType::Func(ty)) = (there, import.ty()) {
+            let name = format!("{}::{}", import.module(), import.name());
+            linker.func_new(import.module(), import.name(), ty, move |_, _, _| {
+                Err(StubCalled(name.clone()).into())
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Puts stubs in place of what a component imports and nobody provides.

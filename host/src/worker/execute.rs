@@ -3,6 +3,7 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
+use super::snapshots::Kept;
 use super::stand::Standing;
 use super::symbols::Symbols;
 use crate::ending::{Backtrace, Ending};
@@ -12,7 +13,8 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, libtest, sdk};
 use crate::protocol::{
-    Done, Expect, FixtureGrant, ListedTest, LoadError, ModuleNumber, ModuleSpec, Task, WorkerSetup,
+    Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber, ModuleSpec,
+    SnapshotNumber, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -31,7 +33,7 @@ const MAX_NAME: usize = 4 << 10;
 
 /// Runs tasks, one after the other.
 pub struct Executor {
-    cache: Cache,
+    pub(super) cache: Cache,
     pub(super) sandbox: Sandbox,
     pub(super) capture: usize,
     modules: HashMap<ModuleNumber, Loaded>,
@@ -39,6 +41,10 @@ pub struct Executor {
     pub(super) values: HashMap<ValueNumber, Vec<u8>>,
     /// Shared fixtures that stand here.
     pub(super) shared: Vec<Standing>,
+    /// States from which tests begin.
+    pub(super) snapshots: HashMap<SnapshotNumber, Kept>,
+    /// What is to be told of them.
+    pub(super) outbox: Vec<FromWorker>,
 }
 
 struct Loaded {
@@ -78,6 +84,8 @@ impl Executor {
             modules: HashMap::new(),
             values: HashMap::new(),
             shared: Vec::new(),
+            snapshots: HashMap::new(),
+            outbox: Vec::new(),
         })
     }
 
@@ -317,15 +325,22 @@ impl Executor {
             Some(program) => program,
             None => {
                 let spec = &loaded.spec;
-                let file = self.cache.open_artefact(&spec.artefact);
-                let program = file
-                    .map_err(|e| LoadProblem::Artefact(e.to_string()))
-                    .and_then(|file| self.sandbox.load(&file, spec.format))
-                    .map(Rc::new)
-                    .map_err(|e| match e {
-                        LoadProblem::Artefact(why) => LoadError::Artefact(why),
-                        LoadProblem::Module(cause) => LoadError::Module(cause),
-                    });
+                let open = |name: &str| {
+                    let file = self.cache.open_artefact(name);
+                    file.map_err(|e| LoadProblem::Artefact(e.to_string()))
+                };
+                let load = || {
+                    let file = open(&spec.artefact)?;
+                    let replay = spec.replay.as_ref();
+                    let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
+                    let replay = replay.transpose()?;
+                    let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
+                    self.sandbox.load(&file, spec.format, replay)
+                };
+                let program = load().map(Rc::new).map_err(|e| match e {
+                    LoadProblem::Artefact(why) => LoadError::Artefact(why),
+                    LoadProblem::Module(cause) => LoadError::Module(cause),
+                });
                 loaded.program.insert(program)
             }
         };

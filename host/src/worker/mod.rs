@@ -8,6 +8,7 @@
 
 mod current;
 mod execute;
+mod snapshots;
 mod stand;
 mod symbols;
 mod unit;
@@ -182,6 +183,9 @@ fn execute_all(
                 let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
+                for message in executor.outbox.drain(..) {
+                    send(to, &message);
+                }
                 let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
                 send(to, &done.into_message());
                 if failed && setup.after_failure == AfterFailure::GiveBack {
@@ -199,6 +203,9 @@ fn execute_all(
             }
             ToWorker::Value(number, value) => {
                 executor.values.insert(number, value);
+            }
+            ToWorker::Snapshot(number, module, artefact, globals) => {
+                executor.map_snapshot(number, module, &artefact, &globals);
             }
             ToWorker::SetUp(shared) => {
                 let number = shared.number;

@@ -63,6 +63,11 @@ pub struct Remains {
 }
 
 impl Stand {
+    /// Its instance.
+    pub(super) fn live(&mut self) -> &mut Live {
+        &mut self.live
+    }
+
     /// Whether a trap left it in the middle of something.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
@@ -84,6 +89,7 @@ impl Executor {
         };
         let streams = (Stream::new(self.capture), Stream::new(self.capture));
         current.begin(task, &streams);
+        let (beginning, held) = Self::beginning(&self.snapshots, task);
         let opened = self.sandbox.open(
             &program,
             &Call {
@@ -97,14 +103,14 @@ impl Executor {
                 timeout: task.timeout,
                 streams,
             },
-            AtInterrupt::Stop,
+            &beginning,
         );
         current.end()?;
         Some(match opened {
             Ok(live) => Ok(Stand {
                 live,
                 module: task.module,
-                up: Vec::new(),
+                up: task.steps()[..held].to_vec(),
                 poisoned: false,
             }),
             Err(called) => {
@@ -161,10 +167,11 @@ impl Executor {
         task: &Arc<Task>,
         current: &Current,
     ) -> Option<Result<(), NotThere>> {
-        for step in task.steps() {
+        for (i, step) in task.steps().iter().enumerate() {
             if stand.up.iter().any(|up| up.path == step.path) {
                 continue;
             }
+            self.take_state(stand, task, i);
             let pass = Verdict::Sdk(&Expect::Pass);
             let (called, outcome) = match step.action {
                 StepAction::Nothing => {
@@ -195,6 +202,7 @@ impl Executor {
             }
             stand.up.push(step.clone());
         }
+        self.take_state(stand, task, task.steps().len());
         Some(Ok(()))
     }
 
@@ -317,6 +325,7 @@ impl Executor {
             timeout,
             max_memory: None,
             fixtures,
+            snapshot: None,
             around: Some(Box::new(around)),
         });
         let mut stand = match self.open(&task, current)? {

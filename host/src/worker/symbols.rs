@@ -8,6 +8,7 @@
 
 use crate::ending::Backtrace;
 use crate::event::Frame;
+use crate::instrument::Facts;
 use crate::module::{ContentHash, strip};
 use crate::protocol::ModuleSpec;
 use crate::sandbox::guest::StackFrame;
@@ -38,6 +39,8 @@ const MAX_ALL: usize = 1 << 18;
 /// The symbols of one file.
 pub struct Symbols {
     offsets: strip::OffsetMap,
+    /// By how much the code was moved, if it was rewritten.
+    rewritten: Option<Facts>,
     modules: Vec<CoreModule>,
     resolved: HashMap<StackFrame, Rc<[Rc<Resolved>]>>,
     here: Option<String>,
@@ -64,6 +67,7 @@ impl Symbols {
     pub fn new(spec: &ModuleSpec) -> Symbols {
         let mut symbols = Symbols {
             offsets: strip::OffsetMap::default(),
+            rewritten: spec.replay.as_ref().map(|r| r.facts.clone()),
             modules: Vec::new(),
             resolved: HashMap::new(),
             here: std::env::current_dir()
@@ -110,8 +114,13 @@ impl Symbols {
     }
 
     fn resolve(&mut self, frame: &StackFrame) -> Vec<Resolved> {
-        let Some(offset) = frame.offset.map(|o| self.offsets.original(o)) else {
+        let Some(offset) = frame.offset else {
             return Vec::new();
+        };
+        // stripping leaves out what lies before the code, rewriting adds to it
+        let offset = match &self.rewritten {
+            Some(facts) => self.offsets.original(facts.original(offset)),
+            None => self.offsets.original(offset),
         };
         let Some(module) = self.modules.iter_mut().find(|m| m.code.contains(&offset)) else {
             return Vec::new();

@@ -1,0 +1,236 @@
+//! Snapshots: the state after a split fixture's setup, made once and mapped by all workers.
+//!
+//! The first worker that has set a fixture up writes the state to the cache folder; a
+//! compiler process makes the form of it that can be mapped, and all workers are told.
+//! Until then each of them begins from what it took itself. A snapshot is of
+//! one run: its key is the module, the steps it holds and what is granted beside
+//! the run's own grants; everything else is the same throughout a run.
+
+use super::peer::{Peer, Role};
+use super::{Happened, Run};
+use crate::event::{Event, SnapshotStep};
+use crate::plan::PlannedTest;
+use crate::protocol::{
+    CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
+    ToWorker,
+};
+use crate::sandbox::snapshot::Globals;
+use crate::settings::Snapshots;
+use crate::suite::{Step, StepAction};
+use std::collections::HashMap;
+
+/// The snapshots of a run.
+#[derive(Default)]
+pub(super) struct Kept {
+    known: HashMap<Key, SnapshotNumber>,
+    all: Vec<Snapshot>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    module: ModuleNumber,
+    steps: Vec<Step>,
+    fixtures: Vec<FixtureNumber>,
+}
+
+struct Snapshot {
+    module: ModuleNumber,
+    /// Its name for people: the innermost suite or fixture that it holds.
+    of: String,
+    /// The file name of its compiled form.
+    artefact: String,
+    phase: Phase,
+}
+
+enum Phase {
+    /// No worker has told of it.
+    Unknown,
+    /// It is made again for each test.
+    Refused,
+    Compiling(Peer, u64, Globals),
+    Mapped(Globals),
+}
+
+impl Run<'_> {
+    /// The state from which a test may begin.
+    pub(super) fn snapshot_of(&mut self, test: &PlannedTest) -> Option<SnapshotUse> {
+        let steps = &test.place.around.steps;
+        if steps.is_empty() || test.place.unit.is_some() {
+            return None;
+        }
+        // what wants to be run anew, and all that comes after it, is no part of it
+        let end = steps.iter().position(|s| s.fresh).unwrap_or(steps.len());
+        let held = &steps[..end];
+        let runs = |s: &Step| s.action == StepAction::Run;
+        let last = held.iter().rfind(|s| runs(s));
+        let of = match (last, steps.iter().find(|s| runs(s))) {
+            (Some(last), _) => last.of().to_owned(),
+            (None, Some(fresh)) => fresh.of().to_owned(),
+            // nothing that would have to be run again
+            (None, None) => return None,
+        };
+        let why = match (
+            self.settings.snapshots,
+            &self.modules[test.module.0].why_plain,
+        ) {
+            (Snapshots::Off, _) => Some("--no-snapshot".to_owned()),
+            (_, Some(why)) => Some(format!("its module cannot be rewritten: {why}")),
+            _ if last.is_none() => Some("it is marked `fresh`".to_owned()),
+            _ => None,
+        };
+        let key = Key {
+            module: test.module,
+            steps: held.to_vec(),
+            fixtures: self.fixtures_of(test),
+        };
+        if let Some(number) = self.snapshots.known.get(&key) {
+            return why.is_none().then_some(SnapshotUse {
+                number: *number,
+                steps: end,
+            });
+        }
+        let number = SnapshotNumber(self.snapshots.all.len());
+        self.snapshots.known.insert(key, number);
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |d| d.as_nanos());
+        self.snapshots.all.push(Snapshot {
+            module: test.module,
+            of,
+            artefact: format!("run-{}-{now}-{}.cwasm", std::process::id(), number.0),
+            phase: match why {
+                None => Phase::Unknown,
+                Some(_) => Phase::Refused,
+            },
+        });
+        match why {
+            Some(why) => {
+                self.say_snapshot(number, SnapshotStep::Rerun { why });
+                None
+            }
+            None => Some(SnapshotUse { number, steps: end }),
+        }
+    }
+
+    /// What a worker has to be told before a test that may begin from this state.
+    pub(super) fn tell_snapshot(&self, number: SnapshotNumber) -> Option<ToWorker> {
+        let snapshot = &self.snapshots.all[number.0];
+        match &snapshot.phase {
+            Phase::Mapped(globals) => Some(ToWorker::Snapshot(
+                number,
+                snapshot.module,
+                snapshot.artefact.clone(),
+                globals.clone(),
+            )),
+            _ => None,
+        }
+    }
+
+    /// A worker has written a state.
+    pub(super) fn state_came(
+        &mut self,
+        number: SnapshotNumber,
+        state: String,
+        size: u64,
+        globals: Globals,
+    ) {
+        let wanted = !self.stopping
+            && matches!(
+                self.snapshots.all.get(number.0),
+                Some(Snapshot {
+                    phase: Phase::Unknown,
+                    ..
+                })
+            );
+        if !wanted {
+            // somebody else's was first
+            let _ = self.cache.take_state(&state);
+            return;
+        }
+        let snapshot = &mut self.snapshots.all[number.0];
+        let jobs = CompileJobs {
+            cache: self.cache.dir().to_owned(),
+            jobs: Vec::new(),
+            states: vec![StateJob {
+                number,
+                state,
+                artefact: snapshot.artefact.clone(),
+            }],
+        };
+        let tx = self.tx.clone();
+        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |results| {
+            let _ = tx.send(Happened::StateCompiled(number, results));
+        });
+        match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
+            Ok(peer) => snapshot.phase = Phase::Compiling(peer, size, globals),
+            Err(e) => {
+                snapshot.phase = Phase::Refused;
+                let why = format!("no compiler process can be started: {e}");
+                self.say_snapshot(number, SnapshotStep::Rerun { why });
+            }
+        }
+    }
+
+    /// A worker has found that there can be no snapshot.
+    pub(super) fn no_state(&mut self, number: SnapshotNumber, why: String) {
+        let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
+            return;
+        };
+        if matches!(snapshot.phase, Phase::Unknown) {
+            snapshot.phase = Phase::Refused;
+            self.say_snapshot(number, SnapshotStep::Rerun { why });
+        }
+    }
+
+    /// The compiler of a state is done, or has ended.
+    pub(super) fn state_compiled(
+        &mut self,
+        number: SnapshotNumber,
+        results: Option<Vec<CompileResult>>,
+    ) {
+        let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
+            return;
+        };
+        let taken = std::mem::replace(&mut snapshot.phase, Phase::Refused);
+        let Phase::Compiling(mut peer, bytes, globals) = taken else {
+            snapshot.phase = taken;
+            return;
+        };
+        let why = match results.as_deref() {
+            Some([one]) => one.result.clone().err(),
+            Some(_) => Some("the compiler said what nobody asked for".to_owned()),
+            None => Some(format!("the compiler died on it: {}", peer.post_mortem())),
+        };
+        if let Some(why) = why {
+            return self.say_snapshot(number, SnapshotStep::Rerun { why });
+        }
+        snapshot.phase = Phase::Mapped(globals);
+        self.say_snapshot(number, SnapshotStep::Kept { bytes });
+        let Some(message) = self.tell_snapshot(number) else {
+            return;
+        };
+        let module = self.snapshots.all[number.0].module;
+        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
+            if worker.told.contains(&module) && worker.told_snapshots.insert(number) {
+                let _ = worker.peer.send(std::slice::from_ref(&message));
+            }
+        }
+    }
+
+    /// Nothing of them is left behind.
+    pub(super) fn forget_snapshots(&mut self) {
+        for snapshot in self.snapshots.all.drain(..) {
+            if let Phase::Compiling(mut peer, ..) = snapshot.phase {
+                peer.kill();
+            }
+            self.cache.remove_artefact(&snapshot.artefact);
+        }
+    }
+
+    fn say_snapshot(&mut self, number: SnapshotNumber, step: SnapshotStep) {
+        let snapshot = &self.snapshots.all[number.0];
+        let module = &self.modules[snapshot.module.0].spec.name;
+        let suite = format!("{module} {}", snapshot.of);
+        self.ledger.say(&Event::Snapshot { suite, step });
+    }
+}

@@ -1,0 +1,98 @@
+//! States from which tests begin: taken here once, mapped as soon as that can be done.
+//!
+//! A setup that did something outside of its own memory cannot be replayed; then,
+//! and where its module could not be rewritten, it is run again for each test.
+
+use super::execute::Executor;
+use super::stand::Stand;
+use crate::protocol::{FromWorker, ModuleNumber, SnapshotNumber, Task};
+use crate::sandbox::live::{Beginning, Snapshot, Taken};
+use crate::sandbox::snapshot::Globals;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What there is of a state.
+pub enum Kept {
+    /// It cannot be kept.
+    Nothing,
+    /// What was taken here.
+    Taken(Box<Taken>),
+    /// What all workers map.
+    Mapped(Snapshot),
+}
+
+impl Executor {
+    /// Where an instance for this task begins, and how many of its steps that holds.
+    pub(super) fn beginning<'a>(
+        snapshots: &'a std::collections::HashMap<SnapshotNumber, Kept>,
+        task: &Task,
+    ) -> (Beginning<'a>, usize) {
+        let kept = task
+            .snapshot
+            .map(|of| (snapshots.get(&of.number), of.steps));
+        match kept {
+            Some((Some(Kept::Taken(taken)), steps)) => (Beginning::Taken(taken), steps),
+            Some((Some(Kept::Mapped(snapshot)), steps)) => (Beginning::Mapped(snapshot), steps),
+            _ => (Beginning::Module, 0),
+        }
+    }
+
+    /// After so many of a task's steps: its state is taken if it is the one that is wanted.
+    pub(super) fn take_state(&mut self, stand: &mut Stand, task: &Task, steps: usize) {
+        let Some(of) = task.snapshot.filter(|of| of.steps == steps) else {
+            return;
+        };
+        if self.snapshots.contains_key(&of.number) {
+            return;
+        }
+        let Ok((_, program)) = self.program(task.module) else {
+            return;
+        };
+        let taken = stand.live().take(&program).and_then(|taken| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            let name = format!(
+                "run-{}-{}-{}.state",
+                std::process::id(),
+                since.unwrap_or_default().as_nanos(),
+                of.number.0
+            );
+            self.cache
+                .store_state(&name, &taken.captured.state)
+                .map_err(|e| format!("it cannot be written: {e}"))?;
+            Ok((taken, name))
+        });
+        let kept = match taken {
+            Ok((taken, name)) => {
+                let globals = taken.captured.globals.clone();
+                self.outbox
+                    .push(FromWorker::State(of.number, name, taken.size(), globals));
+                Kept::Taken(Box::new(taken))
+            }
+            Err(why) => {
+                self.outbox.push(FromWorker::NoState(of.number, why));
+                Kept::Nothing
+            }
+        };
+        self.snapshots.insert(of.number, kept);
+    }
+
+    /// A state can be mapped now: what was taken here is not needed any more.
+    pub fn map_snapshot(
+        &mut self,
+        number: SnapshotNumber,
+        module: ModuleNumber,
+        artefact: &str,
+        globals: &Globals,
+    ) {
+        let Ok((_, program)) = self.program(module) else {
+            return;
+        };
+        let file = self
+            .cache
+            .open_artefact(artefact)
+            .map_err(|e| e.to_string());
+        // one that does not fit is not used: what was taken here, or the setup, is
+        if let Ok(snapshot) = file.and_then(|file| self.sandbox.map(&program, file, globals)) {
+            self.snapshots.insert(number, Kept::Mapped(snapshot));
+        }
+    }
+}
