@@ -399,6 +399,7 @@ impl Run<'_> {
             return;
         }
         self.add_shared(number, plan.shared);
+        self.plan_snapshots(&plan.tasks);
         for task in plan.tasks {
             self.enqueue(task);
         }

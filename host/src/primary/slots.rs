@@ -242,9 +242,10 @@ impl Run<'_> {
         }
         worker.jobs.pop_front();
         worker.began.extend(job.unit());
+        let took = worker.since.elapsed();
         let gives_back = self.setup.after_failure == AfterFailure::GiveBack
             && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
-        self.done(number, done);
+        self.done(number, done, took);
         if !gives_back {
             self.first_job_begins(number);
         }
@@ -259,7 +260,7 @@ impl Run<'_> {
         }
     }
 
-    fn done(&mut self, number: usize, done: Done) {
+    fn done(&mut self, number: usize, done: Done, took: Duration) {
         let Some(test) = self.given.remove(&done.task) else {
             return self.unexpected(number, "a result that nobody asked for");
         };
@@ -267,7 +268,11 @@ impl Run<'_> {
             Ok(outcome) => outcome,
             Err(error) => return self.not_loadable(test, error),
         };
-        self.pace.0 += done.duration;
+        // what is around a test takes its time too
+        self.pace.0 += match test.place.around.is_empty() {
+            true => done.duration,
+            false => took.max(done.duration),
+        };
         self.pace.1 += 1;
         self.kept_scratch |= done.scratch.is_some();
         let is_good = outcome.is_good();

@@ -9,7 +9,7 @@
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
 use crate::event::{Event, SnapshotStep};
-use crate::plan::PlannedTest;
+use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
     CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
     ToWorker,
@@ -23,6 +23,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct Kept {
     known: HashMap<Key, SnapshotNumber>,
+    /// How many tests would begin from each.
+    planned: HashMap<Key, usize>,
     all: Vec<Snapshot>,
 }
 
@@ -47,19 +49,21 @@ enum Phase {
     Unknown,
     /// It is made again for each test.
     Refused,
-    Compiling(Peer, u64, Globals),
+    Compiling {
+        compiler: Peer,
+        /// The file of the state, until the compiler takes it.
+        state: String,
+        bytes: u64,
+        globals: Globals,
+    },
     Mapped(Globals),
 }
 
 impl Run<'_> {
     /// The state from which a test may begin.
     pub(super) fn snapshot_of(&mut self, test: &PlannedTest) -> Option<SnapshotUse> {
+        let (end, key) = self.snapshot_key(test)?;
         let steps = &test.place.around.steps;
-        if steps.is_empty() || test.place.unit.is_some() {
-            return None;
-        }
-        // what wants to be run anew, and all that comes after it, is no part of it
-        let end = steps.iter().position(|s| s.fresh).unwrap_or(steps.len());
         let held = &steps[..end];
         let runs = |s: &Step| s.action == StepAction::Run;
         let last = held.iter().rfind(|s| runs(s));
@@ -78,16 +82,16 @@ impl Run<'_> {
             _ if last.is_none() => Some("it is marked `fresh`".to_owned()),
             _ => None,
         };
-        let key = Key {
-            module: test.module,
-            steps: held.to_vec(),
-            fixtures: self.fixtures_of(test),
-        };
+        let planned = self.snapshots.planned.get(&key).copied().unwrap_or(0);
         if let Some(number) = self.snapshots.known.get(&key) {
             return why.is_none().then_some(SnapshotUse {
                 number: *number,
                 steps: end,
             });
+        }
+        // one test alone would only pay for it
+        if planned < 2 {
+            return None;
         }
         let number = SnapshotNumber(self.snapshots.all.len());
         self.snapshots.known.insert(key, number);
@@ -109,6 +113,31 @@ impl Run<'_> {
                 None
             }
             None => Some(SnapshotUse { number, steps: end }),
+        }
+    }
+
+    /// What a test's state would be known by, and how many of its steps it holds.
+    fn snapshot_key(&self, test: &PlannedTest) -> Option<(usize, Key)> {
+        let steps = &test.place.around.steps;
+        if steps.is_empty() || test.place.unit.is_some() {
+            return None;
+        }
+        // what wants to be run anew, and all that comes after it, is no part of it
+        let end = steps.iter().position(|s| s.fresh).unwrap_or(steps.len());
+        let key = Key {
+            module: test.module,
+            steps: steps[..end].to_vec(),
+            fixtures: self.fixtures_of(test),
+        };
+        Some((end, key))
+    }
+
+    /// Takes note of tests that may begin from one state.
+    pub(super) fn plan_snapshots(&mut self, tasks: &[PlannedTask]) {
+        for test in tasks.iter().flat_map(PlannedTask::tests) {
+            if let Some((_, key)) = self.snapshot_key(test) {
+                *self.snapshots.planned.entry(key).or_default() += 1;
+            }
         }
     }
 
@@ -148,6 +177,7 @@ impl Run<'_> {
             return;
         }
         let snapshot = &mut self.snapshots.all[number.0];
+        let file = state.clone();
         let jobs = CompileJobs {
             cache: self.cache.dir().to_owned(),
             jobs: Vec::new(),
@@ -162,7 +192,14 @@ impl Run<'_> {
             let _ = tx.send(Happened::StateCompiled(number, results));
         });
         match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
-            Ok(peer) => snapshot.phase = Phase::Compiling(peer, size, globals),
+            Ok(compiler) => {
+                snapshot.phase = Phase::Compiling {
+                    compiler,
+                    state: file,
+                    bytes: size,
+                    globals,
+                };
+            }
             Err(e) => {
                 snapshot.phase = Phase::Refused;
                 let why = format!("no compiler process can be started: {e}");
@@ -192,14 +229,23 @@ impl Run<'_> {
             return;
         };
         let taken = std::mem::replace(&mut snapshot.phase, Phase::Refused);
-        let Phase::Compiling(mut peer, bytes, globals) = taken else {
+        let Phase::Compiling {
+            mut compiler,
+            bytes,
+            globals,
+            ..
+        } = taken
+        else {
             snapshot.phase = taken;
             return;
         };
         let why = match results.as_deref() {
             Some([one]) => one.result.clone().err(),
             Some(_) => Some("the compiler said what nobody asked for".to_owned()),
-            None => Some(format!("the compiler died on it: {}", peer.post_mortem())),
+            None => Some(format!(
+                "the compiler died on it: {}",
+                compiler.post_mortem()
+            )),
         };
         if let Some(why) = why {
             return self.say_snapshot(number, SnapshotStep::Rerun { why });
@@ -220,8 +266,15 @@ impl Run<'_> {
     /// Nothing of them is left behind.
     pub(super) fn forget_snapshots(&mut self) {
         for snapshot in self.snapshots.all.drain(..) {
-            if let Phase::Compiling(mut peer, ..) = snapshot.phase {
-                peer.kill();
+            if let Phase::Compiling {
+                mut compiler,
+                state,
+                ..
+            } = snapshot.phase
+            {
+                compiler.kill();
+                compiler.post_mortem();
+                let _ = self.cache.take_state(&state);
             }
             self.cache.remove_artefact(&snapshot.artefact);
         }

@@ -50,7 +50,13 @@ impl Queue {
     }
 
     fn push(&self, message: ToWorker) {
-        self.lock().waiting.push_back(message);
+        let mut messages = self.lock();
+        match message {
+            // worth more before the tests that wait than after them
+            ToWorker::Snapshot(..) => messages.waiting.push_front(message),
+            _ => messages.waiting.push_back(message),
+        }
+        drop(messages);
         self.arrived.notify_one();
     }
 

@@ -19,6 +19,7 @@ use crate::suite::{Step, StepAction, SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wasmtest_section::EXPORT_PREFIX;
 
 /// An instance and what stands in it.
@@ -29,6 +30,8 @@ pub struct Stand {
     up: Vec<Step>,
     /// Whether a trap left it in the middle of something.
     poisoned: bool,
+    /// How long calls in it took, until somebody takes that.
+    spent: Duration,
 }
 
 /// A shared fixture that stands.
@@ -63,6 +66,11 @@ pub struct Remains {
 }
 
 impl Stand {
+    /// How long calls in it took since this was asked for last.
+    pub(super) fn take_spent(&mut self) -> Duration {
+        std::mem::take(&mut self.spent)
+    }
+
     /// Its instance.
     pub(super) fn live(&mut self) -> &mut Live {
         &mut self.live
@@ -112,6 +120,7 @@ impl Executor {
                 module: task.module,
                 up: task.steps()[..held].to_vec(),
                 poisoned: false,
+                spent: Duration::ZERO,
             }),
             Err(called) => {
                 let verdict = Verdict::Sdk(&Expect::Pass);
@@ -153,7 +162,9 @@ impl Executor {
                 .filter(|_| Some(export) == task.export.as_deref()),
         };
         current.begin(task, stand.live.streams());
+        let began = Instant::now();
         let called = self.sandbox.run_in(&mut stand.live, export, how);
+        stand.spent += began.elapsed();
         current.end()?;
         let outcome = self.judge(stand.module, &called, task.timeout, verdict);
         stand.poisoned |= called.ending != Ending::Returned && called.entered;

@@ -12,7 +12,6 @@ use crate::protocol::{AfterFailure, Done, FromWorker, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What is known of a unit under way.
 #[derive(Default)]
@@ -171,7 +170,7 @@ impl Executor {
     ) -> Option<()> {
         let around = task.around.as_deref().cloned().unwrap_or_default();
         let pass = Verdict::Sdk(&crate::protocol::Expect::Pass);
-        let began = Instant::now();
+        stand.take_spent();
         done.start = crate::worker::current::now();
         let mut outcome = Outcome::Passed;
         for path in &around.before {
@@ -218,7 +217,7 @@ impl Executor {
                 }
             }
         }
-        done.duration = began.elapsed();
+        done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
         Some(())
     }
