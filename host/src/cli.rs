@@ -35,6 +35,8 @@ pub enum Command {
     Run(RunArgs),
     /// List tests without running them.
     List(ListArgs),
+    /// Show what goes where, and why, without running tests.
+    Plan(PlanArgs),
     /// Show or clear the cache of compiled modules.
     Cache(CacheArgs),
     /// A worker; started by `wasmtest run`.
@@ -49,6 +51,22 @@ pub enum Command {
     /// The guardian of a host fixture; started by `wasmtest run`.
     #[command(name = "__guardian", hide = true)]
     Guardian,
+}
+
+/// `wasmtest plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wasmtest plan tests.wasm              the suites of a file, and how each is distributed
+  wasmtest plan -v tests.wasm -- db::   the same for some tests, each by its name")]
+pub struct PlanArgs {
+    /// Which tests.
+    #[command(flatten)]
+    pub select: SelectArgs,
+
+    /// Name every test
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// `wasmtest run`.

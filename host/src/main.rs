@@ -6,9 +6,12 @@ use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use wasmtest_host::cli::{CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, RunArgs};
+use wasmtest_host::cli::{
+    CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs,
+};
 use wasmtest_host::config::ConfigError;
 use wasmtest_host::module::cache::{self, Cache, Usage};
+use wasmtest_host::plan::tree::{Detail, tree};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
 use wasmtest_host::settings::{self, Settings, UsageError};
@@ -18,6 +21,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run(&args),
         Command::List(args) => list(&args),
+        Command::Plan(args) => plan(&args),
         Command::Cache(args) => show_cache(&args),
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
@@ -72,6 +76,32 @@ fn list(args: &ListArgs) -> anyhow::Result<u8> {
     }
     out.result().context("the list cannot be written")?;
     Ok(match (summary.modules_failed, found.is_empty()) {
+        (0, false) => exit::OK,
+        (0, true) => exit::NOTHING,
+        _ => exit::LOAD,
+    })
+}
+
+fn plan(args: &PlanArgs) -> anyhow::Result<u8> {
+    let settings = Settings::for_list(&args.select)?;
+    let detail = match args.verbose {
+        true => Detail::Tests,
+        false => Detail::Suites,
+    };
+    let mut trouble = console::Trouble::new(&settings);
+    let (summary, mut plans) = primary::plan(&settings, &mut trouble)?;
+    plans.sort_by_key(|p| p.order);
+    let mut out = Output::new(BufWriter::new(io::stdout()));
+    for p in &plans {
+        let why = &p.no_snapshots;
+        console::write_plan(
+            &mut out,
+            &tree(&p.module, &p.plan, &p.furniture, why, detail),
+        );
+    }
+    out.result().context("the plan cannot be written")?;
+    let nothing = plans.iter().all(|p| p.plan.tests() == 0);
+    Ok(match (summary.modules_failed, nothing) {
         (0, false) => exit::OK,
         (0, true) => exit::NOTHING,
         _ => exit::LOAD,

@@ -5,6 +5,7 @@
 //! them. `suites` knows where a test goes by the fixtures around it.
 
 mod suites;
+pub mod tree;
 
 pub use suites::{Place, PlannedShared};
 

@@ -127,6 +127,27 @@ impl<'a> Suites<'a> {
         }
     }
 
+    /// Whether a suite is a unit by itself.
+    pub fn is_unit(&self, suite: &str) -> bool {
+        self.nodes.get(suite).is_some_and(Node::is_unit)
+    }
+
+    /// How a suite's tests are distributed, and why; `None` if it changes nothing.
+    pub fn reason(&self, suite: &str) -> Option<(Distribution, &'static str)> {
+        let node = self.nodes.get(suite)?;
+        let has = match (node.setup, node.teardown, node.has_unit_fixture) {
+            (Some(_), ..) => "it has a setup",
+            (None, Some(_), _) => "it has a teardown",
+            (None, None, true) => "it has a fixture of its own",
+            (None, None, false) => "it is marked so",
+        };
+        match node.distribution {
+            Some(mark) => Some((mark, has)),
+            None if node.is_unit() => Some((Distribution::Unit, has)),
+            None => None,
+        }
+    }
+
     /// What is set up beside the workers, for the tests that were placed.
     pub fn into_shared(self) -> Vec<PlannedShared> {
         self.shared

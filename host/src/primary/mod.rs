@@ -24,14 +24,15 @@ use crate::config::Config;
 use crate::event::{Event, Interrupt, Summary};
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
-use crate::plan::PlannedTest;
+use crate::plan::tree::NoSnapshots;
+use crate::plan::{ModulePlan, PlannedTest};
 use crate::protocol::{
     Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
     SnapshotNumber, TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
-use crate::suite::SuitePart;
+use crate::suite::{Furniture, SuitePart};
 use anyhow::Context as _;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
@@ -68,6 +69,7 @@ enum Happened {
 enum Goal {
     Run,
     List,
+    Plan,
 }
 
 /// A run under way.
@@ -106,6 +108,7 @@ struct Run<'a> {
     planned_said: bool,
     kept_scratch: bool,
     found: Vec<PlannedTest>,
+    plans: Vec<Plan>,
     fatal: Option<anyhow::Error>,
 }
 
@@ -115,8 +118,35 @@ struct Run<'a> {
 /// If the runner itself cannot work here; whatever is wrong with modules and
 /// tests is reported as an event and counted in the summary.
 pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> anyhow::Result<Summary> {
-    let (summary, _) = go(settings, Goal::Run, reporter)?;
+    let (summary, ..) = go(settings, Goal::Run, reporter)?;
     Ok(summary)
+}
+
+/// A module's plan, and what it was made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The module's name.
+    pub module: Arc<str>,
+    /// Its place among the modules.
+    pub order: usize,
+    /// Its plan.
+    pub plan: ModulePlan,
+    /// Its suites and fixtures.
+    pub furniture: Furniture,
+    /// Why states of its fixtures are not replayed, if they are not.
+    pub no_snapshots: NoSnapshots,
+}
+
+/// Plans, and runs nothing.
+///
+/// # Errors
+/// As [`run`].
+pub fn plan(
+    settings: &Settings,
+    reporter: &mut dyn Reporter,
+) -> anyhow::Result<(Summary, Vec<Plan>)> {
+    let (summary, _, plans) = go(settings, Goal::Plan, reporter)?;
+    Ok((summary, plans))
 }
 
 /// Lists tests, in the order of the plan.
@@ -127,14 +157,15 @@ pub fn list(
     settings: &Settings,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
-    go(settings, Goal::List, reporter)
+    let (summary, found, _) = go(settings, Goal::List, reporter)?;
+    Ok((summary, found))
 }
 
 fn go(
     settings: &Settings,
     goal: Goal,
     reporter: &mut dyn Reporter,
-) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
+) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
@@ -195,6 +226,7 @@ fn go(
         planned_said: false,
         kept_scratch: false,
         found: Vec::new(),
+        plans: Vec::new(),
         fatal: None,
     };
     // its engine is made while files are read
@@ -211,6 +243,7 @@ fn go(
         ledger,
         mut slots,
         found,
+        plans,
         kept_scratch,
         ..
     } = run;
@@ -226,7 +259,7 @@ fn go(
         let note = format!("a test left what cannot be removed: {}", folder.display());
         text::tell(&format!("note: {note}"));
     }
-    Ok((summary, found))
+    Ok((summary, found, plans))
 }
 
 /// Compiled forms are native code: whoever can write them is not in a sandbox.

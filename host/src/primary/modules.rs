@@ -384,6 +384,17 @@ impl Run<'_> {
             self.found.extend(found);
             return;
         }
+        if self.goal == Goal::Plan {
+            let module = &self.modules[number.0];
+            self.plans.push(super::Plan {
+                module: module.planned.name.clone(),
+                order: module.planned.order,
+                plan,
+                furniture,
+                no_snapshots: module.why_plain.clone(),
+            });
+            return;
+        }
         for test in plan.skipped {
             if let Action::Skip { reason } = &test.action {
                 let outcome = Outcome::Skipped {

@@ -11,6 +11,7 @@ use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
     Event, FixtureStep, Interrupt, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
 };
+use crate::plan::tree::Line;
 use crate::settings::{Settings, Verbosity};
 use crate::suite::SuitePart;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -471,4 +472,26 @@ impl Reporter for Trouble {
 pub fn write_list<'a>(out: &mut Output<impl Write>, tests: impl Iterator<Item = &'a TestInfo>) {
     let lines: String = tests.map(|t| one_line(&t.id.to_string()) + "\n").collect();
     out.write(lines.as_bytes());
+}
+
+/// Prints a part of `wasmtest plan`: what goes how stands in one column.
+pub fn write_plan(out: &mut Output<impl Write>, lines: &[Line]) {
+    const WIDEST: usize = 76;
+    let text = |line: &Line| format!("{}{}", "  ".repeat(line.depth), one_line(&line.text));
+    let wide = |line: &&Line| !line.tests.is_empty();
+    let widths = lines.iter().filter(wide).map(|l| text(l).chars().count());
+    let column = widths.filter(|w| *w <= WIDEST).max().unwrap_or(0) + 2;
+    let mut all = String::new();
+    for line in lines {
+        let text = text(line);
+        match line.tests.is_empty() {
+            true => all.push_str(&text),
+            false => {
+                let pad = column.saturating_sub(text.chars().count()).max(2);
+                let _ = write!(all, "{text}{:pad$}{}", "", line.tests);
+            }
+        }
+        all.push('\n');
+    }
+    out.write(all.as_bytes());
 }

@@ -1,0 +1,153 @@
+//! The plan as people read it: a tree of suites, what goes where, and why. Pure.
+
+use super::suites::Suites;
+use super::{ModulePlan, PlannedTask, PlannedTest};
+use crate::suite::{Distribution, Furniture, Role, without_crate};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A line of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// How deep it lies; 0 is the module.
+    pub depth: usize,
+    /// What it is of, and why it goes where it goes.
+    pub text: String,
+    /// Which tests go how; may be empty.
+    pub tests: String,
+}
+
+/// Whether every test is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Suites alone.
+    Suites,
+    /// Their tests and fixtures too.
+    Tests,
+}
+
+/// Why states of a module's are not replayed, if they are not.
+pub type NoSnapshots = Option<String>;
+
+/// A module's plan as a tree.
+pub fn tree(
+    module: &str,
+    plan: &ModulePlan,
+    furniture: &Furniture,
+    no_snapshots: &NoSnapshots,
+    detail: Detail,
+) -> Vec<Line> {
+    let suites = Suites::new(furniture, 0);
+    let tests = || plan.tasks.iter().flat_map(PlannedTask::tests);
+    let mut nodes: BTreeSet<&str> = BTreeSet::new();
+    let mut direct: BTreeMap<&str, Vec<&PlannedTest>> = BTreeMap::new();
+    for test in tests() {
+        nodes.extend(test.place.suites.iter().map(String::as_str));
+        let innermost = test.place.suites.last().map_or("", String::as_str);
+        direct.entry(innermost).or_default().push(test);
+    }
+    let mut lines = vec![Line {
+        depth: 0,
+        text: module.to_owned(),
+        tests: direct.get("").map(|t| how_many(t)).unwrap_or_default(),
+    }];
+    let name_tests = |lines: &mut Vec<Line>, depth: usize, tests: &[&PlannedTest]| {
+        if detail == Detail::Tests {
+            lines.extend(tests.iter().map(|test| Line {
+                depth,
+                text: test.info.id.path.to_string(),
+                tests: String::new(),
+            }));
+        }
+    };
+    if let Some(tests) = direct.get("") {
+        name_tests(&mut lines, 1, tests);
+    }
+    for node in &nodes {
+        let inside = |other: &&&str| {
+            node.strip_prefix(**other)
+                .is_some_and(|rest| rest.starts_with("::"))
+        };
+        let above: Vec<&str> = nodes.iter().filter(inside).copied().collect();
+        let own = direct.get(node).map_or(&[][..], Vec::as_slice);
+        lines.push(Line {
+            depth: above.len() + 1,
+            text: format!(
+                "{}{}",
+                without_crate(node),
+                why(&suites, node, &above, no_snapshots)
+            ),
+            tests: how_many(own),
+        });
+        name_tests(&mut lines, above.len() + 2, own);
+    }
+    for function in &furniture.functions {
+        let wanted = tests().any(|t| {
+            let steps = &t.place.around.steps;
+            steps.iter().any(|s| s.path == function.path)
+        });
+        if function.role != Role::Fixture || !wanted {
+            continue;
+        }
+        let mark = function.distribution.unwrap_or(Distribution::Unit);
+        let text = match (&function.host, mark) {
+            (Some(host), _) => format!("host: `{host}` of wasmtest.toml"),
+            (None, Distribution::Shared) => "shared: set up once, beside the workers".to_owned(),
+            (None, _) if function.fresh => "fresh: made for each instance".to_owned(),
+            (None, mark) => format!("{}: made once an instance", mark.name()),
+        };
+        lines.push(Line {
+            depth: 1,
+            text: format!("fixture {} ({text})", without_crate(&function.path)),
+            tests: String::new(),
+        });
+    }
+    if !plan.skipped.is_empty() {
+        lines.push(Line {
+            depth: 1,
+            text: "not run".to_owned(),
+            tests: format!("{}, skipped", count(plan.skipped.len())),
+        });
+    }
+    lines
+}
+
+/// Why a suite's tests go where they go.
+fn why(suites: &Suites<'_>, node: &str, above: &[&str], no_snapshots: &NoSnapshots) -> String {
+    if let Some(unit) = above.iter().find(|a| suites.is_unit(a)) {
+        return format!(" (part of the unit {})", without_crate(unit));
+    }
+    let Some((mark, has)) = suites.reason(node) else {
+        return String::new();
+    };
+    match (mark, no_snapshots) {
+        (Distribution::Unit, _) => format!(" (unit: {has})"),
+        (Distribution::Serial, _) => " (serial)".to_owned(),
+        (Distribution::Shared, _) => " (shared: set up once, beside the workers)".to_owned(),
+        (Distribution::Split, None) => " (split: set up once, then replayed)".to_owned(),
+        (Distribution::Split, Some(why)) => format!(" (split: set up again for each test: {why})"),
+    }
+}
+
+fn how_many(tests: &[&PlannedTest]) -> String {
+    let serial = tests.iter().filter(|t| t.place.serial).count();
+    let together = |t: &&&PlannedTest| t.place.unit.is_some() && !t.place.serial;
+    let together = tests.iter().filter(together).count();
+    let singly = tests.len() - serial - together;
+    let parts = [
+        (singly, "singly"),
+        (together, "together"),
+        (serial, "alone at the end"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts
+        .map(|(n, how)| format!("{}, {how}", count(*n)))
+        .collect();
+    parts.join("; ")
+}
+
+fn count(tests: usize) -> String {
+    match tests {
+        1 => "1 test".to_owned(),
+        n => format!("{n} tests"),
+    }
+}
