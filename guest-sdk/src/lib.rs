@@ -107,16 +107,27 @@
 //! }
 //!
 //! // Its value comes from the host fixture `server` in `wasmtest.toml`.
-//! wasmtest::host_fixture!(pub server: u16);
+//! #[derive(serde::Deserialize)]
+//! pub struct Server {
+//!     port: u16,
+//! }
+//! wasmtest::host_fixture!(pub server: Server);
 //! # fn main() {}
 //! ```
 //!
-//! | mark | a suite's setup is run | a fixture's value is computed |
+//! | mark | of a suite | of a fixture |
 //! |---|---|---|
-//! | `unit`, or none | for each test, in the test's instance | for each test |
-//! | `split` | once in each instance that runs some of the tests | once in each such instance |
-//! | `shared` | once for all; its value, if it has one, goes to the tests as CBOR | once for all; goes to the tests as CBOR |
-//! | `serial` | once, in the one instance that runs all tests in order | |
+//! | `unit`, or none | if it has a setup, a teardown or such a fixture, all its tests run in one instance, in order; the setup runs once there | makes its module such a suite, and is computed once there; for tests elsewhere in the instance of each |
+//! | `split` | each test has an instance of its own, which begins where the setup ended; teardown is run in each | the same |
+//! | `shared` | each test has an instance of its own; the setup runs once for all, and its value, if it has one, goes to the tests as CBOR | computed once for all; goes to the tests as CBOR |
+//! | `serial` | as without a mark, but alone, after all other tests | |
+//!
+//! A split setup that does nothing outside of its own memory is run once a worker at
+//! most: its state is kept and replayed (`--no-snapshot` runs it for each test). So the
+//! random numbers that it drew and the times that it read are then the same for all
+//! tests; `#[wasmtest::fixture(split, fresh)]` opts out. Inside of a `unit` suite the
+//! marks of inner suites change nothing. A panic ends the instance of a unit: what can be
+//! taken down is, and the rest of it runs in a new one that is set up again.
 //!
 //! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What is
 //! shared needs only what is shared, and its value is one of serde's. In what order
