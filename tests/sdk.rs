@@ -242,7 +242,9 @@ fn lies_in_the_metadata_are_one_clear_error() {
     assert!(refused(&twice, good).contains("`t` twice"));
     assert!(refused(&record("c::\x1b[2J"), good).contains("control characters"));
     assert!(refused(&record(&"m".repeat(200 << 10)), good).contains("204800 bytes"));
-    assert!(refused(&record(&"m".repeat(3 << 20)), good).contains("damaged at byte 0"));
+    assert!(refused(&record(&"m".repeat(3 << 20)), good).contains("3145733 bytes at byte 0"));
+    assert!(refused(&record("c::a\nPASS fake"), good).contains("control characters"));
+    assert!(refused(&record("c::"), good).contains("without a name"));
     assert!(refused(&record(""), good).contains("0 bytes long"));
     assert!(refused(&record("c::t"), "").contains("does not export it"));
     assert!(refused(b"", good).contains("exports 1 tests and fixtures of the SDK's and lists 0"));

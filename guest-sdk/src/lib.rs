@@ -187,6 +187,16 @@
 //! - On wasm32-wasip1, a test that calls [`log`], [`attach`], [`test_id`], [`attempt`] or
 //!   [`skip!`] makes its file import `wasmtest:test/host`, so a plain WASI runtime
 //!   refuses that file; a file whose tests call none of them imports nothing of ours.
+//! - A test may log and attach 16 MiB and 10,000 times in all; the name and the media
+//!   type of an attachment have 1 KiB, the reason of a skip 4 KiB, what travels of a
+//!   shared fixture 16 MiB. A test has at most 64 tags, lies in at most 32 suites and
+//!   needs at most 128 fixtures; of its description 4 KiB are kept. Elsewhere nobody
+//!   checks what is logged and attached.
+//! - What is printed without an end of line just before a panic is lost on wasm, as it
+//!   is with libtest's tests.
+//! - Outside of `#[cfg(test)]` (in a program, say) the attribute makes a test for
+//!   wasm32-wasip1 alone; everywhere else it vanishes there as `#[test]` does.
+//! - Natively `--include-ignored` runs `todo` tests, whose failure is then a failure.
 //! - A fixture stands among the types too: a module or a type of the same name, in the
 //!   same module, clashes with it. `Result` is known by its name: a fixture that returns
 //!   another name for one has the `Result` as its value.

@@ -68,6 +68,8 @@ pub enum Outcome {
     ExpectedFailure {
         /// Why that is expected, in the words of whoever wrote the test; may be empty.
         reason: String,
+        /// How it failed.
+        cause: Cause,
     },
     /// Not run, on purpose, for the reason given.
     Skipped {

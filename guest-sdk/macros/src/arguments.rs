@@ -155,6 +155,12 @@ fn tags(list: &MetaList) -> Result<Vec<String>> {
                 "a tag is a word or more on one line: an empty one could not be chosen",
             ));
         }
+        if value.len() > 256 || tags.len() >= 64 {
+            return Err(Error::new_spanned(
+                item,
+                "a test has at most 64 tags, each of at most 256 bytes",
+            ));
+        }
         if tags.contains(&value) {
             return Err(Error::new_spanned(item, "this tag is named twice"));
         }
@@ -195,7 +201,13 @@ fn quantity(text: &LitStr, units: &[(&str, f64)], example: &str) -> Result<u64> 
 
 fn duration(text: &LitStr) -> Result<u64> {
     let units = [("ms", 1.0), ("s", 1e3), ("m", 60e3), ("min", 60e3)];
-    quantity(text, &units, "\"500ms\", \"2s\" or \"1.5m\"")
+    match quantity(text, &units, "\"500ms\", \"2s\" or \"1.5m\"")? {
+        day if day > 24 * 3600 * 1000 => Err(Error::new(
+            text.span(),
+            "no test is worth waiting for longer than a day",
+        )),
+        milliseconds => Ok(milliseconds),
+    }
 }
 
 fn size(text: &LitStr) -> Result<u64> {

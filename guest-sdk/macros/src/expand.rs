@@ -81,6 +81,20 @@ fn check_signature(function: &ItemFn, arguments: &Arguments) -> Result<()> {
             "a test is a safe function; put the unsafe part into a block",
         );
     }
+    if let Some(abi) = &signature.abi {
+        return error(
+            abi.span(),
+            "a test is a plain `fn`, without an ABI of its own",
+        );
+    }
+    if let ReturnType::Type(_, ty) = &signature.output
+        && let syn::Type::ImplTrait(ty) = &**ty
+    {
+        return error(
+            ty.span(),
+            "a test returns nothing or a `Result<(), E>`: name the type",
+        );
+    }
     match (&signature.asyncness, &arguments.executor) {
         (Some(asyncness), None) => error(
             asyncness.span(),

@@ -293,6 +293,13 @@ pub enum Error {
         /// Where in the section, in bytes.
         at: usize,
     },
+    /// A record is longer than any may be.
+    Length {
+        /// Where in the section, in bytes.
+        at: usize,
+        /// The length that it claims.
+        length: usize,
+    },
     /// The section is of a version that is not known here.
     Version {
         /// Its version.
@@ -318,6 +325,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Damaged { at } => write!(f, "the section `{NAME}` is damaged at byte {at}"),
+            Error::Length { at, length } => write!(
+                f,
+                "the section `{NAME}` has a record of {length} bytes at byte {at}, and none may be longer than {MAX_RECORD}"
+            ),
             Error::Version { found, sdk } => write!(
                 f,
                 "the section `{NAME}` has format {found}, of SDK {sdk}, and format {VERSION} is known here"
@@ -390,9 +401,12 @@ impl<'a> Iterator for Records<'a> {
             return Some(Err(Error::Kind { at: start, sdk }));
         };
         let length = u32::from_le_bytes([header[12], header[13], header[14], header[15]]) as usize;
-        let Some(fields) = rest.get(..length).filter(|_| length <= MAX_RECORD) else {
+        let Some(fields) = rest.get(..length) else {
             return Some(Err(damaged));
         };
+        if length > MAX_RECORD {
+            return Some(Err(Error::Length { at: start, length }));
+        }
         let first = start + RECORD_HEADER;
         self.at = first + length;
         Some(Ok(Fields {

@@ -77,7 +77,7 @@ impl PlannedTest {
     /// How it ended, if it was given up at its limit without its harness's judgement.
     pub fn given_up(&self, cause: Cause) -> Outcome {
         match self.listed.expect() {
-            Expect::Failure(reason) => Outcome::ExpectedFailure { reason },
+            Expect::Failure(reason) => Outcome::ExpectedFailure { reason, cause },
             Expect::Pass | Expect::Panic(_) => Outcome::TimedOut(cause),
         }
     }

@@ -168,7 +168,9 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
 fn nothing_to_start(format: Format) -> Cause {
     Cause::new(match format {
         Format::Core => "it holds no test: it exports no `_start`, so it is a library or a plugin",
-        Format::Component => "it holds no test: it does not export `wasi:cli/run`",
+        Format::Component => {
+            "it holds no test that can be run: it does not export `wasi:cli/run` (a library's SDK tests are not run in components yet)"
+        }
     })
     .hint("a test module is what `cargo test --no-run --target wasm32-wasip1` makes")
 }

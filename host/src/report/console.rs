@@ -148,7 +148,7 @@ impl<W: Write> Console<W> {
     fn remember_reason(&mut self, outcome: &Outcome) {
         let (word, reason) = match outcome {
             Outcome::Skipped { reason } => ("skipped", reason),
-            Outcome::ExpectedFailure { reason } => ("todo", reason),
+            Outcome::ExpectedFailure { reason, .. } => ("todo", reason),
             _ => return,
         };
         if reason.is_empty() {
@@ -232,10 +232,18 @@ impl<W: Write> Console<W> {
         }
         if let Outcome::Skipped { reason }
         | Outcome::NotRun { reason }
-        | Outcome::ExpectedFailure { reason } = &end.outcome
+        | Outcome::ExpectedFailure { reason, .. } = &end.outcome
             && !reason.is_empty()
         {
-            let _ = write!(line, "  ({})", one_line(reason));
+            let _ = write!(line, "  ({})", one_line(&shortened(reason)));
+        }
+        if let Outcome::ExpectedFailure { cause, .. } = &end.outcome {
+            let how = cause.message.replace('\n', ": ");
+            let _ = write!(line, "  {}", one_line(&shortened(&how)));
+        }
+        if let Some(description) = &end.test.description {
+            let text = format!("  {}", one_line(&shortened(description)));
+            let _ = write!(line, "{}", self.styles.dim.apply_to(text));
         }
         line.push('\n');
         line

@@ -67,6 +67,10 @@ impl Styles {
             let _ = write!(text, "{:pad$} {}", "", duration(ran.duration));
         }
         text.push('\n');
+        if let Some(description) = &end.test.description {
+            let what = one_line(&shortened(description));
+            let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(what));
+        }
         match end.outcome.cause() {
             Some(cause) => self.write_cause(&mut text, cause),
             None => {

@@ -151,8 +151,9 @@ fn ended(end: &TestEnd) -> Value {
     if let Outcome::NotRun { reason } = &end.outcome {
         own.insert("message".into(), json!(reason));
     }
-    if let Outcome::ExpectedFailure { reason } = &end.outcome {
+    if let Outcome::ExpectedFailure { reason, cause } = &end.outcome {
         own.insert("todo".into(), json!(reason));
+        insert_cause(&mut own, cause);
     }
     if let Some(scratch) = &end.scratch {
         own.insert("scratch".into(), json!(scratch));

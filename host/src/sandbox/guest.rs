@@ -473,7 +473,7 @@ impl Called {
 /// The message that the SDK's panic hook left in the guest's memory: two words at
 /// an exported address say where. Nothing in there is to be trusted.
 fn panicked(store: &mut Store<State>, instance: &Instance) -> Option<String> {
-    const LONGEST: usize = 1 << 20;
+    const LONGEST: usize = 64 << 20;
     let message = pointed_to(store, instance, "wasmtest-panicked", LONGEST)?;
     Some(String::from_utf8_lossy(&message).into_owned())
 }

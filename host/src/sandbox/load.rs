@@ -221,6 +221,21 @@ impl Missing {
 
 /// Names what nobody provides, and what it looks like.
 fn missing_imports(missing: &[Missing]) -> Cause {
+    // the SDK's own interface in another version, or a function that it has only there
+    let offered = super::sdk::MODULE;
+    let ours = offered.split('@').next().unwrap_or(offered);
+    if let Some(theirs) = missing
+        .iter()
+        .find(|m| m.module.split('@').next() == Some(ours))
+    {
+        return Cause::new(format!(
+            "it was built with a wasmtest-sdk that asks for `{}::{}`, and this wasmtest {} offers {offered}",
+            theirs.module,
+            theirs.name,
+            env!("CARGO_PKG_VERSION")
+        ))
+        .hint("use a wasmtest and a wasmtest-sdk of the same version");
+    }
     const SHOWN: usize = 5;
     let mut looks: Vec<(&str, Vec<String>)> = Vec::new();
     for import in missing.iter().take(SHOWN) {

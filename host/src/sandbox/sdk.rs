@@ -8,11 +8,13 @@ use crate::event::Attachment;
 use wasmtime::{Caller, Extern, Linker, Memory};
 
 /// The interface, as the SDK imports it.
-const MODULE: &str = "wasmtest:test/host@0.1.0";
+pub(super) const MODULE: &str = "wasmtest:test/host@0.1.0";
 /// What one test may log and attach altogether.
 const MAX_BYTES: usize = 16 << 20;
 /// How long the name and the media type of an attachment may be.
 const MAX_LABEL: u32 = 1 << 10;
+/// What is kept of the reason for which a test is skipped.
+const MAX_REASON: usize = 4 << 10;
 /// How often it may.
 const MAX_ENTRIES: usize = 10_000;
 
@@ -60,7 +62,11 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         MODULE,
         "skip",
         |mut caller: Caller<'_, State>, at: u32, length: u32| {
-            let reason = text(&mut caller, at, length)?;
+            let mut reason = text(&mut caller, at, length)?;
+            if reason.len() > MAX_REASON {
+                reason.truncate(reason.floor_char_boundary(MAX_REASON));
+                reason.push_str(" …");
+            }
             Err::<(), _>(Skipped(reason).into())
         },
     )?;
@@ -86,7 +92,9 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
          length: u32| {
             for label in [name_len, media_len] {
                 if label > MAX_LABEL {
-                    return refused("the name or media type of an attachment is too long");
+                    return refused(format!(
+                        "the name or media type of an attachment is longer than {MAX_LABEL} bytes"
+                    ));
                 }
             }
             caller.data_mut().report.charge(length)?;
@@ -135,10 +143,13 @@ impl Report {
         self.bytes = self.bytes.saturating_add(bytes as usize);
         let entries = self.logs.len() + self.attachments.len();
         if self.bytes > MAX_BYTES || entries >= MAX_ENTRIES {
-            return refused(format!(
-                "the test logs or attaches more than {} MiB or more than {MAX_ENTRIES} times",
-                MAX_BYTES >> 20
-            ));
+            return refused(match self.bytes > MAX_BYTES {
+                true => format!(
+                    "the test logs and attaches more than {} MiB",
+                    MAX_BYTES >> 20
+                ),
+                false => format!("the test logs and attaches more than {MAX_ENTRIES} times"),
+            });
         }
         Ok(())
     }

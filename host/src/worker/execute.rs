@@ -302,7 +302,8 @@ impl Executor {
         if let Outcome::Failed(cause)
         | Outcome::Errored(cause)
         | Outcome::OutOfMemory(cause)
-        | Outcome::TimedOut(cause) = &mut outcome
+        | Outcome::TimedOut(cause)
+        | Outcome::ExpectedFailure { cause, .. } = &mut outcome
         {
             cause.frames = backtrace.shown;
             if !called.entered && matches!(ending, Ending::Trapped(_)) {

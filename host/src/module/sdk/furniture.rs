@@ -7,12 +7,20 @@ use super::lies;
 use crate::event::Cause;
 use crate::protocol::ListedTest;
 use crate::suite::{Distribution, Furniture, ListedFunction, Role};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// The module that a function is in.
 pub fn module_of(path: &str) -> &str {
     path.rsplit_once("::").map_or("", |(module, _)| module)
 }
+
+/// No honest test needs more fixtures, directly or not.
+const MAX_CLOSURE: usize = 128;
+/// Nor lies in more suites.
+const MAX_DEPTH: usize = 32;
+/// What is run around all tests of a file together, in bytes of its names.
+const MAX_AROUND: usize = 64 << 20;
 
 /// Checks everything, and settles each suite's mark on its setup.
 ///
@@ -46,7 +54,83 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
             &functions,
         )?;
     }
-    no_circles(&functions)
+    no_circles(&functions)?;
+    not_too_many(tests, furniture, &functions)
+}
+
+/// What tests need is bounded: a file of some MiB could ask for any amount of it.
+fn not_too_many(
+    tests: &[ListedTest],
+    furniture: &Furniture,
+    functions: &HashMap<&str, &ListedFunction>,
+) -> Result<(), Cause> {
+    let mut closures: HashMap<&str, Rc<HashSet<&str>>> = HashMap::new();
+    for start in functions.keys() {
+        // what it needs comes before it; there is no circle by now
+        let mut stack = vec![*start];
+        while let Some(path) = stack.last().copied() {
+            let function = functions[path];
+            let missing = function
+                .needs
+                .iter()
+                .find(|n| !closures.contains_key(n.as_str()));
+            if let (Some(missing), false) = (missing, closures.contains_key(path)) {
+                stack.push(missing);
+                continue;
+            }
+            stack.pop();
+            let mut closure = HashSet::from([path]);
+            for need in &function.needs {
+                closure.extend(closures[need.as_str()].iter());
+                if closure.len() > MAX_CLOSURE {
+                    return Err(too_many(path));
+                }
+            }
+            closures.insert(path, Rc::new(closure));
+        }
+    }
+    let mut hooks: HashMap<&str, Vec<&ListedFunction>> = HashMap::new();
+    for function in functions.values().filter(|f| f.role != Role::Fixture) {
+        hooks
+            .entry(module_of(&function.path))
+            .or_default()
+            .push(function);
+    }
+    let marked: HashSet<&str> = furniture.suites.iter().map(|s| s.path.as_str()).collect();
+    let mut all = 0usize;
+    for test in tests {
+        let path = test.full_path().unwrap_or(&test.path);
+        let ends = path.match_indices("::").map(|(end, _)| &path[..end]);
+        let suites: Vec<&str> = ends
+            .filter(|s| hooks.contains_key(s) || marked.contains(s))
+            .collect();
+        if suites.len() > MAX_DEPTH {
+            return Err(lies(format!("`{path}` lies in over {MAX_DEPTH} suites")));
+        }
+        let of_suites = suites.iter().filter_map(|s| hooks.get(s)).flatten();
+        let needs = of_suites.flat_map(|hook| hook.needs.iter().chain([&hook.path]));
+        let mut around: HashSet<&str> = suites.iter().copied().collect();
+        for need in needs.chain(&test.needs) {
+            around.extend(closures[need.as_str()].iter());
+            if around.len() > MAX_CLOSURE * 2 {
+                return Err(too_many(path));
+            }
+        }
+        all += around.iter().map(|path| path.len()).sum::<usize>();
+        if all > MAX_AROUND {
+            return Err(lies(format!(
+                "what is run around its tests takes more than {} MiB to list",
+                MAX_AROUND >> 20
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn too_many(path: &str) -> Cause {
+    lies(format!(
+        "`{path}` needs over {MAX_CLOSURE} fixtures, directly or not"
+    ))
 }
 
 fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {
@@ -245,6 +329,53 @@ mod tests {
         assert_eq!(said(vec![setup.clone(), inside]), "");
         let outside = function("c::mm::f", Role::Fixture, &["c::m::setup"]);
         assert!(said(vec![setup, outside]).contains("a suite that it is not in"));
+    }
+
+    #[test]
+    fn what_tests_need_is_bounded() {
+        let names: Vec<String> = (0..50_000).map(|i| format!("c::f{i}")).collect();
+        let chain = |n: usize| -> Vec<ListedFunction> {
+            let one = |i: usize| {
+                let next: Vec<&str> = names[..n]
+                    .get(i + 1)
+                    .map(String::as_str)
+                    .into_iter()
+                    .collect();
+                function(&names[i], Role::Fixture, &next)
+            };
+            (0..n).map(one).collect()
+        };
+        assert_eq!(said(chain(MAX_CLOSURE)), "");
+        assert!(said(chain(names.len())).contains("needs over 128 fixtures"));
+        // each of a layer needs all of the next
+        let layers = (0..60).flat_map(|layer| {
+            let next: Vec<&str> = names[(layer + 1) * 60..(layer + 2) * 60]
+                .iter()
+                .map(String::as_str)
+                .filter(|_| layer < 59)
+                .collect();
+            let this = &names[layer * 60..(layer + 1) * 60];
+            this.iter()
+                .map(move |n| function(n, Role::Fixture, &next))
+                .collect::<Vec<_>>()
+        });
+        assert!(said(layers.collect()).contains("needs over 128 fixtures"));
+
+        let modules: Vec<String> = (1..600).map(|n| vec!["m"; n].join("::")).collect();
+        let mut furniture = Furniture {
+            functions: modules
+                .iter()
+                .map(|m| function(&format!("{m}::setup"), Role::Setup, &[]))
+                .collect(),
+            ..Furniture::default()
+        };
+        let mut test = ListedTest::named("t", crate::event::Harness::Sdk);
+        let export = |module: &str| Some(format!("wasmtest:{module}::t"));
+        test.export = export(&modules[MAX_DEPTH - 1]);
+        assert!(check(&[test.clone()], &mut furniture.clone()).is_ok());
+        test.export = export(&modules[598]);
+        let why = check(&[test], &mut furniture).expect_err("too deep");
+        assert!(why.message.contains("in over 32 suites"));
     }
 
     #[test]

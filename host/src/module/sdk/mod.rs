@@ -25,8 +25,10 @@ use wasmtest_section::{
 
 /// No honest test has a longer name.
 const MAX_NAME: usize = 4 << 10;
-/// Nor a longer reason, description or tag.
-const MAX_TEXT: usize = 16 << 10;
+/// Nor a longer tag or file name.
+const MAX_TEXT: usize = 4 << 10;
+/// What is kept of a description, which may be a whole page.
+const DESCRIPTION: usize = 4 << 10;
 /// Nor more tags.
 const MAX_TAGS: usize = 64;
 /// Nor does anything need more fixtures.
@@ -195,7 +197,9 @@ impl Found {
             }
             seen.push(tag);
             match field {
-                Value::Text(_, text) if text.len() > MAX_TEXT => {
+                Value::Text(Tag::File | Tag::Label | Tag::Needs | Tag::Host, text)
+                    if text.len() > MAX_TEXT =>
+                {
                     return Err(lies(format!("it lists a text of {} bytes", text.len())));
                 }
                 Value::Text(Tag::Path, path) => full_path = path,
@@ -217,7 +221,10 @@ impl Found {
                 Value::Text(Tag::ShouldPanic, text) => test.should_panic = Some(text.to_owned()),
                 Value::Text(Tag::Todo, reason) => test.todo = Some(reason.to_owned()),
                 Value::Text(Tag::Label, tag) => test.tags.push(tag.to_owned()),
-                Value::Text(Tag::Description, text) => test.description = Some(text.to_owned()),
+                Value::Text(Tag::Description, text) => {
+                    let end = text.floor_char_boundary(DESCRIPTION);
+                    test.description = Some(text[..end].to_owned());
+                }
                 Value::Number(Tag::Timeout, ms) => test.timeout = Some(Duration::from_millis(ms)),
                 Value::Number(Tag::MaxMemory, bytes) => test.max_memory = Some(bytes),
                 Value::Number(Tag::Order, order) => test.case = order,
@@ -298,19 +305,31 @@ impl Found {
                 full_path.len()
             )));
         }
-        if full_path.contains(is_harmful) || full_path.ends_with("::") {
+        if full_path.ends_with("::") {
+            return Err(lies(format!(
+                "it lists a test without a name of its own: {full_path:?}"
+            )));
+        }
+        let harmful = |c: char| is_harmful(c) || c.is_control();
+        if full_path.contains(harmful) {
             return Err(lies(format!(
                 "it lists a test whose name holds control characters: {full_path:?}"
             )));
         }
-        let texts = [test.file.as_deref(), test.description.as_deref()];
-        let mut texts = texts
+        if test.should_panic.is_some() && test.todo.is_some() {
+            return Err(lies(format!(
+                "`{full_path}` should panic and is expected to fail, which cannot both be"
+            )));
+        }
+        // whatever else there is of texts is made harmless where it is shown
+        let mut texts = test
+            .file
+            .as_deref()
             .into_iter()
-            .flatten()
             .chain(test.tags.iter().map(String::as_str))
             .chain(function.needs.iter().map(String::as_str))
             .chain(function.host.as_deref());
-        if let Some(text) = texts.find(|t| t.contains(is_harmful)) {
+        if let Some(text) = texts.find(|t| t.contains(harmful)) {
             return Err(lies(format!(
                 "it lists a text with control characters: {text:?}"
             )));

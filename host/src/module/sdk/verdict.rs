@@ -27,13 +27,15 @@ pub fn outcome(
         // what the test itself did; a file that lies or a stub is no failure of its
         (
             Expect::Failure(reason),
-            Outcome::Failed(_) | Outcome::OutOfMemory(_) | Outcome::TimedOut(_),
+            Outcome::Failed(cause) | Outcome::OutOfMemory(cause) | Outcome::TimedOut(cause),
         ) => Outcome::ExpectedFailure {
             reason: reason.clone(),
+            cause,
         },
-        (Expect::Failure(reason), Outcome::Errored(_)) if matches!(evidence.ending, Ending::Trapped(t) if !matches!(t, Trap::StubCalled(_) | Trap::Other(_))) => {
+        (Expect::Failure(reason), Outcome::Errored(cause)) if matches!(evidence.ending, Ending::Trapped(t) if !matches!(t, Trap::StubCalled(_) | Trap::Other(_))) => {
             Outcome::ExpectedFailure {
                 reason: reason.clone(),
+                cause,
             }
         }
         (Expect::Failure(_), outcome) => outcome,
@@ -77,6 +79,8 @@ fn expected_panic(
         (_, _, Outcome::Passed) => {
             return Outcome::Failed(Cause::new("it did not panic as expected"));
         }
+        // it ran out of memory, or whatever else is known of it
+        (Ending::Trapped(Trap::Unreachable), None, Outcome::OutOfMemory(_)) => return outcome,
         (Ending::Trapped(Trap::Unreachable), None, _) => {
             return Outcome::Errored(
                 Cause::new("it aborted, and no panic was recorded")
