@@ -5,7 +5,7 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Captured, Cause, Outcome, Ran, TestEnd};
+use crate::event::{Captured, Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::PlannedTest;
 use crate::protocol::{
@@ -261,6 +261,10 @@ impl Run<'_> {
             Ok(outcome) => outcome,
             Err(error) => return self.not_loadable(test, error),
         };
+        if !test.announced && done.start > Duration::ZERO {
+            // it began just before the worker heard that the run is interrupted
+            self.ledger.say(&Event::Started(test.info.clone()));
+        }
         self.pace.0 += done.duration;
         self.pace.1 += 1;
         self.kept_scratch |= done.scratch.is_some();
