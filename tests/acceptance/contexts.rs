@@ -138,9 +138,10 @@ fn case_22_a_shared_setup_that_fails_is_one_error_and_its_tests_are_not_run() {
 /// The last two things that happened were the teardowns, the inner one first.
 fn is_torn_down_last(ground: &Ground) {
     let log = ground.log();
-    assert_eq!(log[..2], ["outer setup", "inner setup"]);
-    assert!(log.len() > 4, "{log:?}");
-    assert!(log[2..log.len() - 2].iter().all(|l| l == "test"), "{log:?}");
+    assert_eq!(log[0], "outer setup");
+    assert!(ground.count("test") > 0, "{log:?}");
+    assert_eq!(ground.count("inner setup"), 1, "{log:?}");
+    assert_eq!(log.len(), ground.count("test") + 4, "{log:?}");
     assert_eq!(log[log.len() - 2..], ["inner teardown", "outer teardown"]);
 }
 
