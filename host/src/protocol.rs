@@ -616,6 +616,7 @@ pub struct CompileResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::StepAction;
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
@@ -641,6 +642,85 @@ mod tests {
             .expect("it was just written")
             .expect("there is one frame");
         assert_eq!(back, setup);
+    }
+
+    #[test]
+    fn case_20_what_a_worker_is_told_of_suites_round_trips() {
+        let step = |path: &str, action| Step {
+            path: path.to_owned(),
+            action,
+            suite: Some("c::m".to_owned()),
+            teardown: Some("wasmtest:c::m::end".to_owned()),
+            fresh: action == StepAction::Run,
+        };
+        let around = Around {
+            steps: vec![
+                step("c::m::begin", StepAction::Run),
+                step("c::config", StepAction::Receive(ValueNumber(7))),
+                Step {
+                    suite: None,
+                    teardown: None,
+                    ..step("c::m", StepAction::Nothing)
+                },
+            ],
+            before: vec!["c::m::before".to_owned()],
+            after: Vec::new(),
+        };
+        let task = Task {
+            number: TaskNumber(3),
+            module: ModuleNumber(1),
+            path: "m::t".to_owned(),
+            harness: Harness::Sdk,
+            export: Some("wasmtest:c::m::t".to_owned()),
+            ignored: true,
+            expect: Expect::Panic("words".to_owned()),
+            timeout: Duration::from_nanos(1_500_000_001),
+            max_memory: Some(1 << 20),
+            around: Some(Box::new(around.clone())),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let plain = Task {
+            around: None,
+            export: None,
+            expect: Expect::Pass,
+            max_memory: None,
+            fixtures: Vec::new(),
+            ..task.clone()
+        };
+        let shared = SharedTask {
+            number: ValueNumber(7),
+            module: ModuleNumber(1),
+            of: "config".to_owned(),
+            around,
+            travels: true,
+            timeout: Duration::from_secs(60),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let messages = [
+            ToWorker::Unit(vec![task, plain]),
+            ToWorker::SetUp(Box::new(shared)),
+            ToWorker::Value(ValueNumber(7), vec![0, 159, 146, 150]),
+            ToWorker::TearDown(ValueNumber(7)),
+        ];
+        let mut bytes = Vec::new();
+        for message in &messages {
+            write_frame(&mut bytes, message).expect("a vector takes everything");
+        }
+        let mut from = bytes.as_slice();
+        for message in &messages {
+            let back: ToWorker = read_frame(&mut from)
+                .expect("it was just written")
+                .expect("there is a frame for each");
+            match (&back, message) {
+                (ToWorker::Unit(back), ToWorker::Unit(sent)) => assert_eq!(back, sent),
+                (ToWorker::SetUp(back), ToWorker::SetUp(sent)) => assert_eq!(back, sent),
+                (ToWorker::Value(number, back), ToWorker::Value(sent_number, sent)) => {
+                    assert_eq!((number, back), (sent_number, sent));
+                }
+                (ToWorker::TearDown(back), ToWorker::TearDown(sent)) => assert_eq!(back, sent),
+                _ => panic!("{back:?} came of {message:?}"),
+            }
+        }
     }
 
     #[test]
