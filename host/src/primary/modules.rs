@@ -11,10 +11,11 @@ use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler};
 use crate::module::sdk;
-use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, plan_module};
+use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Found, ListedTest, LoadError, ModuleNumber, ModuleSpec,
 };
+use crate::settings::Processes;
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -160,6 +161,10 @@ impl Run<'_> {
                 order: file.order,
                 format: file.format,
                 again: again.into(),
+                splitting: match self.settings.processes {
+                    Processes::Primary => Splitting::Whole,
+                    Processes::Workers(_) => Splitting::Singly,
+                },
             },
             phase: Phase::Compiling,
             held: Vec::new(),
