@@ -38,15 +38,15 @@ pub fn write_frame<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result
 /// Reads one message; `None` at the end of the stream between two frames.
 ///
 /// # Errors
-/// Those of the reader; `InvalidData` for a frame that is too long, cut short
-/// or not what was expected.
+/// Those of the reader; `UnexpectedEof` for a frame that is cut short, as by the
+/// writer's death; `InvalidData` for one that is too long or not what was expected.
 pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     let mut got = 0;
     while got < 4 {
         match from.read(&mut length[got..]) {
             Ok(0) if got == 0 => return Ok(None),
-            Ok(0) => return Err(invalid("frame cut short")),
+            Ok(0) => return Err(cut_short()),
             Ok(n) => got += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
@@ -59,11 +59,15 @@ pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Optio
     let mut frame = Vec::with_capacity(length.min(1 << 16) as usize);
     from.take(u64::from(length)).read_to_end(&mut frame)?;
     if frame.len() != length as usize {
-        return Err(invalid("frame cut short"));
+        return Err(cut_short());
     }
     ciborium::from_reader(frame.as_slice())
         .map(Some)
         .map_err(|e| invalid(e.to_string()))
+}
+
+fn cut_short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "frame cut short")
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {

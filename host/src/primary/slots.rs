@@ -364,6 +364,8 @@ impl Run<'_> {
         match self.home {
             Home::Process => slot + 1,
             Home::Thread => 0,
+            #[cfg(test)]
+            Home::Fake(_) => slot + 1,
         }
     }
 
@@ -375,6 +377,11 @@ impl Run<'_> {
         let Some(mut worker) = self.slots[number].worker.take() else {
             return;
         };
+        if let Some(why) = worker.peer.nonsense() {
+            let who = self.worker_number(number);
+            self.ledger
+                .internal_error(format!("worker {who} sent what makes no sense: {why}"));
+        }
         let how = worker.peer.post_mortem();
         let mut jobs = std::mem::take(&mut worker.jobs);
         if worker.ready {
