@@ -114,19 +114,19 @@ fn case_26_a_result_that_nobody_asked_for_is_an_internal_error_and_no_pass() {
     let stranger = |channel| {
         serve(channel, |to, task| {
             write_frame(to, &passed(TaskNumber(task.number.0 + 1000)))
-        })
+        });
     };
     is_refused(stranger, "a result that nobody asked for");
     let unit = |channel| {
         serve(channel, |to, task| {
             write_frame(to, &FromWorker::UnitDone(task.number, Vec::new()))
-        })
+        });
     };
     is_refused(unit, "the end of a suite that nobody asked for");
     let shared = |channel| {
         serve(channel, |to, _| {
             write_frame(to, &FromWorker::SetUp(ValueNumber(0), Box::new(Ok(None))))
-        })
+        });
     };
     is_refused(shared, "word of a shared fixture");
 }
@@ -137,7 +137,7 @@ fn case_26_a_result_that_comes_twice_is_an_internal_error_and_counts_once() {
         serve(channel, |to, task| {
             write_frame(to, &passed(task.number))?;
             write_frame(to, &passed(task.number))
-        })
+        });
     });
     assert_eq!(exit::of(&summary), exit::LOAD);
     assert_eq!(said.outcomes.len(), 2);
@@ -156,7 +156,7 @@ fn case_26_a_result_in_a_shape_that_nobody_expects_is_an_internal_error_and_no_p
     let another = |channel| {
         serve(channel, |to, task| {
             write_frame(to, &("Passed", task.number.0))
-        })
+        });
     };
     is_refused(another, "what makes no sense");
     let endless = |channel| serve(channel, |to, _| to.write_all(&[0xff; 64]));
@@ -168,7 +168,7 @@ fn case_26_a_result_in_a_shape_that_nobody_expects_is_an_internal_error_and_no_p
             write_frame(&mut bytes, &FromWorker::Revoked(Vec::new()))?;
             write_frame(&mut bytes, &task.path)?;
             to.write_all(&bytes)
-        })
+        });
     };
     is_refused(behind, "what makes no sense");
 }
