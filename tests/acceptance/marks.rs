@@ -53,6 +53,10 @@ fn case_12_a_shared_suite_is_set_up_once_in_no_worker_and_its_tests_run_on_both(
         assert_eq!(host.len(), 1);
         for worker in children(&run, "__worker") {
             send(worker, libc::SIGKILL);
+            // until the primary has taken note: it would give it tests otherwise
+            while run.children().contains(&worker) {
+                std::thread::yield_now();
+            }
         }
         ground.give("set-up");
         run.wait_for("set-up", " marks::shared");
