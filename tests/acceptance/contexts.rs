@@ -176,7 +176,7 @@ fn case_23_shared_contexts_are_taken_down_after_all_tasks_innermost_first() {
             let flags = ["--run-ignored"];
             let mut run = ground.start(processes, "contexts::outer::", &flags);
             run.wait_for("started", "waits_for_ever");
-            ground.await_line("test");
+            ground.await_line(&run, "test");
             run.signal(libc::SIGINT);
             let events = run.finish();
             assert_eq!(events.code, 130, "{events:#?}");

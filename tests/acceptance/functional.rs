@@ -59,7 +59,7 @@ fn case_03_processes_are_the_cpus_none_or_as_many_as_asked() {
     }
     each_way(|ground| {
         let mut run = ground.start("0", "marks::shared::", &[]);
-        ground.await_line("setup");
+        ground.await_line(&run, "setup");
         assert!(run.children().is_empty(), "everything is in the primary");
         ground.give("set-up");
         run.wait_for("set-up", " marks::shared");
@@ -90,7 +90,7 @@ fn case_04_an_interrupt_is_told_and_what_is_shared_is_taken_down() {
         each_way(|ground| {
             let mut run = ground.start(processes, "stopping::interrupted::", &[]);
             run.wait_for("started", "a_sleeps");
-            ground.await_line("a_sleeps");
+            ground.await_line(&run, "a_sleeps");
             run.signal(libc::SIGINT);
             let events = run.finish();
             is_interrupted(&events, "stopping::interrupted");
@@ -108,11 +108,11 @@ fn case_04_an_interrupt_is_told_and_what_is_shared_is_taken_down() {
 fn two_interrupts(ground: &Ground, suite: &str) {
     let mut run = ground.start("1", &format!("{suite}::"), &[]);
     run.wait_for("started", "a_sleeps");
-    ground.await_line("a_sleeps");
+    ground.await_line(&run, "a_sleeps");
     let processes = run.children();
     assert!(processes.len() >= 2, "a worker and a process for fixtures");
     run.signal(libc::SIGINT);
-    ground.await_line("teardown begins");
+    ground.await_line(&run, "teardown begins");
     run.signal(libc::SIGINT);
     let events = run.finish();
     is_interrupted(&events, suite);

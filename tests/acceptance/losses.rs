@@ -38,7 +38,7 @@ fn close_off(run: &Watched) {
 fn case_25_a_run_whose_workers_cannot_be_replaced_ends_by_itself_and_accounts_for_every_test() {
     each_way(|ground| {
         let run = ground.start("2", "stopping::crowd::", &[]);
-        ground.await_lines("waiting", 2);
+        ground.await_lines(&run, "waiting", 2);
         // whatever it starts from now on does not start
         close_off(&run);
         let workers = children(&run, "__worker");
@@ -57,7 +57,7 @@ fn case_25_a_run_whose_workers_cannot_be_replaced_ends_by_itself_and_accounts_fo
 fn case_25_a_run_whose_workers_are_killed_as_they_come_ends_by_itself() {
     each_way(|ground| {
         let mut run = ground.start("2", "stopping::crowd::", &[]);
-        ground.await_line("waiting");
+        ground.await_line(&run, "waiting");
         while run.child.try_wait().expect("it is ours").is_none() {
             for worker in children(&run, "__worker") {
                 // it may have ended by itself meanwhile

@@ -47,7 +47,7 @@ fn case_11_in_one_process_an_unmarked_suite_is_set_up_once() {
 fn case_12_a_shared_suite_is_set_up_once_in_no_worker_and_its_tests_run_on_both() {
     each_way(|ground| {
         let mut run = ground.start("2", "marks::shared::", &[]);
-        ground.await_line("setup");
+        ground.await_line(&run, "setup");
         // it is being set up now: what runs it is no worker, for it outlives all of them
         let host = children(&run, "__fixture-host");
         assert_eq!(host.len(), 1);

@@ -14,7 +14,7 @@ use crate::workers::Watched;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::fd::FromRawFd as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -100,25 +100,41 @@ impl Ground {
     }
 
     /// Waits until a guest has noted this.
-    pub fn await_line(&self, line: &str) {
-        self.await_lines(line, 1);
+    pub fn await_line(&self, run: &Watched, line: &str) {
+        self.await_lines(run, line, 1);
     }
 
     /// Waits until guests have noted this so often, woken by each change of the folder.
-    pub fn await_lines(&self, line: &str, times: usize) {
+    ///
+    /// # Panics
+    /// If the run ends before that.
+    pub fn await_lines(&self, run: &Watched, line: &str, times: usize) {
         let folder = CString::new(self.folder.path().as_os_str().as_bytes()).expect("no NUL");
-        // SAFETY: plain system calls; the name lives as long as the second, and the
-        // descriptor belongs to the file alone.
-        let mut changes = unsafe {
+        // SAFETY: plain system calls; the name lives as long as the call that reads it,
+        // and each descriptor belongs to its file alone.
+        let (mut changes, end) = unsafe {
             let fd = libc::inotify_init1(libc::IN_CLOEXEC);
             assert!(fd >= 0);
             let mask = libc::IN_CREATE | libc::IN_MODIFY;
             assert!(libc::inotify_add_watch(fd, folder.as_ptr(), mask) >= 0);
-            File::from_raw_fd(fd)
+            let end = libc::syscall(libc::SYS_pidfd_open, run.child.id(), 0) as i32;
+            assert!(end >= 0);
+            (File::from_raw_fd(fd), File::from_raw_fd(end))
         };
         while self.count(line) < times {
-            let mut some = [0; 4096];
-            assert_ne!(changes.read(&mut some).expect("readable"), 0);
+            let mut either = [&changes, &end].map(|file| libc::pollfd {
+                fd: file.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            });
+            // SAFETY: the descriptors are open, and the array lives as long as the call.
+            assert!(unsafe { libc::poll(either.as_mut_ptr(), 2, -1) } > 0);
+            if either[0].revents != 0 {
+                let mut some = [0; 4096];
+                assert_ne!(changes.read(&mut some).expect("readable"), 0);
+            } else {
+                assert!(self.count(line) >= times, "no {line}: {:?}", self.log());
+            }
         }
     }
 }
