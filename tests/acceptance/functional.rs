@@ -74,7 +74,7 @@ fn case_03_processes_are_the_cpus_none_or_as_many_as_asked() {
 }
 
 /// What is told of a run that was interrupted while `a_sleeps` of this suite ran.
-fn is_interrupted(events: &Events, suite: &str) {
+pub fn is_interrupted(events: &Events, suite: &str) {
     assert_eq!(events.code, 130, "{events:#?}");
     let ends: Vec<&Value> = events.ends().map(|e| &e["wasmtest"]["test"]).collect();
     assert_eq!(ends, [&Value::from(format!("{suite}::a_sleeps"))]);
@@ -105,7 +105,7 @@ fn case_04_an_interrupt_is_told_and_what_is_shared_is_taken_down() {
 }
 
 /// A second interrupt while the teardown of this suite is slow.
-fn two_interrupts(ground: &Ground, suite: &str) {
+pub fn two_interrupts(ground: &Ground, suite: &str) {
     let mut run = ground.start("1", &format!("{suite}::"), &[]);
     run.wait_for("started", "a_sleeps");
     ground.await_line(&run, "a_sleeps");

@@ -8,6 +8,7 @@ mod contexts;
 mod functional;
 mod losses;
 mod marks;
+mod stopped;
 
 use crate::support::{Events, Target, arg, events, guest};
 use crate::workers::Watched;
@@ -19,7 +20,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The flags with which each case has to hold: a run for each.
-const WAYS: &[&[&str]] = &[&[]];
+const WAYS: &[&[&str]] = &[&[], &["--no-snapshot"]];
 
 /// One way to run a case, with a folder for what its guests note.
 pub struct Ground {

@@ -79,6 +79,45 @@ mod lingers {
     }
 }
 
+/// The same in the store in which its test was stopped.
+#[wasmtest::suite]
+mod lingers_in_its_store {
+    use super::*;
+
+    #[wasmtest::fixture(shared)]
+    fn account() -> u32 {
+        7
+    }
+
+    #[wasmtest::setup]
+    fn begin(account: u32) {
+        note(&format!("setup with {account}"));
+    }
+
+    #[wasmtest::teardown]
+    fn end() {
+        note("teardown begins");
+        std::thread::sleep(Duration::from_secs(3600));
+        note("teardown ends");
+    }
+
+    #[wasmtest::test]
+    fn a_sleeps() {
+        note("a_sleeps");
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+
+    #[wasmtest::test]
+    fn b_is_not_begun() {
+        note("b");
+    }
+
+    #[wasmtest::test]
+    fn c_is_not_begun() {
+        note("c");
+    }
+}
+
 /// A test that takes two seconds, and its sibling.
 #[wasmtest::suite]
 mod limited {
@@ -146,6 +185,33 @@ mod first_failure_of_a_unit {
     fn a_fails() -> Result<(), String> {
         note("a");
         Err("on purpose".to_owned())
+    }
+
+    #[wasmtest::test(cases(a = (), b = ()))]
+    fn b_waits(_case: ()) {
+        note("b");
+    }
+}
+
+/// The same, and the failure is a panic.
+#[wasmtest::suite]
+mod first_panic_of_a_unit {
+    use super::*;
+
+    #[wasmtest::setup]
+    fn begin() {
+        note("setup");
+    }
+
+    #[wasmtest::teardown]
+    fn end() {
+        note("teardown");
+    }
+
+    #[wasmtest::test]
+    fn a_fails() {
+        note("a");
+        panic!("on purpose");
     }
 
     #[wasmtest::test(cases(a = (), b = ()))]
