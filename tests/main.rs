@@ -1,5 +1,6 @@
 //! End to end: real modules, the real binary, real worker processes.
 
+mod acceptance;
 mod bad_input;
 mod cache;
 mod console;

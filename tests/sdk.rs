@@ -193,7 +193,7 @@ fn a_file_whose_tests_ask_nothing_of_the_host_imports_nothing_of_ours() {
 }
 
 /// A module with this section and these functions.
-fn liar(dir: &Path, section: &[u8], functions: &str) -> std::path::PathBuf {
+pub fn liar(dir: &Path, section: &[u8], functions: &str) -> std::path::PathBuf {
     let escaped: String = section.iter().map(|b| format!("\\{b:02x}")).collect();
     let text = format!(
         r#"(module (@custom "wasmtest" "{escaped}") (memory (export "memory") 1) {functions})"#
@@ -201,7 +201,8 @@ fn liar(dir: &Path, section: &[u8], functions: &str) -> std::path::PathBuf {
     wat(dir, "liar.wasm", &text)
 }
 
-fn record(path: &str) -> Vec<u8> {
+/// A record of a test that says its path and no more.
+pub fn record(path: &str) -> Vec<u8> {
     let mut field = vec![1];
     field.extend((path.len() as u32).to_le_bytes());
     field.extend(path.as_bytes());
@@ -209,7 +210,7 @@ fn record(path: &str) -> Vec<u8> {
 }
 
 /// A record of a test, by SDK 0.1.0, with these fields.
-fn raw_record(fields: &[u8]) -> Vec<u8> {
+pub fn raw_record(fields: &[u8]) -> Vec<u8> {
     let mut record = b"wt\x02\x00\x00\x00\x01\x00\x00\x00\x01\x00".to_vec();
     record.extend((fields.len() as u32).to_le_bytes());
     record.extend(fields);
@@ -217,7 +218,7 @@ fn raw_record(fields: &[u8]) -> Vec<u8> {
 }
 
 /// A field of a record: its tag and what it holds.
-fn field(tag: u8, content: &[u8]) -> Vec<u8> {
+pub fn field(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag][..], &(content.len() as u32).to_le_bytes(), content].concat()
 }
 

@@ -147,14 +147,15 @@ impl Watched {
         send(self.child.id(), signal);
     }
 
-    /// The processes that it has started.
+    /// The processes that it has started and that are there now.
     pub fn children(&self) -> Vec<u32> {
         let id = self.child.id();
-        let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+        let tasks = std::fs::read_dir(format!("/proc/{id}/task")).expect("it is not waited for");
         tasks
             .flat_map(|task| {
                 let path = task.expect("readable").path().join("children");
-                let text = std::fs::read_to_string(path).expect("readable");
+                // a thread may have ended meanwhile
+                let text = std::fs::read_to_string(path).unwrap_or_default();
                 text.split_whitespace()
                     .map(|c| c.parse().expect("a number"))
                     .collect::<Vec<u32>>()

@@ -40,15 +40,15 @@ pub fn write_frame<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result
 /// Reads one message; `None` at the end of the stream between two frames.
 ///
 /// # Errors
-/// Those of the reader; `InvalidData` for a frame that is too long, cut short
-/// or not what was expected.
+/// Those of the reader; `UnexpectedEof` for a frame that is cut short, as by the
+/// writer's death; `InvalidData` for one that is too long or not what was expected.
 pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     let mut got = 0;
     while got < 4 {
         match from.read(&mut length[got..]) {
             Ok(0) if got == 0 => return Ok(None),
-            Ok(0) => return Err(invalid("frame cut short")),
+            Ok(0) => return Err(cut_short()),
             Ok(n) => got += n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
@@ -61,11 +61,15 @@ pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Optio
     let mut frame = Vec::with_capacity(length.min(1 << 16) as usize);
     from.take(u64::from(length)).read_to_end(&mut frame)?;
     if frame.len() != length as usize {
-        return Err(invalid("frame cut short"));
+        return Err(cut_short());
     }
     ciborium::from_reader(frame.as_slice())
         .map(Some)
         .map_err(|e| invalid(e.to_string()))
+}
+
+fn cut_short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "frame cut short")
 }
 
 fn invalid(why: impl Into<String>) -> io::Error {
@@ -691,6 +695,7 @@ pub enum Compiled {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::StepAction;
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
@@ -716,6 +721,89 @@ mod tests {
             .expect("it was just written")
             .expect("there is one frame");
         assert_eq!(back, setup);
+    }
+
+    #[test]
+    fn case_20_what_a_worker_is_told_of_suites_round_trips() {
+        let step = |path: &str, action| Step {
+            path: path.to_owned(),
+            action,
+            suite: Some("c::m".to_owned()),
+            teardown: Some("wasmtest:c::m::end".to_owned()),
+            fresh: action == StepAction::Run,
+        };
+        let around = Around {
+            steps: vec![
+                step("c::m::begin", StepAction::Run),
+                step("c::config", StepAction::Receive(ValueNumber(7))),
+                Step {
+                    suite: None,
+                    teardown: None,
+                    ..step("c::m", StepAction::Nothing)
+                },
+            ],
+            before: vec!["c::m::before".to_owned()],
+            after: Vec::new(),
+        };
+        let task = Task {
+            number: TaskNumber(3),
+            module: ModuleNumber(1),
+            path: "m::t".to_owned(),
+            harness: Harness::Sdk,
+            export: Some("wasmtest:c::m::t".to_owned()),
+            ignored: true,
+            expect: Expect::Panic("words".to_owned()),
+            timeout: Duration::from_nanos(1_500_000_001),
+            snapshot: Some(SnapshotUse {
+                number: SnapshotNumber(3),
+                steps: 1,
+            }),
+            max_memory: Some(1 << 20),
+            around: Some(Box::new(around.clone())),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let plain = Task {
+            around: None,
+            export: None,
+            expect: Expect::Pass,
+            max_memory: None,
+            fixtures: Vec::new(),
+            ..task.clone()
+        };
+        let shared = SharedTask {
+            number: ValueNumber(7),
+            module: ModuleNumber(1),
+            of: "config".to_owned(),
+            around,
+            travels: true,
+            timeout: Duration::from_secs(60),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let messages = [
+            ToWorker::Unit(vec![task, plain]),
+            ToWorker::SetUp(Box::new(shared)),
+            ToWorker::Value(ValueNumber(7), vec![0, 159, 146, 150]),
+            ToWorker::TearDown(ValueNumber(7)),
+        ];
+        let mut bytes = Vec::new();
+        for message in &messages {
+            write_frame(&mut bytes, message).expect("a vector takes everything");
+        }
+        let mut from = bytes.as_slice();
+        for message in &messages {
+            let back: ToWorker = read_frame(&mut from)
+                .expect("it was just written")
+                .expect("there is a frame for each");
+            match (&back, message) {
+                (ToWorker::Unit(back), ToWorker::Unit(sent)) => assert_eq!(back, sent),
+                (ToWorker::SetUp(back), ToWorker::SetUp(sent)) => assert_eq!(back, sent),
+                (ToWorker::Value(number, back), ToWorker::Value(sent_number, sent)) => {
+                    assert_eq!((number, back), (sent_number, sent));
+                }
+                (ToWorker::TearDown(back), ToWorker::TearDown(sent)) => assert_eq!(back, sent),
+                _ => panic!("{back:?} came of {message:?}"),
+            }
+        }
     }
 
     #[test]

@@ -30,6 +30,15 @@ pub enum Ignored {
     Only,
 }
 
+/// What becomes of suites that may be split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Splitting {
+    /// Their tests go singly, with their fixtures replayed for each.
+    Singly,
+    /// They stay whole: nothing is gained where everything runs in one process.
+    Whole,
+}
+
 /// What the plan has to know of a module.
 #[derive(Clone, Debug)]
 pub struct PlannedModule {
@@ -43,6 +52,8 @@ pub struct PlannedModule {
     pub format: Format,
     /// The command that runs one of its tests again, as far as the test's own part.
     pub again: Arc<str>,
+    /// What becomes of its suites that may be split.
+    pub splitting: Splitting,
 }
 
 /// One test of the plan.
@@ -174,7 +185,7 @@ pub fn plan_module(
     ignored: Ignored,
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
-    let mut suites = Suites::new(furniture, first_value);
+    let mut suites = Suites::new(furniture, first_value, module.splitting);
     let plain = Arc::new(Place::default());
     let mut units: HashMap<String, usize> = HashMap::new();
     for (i, test) in listed.into_iter().enumerate() {
@@ -306,6 +317,7 @@ mod tests {
             order: 0,
             format: Format::Core,
             again: "wasmtest run m.wasm".into(),
+            splitting: Splitting::Singly,
         };
         let tests = [
             listed("a", None, false),

@@ -4,7 +4,9 @@
 //! A split suite's tests go singly, with its fixtures replayed for each; a shared
 //! suite's go singly, after its setup has run once. Ancestors count, the outermost
 //! first: under a unit everything is one unit. Serial suites run alone at the end.
+//! Where there is one process for everything a split suite is a unit too.
 
+use super::Splitting;
 use crate::protocol::ListedTest;
 use crate::suite::{
     Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber,
@@ -20,6 +22,7 @@ pub struct Suites<'a> {
     first_value: usize,
     /// What is set up beside the workers, in the order in which it was asked for.
     shared: Vec<PlannedShared>,
+    splitting: Splitting,
 }
 
 /// A suite: a module with a mark or a hook.
@@ -39,9 +42,10 @@ impl Node<'_> {
         self.setup.is_some() || self.teardown.is_some() || self.has_unit_fixture
     }
 
-    fn is_unit(&self) -> bool {
+    fn is_unit(&self, splitting: Splitting) -> bool {
         match self.distribution {
             Some(Distribution::Unit) => true,
+            Some(Distribution::Split) if splitting == Splitting::Whole => self.has_fixtures(),
             None | Some(Distribution::Serial) => self.has_fixtures(),
             // whoever marks it so has said that it can be split
             Some(Distribution::Split | Distribution::Shared) => false,
@@ -92,7 +96,7 @@ struct Gathered {
 
 impl<'a> Suites<'a> {
     /// The suites of a module whose first shared fixture would have this number.
-    pub fn new(furniture: &'a Furniture, first_value: usize) -> Self {
+    pub fn new(furniture: &'a Furniture, first_value: usize, splitting: Splitting) -> Self {
         let mut nodes: BTreeMap<&str, Node<'_>> = BTreeMap::new();
         for suite in &furniture.suites {
             nodes.entry(&suite.path).or_default().distribution = suite.distribution;
@@ -124,12 +128,15 @@ impl<'a> Suites<'a> {
             functions,
             first_value,
             shared: Vec::new(),
+            splitting,
         }
     }
 
     /// Whether a suite is a unit by itself.
     pub fn is_unit(&self, suite: &str) -> bool {
-        self.nodes.get(suite).is_some_and(Node::is_unit)
+        self.nodes
+            .get(suite)
+            .is_some_and(|node| node.is_unit(self.splitting))
     }
 
     /// How a suite's tests are distributed, and why; `None` if it changes nothing.
@@ -143,7 +150,7 @@ impl<'a> Suites<'a> {
         };
         match node.distribution {
             Some(mark) => Some((mark, has)),
-            None if node.is_unit() => Some((Distribution::Unit, has)),
+            None if node.is_unit(self.splitting) => Some((Distribution::Unit, has)),
             None => None,
         }
     }
@@ -162,7 +169,9 @@ impl<'a> Suites<'a> {
             return Place::default();
         }
         let ancestors = self.ancestors(path);
-        let unit = ancestors.iter().position(|a| self.nodes[a].is_unit());
+        let unit = ancestors
+            .iter()
+            .position(|a| self.nodes[a].is_unit(self.splitting));
         let mut gathered = Gathered::default();
         for (i, ancestor) in ancestors.iter().enumerate() {
             let local = unit.is_some_and(|unit| i >= unit);
@@ -363,3 +372,6 @@ fn value_step(function: &ListedFunction) -> Step {
         fresh: function.fresh,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The plan as people read it: a tree of suites, what goes where, and why. Pure.
 
 use super::suites::Suites;
-use super::{ModulePlan, PlannedTask, PlannedTest};
+use super::{ModulePlan, PlannedTask, PlannedTest, Splitting};
 use crate::suite::{Distribution, Furniture, Role, without_crate};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub fn tree(
     no_snapshots: &NoSnapshots,
     detail: Detail,
 ) -> Vec<Line> {
-    let suites = Suites::new(furniture, 0);
+    let suites = Suites::new(furniture, 0, Splitting::Singly);
     let tests = || plan.tasks.iter().flat_map(PlannedTask::tests);
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
     let mut direct: BTreeMap<&str, Vec<&PlannedTest>> = BTreeMap::new();

@@ -203,7 +203,9 @@ impl Run<'_> {
         worker.since = Instant::now();
         worker.slow_said = false;
         worker.asked = None;
+        // at an interrupt a worker begins nothing more: what follows comes back
         if worker.ready
+            && self.interrupted_at.is_none()
             && let Some(Job::Test(task, _)) = worker.jobs.front()
             && let Some(test) = self.given.get_mut(task)
             && !std::mem::replace(&mut test.announced, true)

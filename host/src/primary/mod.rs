@@ -18,6 +18,8 @@ mod peer;
 mod shared;
 mod slots;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use crate::config::Config;
@@ -166,15 +168,25 @@ fn go(
     goal: Goal,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
+    let (home, processes) = match settings.processes {
+        Processes::Primary => (Home::Thread, 0),
+        Processes::Workers(n) => (Home::Process, n),
+    };
+    go_with(settings, goal, home, processes, reporter)
+}
+
+fn go_with(
+    settings: &Settings,
+    goal: Goal,
+    home: Home,
+    processes: usize,
+    reporter: &mut dyn Reporter,
+) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir()
         .context("no temporary folder can be made")?;
-    let (home, processes) = match settings.processes {
-        Processes::Primary => (Home::Thread, 0),
-        Processes::Workers(n) => (Home::Process, n),
-    };
     let mut ledger = Ledger::new(reporter, processes);
     ledger.watch(&config.fixtures);
     let (cache, _temporary) = open_cache(settings, &mut ledger)?;

@@ -12,11 +12,12 @@ use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler, Part};
 use crate::module::compile;
 use crate::module::sdk;
-use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, plan_module};
+use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, ListedTest, LoadError,
     ModuleNumber, ModuleSpec, ReplaySpec,
 };
+use crate::settings::Processes;
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -196,6 +197,10 @@ impl Run<'_> {
                 order: file.order,
                 format: file.format,
                 again: again.into(),
+                splitting: match self.settings.processes {
+                    Processes::Primary => Splitting::Whole,
+                    Processes::Workers(_) => Splitting::Singly,
+                },
             },
             why_plain: None,
             has_fixtures: !file.sdk.furniture.functions.is_empty(),

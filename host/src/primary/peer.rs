@@ -17,6 +17,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -48,18 +49,23 @@ impl Role {
 }
 
 /// Where a peer lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Home {
     /// In a process of its own.
     Process,
     /// In a thread of this process.
     Thread,
+    /// In a thread, and a worker does this in place of its work.
+    #[cfg(test)]
+    Fake(fn(UnixStream)),
 }
 
 /// A running peer.
 pub struct Peer {
     to: UnixStream,
     body: Body,
+    /// What was wrong with the last thing that it said.
+    nonsense: Arc<OnceLock<String>>,
 }
 
 enum Body {
@@ -109,24 +115,56 @@ impl Peer {
                 })?;
                 Body::Thread
             }
+            #[cfg(test)]
+            Home::Fake(lie) => {
+                thread::Builder::new().spawn(move || match role {
+                    Role::Compiler => module::compile::serve(theirs.try_clone()?, theirs),
+                    _ => {
+                        lie(theirs);
+                        Ok(())
+                    }
+                })?;
+                Body::Thread
+            }
         };
         let mut from = BufReader::with_capacity(1 << 16, ours.try_clone()?);
+        let nonsense = Arc::new(OnceLock::new());
+        let found = nonsense.clone();
         thread::Builder::new().spawn(move || {
+            let next = |from: &mut BufReader<UnixStream>| match read_frame::<M>(from) {
+                Ok(message) => message,
+                Err(e) => {
+                    if e.kind() == io::ErrorKind::InvalidData {
+                        let _ = found.set(e.to_string());
+                    }
+                    None
+                }
+            };
+            let mut open = true;
             // a channel that carries nonsense is as good as closed
-            while let Ok(Some(message)) = read_frame::<M>(&mut from) {
+            while open && let Some(message) = next(&mut from) {
                 let mut messages = vec![message];
                 // whatever has come meanwhile is worth no waking of its own
-                while !from.buffer().is_empty() {
-                    let Ok(Some(message)) = read_frame::<M>(&mut from) else {
-                        break;
-                    };
-                    messages.push(message);
+                while open && !from.buffer().is_empty() {
+                    match next(&mut from) {
+                        Some(message) => messages.push(message),
+                        None => open = false,
+                    }
                 }
                 on_messages(Some(messages));
             }
             on_messages(None);
         })?;
-        Ok(Peer { to: ours, body })
+        Ok(Peer {
+            to: ours,
+            body,
+            nonsense,
+        })
+    }
+
+    /// What was wrong with what it said, if its channel ended with that.
+    pub fn nonsense(&self) -> Option<&str> {
+        self.nonsense.get().map(String::as_str)
     }
 
     /// Sends messages in one write.
@@ -169,6 +207,14 @@ impl Peer {
 
     /// Waits for its end and says how it came about and what it wrote to stderr last.
     pub fn post_mortem(&mut self) -> String {
+        if let Some(why) = self.nonsense.get().cloned() {
+            // it does not end by itself, nor is it listened to
+            self.kill();
+            if let Body::Process { child, .. } = &mut self.body {
+                let _ = child.wait();
+            }
+            return format!("it sent what makes no sense: {why}");
+        }
         let Body::Process { child, stderr } = &mut self.body else {
             return "its thread ended".to_owned();
         };

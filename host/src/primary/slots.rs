@@ -5,9 +5,9 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Captured, Cause, Outcome, Ran, TestEnd};
+use crate::event::{Captured, Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
-use crate::plan::PlannedTest;
+use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
     AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
     Stopped, TaskNumber, ToWorker,
@@ -152,7 +152,7 @@ impl Run<'_> {
             Err(e) => {
                 slot.false_starts = MAX_FALSE_STARTS;
                 if self.slots.iter().all(Slot::is_given_up) {
-                    self.fatal = Some(anyhow::anyhow!("no worker process can be started: {e}"));
+                    self.no_worker_is_left(format!("no worker process can be started: {e}"));
                 }
             }
         }
@@ -268,6 +268,10 @@ impl Run<'_> {
             Ok(outcome) => outcome,
             Err(error) => return self.not_loadable(test, error),
         };
+        if !test.announced && done.start > Duration::ZERO {
+            // it began just before the worker heard that the run is interrupted
+            self.ledger.say(&Event::Started(test.info.clone()));
+        }
         // what is around a test takes its time too
         self.pace.0 += match test.place.around.is_empty() {
             true => done.duration,
@@ -371,6 +375,8 @@ impl Run<'_> {
         match self.home {
             Home::Process => slot + 1,
             Home::Thread => 0,
+            #[cfg(test)]
+            Home::Fake(_) => slot + 1,
         }
     }
 
@@ -382,19 +388,17 @@ impl Run<'_> {
         let Some(mut worker) = self.slots[number].worker.take() else {
             return;
         };
+        if let Some(why) = worker.peer.nonsense() {
+            let who = self.worker_number(number);
+            self.ledger
+                .internal_error(format!("worker {who} sent what makes no sense: {why}"));
+        }
         let how = worker.peer.post_mortem();
         let mut jobs = std::mem::take(&mut worker.jobs);
         if worker.ready {
             self.blame(number, &worker, jobs.pop_front(), &how);
         } else {
-            let slot = &mut self.slots[number];
-            slot.false_starts += 1;
-            if self.slots.iter().all(Slot::is_given_up) {
-                self.fatal = Some(anyhow::anyhow!(
-                    "worker processes die before they are ready: {how}"
-                ));
-                return;
-            }
+            self.slots[number].false_starts += 1;
         }
         let mut tests = Vec::new();
         for job in jobs {
@@ -405,6 +409,35 @@ impl Run<'_> {
             }
         }
         self.queue_again(tests);
+        if self.slots.iter().all(Slot::is_given_up) {
+            self.no_worker_is_left(format!("worker processes die before they are ready: {how}"));
+        }
+    }
+
+    /// Nobody can run what is left: it is an error by name, and the run ends. Where nothing
+    /// is known of any test yet there is nothing to be said but that.
+    fn no_worker_is_left(&mut self, why: String) {
+        if self.ledger.planned == 0 {
+            self.fatal = Some(anyhow::Error::msg(why));
+            return;
+        }
+        let mut lost = self.queue.extract(|_| true);
+        for module in &mut self.modules {
+            lost.append(&mut module.held);
+        }
+        let cause = Cause::new(format!("it was not run: no worker is left: {why}"));
+        for test in lost.into_iter().flat_map(PlannedTask::into_tests) {
+            self.ledger
+                .ended_as(&test, Outcome::Errored(cause.clone()), None);
+        }
+        for number in 0..self.modules.len() {
+            if !self.modules[number].is_settled() {
+                let cause = Cause::new(format!("no worker is left to list its tests: {why}"));
+                let error = LoadError::List(cause, Box::default());
+                self.module_failed(ModuleNumber(number), error);
+            }
+        }
+        self.stop();
     }
 
     /// The job that was running when a worker died.

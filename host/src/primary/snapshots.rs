@@ -53,7 +53,6 @@ enum Phase {
         compiler: Peer,
         /// The file of the state, until the compiler takes it.
         state: String,
-        bytes: u64,
         globals: Globals,
     },
     Mapped(Globals),
@@ -196,9 +195,10 @@ impl Run<'_> {
                 snapshot.phase = Phase::Compiling {
                     compiler,
                     state: file,
-                    bytes: size,
                     globals,
                 };
+                // workers begin from what they took themselves until this is done
+                self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
             }
             Err(e) => {
                 snapshot.phase = Phase::Refused;
@@ -231,7 +231,6 @@ impl Run<'_> {
         let taken = std::mem::replace(&mut snapshot.phase, Phase::Refused);
         let Phase::Compiling {
             mut compiler,
-            bytes,
             globals,
             ..
         } = taken
@@ -248,10 +247,10 @@ impl Run<'_> {
             )),
         };
         if let Some(why) = why {
-            return self.say_snapshot(number, SnapshotStep::Rerun { why });
+            let note = format!("the snapshot of `{}` is not shared: {why}", snapshot.of);
+            return self.ledger.note(note);
         }
         snapshot.phase = Phase::Mapped(globals);
-        self.say_snapshot(number, SnapshotStep::Kept { bytes });
         let Some(message) = self.tell_snapshot(number) else {
             return;
         };

@@ -71,6 +71,13 @@ impl<'a> Verdict<'a> {
     }
 }
 
+/// What a trap in a module's start means: the module cannot be used, by any test.
+pub(super) fn start_trapped(called: &Called, outcome: &Outcome) -> Option<LoadError> {
+    let is_trap = !called.entered && matches!(called.ending, Ending::Trapped(_));
+    let cause = outcome.cause().filter(|_| is_trap)?;
+    Some(LoadError::Module(cause.clone()))
+}
+
 impl Executor {
     /// An executor as a worker's set-up asks for it.
     ///
@@ -248,6 +255,14 @@ impl Executor {
         let verdict = Verdict::of(task);
         let outcome = self.judge(task.module, &called, task.timeout, verdict);
         let scratch = self.sandbox.tidy(&called, outcome.is_good());
+        // what its start lacks may be what the test's own limit leaves it
+        if task.harness == Harness::Sdk
+            && task.max_memory.is_none()
+            && let Some(e) = start_trapped(&called, &outcome)
+        {
+            done.outcome = Err(e);
+            return Some(done);
+        }
         done.scratch = scratch.map(|s| s.display().to_string());
         if outcome != Outcome::Passed {
             done.stdout = called.stdout;

@@ -6,7 +6,7 @@
 //! there is asked of the sandbox.
 
 use super::current::Current;
-use super::execute::{Executor, Verdict};
+use super::execute::{Executor, Verdict, start_trapped};
 use crate::ending::Ending;
 use crate::event::{Cause, Harness, Outcome};
 use crate::protocol::{Expect, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber};
@@ -125,7 +125,10 @@ impl Executor {
             Err(called) => {
                 let verdict = Verdict::Sdk(&Expect::Pass);
                 let outcome = self.judge(task.module, &called, task.timeout, verdict);
-                Err(not_there(outcome, *called, &spec.name, &spec.name))
+                Err(match start_trapped(&called, &outcome) {
+                    Some(e) => NotThere::Load(e),
+                    None => not_there(outcome, *called, &spec.name, &spec.name),
+                })
             }
         })
     }

@@ -1,0 +1,176 @@
+//! How many units of dispatch a plan has, and what is set up around them.
+
+use super::super::{Ignored, ModulePlan, PlannedModule, PlannedTask, Splitting, plan_module};
+use super::*;
+use crate::event::{Format, Harness};
+use crate::filter::Filter;
+use crate::protocol::ModuleNumber;
+use crate::suite::ListedSuite;
+
+/// A test of this path, the crate's name first, in the order of the source.
+fn test(path: &str, case: u64) -> ListedTest {
+    ListedTest {
+        export: Some(format!("{EXPORT_PREFIX}{path}")),
+        case,
+        ..ListedTest::named(crate::suite::without_crate(path), Harness::Sdk)
+    }
+}
+
+fn tests(paths: &[&str]) -> Vec<ListedTest> {
+    paths.iter().map(|p| test(p, 0)).collect()
+}
+
+fn function(path: &str, role: Role) -> ListedFunction {
+    ListedFunction {
+        path: path.to_owned(),
+        role,
+        distribution: None,
+        needs: Vec::new(),
+        travels: false,
+        tears_down: false,
+        fresh: false,
+        host: None,
+    }
+}
+
+fn marked(path: &str, distribution: Distribution) -> ListedSuite {
+    ListedSuite {
+        path: path.to_owned(),
+        distribution: Some(distribution),
+    }
+}
+
+fn plan(tests: Vec<ListedTest>, furniture: &Furniture, splitting: Splitting) -> ModulePlan {
+    let module = PlannedModule {
+        number: ModuleNumber(0),
+        name: "m.wasm".into(),
+        order: 0,
+        format: Format::Core,
+        again: "wasmtest run m.wasm".into(),
+        splitting,
+    };
+    let (filter, ignored) = (Filter::default(), Ignored::Skip);
+    plan_module(&module, tests, furniture, 0, &filter, ignored)
+}
+
+fn functions(functions: Vec<ListedFunction>) -> Furniture {
+    Furniture {
+        functions,
+        ..Furniture::default()
+    }
+}
+
+#[test]
+fn case_15_a_class_with_a_fixture_is_one_unit_and_each_test_of_one_without_is_one() {
+    let all = tests(&["c::with::a", "c::with::b", "c::without::a", "c::without::b"]);
+    for role in [Role::Setup, Role::Teardown, Role::Fixture] {
+        let furniture = functions(vec![function("c::with::f", role)]);
+        let plan = plan(all.clone(), &furniture, Splitting::Singly);
+        assert_eq!(plan.tasks.len(), 3, "{role:?}");
+        assert_eq!(plan.tests(), 4);
+        assert!(matches!(&plan.tasks[0], PlannedTask::Unit(u) if u.tests.len() == 2));
+    }
+}
+
+#[test]
+fn case_16_a_module_with_a_teardown_alone_is_one_unit() {
+    let all = tests(&["c::m::a", "c::m::b", "c::m::inner::c"]);
+    let furniture = functions(vec![function("c::m::end", Role::Teardown)]);
+    let plan = plan(all, &furniture, Splitting::Singly);
+    assert_eq!(plan.tasks.len(), 1);
+    assert_eq!(plan.tasks[0].tests().len(), 3);
+}
+
+#[test]
+fn case_17_each_test_of_a_module_without_fixtures_is_one_unit() {
+    let all = tests(&["c::m::a", "c::m::b", "c::m::c"]);
+    let nothing = Furniture::default();
+    assert_eq!(
+        plan(all.clone(), &nothing, Splitting::Singly).tasks.len(),
+        3
+    );
+    // what runs around each test sets nothing up, and a mark alone neither
+    let furniture = Furniture {
+        suites: vec![ListedSuite {
+            path: "c::m".to_owned(),
+            distribution: None,
+        }],
+        functions: vec![function("c::m::before", Role::Before)],
+    };
+    assert_eq!(plan(all, &furniture, Splitting::Singly).tasks.len(), 3);
+}
+
+#[test]
+fn case_18_the_cases_of_a_suite_with_a_fixture_are_one_unit_in_their_order() {
+    // as they are listed: by name
+    let all = vec![
+        test("c::m::t::one", 1),
+        test("c::m::t::two", 2),
+        test("c::m::t::zero", 0),
+    ];
+    let furniture = functions(vec![function("c::m::begin", Role::Setup)]);
+    let plan = plan(all, &furniture, Splitting::Singly);
+    assert_eq!(plan.tasks.len(), 1);
+    let names = plan.tasks[0].tests().iter().map(|t| &*t.info.id.path);
+    assert!(names.eq(["m::t::zero", "m::t::one", "m::t::two"]));
+}
+
+#[test]
+fn case_19_each_test_of_a_splittable_module_is_one_unit_where_there_are_workers() {
+    let all = tests(&["c::m::a", "c::m::b", "c::m::c"]);
+    let furniture = Furniture {
+        suites: vec![marked("c::m", Distribution::Split)],
+        functions: vec![function("c::m::begin", Role::Setup)],
+    };
+    let singly = plan(all.clone(), &furniture, Splitting::Singly);
+    assert_eq!(singly.tasks.len(), 3);
+    for task in &singly.tasks {
+        let steps = &task.tests()[0].place.around.steps;
+        assert_eq!(steps.len(), 1);
+        assert_eq!(steps[0].path, "c::m::begin");
+    }
+    let whole = plan(all, &furniture, Splitting::Whole);
+    assert_eq!(whole.tasks.len(), 1);
+}
+
+#[test]
+fn case_28_an_unmarked_ancestor_makes_one_unit_and_others_are_entered_outermost_first() {
+    let all = tests(&["c::m::k::a", "c::m::k::b"]);
+    let hooks = ["c::begin", "c::m::begin", "c::m::k::begin"];
+    let hooks = hooks.map(|path| function(path, Role::Setup));
+    let with = |marks: [Option<Distribution>; 3]| {
+        let suites = ["c", "c::m", "c::m::k"].into_iter().zip(marks);
+        let furniture = Furniture {
+            suites: suites
+                .map(|(path, distribution)| ListedSuite {
+                    path: path.to_owned(),
+                    distribution,
+                })
+                .collect(),
+            functions: hooks.to_vec(),
+        };
+        plan(all.clone(), &furniture, Splitting::Singly)
+    };
+    use Distribution::{Shared, Split};
+    let steps = |plan: &ModulePlan| -> Vec<String> {
+        let place = &plan.tasks[0].tests()[0].place;
+        place.around.steps.iter().map(|s| s.path.clone()).collect()
+    };
+    let paths: Vec<String> = hooks.iter().map(|h| h.path.clone()).collect();
+    let package = with([None, Some(Shared), Some(Split)]);
+    assert_eq!(package.tasks.len(), 1);
+    assert!(matches!(&package.tasks[0], PlannedTask::Unit(u) if u.suite == "c"));
+    assert!(
+        package.shared.is_empty(),
+        "inside a unit everything is local"
+    );
+    assert_eq!(steps(&package), paths);
+    let shared = with([Some(Shared), Some(Shared), Some(Split)]);
+    assert_eq!(shared.tasks.len(), 2);
+    let set_up: Vec<&str> = shared.shared.iter().map(|s| s.path.as_str()).collect();
+    assert_eq!(set_up, paths[..2]);
+    assert_eq!(steps(&shared), paths[2..]);
+    let split = with([Some(Split); 3]);
+    assert_eq!(split.tasks.len(), 2);
+    assert_eq!(steps(&split), paths);
+}

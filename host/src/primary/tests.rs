@@ -1,0 +1,174 @@
+//! Workers that lie: whatever they say, it is an error of the runner's own and no pass.
+
+use super::*;
+use crate::cli::{Cli, Command};
+use crate::event::{Harness, Outcome};
+use crate::exit;
+use crate::protocol::{Done, ListedTest, Task, ToWorker, read_frame, write_frame};
+use crate::suite::ValueNumber;
+use clap::Parser as _;
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixStream;
+
+/// Serves a primary as a worker does, but for what it says of a test.
+fn serve(mut channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>) {
+    let mut from = channel.try_clone().expect("a descriptor is left");
+    while let Ok(Some(message)) = read_frame::<ToWorker>(&mut from) {
+        let written = match message {
+            ToWorker::Setup(_) => write_frame(&mut channel, &FromWorker::Ready),
+            ToWorker::List { module, .. } => {
+                let tests = ["a", "b"].map(|t| ListedTest::named(t, Harness::Command));
+                let tests = Ok(tests.into());
+                write_frame(&mut channel, &FromWorker::Listed { module, tests })
+            }
+            ToWorker::Run(task) => answer(&mut channel, &task),
+            _ => Ok(()),
+        };
+        if written.is_err() {
+            break;
+        }
+    }
+}
+
+fn passed(task: TaskNumber) -> FromWorker {
+    Done::passed(task, 1, 1).into_message()
+}
+
+/// What is reported of a run: how its tests ended, and its errors.
+#[derive(Default)]
+struct Said {
+    outcomes: Vec<Outcome>,
+    errors: Vec<(String, &'static str, String)>,
+}
+
+impl Reporter for Said {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Ended(end) => self.outcomes.push(end.outcome.clone()),
+            Event::ModuleFailed(error) => {
+                let module = error.module.to_string();
+                let message = error.cause.message.clone();
+                self.errors.push((module, error.what, message));
+            }
+            _ => {}
+        }
+    }
+
+    fn result(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Two tests on one worker that does this.
+fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = folder.path().join("m.wasm");
+    let text = r#"(module (func (export "_start")) (memory (export "memory") 1))"#;
+    std::fs::write(&module, wat::parse_str(text).expect("it assembles")).expect("written");
+    let mut words = vec!["wasmtest", "run", "--no-config", "--processes", "1"];
+    let cache = folder.path().join("cache");
+    words.extend(["--cache-dir", cache.to_str().expect("UTF-8")]);
+    words.push(module.to_str().expect("UTF-8"));
+    let Command::Run(args) = Cli::parse_from(words).command else {
+        unreachable!("it says `run`");
+    };
+    let settings = Settings::for_run(&args).expect("they make sense");
+    let mut said = Said::default();
+    let home = Home::Fake(worker);
+    let (summary, ..) =
+        go_with(&settings, Goal::Run, home, 1, &mut said).expect("the runner itself works");
+    (summary, said)
+}
+
+/// Nothing passed, every test is accounted for, and the error is told.
+fn is_refused(worker: fn(UnixStream), why: &str) {
+    let (summary, said) = run_with(worker);
+    assert_eq!(summary.passed, 0, "{why}");
+    assert_eq!(exit::of(&summary), exit::LOAD, "{why}");
+    assert_eq!(said.outcomes.len(), 2, "{why}: {:?}", said.outcomes);
+    for outcome in &said.outcomes {
+        assert!(matches!(outcome, Outcome::Crashed(_)), "{why}: {outcome:?}");
+    }
+    assert!(!said.errors.is_empty(), "{why}");
+    for (module, what, message) in &said.errors {
+        assert_eq!(
+            (module.as_str(), *what),
+            ("wasmtest", "had an internal error")
+        );
+        assert!(message.starts_with("worker 1 sent "), "{message}");
+        assert!(message.contains(why), "{message}");
+    }
+}
+
+#[test]
+fn a_worker_that_does_not_lie_is_believed() {
+    let (summary, said) =
+        run_with(|channel| serve(channel, |to, task| write_frame(to, &passed(task.number))));
+    assert_eq!(summary.passed, 2);
+    assert_eq!(exit::of(&summary), exit::OK);
+    assert!(said.errors.is_empty());
+}
+
+#[test]
+fn case_26_a_result_that_nobody_asked_for_is_an_internal_error_and_no_pass() {
+    let stranger = |channel| {
+        serve(channel, |to, task| {
+            write_frame(to, &passed(TaskNumber(task.number.0 + 1000)))
+        });
+    };
+    is_refused(stranger, "a result that nobody asked for");
+    let unit = |channel| {
+        serve(channel, |to, task| {
+            write_frame(to, &FromWorker::UnitDone(task.number, Vec::new()))
+        });
+    };
+    is_refused(unit, "the end of a suite that nobody asked for");
+    let shared = |channel| {
+        serve(channel, |to, _| {
+            write_frame(to, &FromWorker::SetUp(ValueNumber(0), Box::new(Ok(None))))
+        });
+    };
+    is_refused(shared, "word of a shared fixture");
+}
+
+#[test]
+fn case_26_a_result_that_comes_twice_is_an_internal_error_and_counts_once() {
+    let (summary, said) = run_with(|channel| {
+        serve(channel, |to, task| {
+            write_frame(to, &passed(task.number))?;
+            write_frame(to, &passed(task.number))
+        });
+    });
+    assert_eq!(exit::of(&summary), exit::LOAD);
+    assert_eq!(said.outcomes.len(), 2);
+    assert!(
+        said.errors
+            .iter()
+            .all(|(_, what, _)| *what == "had an internal error")
+    );
+    assert!(!said.errors.is_empty());
+}
+
+#[test]
+fn case_26_a_result_in_a_shape_that_nobody_expects_is_an_internal_error_and_no_pass() {
+    let words = |channel| serve(channel, |to, _| write_frame(to, &"all is well"));
+    is_refused(words, "what makes no sense");
+    let another = |channel| {
+        serve(channel, |to, task| {
+            write_frame(to, &("Passed", task.number.0))
+        });
+    };
+    is_refused(another, "what makes no sense");
+    let endless = |channel| serve(channel, |to, _| to.write_all(&[0xff; 64]));
+    is_refused(endless, "what makes no sense");
+    // also right behind one that is in order
+    let behind = |channel| {
+        serve(channel, |to, task| {
+            let mut bytes = Vec::new();
+            write_frame(&mut bytes, &FromWorker::Revoked(Vec::new()))?;
+            write_frame(&mut bytes, &task.path)?;
+            to.write_all(&bytes)
+        });
+    };
+    is_refused(behind, "what makes no sense");
+}

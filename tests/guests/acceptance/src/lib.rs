@@ -1,0 +1,55 @@
+//! What the acceptance cases run. Whatever happens here is noted in the file that the
+//! variable `LOG` names; files beside it are signs that tests and their runner give each
+//! other, so that what has to be in flight at one moment is, however slow the machine.
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[cfg(test)]
+mod contexts;
+#[cfg(test)]
+mod marks;
+#[cfg(test)]
+mod nested;
+#[cfg(test)]
+mod stopping;
+
+/// Adds a line to the log.
+pub fn note(line: &str) {
+    add("log", line);
+}
+
+/// Adds a line to a file beside the log.
+pub fn add(file: &str, line: &str) {
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(beside_the_log(file))
+        .expect("the folder is granted");
+    // one write, so that lines of several instances do not mix
+    file.write_all(format!("{line}\n").as_bytes())
+        .expect("it can be written");
+}
+
+/// What a file beside the log holds.
+pub fn read(file: &str) -> String {
+    std::fs::read_to_string(beside_the_log(file)).unwrap_or_default()
+}
+
+/// Gives a sign.
+pub fn give(sign: &str) {
+    add(sign, "here");
+}
+
+/// Waits until somebody has given a sign.
+pub fn wait_for(sign: &str) {
+    while !beside_the_log(sign).exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn beside_the_log(file: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os("LOG").expect("LOG is granted")).with_file_name(file)
+}
