@@ -145,3 +145,15 @@ fn help_teaches() {
     snapshot!(help(&["list"]));
     snapshot!(help(&["cache"]));
 }
+
+#[test]
+fn the_plan_as_a_tree() {
+    let module = guest("suites", Target::P1, "dev");
+    let plan = finish(wasmtest().args(["plan", arg(&module)]));
+    assert_eq!(plan.code, 0, "{}", plan.stderr);
+    insta::assert_snapshot!(plan.stdout);
+    let some = finish(wasmtest().args(["plan", "-v", arg(&module), "--", "marks::"]));
+    insta::assert_snapshot!(some.stdout);
+    let none = finish(wasmtest().args(["plan", arg(&module), "--", "no such test"]));
+    assert_eq!(none.code, 4);
+}

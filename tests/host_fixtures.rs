@@ -458,3 +458,24 @@ fn what_a_fixture_wrote_is_told_when_a_test_of_its_fails() {
     let steps: Vec<&Value> = steps.map(|e| &e["event"]).collect();
     assert_eq!(steps, ["started", "ready", "ended"]);
 }
+
+#[test]
+fn an_sdk_test_that_asks_for_one_by_name_has_its_value() {
+    let server = "[fixture.server]\n\
+        command = [\"sh\", \"-c\", \"echo '{\\\"name\\\": \\\"db\\\"}'; echo ready; exec sleep 1000\", \"{port}\"]\n\
+        ready = { line = \"ready\" }\n";
+    let (_folder, file) = configured(server);
+    let module = guest("suites", Target::P1, "dev");
+    let test = "of_the_crate::asks_the_host";
+    let ran = |flags: &[&str]| {
+        let all = [&[arg(&module)], flags, &["--run-ignored", "--", test]].concat();
+        events(all)
+    };
+    let with = ran(&["--config", arg(&file)]);
+    assert_eq!(with.outcome(test), "passed", "{with:#?}");
+    // nobody describes it: one error that says so, and the test is not run
+    let without = ran(&["--no-config"]);
+    assert_eq!(without.outcome(test), "not-run");
+    assert_eq!(without.code, 1);
+    assert_eq!(without.summary()["wasmtest"]["fixtures_failed"], 1);
+}
