@@ -104,29 +104,25 @@ pub fn bench(root: &Path, wasmtest: &Path) -> Result<()> {
             );
         }
     }
-    sdk(root, wasmtest)
+    sdk(root, wasmtest)?;
+    replay(root, wasmtest)
 }
 
 /// 10,000 trivial SDK tests, beside the least that they can cost.
 fn sdk(root: &Path, wasmtest: &Path) -> Result<()> {
     let manifest = root.join("tests/large/Cargo.toml");
     let manifest = manifest.to_string_lossy();
-    let built = guest::build_tests(&["--quiet", "--manifest-path", &manifest, "--target", WASIP1])?;
-    let (_, module) = built.first().context("the guest was built")?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args([
-        "build",
+    let built = guest::build_tests(&[
         "--quiet",
-        "--package",
-        "wasmtest",
-        "--example",
-        "bare_loop",
-    ]);
-    if !cargo.status().context("cargo cannot be started")?.success() {
-        bail!("the bare loop does not build");
-    }
-    let folder = wasmtest.parent().context("it lies in a folder")?;
-    let bare_loop = folder.join("examples/bare_loop");
+        "--manifest-path",
+        &manifest,
+        "--target",
+        WASIP1,
+        "-p",
+        "ten_thousand",
+    ])?;
+    let (_, module) = built.first().context("the guest was built")?;
+    let bare_loop = example(root, wasmtest, "bare_loop")?;
     let warm = tempdir(root, "bench-warm")?;
     let ours = || {
         let mut command = Command::new(wasmtest);
@@ -162,6 +158,109 @@ fn sdk(root: &Path, wasmtest: &Path) -> Result<()> {
         ms(ours.cpu) / ms(bare.cpu)
     );
     Ok(())
+}
+
+/// A program beside the runner to compare it with.
+fn example(root: &Path, wasmtest: &Path, name: &str) -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args([
+        "build",
+        "--quiet",
+        "--package",
+        "wasmtest",
+        "--example",
+        name,
+    ]);
+    if !cargo.status().context("cargo cannot be started")?.success() {
+        bail!("the example {name} does not build");
+    }
+    let folder = wasmtest.parent().context("it lies in a folder")?;
+    Ok(folder.join("examples").join(name))
+}
+
+/// Split suites: a costly setup, and states of three sizes, beside a loop that does
+/// nothing but replay such states.
+fn replay(root: &Path, wasmtest: &Path) -> Result<()> {
+    let manifest = root.join("tests/large/Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let built = guest::build_tests(&[
+        "--quiet",
+        "--manifest-path",
+        &manifest,
+        "--target",
+        WASIP1,
+        "--release",
+        "-p",
+        "replay",
+    ])?;
+    let (_, module) = built.first().context("the guest was built")?;
+    let replay_loop = example(root, wasmtest, "replay_loop")?;
+    let warm = tempdir(root, "bench-warm")?;
+    let ours = |processes: &str, format: &[&str], suite: &str| {
+        let mut command = Command::new(wasmtest);
+        command
+            .arg("run")
+            .arg(module)
+            .args(["--processes", processes, "--cache-dir"])
+            .arg(&warm)
+            .args(format)
+            .args(["--", suite]);
+        command
+    };
+    // compiled by now
+    cost(&mut ours("2", &["-q"], "burns::t_few_0001"))?;
+    println!("\nsplit suites, release build, cache warm");
+    for (suite, what) in [
+        ("burns::", "1,000 tests, a setup of 500 ms"),
+        ("changes::", "1,000 tests that change all of 16 MiB"),
+    ] {
+        let took = cost(&mut ours("2", &["-q"], suite))?;
+        println!("  {what:<40} {:>8.0} ms", ms(took.wall));
+    }
+    let output = Command::new(&replay_loop).arg(module).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let bare = |mib: u32, key: &str| -> Option<f64> {
+        let mut lines = text
+            .lines()
+            .filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+        lines.find(|l| l["state_mib"] == mib)?[key].as_f64()
+    };
+    println!("  a test that touches 64 KiB of a state     1 process    the bare loop (us)");
+    for mib in [1, 16, 256] {
+        let mut each = Vec::new();
+        for _ in 0..3 {
+            let mut run = ours(
+                "1",
+                &["--message-format", "json"],
+                &format!("touches_{mib}::"),
+            );
+            each.push(micros_a_test(&mut run)?);
+        }
+        each.sort_by(f64::total_cmp);
+        let bare = bare(mib, "64_kib_spread").context("the bare loop tells it")?;
+        println!("  {mib:>4} MiB {:>42.1} {bare:>20.1}", each[0]);
+    }
+    Ok(())
+}
+
+/// Time from test to test, of the last three quarters: by then the state is mapped.
+fn micros_a_test(run: &mut Command) -> Result<f64> {
+    let output = run.stderr(Stdio::null()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut starts: Vec<f64> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|event| event["type"] == "test" && event["event"] == "ok")
+        .filter_map(|event| event["wasmtest"]["start"].as_f64())
+        .collect();
+    starts.sort_by(f64::total_cmp);
+    let later = &starts[starts.len() / 4..];
+    match (later.first(), later.last()) {
+        (Some(first), Some(last)) if later.len() > 100 => {
+            Ok((last - first) * 1e6 / (later.len() - 1) as f64)
+        }
+        _ => bail!("{run:?} did not run its tests"),
+    }
 }
 
 fn tempdir(root: &Path, name: &str) -> Result<PathBuf> {
