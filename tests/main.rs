@@ -12,6 +12,7 @@ mod proposals;
 mod real_suites;
 mod sdk;
 mod selection;
+mod suites;
 mod support;
 mod verdicts;
 mod workers;

@@ -211,7 +211,7 @@ impl Live {
     /// The id of the test that runs next in it.
     pub fn set_test(&mut self, id: &str, attempt: u32) {
         let report = &mut self.store.data_mut().report;
-        report.test_id = id.to_owned();
+        report.begin(id);
         report.attempt = attempt;
     }
 

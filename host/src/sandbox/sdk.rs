@@ -138,6 +138,12 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl Report {
+    /// Another test begins in the instance: what it may hand over is its own.
+    pub fn begin(&mut self, id: &str) {
+        id.clone_into(&mut self.test_id);
+        self.bytes = 0;
+    }
+
     /// Before anything is copied.
     fn charge(&mut self, bytes: u32) -> wasmtime::Result<()> {
         self.bytes = self.bytes.saturating_add(bytes as usize);

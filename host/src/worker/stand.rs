@@ -8,7 +8,7 @@
 use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
 use crate::ending::Ending;
-use crate::event::{Cause, Harness, Outcome};
+use crate::event::{Attachment, Cause, Harness, Outcome};
 use crate::protocol::{Expect, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
@@ -32,6 +32,17 @@ pub struct Stand {
     poisoned: bool,
     /// How long calls in it took, until somebody takes that.
     spent: Duration,
+    /// What was logged and attached in it, until somebody takes that.
+    extras: Extras,
+}
+
+/// What guests hand over for the report.
+#[derive(Default)]
+pub struct Extras {
+    /// Lines of log.
+    pub logs: Vec<String>,
+    /// Attachments.
+    pub attachments: Vec<Attachment>,
 }
 
 /// A shared fixture that stands.
@@ -69,6 +80,11 @@ impl Stand {
     /// How long calls in it took since this was asked for last.
     pub(super) fn take_spent(&mut self) -> Duration {
         std::mem::take(&mut self.spent)
+    }
+
+    /// What was logged and attached in it since this was asked for last.
+    pub(super) fn take_extras(&mut self) -> Extras {
+        std::mem::take(&mut self.extras)
     }
 
     /// Its instance.
@@ -121,6 +137,7 @@ impl Executor {
                 up: task.steps()[..held].to_vec(),
                 poisoned: false,
                 spent: Duration::ZERO,
+                extras: Extras::default(),
             }),
             Err(called) => {
                 let verdict = Verdict::Sdk(&Expect::Pass);
@@ -166,8 +183,10 @@ impl Executor {
         };
         current.begin(task, stand.live.streams());
         let began = Instant::now();
-        let called = self.sandbox.run_in(&mut stand.live, export, how);
+        let mut called = self.sandbox.run_in(&mut stand.live, export, how);
         stand.spent += began.elapsed();
+        stand.extras.logs.append(&mut called.logs);
+        stand.extras.attachments.append(&mut called.attachments);
         current.end()?;
         let outcome = self.judge(stand.module, &called, task.timeout, verdict);
         stand.poisoned |= called.ending != Ending::Returned && called.entered;

@@ -193,8 +193,6 @@ impl Executor {
             if came != Outcome::Passed {
                 (done.stdout, done.stderr) = (called.stdout, called.stderr);
             }
-            done.logs = called.logs;
-            done.attachments = called.attachments;
             outcome = came;
         }
         for path in &around.after {
@@ -217,6 +215,9 @@ impl Executor {
                 }
             }
         }
+        // what its fixtures and hooks handed over is told with the first test after them
+        let extras = stand.take_extras();
+        (done.logs, done.attachments) = (extras.logs, extras.attachments);
         done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
         Some(())

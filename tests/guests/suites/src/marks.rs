@@ -97,6 +97,7 @@ mod split {
     #[wasmtest::setup]
     fn memo() -> Memo {
         note("split setup");
+        wasmtest::log("the setup of split");
         Memo(RefCell::default())
     }
 

@@ -1,0 +1,46 @@
+//! Suites and fixtures beyond the acceptance cases: what is reported of them.
+
+use crate::acceptance::{each_way, named};
+use crate::support::{Target, arg, events, guest};
+use crate::workers::send;
+
+#[test]
+fn what_a_setup_logs_is_told_with_the_test_that_comes_after_it() {
+    let module = guest("suites", Target::P1, "dev");
+    let logs = |flags: &[&str]| {
+        let args = [
+            &[arg(&module), "--processes", "1"],
+            flags,
+            &["--", "marks::split::"],
+        ];
+        let events = events(args.concat());
+        let first = |test: &str| events.end(test)["wasmtest"]["logs"].clone();
+        [first("marks::split::first"), first("marks::split::second")]
+    };
+    let line = serde_json::json!(["the setup of split"]);
+    assert_eq!(logs(&["--no-snapshot"]), [line.clone(), line.clone()]);
+    // it ran once, and what it said is said once
+    assert_eq!(logs(&[]), [line, serde_json::Value::Null]);
+}
+
+#[test]
+fn a_fixture_host_that_dies_fails_what_stood_in_it_by_name_and_is_started_again() {
+    each_way(|ground| {
+        let run = ground.start("2", "marks::shared::", &[]);
+        ground.await_line(&run, "setup");
+        let host = crate::acceptance::children(&run, "__fixture-host");
+        send(host[0], libc::SIGKILL);
+        let events = run.finish();
+        assert_eq!(events.code, 1, "{events:#?}");
+        let failed: Vec<String> = named(&events, "test", "failed")
+            .into_iter()
+            .filter(|name| name == "acceptance.wasm marks::shared")
+            .collect();
+        assert_eq!(failed.len(), 1, "{events:#?}");
+        for test in ["first", "second", "third"] {
+            assert_eq!(events.outcome(&format!("marks::shared::{test}")), "not-run");
+        }
+        assert_eq!(events.summary()["wasmtest"]["not_run"], 3);
+        assert_eq!(ground.log(), ["setup"]);
+    });
+}
