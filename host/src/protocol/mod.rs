@@ -1,0 +1,345 @@
+//! What the primary and its processes say to each other.
+//!
+//! The channel is a socket that is the child's stdin: nobody's stdout. `frame` is how
+//! messages go over it, `setup` what a worker is told once, `task` what it is given to
+//! do, `listed` what it finds in a module, `compile` what is said to the compiler.
+
+mod compile;
+mod frame;
+mod listed;
+mod setup;
+mod task;
+
+pub use compile::{CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob};
+pub(crate) use frame::path_bytes;
+pub use frame::{MAX_FRAME, read_frame, write_frame};
+pub use listed::{ListedTest, LoadError};
+pub use setup::{
+    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleNumber, ModuleSpec,
+    ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
+};
+pub use task::{Expect, SharedTask, Task};
+
+use crate::event::{Attachment, Captured, Outcome};
+use crate::sandbox::snapshot::Globals;
+use crate::suite::{SuiteFailure, ValueNumber};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use std::time::Duration;
+
+/// From the primary to a worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// The first message.
+    Setup(WorkerSetup),
+    /// A module that later messages name.
+    Module(ModuleSpec),
+    /// What a host fixture implies that later tasks name.
+    Fixture(FixtureGrant),
+    /// List a module's tests.
+    List {
+        /// Which module.
+        module: ModuleNumber,
+        /// How long listing may take.
+        timeout: Duration,
+    },
+    /// Run a test.
+    Run(Task),
+    /// Run a suite's tests in one instance, in this order.
+    Unit(Vec<Task>),
+    /// A value that later messages name, as CBOR.
+    Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
+    /// A state can be mapped now: the file name of its compiled form, and the values
+    /// of its module's mutable globals.
+    Snapshot(SnapshotNumber, ModuleNumber, String, Globals),
+    /// Set up a shared fixture.
+    SetUp(Box<SharedTask>),
+    /// Take a shared fixture down.
+    TearDown(ValueNumber),
+    /// The run is interrupted: what runs is to stop, and nothing new begins; what
+    /// was set up is taken down.
+    Interrupt,
+    /// Give back up to this many tasks that have not begun, the last first.
+    Revoke(usize),
+    /// Give up this task, if it is the one that runs, and end.
+    Stop {
+        /// Which task.
+        task: TaskNumber,
+        /// Why; a worker knows best how long a test has run.
+        why: Stop,
+    },
+}
+
+/// Why a task is to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stop {
+    /// It ran for longer than its limit: not if it has not.
+    Limit,
+    /// The run is interrupted.
+    Interrupt,
+}
+
+/// From a worker to the primary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The worker is set up.
+    Ready,
+    /// It cannot be set up.
+    SetupFailed(String),
+    /// What a module holds.
+    Listed {
+        /// Which module.
+        module: ModuleNumber,
+        /// Its tests.
+        tests: Result<Vec<ListedTest>, LoadError>,
+    },
+    /// A test has passed and left nothing to tell: task, start and duration in
+    /// nanoseconds. Most messages are this one, so it is as small as it can be.
+    Passed(TaskNumber, u64, u64),
+    /// A test has ended in any other way.
+    Done(Box<Done>),
+    /// Tasks given back.
+    Revoked(Vec<TaskNumber>),
+    /// A task was given up; the worker ends.
+    Stopped(Box<Stopped>),
+    /// The unit that began with this task is over, its fixtures taken down.
+    UnitDone(TaskNumber, Vec<SuiteFailure>),
+    /// A state was written to the cache folder: its file, its size in bytes and the
+    /// values of its module's mutable globals.
+    State(SnapshotNumber, String, u64, Globals),
+    /// There is no snapshot of a state, for this reason: it is made anew each time.
+    NoState(SnapshotNumber, String),
+    /// A shared fixture is there, with its value if it gives one; or it is not.
+    SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
+    /// A shared fixture was taken down.
+    TornDown(ValueNumber, Vec<SuiteFailure>),
+}
+
+/// Why a shared fixture is not there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SetUpError {
+    /// Its module cannot be loaded.
+    Load(LoadError),
+    /// It failed.
+    Failed(SuiteFailure),
+    /// It asked for its tests to be skipped.
+    Skipped(String),
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// What is known of a task that was given up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Which task.
+    pub task: TaskNumber,
+    /// When it began, since the Unix epoch.
+    pub start: Duration,
+    /// How long it had run.
+    pub duration: Duration,
+    /// What it had written to stdout.
+    pub stdout: Captured,
+    /// What it had written to stderr.
+    pub stderr: Captured,
+}
+
+impl Done {
+    /// The smallest message that says all of this.
+    pub fn into_message(self) -> FromWorker {
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let passed = self.outcome == Ok(Outcome::Passed);
+        let nothing_more = self.logs.is_empty()
+            && self.attachments.is_empty()
+            && self.scratch.is_none()
+            && self.suites.is_empty()
+            && self.notes.is_empty();
+        if passed && nothing_more {
+            return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
+        }
+        FromWorker::Done(Box::new(self))
+    }
+
+    /// What [`FromWorker::Passed`] says.
+    pub fn passed(task: TaskNumber, start: u64, duration: u64) -> Self {
+        Done {
+            start: Duration::from_nanos(start),
+            duration: Duration::from_nanos(duration),
+            ..Done::new(task, Ok(Outcome::Passed))
+        }
+    }
+
+    /// A task of which no more is known than this.
+    pub fn new(task: TaskNumber, outcome: Result<Outcome, LoadError>) -> Self {
+        Done {
+            task,
+            outcome,
+            start: Duration::ZERO,
+            duration: Duration::ZERO,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            scratch: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
+            suites: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// How a task ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done {
+    /// Which task.
+    pub task: TaskNumber,
+    /// How its test ended, or why its module could not be loaded.
+    pub outcome: Result<Outcome, LoadError>,
+    /// When it began, since the Unix epoch.
+    pub start: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// Its stdout, kept only if it did not pass.
+    pub stdout: Captured,
+    /// Its stderr, kept only if it did not pass.
+    pub stderr: Captured,
+    /// Its scratch folder, if that was kept: as text, for people.
+    pub scratch: Option<String>,
+    /// What it logged for the report.
+    pub logs: Vec<String>,
+    /// What it attached to the report.
+    pub attachments: Vec<Attachment>,
+    /// What failed of the suites and fixtures around it.
+    pub suites: Vec<SuiteFailure>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Harness;
+    use crate::suite::StepAction;
+    use crate::suite::{Around, Step};
+    use std::os::unix::ffi::OsStrExt as _;
+
+    #[test]
+    fn what_a_worker_needs_to_start_round_trips_as_one_value() {
+        let setup = WorkerSetup {
+            cache: "/c".into(),
+            scratch: "/s".into(),
+            keep_scratch: Keep::Failed,
+            dirs: vec![DirGrant {
+                host: std::ffi::OsStr::from_bytes(b"/a/\xff").into(),
+                guest: vec!["b".into(), "/a/b".into()],
+                access: Access::ReadOnly,
+            }],
+            env: vec![("TMPDIR".into(), "/tmp".into())],
+            wasm_stack: 8 << 20,
+            unknown_imports: UnknownImports::Refuse,
+            after_failure: AfterFailure::GiveBack,
+            capture: 1024,
+        };
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, &setup).expect("a vector takes everything");
+        let back: WorkerSetup = read_frame(&mut bytes.as_slice())
+            .expect("it was just written")
+            .expect("there is one frame");
+        assert_eq!(back, setup);
+    }
+
+    #[test]
+    fn case_20_what_a_worker_is_told_of_suites_round_trips() {
+        let step = |path: &str, action| Step {
+            path: path.to_owned(),
+            action,
+            suite: Some("c::m".to_owned()),
+            teardown: Some("wasmtest:c::m::end".to_owned()),
+            fresh: action == StepAction::Run,
+        };
+        let around = Around {
+            steps: vec![
+                step("c::m::begin", StepAction::Run),
+                step("c::config", StepAction::Receive(ValueNumber(7))),
+                Step {
+                    suite: None,
+                    teardown: None,
+                    ..step("c::m", StepAction::Nothing)
+                },
+            ],
+            before: vec!["c::m::before".to_owned()],
+            after: Vec::new(),
+        };
+        let task = Task {
+            number: TaskNumber(3),
+            module: ModuleNumber(1),
+            path: "m::t".to_owned(),
+            harness: Harness::Sdk,
+            export: Some("wasmtest:c::m::t".to_owned()),
+            ignored: true,
+            expect: Expect::Panic("words".to_owned()),
+            timeout: Duration::from_nanos(1_500_000_001),
+            snapshot: Some(SnapshotUse {
+                number: SnapshotNumber(3),
+                steps: 1,
+            }),
+            max_memory: Some(1 << 20),
+            around: Some(Box::new(around.clone())),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let plain = Task {
+            around: None,
+            export: None,
+            expect: Expect::Pass,
+            max_memory: None,
+            fixtures: Vec::new(),
+            ..task.clone()
+        };
+        let shared = SharedTask {
+            number: ValueNumber(7),
+            module: ModuleNumber(1),
+            of: "config".to_owned(),
+            around,
+            travels: true,
+            timeout: Duration::from_secs(60),
+            fixtures: vec![FixtureNumber(2)],
+        };
+        let messages = [
+            ToWorker::Unit(vec![task, plain]),
+            ToWorker::SetUp(Box::new(shared)),
+            ToWorker::Value(ValueNumber(7), vec![0, 159, 146, 150]),
+            ToWorker::TearDown(ValueNumber(7)),
+        ];
+        let mut bytes = Vec::new();
+        for message in &messages {
+            write_frame(&mut bytes, message).expect("a vector takes everything");
+        }
+        let mut from = bytes.as_slice();
+        for message in &messages {
+            let back: ToWorker = read_frame(&mut from)
+                .expect("it was just written")
+                .expect("there is a frame for each");
+            match (&back, message) {
+                (ToWorker::Unit(back), ToWorker::Unit(sent)) => assert_eq!(back, sent),
+                (ToWorker::SetUp(back), ToWorker::SetUp(sent)) => assert_eq!(back, sent),
+                (ToWorker::Value(number, back), ToWorker::Value(sent_number, sent)) => {
+                    assert_eq!((number, back), (sent_number, sent));
+                }
+                (ToWorker::TearDown(back), ToWorker::TearDown(sent)) => assert_eq!(back, sent),
+                _ => panic!("{back:?} came of {message:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_lies_about_its_length_is_an_error_and_takes_no_memory() {
+        let lie = [0xff, 0xff, 0xff, 0xff, 1, 2, 3];
+        assert!(read_frame::<u32>(&mut lie.as_slice()).is_err());
+        let short = [100, 0, 0, 0, 1, 2, 3];
+        assert!(read_frame::<u32>(&mut short.as_slice()).is_err());
+        assert!(read_frame::<u32>(&mut [1u8, 0].as_slice()).is_err());
+        assert!(
+            read_frame::<u32>(&mut [].as_slice())
+                .expect("the end is no error")
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! What a worker is told once: grants, modules, numbers by which later messages name things.
+
+use super::frame::path_bytes;
+use crate::event::{Format, Harness};
+use crate::instrument::Facts;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A module's number in the run: its place among the files given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ModuleNumber(pub usize);
+
+/// A task's number in the run, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskNumber(pub u64);
+
+/// A host fixture's number in the run: its place among those configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FixtureNumber(pub usize);
+
+/// What a host fixture implies for a test that is bound to it, and for no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FixtureGrant {
+    /// Which fixture.
+    pub number: FixtureNumber,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+    /// A folder.
+    pub dir: Option<DirGrant>,
+    /// An address that components may connect to by TCP.
+    pub addr: Option<SocketAddr>,
+}
+
+/// A folder of the host that guests may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// The folder, canonical.
+    #[serde(with = "path_bytes")]
+    pub host: PathBuf,
+    /// Its names in the guest.
+    pub guest: Vec<String>,
+    /// What may be done in it.
+    pub access: Access,
+}
+
+/// What a grant allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Reading.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// What becomes of a scratch folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keep {
+    /// It goes with its test.
+    Nothing,
+    /// Those of failed tests stay.
+    Failed,
+}
+
+/// What becomes of function imports that nobody provides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnknownImports {
+    /// The module is refused.
+    Refuse,
+    /// They trap when called.
+    Trap,
+}
+
+/// What a worker does with the tasks that wait in it after a test that did not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AfterFailure {
+    /// It goes on.
+    GoOn,
+    /// It gives them back: the run may be about to stop.
+    GiveBack,
+}
+
+/// All that a worker needs to start, as one value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSetup {
+    /// The cache folder that compiled forms are mapped from.
+    #[serde(with = "path_bytes")]
+    pub cache: PathBuf,
+    /// Where scratch folders are made; the primary removes it at the end.
+    #[serde(with = "path_bytes")]
+    pub scratch: PathBuf,
+    /// Whether scratch folders outlive their test.
+    pub keep_scratch: Keep,
+    /// The folders granted.
+    pub dirs: Vec<DirGrant>,
+    /// The environment granted, `TMPDIR` included.
+    pub env: Vec<(String, String)>,
+    /// The WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+    /// What to do about unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// What it does with waiting tasks after a test that did not pass.
+    pub after_failure: AfterFailure,
+    /// How many bytes of each stream are kept at its head, and again at its tail.
+    pub capture: usize,
+}
+
+/// A module as a worker needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleSpec {
+    /// Its number.
+    pub number: ModuleNumber,
+    /// Its name in the run, which is also the guest's `argv[0]`.
+    pub name: String,
+    /// The original file, for names and lines.
+    #[serde(with = "path_bytes")]
+    pub file: PathBuf,
+    /// The content that was compiled.
+    pub content: crate::module::ContentHash,
+    /// What the file is.
+    pub format: Format,
+    /// How its tests are run.
+    pub harness: Harness,
+    /// The file name of its compiled form in the cache folder.
+    pub artefact: String,
+    /// Set if that is the rewritten module: what its memory begins with, and what is
+    /// known of it.
+    pub replay: Option<ReplaySpec>,
+}
+
+/// What it takes to replay states of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaySpec {
+    /// The file name of what the memory begins with, compiled.
+    pub pristine: String,
+    /// What is known of the module's rewriting.
+    pub facts: Facts,
+}
+
+/// A snapshot's number in the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SnapshotNumber(pub usize);
+
+/// The state after a test's first steps, which others share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotUse {
+    /// Which.
+    #[serde(rename = "n")]
+    pub number: SnapshotNumber,
+    /// How many of the steps it holds.
+    #[serde(rename = "s")]
+    pub steps: usize,
+}
