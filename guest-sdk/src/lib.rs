@@ -117,7 +117,7 @@
 //!
 //! | mark | of a suite | of a fixture |
 //! |---|---|---|
-//! | `unit`, or none | if it has a setup, a teardown or such a fixture, all its tests run in one instance, in order; the setup runs once there | makes its module such a suite, and is computed once there; for tests elsewhere in the instance of each |
+//! | `unit`, or none | if it has a setup or a teardown, all its tests run in one instance, in order; the setup runs once there | those of its module's tests that need it run in one instance, where it is computed once; for others in the instance of each |
 //! | `split` | each test has an instance of its own, which begins where the setup ended; teardown is run in each | the same |
 //! | `shared` | each test has an instance of its own; the setup runs once for all, and its value, if it has one, goes to the tests as CBOR | computed once for all; goes to the tests as CBOR |
 //! | `serial` | as without a mark, but alone, after all other tests | |
@@ -126,7 +126,8 @@
 //! most: its state is kept and replayed (`--no-snapshot` runs it for each test). So the
 //! random numbers that it drew and the times that it read are then the same for all
 //! tests; `#[wasmtest::fixture(split, fresh)]` opts out. Inside of a `unit` suite the
-//! marks of inner suites change nothing. A panic ends the instance of a unit: what can be
+//! marks of inner suites change nothing, but that a `serial` one makes all of it run at
+//! the end. With `--processes 0` split suites are such units too. A panic ends the instance of a unit: what can be
 //! taken down is, and the rest of it runs in a new one that is set up again.
 //!
 //! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What is

@@ -67,6 +67,19 @@ pub struct PlanArgs {
     /// Name every test
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// As with `wasmtest run --no-snapshot`
+    #[arg(long)]
+    pub no_snapshot: bool,
+
+    /// As with `wasmtest run --processes`: with 0, split suites stay whole
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "auto",
+        allow_hyphen_values = true
+    )]
+    pub processes: String,
 }
 
 /// `wasmtest run`.

@@ -83,7 +83,7 @@ fn list(args: &ListArgs) -> anyhow::Result<u8> {
 }
 
 fn plan(args: &PlanArgs) -> anyhow::Result<u8> {
-    let settings = Settings::for_list(&args.select)?;
+    let settings = Settings::for_plan(args)?;
     let detail = match args.verbose {
         true => Detail::Tests,
         false => Detail::Suites,
@@ -96,7 +96,7 @@ fn plan(args: &PlanArgs) -> anyhow::Result<u8> {
         let why = &p.no_snapshots;
         console::write_plan(
             &mut out,
-            &tree(&p.module, &p.plan, &p.furniture, why, detail),
+            &tree(&p.module, &p.plan, &p.furniture, why, p.splitting, detail),
         );
     }
     out.result().context("the plan cannot be written")?;

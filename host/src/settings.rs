@@ -3,7 +3,7 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
-use crate::cli::{MessageFormat, RunArgs, SelectArgs, When};
+use crate::cli::{MessageFormat, PlanArgs, RunArgs, SelectArgs, When};
 use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
@@ -207,9 +207,29 @@ impl Settings {
     /// # Errors
     /// For the first value that makes no sense.
     pub fn for_list(select: &SelectArgs) -> Result<Settings, UsageError> {
+        Self::without_running(select, "auto", Snapshots::On)
+    }
+
+    /// What `wasmtest plan` needs of a run.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_plan(args: &PlanArgs) -> Result<Settings, UsageError> {
+        let snapshots = match args.no_snapshot {
+            true => Snapshots::Off,
+            false => Snapshots::On,
+        };
+        Self::without_running(&args.select, &args.processes, snapshots)
+    }
+
+    fn without_running(
+        select: &SelectArgs,
+        how_many: &str,
+        snapshots: Snapshots,
+    ) -> Result<Settings, UsageError> {
         Ok(Settings {
             selection: Selection::new(select)?,
-            processes: processes("auto")?,
+            processes: processes(how_many)?,
             timeout: DEFAULT_TIMEOUT,
             max_timeout: LONGEST_TIMEOUT,
             max_fail: MaxFail::Unlimited,
@@ -217,7 +237,7 @@ impl Settings {
             env: Vec::new(),
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
-            snapshots: Snapshots::On,
+            snapshots,
             keep_scratch: Keep::Nothing,
             config: config::Source::Nowhere,
             message_format: MessageFormat::Human,

@@ -33,13 +33,18 @@ struct Node<'a> {
     teardown: Option<&'a ListedFunction>,
     before: Option<&'a ListedFunction>,
     after: Option<&'a ListedFunction>,
-    /// Whether a fixture of its own makes it a unit.
+    /// Whether a fixture in it keeps those of its tests together that need it.
     has_unit_fixture: bool,
 }
 
 impl Node<'_> {
     fn has_fixtures(&self) -> bool {
-        self.setup.is_some() || self.teardown.is_some() || self.has_unit_fixture
+        self.setup.is_some() || self.teardown.is_some()
+    }
+
+    /// Whether it changes nothing about where its tests go.
+    fn is_plain(&self) -> bool {
+        self.distribution.is_none() && !self.has_fixtures()
     }
 
     fn is_unit(&self, splitting: Splitting) -> bool {
@@ -142,15 +147,18 @@ impl<'a> Suites<'a> {
     /// How a suite's tests are distributed, and why; `None` if it changes nothing.
     pub fn reason(&self, suite: &str) -> Option<(Distribution, &'static str)> {
         let node = self.nodes.get(suite)?;
-        let has = match (node.setup, node.teardown, node.has_unit_fixture) {
-            (Some(_), ..) => "it has a setup",
-            (None, Some(_), _) => "it has a teardown",
-            (None, None, true) => "it has a fixture of its own",
-            (None, None, false) => "it is marked so",
+        let has = match (node.setup, node.teardown) {
+            (Some(_), _) => "it has a setup",
+            (None, Some(_)) => "it has a teardown",
+            (None, None) => "it is marked so",
         };
         match node.distribution {
             Some(mark) => Some((mark, has)),
             None if node.is_unit(self.splitting) => Some((Distribution::Unit, has)),
+            None if node.has_unit_fixture => Some((
+                Distribution::Unit,
+                "for tests that need a fixture of its own",
+            )),
             None => None,
         }
     }
@@ -171,7 +179,8 @@ impl<'a> Suites<'a> {
         let ancestors = self.ancestors(path);
         let unit = ancestors
             .iter()
-            .position(|a| self.nodes[a].is_unit(self.splitting));
+            .position(|a| self.nodes[a].is_unit(self.splitting))
+            .or_else(|| self.kept_together(test, &ancestors));
         let mut gathered = Gathered::default();
         for (i, ancestor) in ancestors.iter().enumerate() {
             let local = unit.is_some_and(|unit| i >= unit);
@@ -205,6 +214,33 @@ impl<'a> Suites<'a> {
                 .any(|a| self.nodes[a].distribution == Some(Distribution::Serial)),
             suites: ancestors.iter().map(|a| (*a).to_owned()).collect(),
         }
+    }
+
+    /// A fixture that is not marked keeps the tests of its module together that need
+    /// it, where nothing between the two says otherwise: the module's place among these.
+    fn kept_together(&self, test: &ListedTest, ancestors: &[&str]) -> Option<usize> {
+        let mut needed: Vec<&str> = test.needs.iter().map(String::as_str).collect();
+        let mut modules: Vec<&str> = Vec::new();
+        let mut next = 0;
+        while let Some(path) = needed.get(next).copied() {
+            next += 1;
+            let Some(function) = self.functions.get(path) else {
+                continue;
+            };
+            let mark = function.distribution.unwrap_or(Distribution::Unit);
+            if function.role == Role::Fixture && mark == Distribution::Unit {
+                modules.extend(path.rsplit_once("::").map(|(module, _)| module));
+            }
+            for need in &function.needs {
+                if !needed.contains(&need.as_str()) {
+                    needed.push(need);
+                }
+            }
+        }
+        let at = ancestors.iter().position(|a| modules.contains(a))?;
+        let plain = |a: &&str| self.nodes[a].is_plain();
+        let free = ancestors[at..].iter().all(plain);
+        free.then_some(at)
     }
 
     /// The suites that a path lies in, the outermost first.

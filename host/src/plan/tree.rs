@@ -34,9 +34,10 @@ pub fn tree(
     plan: &ModulePlan,
     furniture: &Furniture,
     no_snapshots: &NoSnapshots,
+    splitting: Splitting,
     detail: Detail,
 ) -> Vec<Line> {
-    let suites = Suites::new(furniture, 0, Splitting::Singly);
+    let suites = Suites::new(furniture, 0, splitting);
     let tests = || plan.tasks.iter().flat_map(PlannedTask::tests);
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
     let mut direct: BTreeMap<&str, Vec<&PlannedTest>> = BTreeMap::new();
@@ -120,10 +121,16 @@ fn why(suites: &Suites<'_>, node: &str, above: &[&str], no_snapshots: &NoSnapsho
         return String::new();
     };
     match (mark, no_snapshots) {
+        (Distribution::Unit, _) if has.starts_with("for") => format!(" (unit {has})"),
         (Distribution::Unit, _) => format!(" (unit: {has})"),
         (Distribution::Serial, _) => " (serial)".to_owned(),
         (Distribution::Shared, _) => " (shared: set up once, beside the workers)".to_owned(),
-        (Distribution::Split, None) => " (split: set up once, then replayed)".to_owned(),
+        (Distribution::Split, _) if suites.is_unit(node) => {
+            " (split, and whole in one process)".to_owned()
+        }
+        (Distribution::Split, None) => {
+            " (split: set up once, then replayed if it stays within its memory)".to_owned()
+        }
         (Distribution::Split, Some(why)) => format!(" (split: set up again for each test: {why})"),
     }
 }

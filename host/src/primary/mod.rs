@@ -27,7 +27,7 @@ use crate::event::{Event, Interrupt, Summary};
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
-use crate::plan::{ModulePlan, PlannedTest};
+use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::{
     Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
     SnapshotNumber, TaskNumber, WorkerSetup,
@@ -137,6 +137,8 @@ pub struct Plan {
     pub furniture: Furniture,
     /// Why states of its fixtures are not replayed, if they are not.
     pub no_snapshots: NoSnapshots,
+    /// Whether its split suites are split.
+    pub splitting: Splitting,
 }
 
 /// Plans, and runs nothing.

@@ -18,6 +18,7 @@ use crate::protocol::{
     ModuleNumber, ModuleSpec, ReplaySpec,
 };
 use crate::settings::Processes;
+use crate::settings::Snapshots;
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -396,7 +397,11 @@ impl Run<'_> {
                 order: module.planned.order,
                 plan,
                 furniture,
-                no_snapshots: module.why_plain.clone(),
+                no_snapshots: match self.settings.snapshots {
+                    Snapshots::Off => Some("--no-snapshot".to_owned()),
+                    Snapshots::On => module.why_plain.clone(),
+                },
+                splitting: module.planned.splitting,
             });
             return;
         }

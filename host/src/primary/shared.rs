@@ -375,7 +375,8 @@ impl Run<'_> {
         for number in lost {
             let shared = &self.shared[number.0];
             let part = match shared.phase {
-                Phase::Falling => SuitePart::Teardown,
+                // what stood was set up, and is lost
+                Phase::Falling | Phase::Standing(_) => SuitePart::Teardown,
                 _ => SuitePart::Setup,
             };
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);

@@ -496,6 +496,13 @@ impl Run<'_> {
         };
         worker.peer.kill();
         let jobs = std::mem::take(&mut worker.jobs);
+        if let Some(Job::Teardown(unit, _)) = jobs.front()
+            && let Some((_, suite)) = self.units.remove(unit)
+        {
+            let of = without_crate(&suite);
+            self.ledger
+                .note(format!("the teardown of `{of}` did not come to its end"));
+        }
         let mut tests = Vec::new();
         for (i, job) in jobs.into_iter().enumerate() {
             if let Job::List(module) = job {

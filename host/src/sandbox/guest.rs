@@ -363,7 +363,7 @@ fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
     match there > allowed {
         false => Ok(()),
         true => Err(Refused(format!(
-            "its mark allows {allowed} bytes of memory (max_memory), and its module has {there} before it begins"
+            "its mark allows {allowed} bytes of memory (max_memory), and its module and fixtures have {there} before it begins"
         ))
         .into()),
     }

@@ -59,8 +59,13 @@ pub enum NotThere {
     Load(LoadError),
     /// It could not be set up.
     Failed(Box<SuiteFailure>),
-    /// It asked for its tests to be skipped, for this reason.
-    Skipped(String),
+    /// It asked for its tests to be skipped.
+    Skipped {
+        /// The path of the function that did.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// The run was interrupted.
     Interrupted,
 }
@@ -231,7 +236,15 @@ impl Executor {
                 }
             };
             if outcome != Outcome::Passed {
-                return Some(Err(not_there(outcome, called, step.of(), &step.path)));
+                let mut why = not_there(outcome, called, step.of(), &step.path);
+                if let (NotThere::Failed(failure), StepAction::Receive(_)) = (&mut why, step.action)
+                {
+                    failure.cause.hint = Some(
+                        "does its type fit the value? that of a host fixture is an object: `port`, `addr`, `folder` and what it printed"
+                            .to_owned(),
+                    );
+                }
+                return Some(Err(why));
             }
             stand.up.push(step.clone());
         }
@@ -428,7 +441,7 @@ impl From<NotThere> for SetUpError {
         match why {
             NotThere::Load(e) => SetUpError::Load(e),
             NotThere::Failed(failure) => SetUpError::Failed(*failure),
-            NotThere::Skipped(reason) => SetUpError::Skipped(reason),
+            NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
             NotThere::Interrupted => SetUpError::Interrupted,
         }
     }
@@ -436,7 +449,10 @@ impl From<NotThere> for SetUpError {
 
 fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> NotThere {
     match outcome {
-        Outcome::Skipped { reason } => NotThere::Skipped(reason),
+        Outcome::Skipped { reason } => NotThere::Skipped {
+            path: path.to_owned(),
+            reason,
+        },
         Outcome::Interrupted => NotThere::Interrupted,
         outcome => NotThere::Failed(Box::new(failure(
             SuitePart::Setup,

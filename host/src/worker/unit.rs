@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Default)]
 struct Unit {
     stand: Option<Stand>,
+    /// Whether a new instance has to be made in place of one that was given up.
+    began_again: bool,
     /// Steps that did not go well, and what that means for their tests.
     failed: HashMap<String, Outcome>,
 }
@@ -30,6 +32,7 @@ impl Executor {
     ) -> Option<Done> {
         let mut unit = Unit::default();
         let mut done = self.run_in_unit(&mut unit, task, current)?;
+        // a test by itself has nobody after it
         if let Some(stand) = unit.stand.take() {
             let passed = done.outcome.as_ref().is_ok_and(Outcome::is_good);
             let remains = self.close(stand, task, passed, current)?;
@@ -66,20 +69,10 @@ impl Executor {
                 break;
             }
             began = true;
-            let mut done = self.run_in_unit(&mut unit, &task, current)?;
+            let done = self.run_in_unit(&mut unit, &task, current)?;
             let is_good = done.outcome.as_ref().is_ok_and(Outcome::is_good);
             all_passed &= is_good;
             give_back = !is_good && after_failure == AfterFailure::GiveBack;
-            if unit.stand.is_none() && left.len() > 0 && !give_back && !task.steps().is_empty() {
-                let said = matches!(
-                    done.outcome,
-                    Ok(Outcome::NotRun { .. } | Outcome::Skipped { .. })
-                );
-                if !said || !done.notes.is_empty() {
-                    done.notes
-                        .push("its suite was set up again for the tests after it".to_owned());
-                }
-            }
             tell(done.into_message());
         }
         let mut failures = Vec::new();
@@ -124,11 +117,35 @@ impl Executor {
         };
         self.set_test(&mut stand, &id);
         done.suites.extend(self.leave(&mut stand, task, current)?);
+        if stand.is_poisoned() {
+            // a teardown left it in the middle of something: no test may begin there
+            let remains = self.close(stand, task, false, current)?;
+            done.suites.extend(remains.failures);
+            done.notes.extend(remains.notes);
+            unit.began_again = true;
+            stand = match self.open(task, current)? {
+                Ok(stand) => stand,
+                Err(why) => {
+                    self.not_there(unit, &mut done, why);
+                    return Some(done);
+                }
+            };
+            self.set_test(&mut stand, &id);
+        }
         match self.ensure(&mut stand, task, current)? {
-            Ok(()) => self.run_test(&mut stand, task, &mut done, current)?,
+            Ok(()) => {
+                if std::mem::take(&mut unit.began_again) {
+                    done.notes.push(
+                        "its suite was set up again: what ran before left the instance in the middle of something"
+                            .to_owned(),
+                    );
+                }
+                self.run_test(&mut stand, task, &mut done, current)?;
+            }
             Err(why) => self.not_there(unit, &mut done, why),
         }
         if stand.is_poisoned() {
+            unit.began_again = true;
             let remains = self.close(stand, task, false, current)?;
             done.suites.extend(remains.failures);
             done.notes.extend(remains.notes);
@@ -147,7 +164,11 @@ impl Executor {
                 return;
             }
             NotThere::Interrupted => Outcome::Interrupted,
-            NotThere::Skipped(reason) => Outcome::Skipped { reason },
+            NotThere::Skipped { path, reason } => {
+                let outcome = Outcome::Skipped { reason };
+                unit.failed.insert(path, outcome.clone());
+                outcome
+            }
             NotThere::Failed(failure) => {
                 let outcome = Outcome::NotRun {
                     reason: format!("`{}` could not be set up", failure.of),
@@ -211,7 +232,8 @@ impl Executor {
                     outcome = came;
                     (done.stdout, done.stderr) = (called.stdout, called.stderr);
                 } else if let Some(cause) = came.cause() {
-                    done.notes.push(cause.message.clone());
+                    let first = cause.message.lines().next().unwrap_or_default();
+                    done.notes.push(first.to_owned());
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::lies;
 use crate::event::Cause;
 use crate::protocol::ListedTest;
 use crate::suite::{Distribution, Furniture, ListedFunction, Role};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 /// The module that a function is in.
@@ -29,7 +29,7 @@ const MAX_AROUND: usize = 64 << 20;
 pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Cause> {
     one_of_each(furniture)?;
     settle_marks(furniture)?;
-    let functions: HashMap<&str, &ListedFunction> = furniture
+    let functions: BTreeMap<&str, &ListedFunction> = furniture
         .functions
         .iter()
         .map(|f| (f.path.as_str(), f))
@@ -62,7 +62,7 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
 fn not_too_many(
     tests: &[ListedTest],
     furniture: &Furniture,
-    functions: &HashMap<&str, &ListedFunction>,
+    functions: &BTreeMap<&str, &ListedFunction>,
 ) -> Result<(), Cause> {
     let mut closures: HashMap<&str, Rc<HashSet<&str>>> = HashMap::new();
     for start in functions.keys() {
@@ -205,7 +205,7 @@ fn settle_marks(furniture: &mut Furniture) -> Result<(), Cause> {
 fn check_needs(
     who: &str,
     needs: &[String],
-    functions: &HashMap<&str, &ListedFunction>,
+    functions: &BTreeMap<&str, &ListedFunction>,
 ) -> Result<(), Cause> {
     for need in needs {
         let Some(needed) = functions.get(need.as_str()) else {
@@ -238,7 +238,7 @@ fn check_needs(
     Ok(())
 }
 
-fn no_circles(functions: &HashMap<&str, &ListedFunction>) -> Result<(), Cause> {
+fn no_circles(functions: &BTreeMap<&str, &ListedFunction>) -> Result<(), Cause> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         Entered,

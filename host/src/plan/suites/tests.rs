@@ -62,7 +62,11 @@ fn functions(functions: Vec<ListedFunction>) -> Furniture {
 
 #[test]
 fn case_15_a_class_with_a_fixture_is_one_unit_and_each_test_of_one_without_is_one() {
-    let all = tests(&["c::with::a", "c::with::b", "c::without::a", "c::without::b"]);
+    let mut all = tests(&["c::with::a", "c::with::b", "c::without::a", "c::without::b"]);
+    // a value is a fixture of those that ask for it
+    for test in &mut all[..2] {
+        test.needs = vec!["c::with::f".to_owned()];
+    }
     for role in [Role::Setup, Role::Teardown, Role::Fixture] {
         let furniture = functions(vec![function("c::with::f", role)]);
         let plan = plan(all.clone(), &furniture, Splitting::Singly);
@@ -173,4 +177,38 @@ fn case_28_an_unmarked_ancestor_makes_one_unit_and_others_are_entered_outermost_
     let split = with([Some(Split); 3]);
     assert_eq!(split.tasks.len(), 2);
     assert_eq!(steps(&split), paths);
+}
+
+#[test]
+fn a_fixture_without_a_mark_keeps_those_together_that_need_it_and_no_others() {
+    let needing = |path: &str| ListedTest {
+        needs: vec!["c::db".to_owned()],
+        ..test(path, 0)
+    };
+    let fixture = function("c::db", Role::Fixture);
+    let setup = function("c::unit::setup", Role::Setup);
+    let furniture = Furniture {
+        suites: vec![marked("c::split", Distribution::Split)],
+        functions: vec![fixture, setup],
+    };
+    let mut all = tests(&["c::a", "c::m::b", "c::unit::c"]);
+    all.extend(["c::d", "c::m::e", "c::unit::f", "c::split::g"].map(needing));
+    let plan = plan(all, &furniture, Splitting::Singly);
+    let mut units: Vec<Vec<&str>> = plan
+        .tasks
+        .iter()
+        .map(|t| t.tests().iter().map(|t| &*t.info.id.path).collect())
+        .collect();
+    for unit in &mut units {
+        unit.sort_unstable();
+    }
+    units.sort_unstable();
+    let expected: [&[&str]; 5] = [
+        &["a"],
+        &["d", "m::e"],
+        &["m::b"],
+        &["split::g"],
+        &["unit::c", "unit::f"],
+    ];
+    assert_eq!(units, expected);
 }
