@@ -44,3 +44,38 @@ fn a_fixture_host_that_dies_fails_what_stood_in_it_by_name_and_is_started_again(
         assert_eq!(ground.log(), ["setup"]);
     });
 }
+
+#[test]
+fn what_is_left_in_the_middle_of_something_is_not_used_again_and_the_report_says_so() {
+    each_way(|ground| {
+        let events = ground.run("1", "rebuilt::", &["--process-timeout", "1"]);
+        let again = |test: &str| {
+            let end = events.end(&format!("rebuilt::unit::{test}"))["wasmtest"].clone();
+            let notes = end["notes"].to_string();
+            notes.contains("set up again")
+        };
+        assert_eq!(events.outcome("rebuilt::unit::a_panics"), "failed");
+        assert_eq!(
+            events.outcome("rebuilt::unit::c_is_in_the_same_and_skips"),
+            "skipped"
+        );
+        for test in [
+            "b_is_in_a_new_instance",
+            "inner::d_is_in_a_third",
+            "e_is_in_a_fourth",
+        ] {
+            assert_eq!(events.outcome(&format!("rebuilt::unit::{test}")), "passed");
+            assert!(again(test), "{test}: {events:#?}");
+        }
+        assert!(!again("a_panics") && !again("c_is_in_the_same_and_skips"));
+        // the teardown that did not end is an error by its name, and once
+        let failed = named(&events, "test", "failed");
+        let name = "acceptance.wasm rebuilt::unit::inner";
+        assert_eq!(
+            failed.iter().filter(|n| *n == name).count(),
+            1,
+            "{failed:?}"
+        );
+        assert_eq!(events.summary()["wasmtest"]["fixtures_failed"], 1);
+    });
+}

@@ -53,3 +53,57 @@ pub fn wait_for(sign: &str) {
 fn beside_the_log(file: &str) -> PathBuf {
     PathBuf::from(std::env::var_os("LOG").expect("LOG is granted")).with_file_name(file)
 }
+
+/// What is left of a unit after a test, or a teardown, that left its instance in the
+/// middle of something.
+#[cfg(test)]
+mod rebuilt {
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+
+    #[wasmtest::suite]
+    mod unit {
+        use super::*;
+
+        #[wasmtest::setup]
+        fn begin() {}
+
+        #[wasmtest::test]
+        fn a_panics() {
+            TESTS.fetch_add(1, SeqCst);
+            panic!("on purpose");
+        }
+
+        #[wasmtest::test]
+        fn b_is_in_a_new_instance() {
+            assert_eq!(TESTS.fetch_add(1, SeqCst), 0);
+        }
+
+        #[wasmtest::test]
+        fn c_is_in_the_same_and_skips() {
+            assert_eq!(TESTS.fetch_add(1, SeqCst), 1);
+            wasmtest::skip!("enough");
+        }
+
+        #[wasmtest::suite]
+        mod inner {
+            use super::*;
+
+            #[wasmtest::teardown]
+            fn never_ends() {
+                while std::hint::black_box(true) {}
+            }
+
+            #[wasmtest::test]
+            fn d_is_in_a_third() {
+                assert_eq!(TESTS.fetch_add(1, SeqCst), 0);
+            }
+        }
+
+        #[wasmtest::test]
+        fn e_is_in_a_fourth() {
+            assert_eq!(TESTS.fetch_add(1, SeqCst), 0);
+        }
+    }
+}
