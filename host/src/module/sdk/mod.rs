@@ -141,6 +141,9 @@ impl Found {
                 Item::Function(function) => furniture.functions.push(function),
             }
         }
+        // the linker puts records in whatever order it likes
+        furniture.suites.sort_by(|a, b| a.path.cmp(&b.path));
+        furniture.functions.sort_by(|a, b| a.path.cmp(&b.path));
         tests.sort_by(|a, b| a.export.cmp(&b.export));
         if let Some(pair) = tests
             .windows(2)
