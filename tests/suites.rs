@@ -79,3 +79,16 @@ fn what_is_left_in_the_middle_of_something_is_not_used_again_and_the_report_says
         assert_eq!(events.summary()["wasmtest"]["fixtures_failed"], 1);
     });
 }
+
+#[test]
+fn a_setup_can_ask_to_be_run_for_each_test() {
+    each_way(|ground| {
+        let events = ground.run("2", "fresh::", &[]);
+        assert_eq!(events.summary()["passed"], 2);
+        assert_eq!(
+            named(&events, "fixture", "re-run"),
+            ["acceptance.wasm fresh"]
+        );
+        assert!(named(&events, "fixture", "snapshot").is_empty());
+    });
+}

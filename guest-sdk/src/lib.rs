@@ -125,7 +125,7 @@
 //! A split setup that does nothing outside of its own memory is run once a worker at
 //! most: its state is kept and replayed (`--no-snapshot` runs it for each test). So the
 //! random numbers that it drew and the times that it read are then the same for all
-//! tests; `#[wasmtest::fixture(split, fresh)]` opts out. Inside of a `unit` suite the
+//! tests; `#[wasmtest::fixture(split, fresh)]` and `#[wasmtest::setup(fresh)]` opt out. Inside of a `unit` suite the
 //! marks of inner suites change nothing, but that a `serial` one makes all of it run at
 //! the end. With `--processes 0` split suites are such units too. A panic ends the instance of a unit: what can be
 //! taken down is, and the rest of it runs in a new one that is set up again.

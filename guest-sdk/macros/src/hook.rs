@@ -49,7 +49,7 @@ pub fn hook(role: Role, arguments: TokenStream, item: TokenStream) -> Result<Tok
     let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
     let parameters = Parameters::of(&sdk, function.sig.inputs.iter())?;
     let expanded = match role {
-        Role::Setup => setup(&sdk, &function, marked.mark, parameters)?,
+        Role::Setup => setup(&sdk, &function, marked.mark, marked.fresh, parameters)?,
         _ => other(role, &sdk, &function, &parameters),
     };
     let function_kept = kept(&function, &marked.executor);
@@ -79,6 +79,7 @@ fn setup(
     sdk: &Path,
     function: &ItemFn,
     mark: Option<Mark>,
+    fresh: Option<()>,
     parameters: Parameters<'_>,
 ) -> Result<TokenStream> {
     let value = Yielded::of(&function.sig.output)?;
@@ -107,6 +108,9 @@ fn setup(
     record.text("Role", Role::Setup.text());
     if let Some(mark) = mark {
         record.text("Distribution", mark.text());
+    }
+    if fresh.is_some() {
+        record.flag("Fresh");
     }
     let exports = maker.describe(&mut record);
     let record = record.with(&exports);

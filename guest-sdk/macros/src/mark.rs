@@ -51,7 +51,7 @@ impl Holder {
         match self {
             Holder::Suite => "`unit`, `split`, `shared`, `serial` and `crate = path`",
             Holder::Setup => {
-                "`unit`, `split`, `shared`, `serial`, `tokio`, `block_on = path` and `crate = path`"
+                "`unit`, `split`, `shared`, `serial`, `fresh`, `tokio`, `block_on = path` and `crate = path`"
             }
             Holder::OtherHook => "`tokio`, `block_on = path` and `crate = path`",
             Holder::Fixture => {
@@ -107,7 +107,9 @@ impl Marked {
             (None, _) => {}
         }
         match (name, meta) {
-            ("fresh", Meta::Path(_)) if fixture => once(&mut self.fresh, (), meta),
+            ("fresh", Meta::Path(_)) if fixture || holder == Holder::Setup => {
+                once(&mut self.fresh, (), meta)
+            }
             ("teardown", Meta::NameValue(v)) if fixture => {
                 let why = "expected the path of a function that takes a reference to the value, without quotes: teardown = close";
                 once(&mut self.teardown, path(&v.value, why)?, meta)

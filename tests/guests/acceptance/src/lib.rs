@@ -107,3 +107,25 @@ mod rebuilt {
         }
     }
 }
+
+/// A setup that wants to be run for each test, though it could be replayed.
+#[cfg(test)]
+#[wasmtest::suite(split)]
+mod fresh {
+    use std::time::SystemTime;
+
+    #[wasmtest::setup(fresh)]
+    fn now() -> SystemTime {
+        SystemTime::now()
+    }
+
+    #[wasmtest::test]
+    fn first(now: &SystemTime) {
+        assert!(now.elapsed().is_ok());
+    }
+
+    #[wasmtest::test]
+    fn second(now: &SystemTime) {
+        assert!(now.elapsed().is_ok());
+    }
+}
