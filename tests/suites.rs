@@ -92,3 +92,12 @@ fn a_setup_can_ask_to_be_run_for_each_test() {
         assert!(named(&events, "fixture", "snapshot").is_empty());
     });
 }
+
+#[test]
+fn what_a_shared_fixture_logs_is_noted() {
+    let module = guest("suites", Target::P1, "dev");
+    let ran = crate::support::run([arg(&module), "--", "reads_fixtures"]);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let line = "note: suites.wasm fixtures::config logs: the one config";
+    assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.stderr);
+}

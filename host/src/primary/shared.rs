@@ -274,6 +274,19 @@ impl Run<'_> {
         let busy_with = self.fixture_host.busy.as_ref().map(|(n, _, _)| *n);
         match message {
             FromWorker::Ready | FromWorker::Revoked(_) => {}
+            FromWorker::Logged(number, logs) if busy_with == Some(number) => {
+                const SHOWN: usize = 20;
+                let shared = &self.shared[number.0];
+                let module = &self.modules[shared.module.0].spec.name;
+                let of = format!("{module} {}", shared.plan.of);
+                for log in logs.iter().take(SHOWN) {
+                    self.ledger.note(format!("{of} logs: {log}"));
+                }
+                if logs.len() > SHOWN {
+                    let more = logs.len() - SHOWN;
+                    self.ledger.note(format!("{of} logs {more} lines more"));
+                }
+            }
             FromWorker::SetupFailed(why) => {
                 self.fatal = Some(anyhow::anyhow!(
                     "the process for shared fixtures cannot be set up: {why}"

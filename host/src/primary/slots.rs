@@ -223,7 +223,7 @@ impl Run<'_> {
                 self.state_came(number, state, size, globals);
             }
             FromWorker::NoState(number, why) => self.no_state(number, why),
-            FromWorker::SetUp(..) | FromWorker::TornDown(..) => {
+            FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
                 self.unexpected(number, "word of a shared fixture");
             }
         }

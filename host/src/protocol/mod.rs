@@ -111,6 +111,8 @@ pub enum FromWorker {
     NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one; or it is not.
     SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
+    /// What a shared fixture logs when it is set up or taken down.
+    Logged(ValueNumber, Vec<String>),
     /// A shared fixture was taken down.
     TornDown(ValueNumber, Vec<SuiteFailure>),
 }

@@ -218,6 +218,9 @@ fn execute_all(
                 let Some(result) = executor.set_up(*shared, current) else {
                     return;
                 };
+                for message in executor.outbox.drain(..) {
+                    send(to, &message);
+                }
                 send(to, &FromWorker::SetUp(number, Box::new(result)));
             }
             ToWorker::TearDown(number) => {

@@ -9,7 +9,9 @@ use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
 use crate::ending::Ending;
 use crate::event::{Attachment, Cause, Harness, Outcome};
-use crate::protocol::{Expect, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber};
+use crate::protocol::{
+    Expect, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber,
+};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::grants::Reach;
@@ -384,6 +386,7 @@ impl Executor {
         };
         self.set_test(&mut stand, &id);
         let result = self.ensure(&mut stand, &task, current)?;
+        self.tell_logs(number, &mut stand);
         let value = match result {
             Ok(()) if travels => match stand.live.value() {
                 Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
@@ -419,6 +422,24 @@ impl Executor {
                 self.close(stand, &task, false, current)?;
                 Some(Err(e))
             }
+        }
+    }
+
+    /// What a shared fixture logs belongs to no test.
+    fn tell_logs(&mut self, number: ValueNumber, stand: &mut Stand) {
+        let Extras {
+            mut logs,
+            attachments,
+        } = stand.take_extras();
+        logs.extend(attachments.iter().map(|a| {
+            let bytes = a.content.len();
+            format!(
+                "attached {} ({}, {bytes} bytes), which is not kept",
+                a.name, a.media_type
+            )
+        }));
+        if !logs.is_empty() {
+            self.outbox.push(FromWorker::Logged(number, logs));
         }
     }
 

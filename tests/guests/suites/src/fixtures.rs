@@ -20,6 +20,7 @@ pub struct Config {
 #[wasmtest::fixture(shared)]
 pub fn config() -> Config {
     note("fixture config");
+    wasmtest::log("the one config");
     Config {
         name: "one for all".to_owned(),
         sizes: vec![1, 2, 3],
