@@ -110,6 +110,11 @@ pub fn without_crate(path: &str) -> &str {
     path.split_once("::").map_or(path, |(_, rest)| rest)
 }
 
+/// The module that a path lies in; empty for a crate's own.
+pub fn module_of(path: &str) -> &str {
+    path.rsplit_once("::").map_or("", |(module, _)| module)
+}
+
 /// A value's number in the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ValueNumber(pub usize);
@@ -207,4 +212,23 @@ pub struct SuiteFailure {
     pub stdout: Captured,
     /// What it wrote to stderr.
     pub stderr: Captured,
+}
+
+impl SuiteFailure {
+    /// One that left no output.
+    pub fn new(
+        of: impl Into<String>,
+        path: impl Into<String>,
+        part: SuitePart,
+        cause: Cause,
+    ) -> Self {
+        SuiteFailure {
+            of: of.into(),
+            path: path.into(),
+            part,
+            cause,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+        }
+    }
 }

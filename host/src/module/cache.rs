@@ -217,6 +217,11 @@ impl Cache {
         self.write_whole(&facts_name(content), &bytes)
     }
 
+    /// A file name that no other run uses, nor this one for another number.
+    pub fn name_for_a_run(number: usize, extension: &str) -> String {
+        format!("run-{}-{}-{number}.{extension}", std::process::id(), now())
+    }
+
     /// Writes a state that is to be compiled, under a name that ends in `.state`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 use super::Splitting;
 use crate::protocol::ListedTest;
 use crate::suite::{
-    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber,
+    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber, module_of,
 };
 use std::collections::{BTreeMap, HashMap};
 use wasmtest_section::{EXPORT_PREFIX, TEARDOWN_PREFIX};
@@ -107,7 +107,7 @@ impl<'a> Suites<'a> {
             nodes.entry(&suite.path).or_default().distribution = suite.distribution;
         }
         for function in &furniture.functions {
-            let module = function.path.rsplit_once("::").map_or("", |(m, _)| m);
+            let module = module_of(&function.path);
             let slot = match function.role {
                 Role::Fixture => {
                     // where it is asked for in its own module it keeps that together
@@ -229,7 +229,7 @@ impl<'a> Suites<'a> {
             };
             let mark = function.distribution.unwrap_or(Distribution::Unit);
             if function.role == Role::Fixture && mark == Distribution::Unit {
-                modules.extend(path.rsplit_once("::").map(|(module, _)| module));
+                modules.push(module_of(path));
             }
             for need in &function.needs {
                 if !needed.contains(&need.as_str()) {
@@ -291,8 +291,8 @@ impl<'a> Suites<'a> {
         if is_shared || function.host.is_some() {
             let number = match function.role {
                 Role::Setup => {
-                    let suite = path.rsplit_once("::").map_or("", |(m, _)| m);
-                    let (suite, node) = self.nodes.get_key_value(suite).expect("it has a hook");
+                    let suite = self.nodes.get_key_value(module_of(path));
+                    let (suite, node) = suite.expect("it has a hook");
                     let (suite, node) = (*suite, node.clone());
                     self.share_suite(suite, &node)
                 }

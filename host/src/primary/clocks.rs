@@ -27,7 +27,7 @@ impl Run<'_> {
             .filter(|w| !w.jobs.is_empty());
         let mut wake: Option<Instant> = None;
         let mut at = |when: Instant| wake = Some(wake.map_or(when, |w| w.min(when)));
-        let idle = self.queue.is_empty() && self.someone_is_idle();
+        let idle = self.queue.ready.is_empty() && self.someone_is_idle();
         for worker in busy {
             match worker.asked {
                 _ if worker.killed.is_some() => {}
@@ -37,7 +37,7 @@ impl Run<'_> {
             if !worker.slow_said {
                 at(worker.since + SLOW);
             }
-            if idle && worker.jobs.len() > 1 && !worker.revoking {
+            if idle && worker.revocable() > 0 && !worker.revoking {
                 at(worker.since.max(Instant::now()) + TAKE_OVER);
             }
         }

@@ -10,6 +10,7 @@ use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::{FixtureNumber, ModuleNumber, Task, TaskNumber, ToWorker};
+use crate::suite::StepAction;
 use std::time::{Duration, Instant};
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
@@ -61,17 +62,10 @@ impl Run<'_> {
             match self.queue.ready.pop_front() {
                 None => return,
                 Some(PlannedTask::Test(test)) => {
-                    self.tell_values(number, &test, messages);
                     let module = test.module;
-                    let task = self.task(test);
-                    if let Some(of) = task.snapshot
-                        && let Some(message) = self.tell_snapshot(of.number)
-                        && let Some(worker) = &mut self.slots[number].worker
-                        && worker.told.contains(&module)
-                        && worker.told_snapshots.insert(of.number)
-                    {
-                        messages.push(message);
-                    }
+                    let fixtures = self.fixtures_of(&test);
+                    let task = self.task(test, fixtures);
+                    self.tell_needs(number, &task, messages);
                     let job = Job::Test(task.number, None);
                     self.hand(number, module, &[job], ToWorker::Run(task), messages);
                 }
@@ -90,23 +84,15 @@ impl Run<'_> {
         let Some(module) = unit.tests.first().map(|t| t.module) else {
             return;
         };
+        // they share an instance, and so what that is granted
+        let fixtures = self.fixtures_of_all(&unit.tests);
         let mut jobs = Vec::new();
         let mut tasks = Vec::new();
         for test in unit.tests {
-            self.tell_values(number, &test, messages);
-            let task = self.task(test);
+            let task = self.task(test, fixtures.clone());
+            self.tell_needs(number, &task, messages);
             jobs.push(Job::Test(task.number, Some(name)));
             tasks.push(task);
-        }
-        // they share an instance, and so what that is granted
-        let mut fixtures: Vec<FixtureNumber> = Vec::new();
-        for number in tasks.iter().flat_map(|t| &t.fixtures) {
-            if !fixtures.contains(number) {
-                fixtures.push(*number);
-            }
-        }
-        for task in &mut tasks {
-            task.fixtures.clone_from(&fixtures);
         }
         self.units.insert(name, (module, unit.suite));
         jobs.push(Job::Teardown(name, calls.unwrap_or(1)));
@@ -131,31 +117,37 @@ impl Run<'_> {
         worker.jobs.extend(jobs);
     }
 
-    /// Values and grants of fixtures go to a worker once, before the first test that needs them.
-    fn tell_values(&mut self, number: usize, test: &PlannedTest, messages: &mut Vec<ToWorker>) {
-        let fixtures = self.fixtures_of(test);
+    /// Values, grants and states go to a worker once, before the first test that needs them.
+    fn tell_needs(&mut self, number: usize, task: &Task, messages: &mut Vec<ToWorker>) {
+        let state = task.snapshot.and_then(|of| self.tell_snapshot(of.number));
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
-        for value in &test.place.shared {
-            if let Phase::Standing(Some(bytes)) = &self.shared[value.0].phase
-                && worker.values.insert(*value)
+        for step in task.steps() {
+            if let StepAction::Receive(value) = step.action
+                && let Phase::Standing(Some(bytes)) = &self.shared[value.0].phase
+                && worker.values.insert(value)
             {
-                messages.push(ToWorker::Value(*value, bytes.clone()));
+                messages.push(ToWorker::Value(value, bytes.clone()));
             }
         }
-        for fixture in fixtures {
-            if worker.told_fixtures.insert(fixture)
-                && let Some(grant) = self.host_fixtures.grant(fixture)
+        for fixture in &task.fixtures {
+            if worker.told_fixtures.insert(*fixture)
+                && let Some(grant) = self.host_fixtures.grant(*fixture)
             {
                 messages.push(ToWorker::Fixture(grant.clone()));
             }
         }
+        if let (Some(of), Some(state)) = (task.snapshot, state)
+            && worker.told_snapshots.insert(of.number)
+        {
+            messages.push(state);
+        }
     }
 
     /// A test as a worker is told of it; from now on it is given.
-    fn task(&mut self, test: PlannedTest) -> Task {
-        let snapshot = self.snapshot_of(&test);
+    fn task(&mut self, test: PlannedTest, fixtures: Vec<FixtureNumber>) -> Task {
+        let snapshot = self.snapshot_of(&test, &fixtures);
         let number = TaskNumber(self.next_task);
         self.next_task += 1;
         let listed = &test.listed;
@@ -169,7 +161,7 @@ impl Run<'_> {
             expect: listed.expect(),
             timeout: self.timeout_of(&test),
             max_memory: listed.max_memory,
-            fixtures: self.fixtures_of(&test),
+            fixtures,
             snapshot,
             around: match test.place.around.is_empty() && test.place.unit.is_none() {
                 true => None,

@@ -400,11 +400,14 @@ impl Run<'_> {
     }
 
     fn is_done(&self) -> bool {
-        self.fatal.is_some()
-            || (self.stopping || self.modules.iter().all(modules::Module::is_settled))
-                && self.queue.is_empty()
-                && !self.anything_stands()
-                && self.slots.iter().all(slots::Slot::is_idle)
+        self.fatal.is_some() || self.no_test_is_left() && !self.anything_stands()
+    }
+
+    /// Whether all tests that will ever run have ended.
+    fn no_test_is_left(&self) -> bool {
+        (self.stopping || self.modules.iter().all(modules::Module::is_settled))
+            && self.queue.is_empty()
+            && self.slots.iter().all(slots::Slot::is_idle)
     }
 
     /// Says how many tests there are, once that is known.

@@ -9,7 +9,7 @@
 use super::host_fixtures::Verdict;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Captured, Cause, Event, Outcome};
+use crate::event::{Cause, Event, Outcome};
 use crate::module::verdict;
 use crate::plan::{PlannedShared, PlannedTask};
 use crate::protocol::{
@@ -103,10 +103,7 @@ impl Run<'_> {
         if self.fixture_host.busy.is_some() || self.shared.is_empty() {
             return;
         }
-        let over = self.queue.is_empty()
-            && (self.stopping || self.modules.iter().all(super::modules::Module::is_settled))
-            && self.slots.iter().all(super::slots::Slot::is_idle);
-        if over {
+        if self.no_test_is_left() {
             let last = |s: &&mut Shared| matches!(s.phase, Phase::Standing(_));
             if let Some(shared) = self.shared.iter_mut().rev().find(last) {
                 if shared.plan.host.is_some() {
@@ -166,7 +163,10 @@ impl Run<'_> {
             let cause = Cause::new(format!("there is no host fixture `{name}`"))
                 .hint(format!("describe it in wasmtest.toml: [fixture.{name}]"));
             let path = self.shared[number.0].plan.path.clone();
-            self.suite_failed(module, suite_failure(&of, path, SuitePart::Setup, cause));
+            self.suite_failed(
+                module,
+                SuiteFailure::new(&of, path, SuitePart::Setup, cause),
+            );
             self.shared_is_gone(number, not_run(&of, "could not be set up"));
             return self.check_max_fail();
         };
@@ -399,7 +399,7 @@ impl Run<'_> {
             };
             let (module, of) = (shared.module, shared.plan.of.clone());
             let path = shared.plan.path.clone();
-            self.suite_failed(module, suite_failure(&of, path, part, cause));
+            self.suite_failed(module, SuiteFailure::new(&of, path, part, cause));
             self.shared_is_gone(number, not_run(&of, "is gone: its process died"));
         }
         self.check_max_fail();
@@ -446,17 +446,6 @@ impl Run<'_> {
     fn say_fixture(&mut self, module: ModuleNumber, of: &str, part: SuitePart) {
         let suite = format!("{} {of}", self.modules[module.0].spec.name);
         self.ledger.say(&Event::SuiteStep { suite, part });
-    }
-}
-
-fn suite_failure(of: &str, path: String, part: SuitePart, cause: Cause) -> SuiteFailure {
-    SuiteFailure {
-        of: of.to_owned(),
-        path,
-        part,
-        cause,
-        stdout: Captured::default(),
-        stderr: Captured::default(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Captured, Cause, Event, Outcome, Ran, TestEnd};
+use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
@@ -349,14 +349,8 @@ impl Run<'_> {
         let Some((module, suite)) = self.units.remove(&unit) else {
             return;
         };
-        let failure = SuiteFailure {
-            of: without_crate(&suite).to_owned(),
-            path: suite,
-            part: SuitePart::Teardown,
-            cause,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-        };
+        let of = without_crate(&suite).to_owned();
+        let failure = SuiteFailure::new(of, suite, SuitePart::Teardown, cause);
         self.suite_failed(module, failure);
     }
 

@@ -9,6 +9,7 @@
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
 use crate::event::{Event, SnapshotStep};
+use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
     CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
@@ -49,6 +50,8 @@ enum Phase {
     Unknown,
     /// It is made again for each test.
     Refused,
+    /// Each worker begins from what it took itself, for good.
+    Unshared,
     Compiling {
         compiler: Peer,
         /// The file of the state, until the compiler takes it.
@@ -60,8 +63,23 @@ enum Phase {
 
 impl Run<'_> {
     /// The state from which a test may begin.
-    pub(super) fn snapshot_of(&mut self, test: &PlannedTest) -> Option<SnapshotUse> {
-        let (end, key) = self.snapshot_key(test)?;
+    pub(super) fn snapshot_of(
+        &mut self,
+        test: &PlannedTest,
+        fixtures: &[FixtureNumber],
+    ) -> Option<SnapshotUse> {
+        let (end, key) = self.snapshot_key(test, fixtures)?;
+        if let Some(number) = self.snapshots.known.get(&key) {
+            let refused = matches!(self.snapshots.all[number.0].phase, Phase::Refused);
+            return (!refused).then_some(SnapshotUse {
+                number: *number,
+                steps: end,
+            });
+        }
+        // one test alone would only pay for it
+        if self.snapshots.planned.get(&key).copied().unwrap_or(0) < 2 {
+            return None;
+        }
         let steps = &test.place.around.steps;
         let held = &steps[..end];
         let runs = |s: &Step| s.action == StepAction::Run;
@@ -81,26 +99,12 @@ impl Run<'_> {
             _ if last.is_none() => Some("it is marked `fresh`".to_owned()),
             _ => None,
         };
-        let planned = self.snapshots.planned.get(&key).copied().unwrap_or(0);
-        if let Some(number) = self.snapshots.known.get(&key) {
-            return why.is_none().then_some(SnapshotUse {
-                number: *number,
-                steps: end,
-            });
-        }
-        // one test alone would only pay for it
-        if planned < 2 {
-            return None;
-        }
         let number = SnapshotNumber(self.snapshots.all.len());
         self.snapshots.known.insert(key, number);
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_nanos());
         self.snapshots.all.push(Snapshot {
             module: test.module,
             of,
-            artefact: format!("run-{}-{now}-{}.cwasm", std::process::id(), number.0),
+            artefact: Cache::name_for_a_run(number.0, "cwasm"),
             phase: match why {
                 None => Phase::Unknown,
                 Some(_) => Phase::Refused,
@@ -116,7 +120,7 @@ impl Run<'_> {
     }
 
     /// What a test's state would be known by, and how many of its steps it holds.
-    fn snapshot_key(&self, test: &PlannedTest) -> Option<(usize, Key)> {
+    fn snapshot_key(&self, test: &PlannedTest, fixtures: &[FixtureNumber]) -> Option<(usize, Key)> {
         let steps = &test.place.around.steps;
         if steps.is_empty() || test.place.unit.is_some() {
             return None;
@@ -126,7 +130,7 @@ impl Run<'_> {
         let key = Key {
             module: test.module,
             steps: steps[..end].to_vec(),
-            fixtures: self.fixtures_of(test),
+            fixtures: fixtures.to_vec(),
         };
         Some((end, key))
     }
@@ -134,7 +138,8 @@ impl Run<'_> {
     /// Takes note of tests that may begin from one state.
     pub(super) fn plan_snapshots(&mut self, tasks: &[PlannedTask]) {
         for test in tasks.iter().flat_map(PlannedTask::tests) {
-            if let Some((_, key)) = self.snapshot_key(test) {
+            let fixtures = self.fixtures_of(test);
+            if let Some((_, key)) = self.snapshot_key(test, &fixtures) {
                 *self.snapshots.planned.entry(key).or_default() += 1;
             }
         }
@@ -146,7 +151,6 @@ impl Run<'_> {
         match &snapshot.phase {
             Phase::Mapped(globals) => Some(ToWorker::Snapshot(
                 number,
-                snapshot.module,
                 snapshot.artefact.clone(),
                 globals.clone(),
             )),
@@ -200,12 +204,16 @@ impl Run<'_> {
                 // workers begin from what they took themselves until this is done
                 self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
             }
-            Err(e) => {
-                snapshot.phase = Phase::Refused;
-                let why = format!("no compiler process can be started: {e}");
-                self.say_snapshot(number, SnapshotStep::Rerun { why });
-            }
+            Err(e) => self.not_shared(number, &format!("no compiler process can be started: {e}")),
         }
+    }
+
+    /// Workers go on with what each of them took.
+    fn not_shared(&mut self, number: SnapshotNumber, why: &str) {
+        let snapshot = &mut self.snapshots.all[number.0];
+        snapshot.phase = Phase::Unshared;
+        let note = format!("the snapshot of `{}` is not shared: {why}", snapshot.of);
+        self.ledger.note(note);
     }
 
     /// A worker has found that there can be no snapshot.
@@ -228,7 +236,7 @@ impl Run<'_> {
         let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
             return;
         };
-        let taken = std::mem::replace(&mut snapshot.phase, Phase::Refused);
+        let taken = std::mem::replace(&mut snapshot.phase, Phase::Unshared);
         let Phase::Compiling {
             mut compiler,
             globals,
@@ -247,16 +255,14 @@ impl Run<'_> {
             )),
         };
         if let Some(why) = why {
-            let note = format!("the snapshot of `{}` is not shared: {why}", snapshot.of);
-            return self.ledger.note(note);
+            return self.not_shared(number, &why);
         }
         snapshot.phase = Phase::Mapped(globals);
         let Some(message) = self.tell_snapshot(number) else {
             return;
         };
-        let module = self.snapshots.all[number.0].module;
         for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
-            if worker.told.contains(&module) && worker.told_snapshots.insert(number) {
+            if worker.told_snapshots.insert(number) {
                 let _ = worker.peer.send(std::slice::from_ref(&message));
             }
         }

@@ -50,13 +50,13 @@ impl Queue {
 impl Run<'_> {
     /// A task is to be run: as soon as it can be.
     pub(super) fn enqueue(&mut self, task: PlannedTask) {
-        let fixtures = self.fixtures_of_task(&task);
+        let fixtures = self.fixtures_of_all(task.tests());
         self.want_fixtures(&fixtures);
-        if let Some(outcome) = self.is_hopeless(&task) {
+        if let Some(outcome) = self.is_hopeless(&task, &fixtures) {
             for test in task.into_tests() {
                 self.ledger.ended_as(&test, outcome.clone(), None);
             }
-        } else if self.is_blocked(&task) {
+        } else if self.is_blocked(&task, &fixtures) {
             self.queue.blocked.push(task);
         } else if task.is_serial() {
             self.queue.serial.push_back(task);
@@ -66,7 +66,7 @@ impl Run<'_> {
     }
 
     /// How its tests end if something that they need will never be there.
-    fn is_hopeless(&self, task: &PlannedTask) -> Option<Outcome> {
+    fn is_hopeless(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> Option<Outcome> {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         let gone = needed.find_map(|n| match &self.shared[n.0].phase {
             Phase::Gone(outcome) => Some(outcome.clone()),
@@ -75,17 +75,16 @@ impl Run<'_> {
         if gone.is_some() {
             return gone;
         }
-        let fixtures = self.fixtures_of_task(task);
-        match self.host_fixtures.verdict(&fixtures) {
+        match self.host_fixtures.verdict(fixtures) {
             Verdict::Never(reason) => Some(Outcome::NotRun { reason }),
             Verdict::Now | Verdict::Later => None,
         }
     }
 
-    /// The host fixtures that a task needs.
-    pub(super) fn fixtures_of_task(&self, task: &PlannedTask) -> Vec<FixtureNumber> {
+    /// The host fixtures that any of these tests needs.
+    pub(super) fn fixtures_of_all(&self, tests: &[PlannedTest]) -> Vec<FixtureNumber> {
         let mut fixtures: Vec<FixtureNumber> = Vec::new();
-        for number in task.tests().iter().flat_map(|t| self.fixtures_of(t)) {
+        for number in tests.iter().flat_map(|t| self.fixtures_of(t)) {
             if !fixtures.contains(&number) {
                 fixtures.push(number);
             }
@@ -93,13 +92,10 @@ impl Run<'_> {
         fixtures
     }
 
-    fn is_blocked(&self, task: &PlannedTask) -> bool {
+    fn is_blocked(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> bool {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Standing(_)))
-            || matches!(
-                self.host_fixtures.verdict(&self.fixtures_of_task(task)),
-                Verdict::Later
-            )
+            || matches!(self.host_fixtures.verdict(fixtures), Verdict::Later)
     }
 
     /// Lets go on what waited for something that is there now.
@@ -159,7 +155,8 @@ impl Run<'_> {
             let Some(task) = self.hold(module, task) else {
                 continue;
             };
-            match self.is_hopeless(&task) {
+            let fixtures = self.fixtures_of_all(task.tests());
+            match self.is_hopeless(&task, &fixtures) {
                 Some(_) => self.enqueue(task),
                 None => self.queue.ready.push_front(task),
             }

@@ -51,7 +51,7 @@ pub enum ToWorker {
     Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
     /// A state can be mapped now: the file name of its compiled form, and the values
     /// of its module's mutable globals.
-    Snapshot(SnapshotNumber, ModuleNumber, String, Globals),
+    Snapshot(SnapshotNumber, String, Globals),
     /// Set up a shared fixture.
     SetUp(Box<SharedTask>),
     /// Take a shared fixture down.

@@ -56,6 +56,16 @@ pub struct Task {
 }
 
 impl Task {
+    /// The paths of hooks that run before it, in order.
+    pub fn before(&self) -> &[String] {
+        self.around.as_ref().map_or(&[], |around| &around.before)
+    }
+
+    /// The paths of hooks that run after it, in order.
+    pub fn after(&self) -> &[String] {
+        self.around.as_ref().map_or(&[], |around| &around.after)
+    }
+
     /// What has to be there before it runs, in order.
     pub fn steps(&self) -> &[Step] {
         self.around.as_ref().map_or(&[], |around| &around.steps)

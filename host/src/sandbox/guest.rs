@@ -98,8 +98,6 @@ pub enum Entry<'a> {
 
 /// How a call is to be made.
 pub struct Call<'a> {
-    /// What is called.
-    pub entry: Entry<'a>,
     /// The test's id, which it may ask for.
     pub test_id: &'a str,
     /// How much memory it may use, in bytes.
@@ -227,7 +225,7 @@ impl Sandbox {
     }
 
     /// Calls a program's entry in a store and an instance of its own.
-    pub fn call(&mut self, program: &Program, call: &Call<'_>) -> Called {
+    pub fn call(&mut self, program: &Program, entry: Entry<'_>, call: &Call<'_>) -> Called {
         let mut store = match self.store(program, call) {
             Ok(store) => store,
             Err(refused) => return *refused,
@@ -237,7 +235,7 @@ impl Sandbox {
         let stop = AtInterrupt::Stop;
         let result = self
             .deadline
-            .during(&program.engine, call.timeout, stop, || match call.entry {
+            .during(&program.engine, call.timeout, stop, || match entry {
                 Entry::Start => program.start(&mut store, &mut seen.entered, &mut made),
                 Entry::Export { name } => {
                     let instance = made.insert(program.instantiate(&mut store)?).instance;

@@ -67,7 +67,7 @@ pub enum Beginning<'a> {
 pub struct Snapshot(Rc<Replay<State>>);
 
 impl Sandbox {
-    /// Makes an instance, by a call that names no entry.
+    /// Makes an instance, and calls nothing in it yet.
     ///
     /// # Errors
     /// How its start came back, if it did not.

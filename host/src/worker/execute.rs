@@ -134,8 +134,8 @@ impl Executor {
             let streams = (Stream::new(LISTING), Stream::new(self.capture));
             self.sandbox.call(
                 &program,
+                Entry::Start,
                 &Call {
-                    entry: Entry::Start,
                     test_id: "",
                     max_memory: None,
                     reach: Reach::Closed,
@@ -233,11 +233,11 @@ impl Executor {
         if task.harness == Harness::Libtest {
             args.extend(libtest::run_args(&task.path, task.ignored));
         }
+        let entry = match &task.export {
+            Some(name) => Entry::Export { name },
+            None => Entry::Start,
+        };
         let call = Call {
-            entry: match &task.export {
-                Some(name) => Entry::Export { name },
-                None => Entry::Start,
-            },
             test_id: &id,
             max_memory: task.max_memory,
             reach: Reach::Granted,
@@ -249,7 +249,7 @@ impl Executor {
         };
         done.start = current.begin(task, &call.streams);
         let began = Instant::now();
-        let called = self.sandbox.call(&program, &call);
+        let called = self.sandbox.call(&program, entry, &call);
         done.duration = began.elapsed();
         current.end()?;
         let verdict = Verdict::of(task);

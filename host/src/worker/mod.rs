@@ -15,6 +15,7 @@ mod unit;
 
 use current::Current;
 use execute::Executor;
+use snapshots::Kept;
 
 use crate::event::Outcome;
 use crate::protocol::{
@@ -210,8 +211,10 @@ fn execute_all(
             ToWorker::Value(number, value) => {
                 executor.values.insert(number, value);
             }
-            ToWorker::Snapshot(number, module, artefact, globals) => {
-                executor.map_snapshot(number, module, &artefact, &globals);
+            ToWorker::Snapshot(number, artefact, globals) => {
+                // what was taken here is not needed any more
+                let told = Kept::Told { artefact, globals };
+                executor.snapshots.insert(number, told);
             }
             ToWorker::SetUp(shared) => {
                 let number = shared.number;

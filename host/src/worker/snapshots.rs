@@ -5,10 +5,11 @@
 
 use super::execute::Executor;
 use super::stand::Stand;
-use crate::protocol::{FromWorker, ModuleNumber, SnapshotNumber, Task};
+use crate::module::cache::Cache;
+use crate::protocol::{FromWorker, SnapshotNumber, Task};
+use crate::sandbox::guest::Program;
 use crate::sandbox::live::{Beginning, Snapshot, Taken};
 use crate::sandbox::snapshot::Globals;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What there is of a state.
 pub enum Kept {
@@ -16,6 +17,13 @@ pub enum Kept {
     Nothing,
     /// What was taken here.
     Taken(Box<Taken>),
+    /// What all workers can map, and this one has not yet.
+    Told {
+        /// The file name of its compiled form.
+        artefact: String,
+        /// The values of its module's mutable globals.
+        globals: Globals,
+    },
     /// What all workers map.
     Mapped(Snapshot),
 }
@@ -48,13 +56,7 @@ impl Executor {
             return;
         };
         let taken = stand.live().take(&program).and_then(|taken| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            let name = format!(
-                "run-{}-{}-{}.state",
-                std::process::id(),
-                since.unwrap_or_default().as_nanos(),
-                of.number.0
-            );
+            let name = Cache::name_for_a_run(of.number.0, "state");
             self.cache
                 .store_state(&name, &taken.captured.state)
                 .map_err(|e| format!("it cannot be written: {e}"))?;
@@ -75,24 +77,21 @@ impl Executor {
         self.snapshots.insert(of.number, kept);
     }
 
-    /// A state can be mapped now: what was taken here is not needed any more.
-    pub fn map_snapshot(
-        &mut self,
-        number: SnapshotNumber,
-        module: ModuleNumber,
-        artefact: &str,
-        globals: &Globals,
-    ) {
-        let Ok((_, program)) = self.program(module) else {
+    /// Maps the state that a task begins from, if it was told of and is not mapped yet.
+    pub(super) fn map_state(&mut self, task: &Task, program: &Program) {
+        let Some(of) = task.snapshot else {
+            return;
+        };
+        let Some(Kept::Told { artefact, globals }) = self.snapshots.get(&of.number) else {
             return;
         };
         let file = self
             .cache
             .open_artefact(artefact)
             .map_err(|e| e.to_string());
-        // one that does not fit is not used: what was taken here, or the setup, is
-        if let Ok(snapshot) = file.and_then(|file| self.sandbox.map(&program, file, globals)) {
-            self.snapshots.insert(number, Kept::Mapped(snapshot));
-        }
+        let mapped = file.and_then(|file| self.sandbox.map(program, file, globals));
+        // one that does not fit is not used: the setup is run
+        let kept = mapped.map_or(Kept::Nothing, Kept::Mapped);
+        self.snapshots.insert(of.number, kept);
     }
 }

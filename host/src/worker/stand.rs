@@ -10,12 +10,12 @@ use super::execute::{Executor, Verdict, start_trapped};
 use crate::ending::Ending;
 use crate::event::{Attachment, Cause, Harness, Outcome};
 use crate::protocol::{
-    Expect, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber,
+    Done, Expect, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::grants::Reach;
-use crate::sandbox::guest::{Call, Called, Entry};
+use crate::sandbox::guest::{Call, Called, Sandbox};
 use crate::sandbox::live::{Guarded, Live, MAX_VALUE};
 use crate::suite::{Step, StepAction, SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
@@ -83,6 +83,17 @@ pub struct Remains {
     pub scratch: Option<PathBuf>,
 }
 
+impl Remains {
+    /// Tells of them with a test.
+    pub(super) fn add_to(self, done: &mut Done) {
+        done.suites.extend(self.failures);
+        done.notes.extend(self.notes);
+        if let Some(scratch) = self.scratch {
+            done.scratch = Some(scratch.display().to_string());
+        }
+    }
+}
+
 impl Stand {
     /// How long calls in it took since this was asked for last.
     pub(super) fn take_spent(&mut self) -> Duration {
@@ -120,12 +131,12 @@ impl Executor {
         };
         let streams = (Stream::new(self.capture), Stream::new(self.capture));
         current.begin(task, &streams);
+        self.map_state(task, &program);
         let (beginning, held) = Self::beginning(&self.snapshots, task);
         let opened = self.sandbox.open(
             &program,
             &Call {
-                entry: Entry::Export { name: "" },
-                test_id: &spec.name,
+                test_id: &format!("{} {}", spec.name, task.path),
                 max_memory: None,
                 reach: Reach::Granted,
                 args: &[spec.name.as_str()],
@@ -171,7 +182,8 @@ impl Executor {
         self.call_export(stand, task, &export, at_interrupt, verdict, current)
     }
 
-    fn call_export(
+    /// The same by the export's name.
+    pub(super) fn call_export(
         &mut self,
         stand: &mut Stand,
         task: &Arc<Task>,
@@ -188,9 +200,23 @@ impl Executor {
                 .max_memory
                 .filter(|_| Some(export) == task.export.as_deref()),
         };
+        self.judged(stand, task, verdict, current, |sandbox, live| {
+            sandbox.run_in(live, export, how)
+        })
+    }
+
+    /// Makes a call in an instance, and takes account of it.
+    fn judged(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        verdict: Verdict<'_>,
+        current: &Current,
+        call: impl FnOnce(&mut Sandbox, &mut Live) -> Called,
+    ) -> Option<(Called, Outcome)> {
         current.begin(task, stand.live.streams());
         let began = Instant::now();
-        let mut called = self.sandbox.run_in(&mut stand.live, export, how);
+        let mut called = call(&mut self.sandbox, &mut stand.live);
         stand.spent += began.elapsed();
         stand.extras.logs.append(&mut called.logs);
         stand.extras.attachments.append(&mut called.attachments);
@@ -229,12 +255,9 @@ impl Executor {
                         max_memory: None,
                     };
                     let value = self.values.get(&number).cloned().unwrap_or_default();
-                    current.begin(task, stand.live.streams());
-                    let called = self.sandbox.give(&mut stand.live, &step.path, &value, how);
-                    current.end()?;
-                    let outcome = self.judge(stand.module, &called, task.timeout, pass);
-                    stand.poisoned |= called.ending != Ending::Returned && called.entered;
-                    (called, outcome)
+                    self.judged(stand, task, pass, current, |sandbox, live| {
+                        sandbox.give(live, &step.path, &value, how)
+                    })?
                 }
             };
             if outcome != Outcome::Passed {
@@ -341,9 +364,12 @@ impl Executor {
         !stand.poisoned
     }
 
-    /// Names the test that runs next in an instance.
-    pub(super) fn set_test(&mut self, stand: &mut Stand, id: &str) {
-        stand.live.set_test(id, 1);
+    /// Names the test that runs next in an instance that another has run in.
+    pub(super) fn set_test(&mut self, stand: &mut Stand, task: &Task) {
+        if let Ok((spec, _)) = self.program(task.module) {
+            let id = format!("{} {}", spec.name, task.path);
+            stand.live.set_test(&id, 1);
+        }
     }
 
     /// Sets up a shared fixture, in an instance that stays.
@@ -380,11 +406,6 @@ impl Executor {
             Ok(stand) => stand,
             Err(why) => return Some(Err(why.into())),
         };
-        let id = match self.program(module) {
-            Ok((spec, _)) => format!("{} {of}", spec.name),
-            Err(_) => of.clone(),
-        };
-        self.set_test(&mut stand, &id);
         let result = self.ensure(&mut stand, &task, current)?;
         self.tell_logs(number, &mut stand);
         let value = match result {
@@ -395,14 +416,9 @@ impl Executor {
                         Some(_) => format!("its value takes more than {} MiB", MAX_VALUE >> 20),
                         None => "it left no value".to_owned(),
                     };
-                    Err(SetUpError::Failed(SuiteFailure {
-                        of,
-                        path: path.unwrap_or_default(),
-                        part: SuitePart::Setup,
-                        cause: Cause::new(why),
-                        stdout: Default::default(),
-                        stderr: Default::default(),
-                    }))
+                    let (path, cause) = (path.unwrap_or_default(), Cause::new(why));
+                    let failure = SuiteFailure::new(of, path, SuitePart::Setup, cause);
+                    Err(SetUpError::Failed(failure))
                 }
             },
             Ok(()) => Ok(None),

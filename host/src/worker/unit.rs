@@ -35,10 +35,7 @@ impl Executor {
         // a test by itself has nobody after it
         if let Some(stand) = unit.stand.take() {
             let passed = done.outcome.as_ref().is_ok_and(Outcome::is_good);
-            let remains = self.close(stand, task, passed, current)?;
-            done.suites.extend(remains.failures);
-            done.notes.extend(remains.notes);
-            done.scratch = remains.scratch.map(|s| s.display().to_string());
+            self.close(stand, task, passed, current)?.add_to(&mut done);
         }
         Some(done)
     }
@@ -101,6 +98,17 @@ impl Executor {
             done.outcome = Ok(outcome.clone());
             return Some(done);
         }
+        if let Some(mut stand) = unit.stand.take() {
+            self.set_test(&mut stand, task);
+            done.suites.extend(self.leave(&mut stand, task, current)?);
+            if stand.is_poisoned() {
+                // a teardown left it in the middle of something: no test may begin there
+                unit.began_again = true;
+                self.close(stand, task, false, current)?.add_to(&mut done);
+            } else {
+                unit.stand = Some(stand);
+            }
+        }
         let mut stand = match unit.stand.take() {
             Some(stand) => stand,
             None => match self.open(task, current)? {
@@ -111,27 +119,6 @@ impl Executor {
                 }
             },
         };
-        let id = match self.program(task.module) {
-            Ok((spec, _)) => format!("{} {}", spec.name, task.path),
-            Err(_) => task.path.clone(),
-        };
-        self.set_test(&mut stand, &id);
-        done.suites.extend(self.leave(&mut stand, task, current)?);
-        if stand.is_poisoned() {
-            // a teardown left it in the middle of something: no test may begin there
-            let remains = self.close(stand, task, false, current)?;
-            done.suites.extend(remains.failures);
-            done.notes.extend(remains.notes);
-            unit.began_again = true;
-            stand = match self.open(task, current)? {
-                Ok(stand) => stand,
-                Err(why) => {
-                    self.not_there(unit, &mut done, why);
-                    return Some(done);
-                }
-            };
-            self.set_test(&mut stand, &id);
-        }
         match self.ensure(&mut stand, task, current)? {
             Ok(()) => {
                 if std::mem::take(&mut unit.began_again) {
@@ -146,10 +133,7 @@ impl Executor {
         }
         if stand.is_poisoned() {
             unit.began_again = true;
-            let remains = self.close(stand, task, false, current)?;
-            done.suites.extend(remains.failures);
-            done.notes.extend(remains.notes);
-            done.scratch = remains.scratch.map(|s| s.display().to_string());
+            self.close(stand, task, false, current)?.add_to(&mut done);
         } else {
             unit.stand = Some(stand);
         }
@@ -189,12 +173,11 @@ impl Executor {
         done: &mut Done,
         current: &Current,
     ) -> Option<()> {
-        let around = task.around.as_deref().cloned().unwrap_or_default();
         let pass = Verdict::Sdk(&crate::protocol::Expect::Pass);
         stand.take_spent();
         done.start = crate::worker::current::now();
         let mut outcome = Outcome::Passed;
-        for path in &around.before {
+        for path in task.before() {
             let (called, came) =
                 self.call_in(stand, task, path, AtInterrupt::Stop, pass, current)?;
             if came != Outcome::Passed {
@@ -204,19 +187,15 @@ impl Executor {
             }
         }
         if outcome == Outcome::Passed {
-            let path = task.export.as_deref().unwrap_or_default();
-            let path = path
-                .strip_prefix(wasmtest_section::EXPORT_PREFIX)
-                .unwrap_or(path);
-            let verdict = Verdict::of(task);
-            let (called, came) =
-                self.call_in(stand, task, path, AtInterrupt::Stop, verdict, current)?;
+            let export = task.export.as_deref().unwrap_or_default();
+            let (verdict, stop) = (Verdict::of(task), AtInterrupt::Stop);
+            let (called, came) = self.call_export(stand, task, export, stop, verdict, current)?;
             if came != Outcome::Passed {
                 (done.stdout, done.stderr) = (called.stdout, called.stderr);
             }
             outcome = came;
         }
-        for path in &around.after {
+        for path in task.after() {
             if stand.is_poisoned() && !self.recover(stand) {
                 done.notes.push(format!(
                     "`{}` could not run after it: a trap left the instance in the middle of something",

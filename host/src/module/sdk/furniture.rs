@@ -6,14 +6,9 @@
 use super::lies;
 use crate::event::Cause;
 use crate::protocol::ListedTest;
-use crate::suite::{Distribution, Furniture, ListedFunction, Role};
+use crate::suite::{Distribution, Furniture, ListedFunction, Role, module_of};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
-
-/// The module that a function is in.
-pub fn module_of(path: &str) -> &str {
-    path.rsplit_once("::").map_or("", |(module, _)| module)
-}
 
 /// No honest test needs more fixtures, directly or not.
 const MAX_CLOSURE: usize = 128;
