@@ -3,8 +3,8 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
+use super::shared::Standing;
 use super::snapshots::Kept;
-use super::stand::Standing;
 use super::symbols::Symbols;
 use crate::ending::{Backtrace, Ending};
 use crate::event::{Cause, Harness, Outcome};

@@ -8,6 +8,7 @@
 
 mod current;
 mod execute;
+mod shared;
 mod snapshots;
 mod stand;
 mod symbols;

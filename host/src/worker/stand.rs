@@ -8,17 +8,14 @@
 use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
 use crate::ending::Ending;
-use crate::event::{Attachment, Cause, Harness, Outcome};
-use crate::protocol::{
-    Done, Expect, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, Task, TaskNumber,
-};
+use crate::event::{Attachment, Cause, Outcome};
+use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Called, Sandbox};
-use crate::sandbox::live::{Guarded, Live, MAX_VALUE};
-use crate::suite::{Step, StepAction, SuiteFailure, SuitePart, ValueNumber};
-use serde_bytes::ByteBuf;
+use crate::sandbox::live::{Guarded, Live};
+use crate::suite::{Step, StepAction, SuiteFailure, SuitePart};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,13 +42,6 @@ pub struct Extras {
     pub logs: Vec<String>,
     /// Attachments.
     pub attachments: Vec<Attachment>,
-}
-
-/// A shared fixture that stands.
-pub struct Standing {
-    number: ValueNumber,
-    task: Arc<Task>,
-    stand: Stand,
 }
 
 /// Why something is not there that a test needs.
@@ -369,117 +359,6 @@ impl Executor {
         if let Ok((spec, _)) = self.program(task.module) {
             let id = format!("{} {}", spec.name, task.path);
             stand.live.set_test(&id, 1);
-        }
-    }
-
-    /// Sets up a shared fixture, in an instance that stays.
-    pub(super) fn set_up(
-        &mut self,
-        shared: SharedTask,
-        current: &Current,
-    ) -> Option<Result<Option<ByteBuf>, SetUpError>> {
-        let SharedTask {
-            number,
-            module,
-            of,
-            around,
-            travels,
-            timeout,
-            fixtures,
-        } = shared;
-        let path = around.steps.last().map(|s| s.path.clone());
-        let task = Arc::new(Task {
-            number: TaskNumber(u64::MAX),
-            module,
-            path: of.clone(),
-            harness: Harness::Sdk,
-            export: None,
-            ignored: false,
-            expect: Expect::Pass,
-            timeout,
-            max_memory: None,
-            fixtures,
-            snapshot: None,
-            around: Some(Box::new(around)),
-        });
-        let mut stand = match self.open(&task, current)? {
-            Ok(stand) => stand,
-            Err(why) => return Some(Err(why.into())),
-        };
-        let result = self.ensure(&mut stand, &task, current)?;
-        self.tell_logs(number, &mut stand);
-        let value = match result {
-            Ok(()) if travels => match stand.live.value() {
-                Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
-                value => {
-                    let why = match value {
-                        Some(_) => format!("its value takes more than {} MiB", MAX_VALUE >> 20),
-                        None => "it left no value".to_owned(),
-                    };
-                    let (path, cause) = (path.unwrap_or_default(), Cause::new(why));
-                    let failure = SuiteFailure::new(of, path, SuitePart::Setup, cause);
-                    Err(SetUpError::Failed(failure))
-                }
-            },
-            Ok(()) => Ok(None),
-            Err(why) => Err(why.into()),
-        };
-        match value {
-            Ok(value) => {
-                self.shared.push(Standing {
-                    number,
-                    task,
-                    stand,
-                });
-                Some(Ok(value))
-            }
-            // what was set up around it comes down again
-            Err(e) => {
-                self.close(stand, &task, false, current)?;
-                Some(Err(e))
-            }
-        }
-    }
-
-    /// What a shared fixture logs belongs to no test.
-    fn tell_logs(&mut self, number: ValueNumber, stand: &mut Stand) {
-        let Extras {
-            mut logs,
-            attachments,
-        } = stand.take_extras();
-        logs.extend(attachments.iter().map(|a| {
-            let bytes = a.content.len();
-            format!(
-                "attached {} ({}, {bytes} bytes), which is not kept",
-                a.name, a.media_type
-            )
-        }));
-        if !logs.is_empty() {
-            self.outbox.push(FromWorker::Logged(number, logs));
-        }
-    }
-
-    /// Takes a shared fixture down.
-    pub(super) fn tear_down(
-        &mut self,
-        number: ValueNumber,
-        current: &Current,
-    ) -> Option<Vec<SuiteFailure>> {
-        let Some(at) = self.shared.iter().position(|s| s.number == number) else {
-            return Some(Vec::new());
-        };
-        let Standing { task, stand, .. } = self.shared.remove(at);
-        Some(self.close(stand, &task, true, current)?.failures)
-    }
-}
-
-impl From<NotThere> for SetUpError {
-    fn from(why: NotThere) -> Self {
-        match why {
-            NotThere::Load(e) => SetUpError::Load(e),
-            NotThere::Failed(failure) => SetUpError::Failed(*failure),
-            NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
-            NotThere::Interrupted => SetUpError::Interrupted,
         }
     }
 }

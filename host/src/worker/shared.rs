@@ -1,0 +1,133 @@
+//! Shared fixtures, where they stand: set up in an instance each, which stays until it is
+//! taken down.
+
+use super::current::Current;
+use super::execute::Executor;
+use super::stand::{Extras, NotThere, Stand};
+use crate::event::{Cause, Harness};
+use crate::protocol::{Expect, FromWorker, SetUpError, SharedTask, Task, TaskNumber};
+use crate::sandbox::live::MAX_VALUE;
+use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
+use serde_bytes::ByteBuf;
+use std::sync::Arc;
+
+/// A shared fixture that stands.
+pub struct Standing {
+    number: ValueNumber,
+    task: Arc<Task>,
+    stand: Stand,
+}
+
+/// As with tests, `None` is for what was given up meanwhile.
+impl Executor {
+    /// Sets up a shared fixture, in an instance that stays.
+    pub(super) fn set_up(
+        &mut self,
+        shared: SharedTask,
+        current: &Current,
+    ) -> Option<Result<Option<ByteBuf>, SetUpError>> {
+        let SharedTask {
+            number,
+            module,
+            of,
+            around,
+            travels,
+            timeout,
+            fixtures,
+        } = shared;
+        let path = around.steps.last().map(|s| s.path.clone());
+        let task = Arc::new(Task {
+            number: TaskNumber(u64::MAX),
+            module,
+            path: of.clone(),
+            harness: Harness::Sdk,
+            export: None,
+            ignored: false,
+            expect: Expect::Pass,
+            timeout,
+            max_memory: None,
+            fixtures,
+            snapshot: None,
+            around: Some(Box::new(around)),
+        });
+        let mut stand = match self.open(&task, current)? {
+            Ok(stand) => stand,
+            Err(why) => return Some(Err(why.into())),
+        };
+        let result = self.ensure(&mut stand, &task, current)?;
+        self.tell_logs(number, &mut stand);
+        let value = match result {
+            Ok(()) if travels => match stand.live().value() {
+                Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
+                value => {
+                    let why = match value {
+                        Some(_) => format!("its value takes more than {} MiB", MAX_VALUE >> 20),
+                        None => "it left no value".to_owned(),
+                    };
+                    let (path, cause) = (path.unwrap_or_default(), Cause::new(why));
+                    let failure = SuiteFailure::new(of, path, SuitePart::Setup, cause);
+                    Err(SetUpError::Failed(failure))
+                }
+            },
+            Ok(()) => Ok(None),
+            Err(why) => Err(why.into()),
+        };
+        match value {
+            Ok(value) => {
+                self.shared.push(Standing {
+                    number,
+                    task,
+                    stand,
+                });
+                Some(Ok(value))
+            }
+            // what was set up around it comes down again
+            Err(e) => {
+                self.close(stand, &task, false, current)?;
+                Some(Err(e))
+            }
+        }
+    }
+
+    /// What a shared fixture logs belongs to no test.
+    fn tell_logs(&mut self, number: ValueNumber, stand: &mut Stand) {
+        let Extras {
+            mut logs,
+            attachments,
+        } = stand.take_extras();
+        logs.extend(attachments.iter().map(|a| {
+            let bytes = a.content.len();
+            format!(
+                "attached {} ({}, {bytes} bytes), which is not kept",
+                a.name, a.media_type
+            )
+        }));
+        if !logs.is_empty() {
+            self.outbox.push(FromWorker::Logged(number, logs));
+        }
+    }
+
+    /// Takes a shared fixture down.
+    pub(super) fn tear_down(
+        &mut self,
+        number: ValueNumber,
+        current: &Current,
+    ) -> Option<Vec<SuiteFailure>> {
+        let Some(at) = self.shared.iter().position(|s| s.number == number) else {
+            return Some(Vec::new());
+        };
+        let Standing { task, stand, .. } = self.shared.remove(at);
+        Some(self.close(stand, &task, true, current)?.failures)
+    }
+}
+
+impl From<NotThere> for SetUpError {
+    fn from(why: NotThere) -> Self {
+        match why {
+            NotThere::Load(e) => SetUpError::Load(e),
+            NotThere::Failed(failure) => SetUpError::Failed(*failure),
+            NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
+            NotThere::Interrupted => SetUpError::Interrupted,
+        }
+    }
+}
