@@ -5,7 +5,7 @@ use crate::support::{Target, arg, events, guest};
 use crate::workers::send;
 
 #[test]
-fn what_a_setup_logs_is_told_with_the_test_that_comes_after_it() {
+fn what_setups_and_teardowns_log_is_told_with_the_test_between_them() {
     let module = guest("suites", Target::P1, "dev");
     let logs = |flags: &[&str]| {
         let args = [
@@ -17,10 +17,11 @@ fn what_a_setup_logs_is_told_with_the_test_that_comes_after_it() {
         let first = |test: &str| events.end(test)["wasmtest"]["logs"].clone();
         [first("marks::split::first"), first("marks::split::second")]
     };
-    let line = serde_json::json!(["the setup of split"]);
-    assert_eq!(logs(&["--no-snapshot"]), [line.clone(), line.clone()]);
-    // it ran once, and what it said is said once
-    assert_eq!(logs(&[]), [line, serde_json::Value::Null]);
+    let both = serde_json::json!(["the setup of split", "the teardown of split"]);
+    assert_eq!(logs(&["--no-snapshot"]), [both.clone(), both.clone()]);
+    // the setup ran once, and what it said is said once
+    let teardown = serde_json::json!(["the teardown of split"]);
+    assert_eq!(logs(&[]), [both, teardown]);
 }
 
 #[test]
@@ -99,5 +100,7 @@ fn what_a_shared_fixture_logs_is_noted() {
     let ran = crate::support::run([arg(&module), "--", "reads_fixtures"]);
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     let line = "note: suites.wasm fixtures::config logs: the one config";
+    assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.stderr);
+    let line = "note: suites.wasm fixtures::total logs: no total any more";
     assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.stderr);
 }

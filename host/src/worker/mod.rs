@@ -231,6 +231,9 @@ fn execute_all(
                 let Some(failures) = executor.tear_down(number, current) else {
                     return;
                 };
+                for message in executor.outbox.drain(..) {
+                    send(to, &message);
+                }
                 send(to, &FromWorker::TornDown(number, failures));
             }
             ToWorker::Setup(_)

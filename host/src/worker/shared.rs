@@ -55,7 +55,7 @@ impl Executor {
             Err(why) => return Some(Err(why.into())),
         };
         let result = self.ensure(&mut stand, &task, current)?;
-        self.tell_logs(number, &mut stand);
+        self.tell_logs(number, stand.take_extras());
         let value = match result {
             Ok(()) if travels => match stand.live().value() {
                 Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
@@ -90,11 +90,11 @@ impl Executor {
     }
 
     /// What a shared fixture logs belongs to no test.
-    fn tell_logs(&mut self, number: ValueNumber, stand: &mut Stand) {
+    fn tell_logs(&mut self, number: ValueNumber, extras: Extras) {
         let Extras {
             mut logs,
             attachments,
-        } = stand.take_extras();
+        } = extras;
         logs.extend(attachments.iter().map(|a| {
             let bytes = a.content.len();
             format!(
@@ -117,7 +117,9 @@ impl Executor {
             return Some(Vec::new());
         };
         let Standing { task, stand, .. } = self.shared.remove(at);
-        Some(self.close(stand, &task, true, current)?.failures)
+        let remains = self.close(stand, &task, true, current)?;
+        self.tell_logs(number, remains.extras);
+        Some(remains.failures)
     }
 }
 

@@ -71,6 +71,8 @@ pub struct Remains {
     pub notes: Vec<String>,
     /// Its scratch folder, if that was kept.
     pub scratch: Option<PathBuf>,
+    /// What was logged and attached while it was taken down.
+    pub extras: Extras,
 }
 
 impl Remains {
@@ -78,6 +80,8 @@ impl Remains {
     pub(super) fn add_to(self, done: &mut Done) {
         done.suites.extend(self.failures);
         done.notes.extend(self.notes);
+        done.logs.extend(self.extras.logs);
+        done.attachments.extend(self.extras.attachments);
         if let Some(scratch) = self.scratch {
             done.scratch = Some(scratch.display().to_string());
         }
@@ -341,6 +345,7 @@ impl Executor {
             let failed = self.take_down(&mut stand, task, &step, current)?;
             remains.failures.extend(failed);
         }
+        remains.extras = stand.take_extras();
         remains.scratch = self.sandbox.close(stand.live, passed);
         Some(remains)
     }

@@ -75,6 +75,7 @@ pub fn total(config: &Config) -> u32 {
 
 fn forget(total: &u32) -> Result<(), String> {
     note("fixture total is torn down");
+    wasmtest::log("no total any more");
     match total {
         6 => Ok(()),
         other => Err(format!("{other} in all")),

@@ -104,6 +104,7 @@ mod split {
     #[wasmtest::teardown]
     fn end(memo: &Memo) {
         note("split teardown");
+        wasmtest::log("the teardown of split");
         let _ = memo;
     }
 
