@@ -29,29 +29,22 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
     let cache = Cache::at(jobs.cache);
     let engine = engine::for_compiling()?;
     let to = Mutex::new(to);
+    let answer = |of, result| {
+        let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // a primary that is gone needs no answer
+        let _ = write_frame(&mut *to, &CompileResult { of, result });
+    };
+    let (cache, engine, answer) = (&cache, &engine, &answer);
     rayon::scope_fifo(|scope| {
         for job in &jobs.jobs {
-            let (cache, engine, to) = (&cache, &engine, &to);
             scope.spawn_fifo(move |_| {
-                let result = compile(cache, engine, job);
-                let message = CompileResult {
-                    of: Compiled::Module(job.module),
-                    result,
-                };
-                let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                // a primary that is gone needs no answer
-                let _ = write_frame(&mut *to, &message);
+                answer(Compiled::Module(job.module), compile(cache, engine, job));
             });
         }
         for job in &jobs.states {
-            let (cache, engine, to) = (&cache, &engine, &to);
             scope.spawn_fifo(move |_| {
-                let message = CompileResult {
-                    of: Compiled::State(job.number),
-                    result: compile_state(cache, engine, job),
-                };
-                let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let _ = write_frame(&mut *to, &message);
+                let result = compile_state(cache, engine, job);
+                answer(Compiled::State(job.number), result);
             });
         }
     });

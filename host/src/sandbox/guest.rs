@@ -21,9 +21,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use wasmtime::{
-    Engine, Instance, InstancePre, Linker, Module, Store, UnknownImportError, WasmBacktrace,
-};
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
@@ -503,13 +501,6 @@ pub(super) fn pointed_to(
 fn ending_of(error: &wasmtime::Error) -> Ending {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Ending::Exited(exit.0);
-    }
-    if let Some(stub) = error.downcast_ref::<UnknownImportError>() {
-        return Ending::Trapped(Trap::StubCalled(format!(
-            "{}::{}",
-            stub.module(),
-            stub.name()
-        )));
     }
     if let Some(skipped) = error.downcast_ref::<Skipped>() {
         return Ending::Skipped(skipped.0.clone());

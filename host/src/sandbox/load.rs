@@ -105,13 +105,7 @@ impl Host {
         }
         let mut linker = self.core.get().expect("it was just set").clone();
         if unknown == UnknownImports::Trap {
-            // the memory of a rewritten module comes from elsewhere
-            let rewritten = module.imports().any(|i| i.module() == STATE);
-            match rewritten {
-                false => linker.define_unknown_imports_as_traps(module),
-                true => stubs::for_module(&mut linker, module),
-            }
-            .map_err(|e| module_problem(&e))?;
+            stubs::for_module(&mut linker, module).map_err(|e| module_problem(&e))?;
         }
         Ok(linker)
     }

@@ -49,8 +49,8 @@ fn is_provided(import: &str) -> bool {
         .is_some_and(|(interface, _)| PROVIDED.contains(&interface))
 }
 
-/// Puts stubs in place of the functions that a rewritten core module imports and
-/// nobody provides; its memory is no such import.
+/// Puts stubs in place of the functions that a core module imports and nobody
+/// provides; the memory that a rewritten one imports is no such import.
 ///
 /// # Errors
 /// If wasmtime refuses a definition.

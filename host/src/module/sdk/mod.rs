@@ -15,7 +15,7 @@ pub use verdict::outcome;
 use crate::event::{Cause, Harness, is_harmful};
 use crate::protocol::ListedTest;
 use crate::settings::LONGEST_TIMEOUT;
-use crate::suite::{Distribution, Furniture, ListedFunction, ListedSuite, Role};
+use crate::suite::{Distribution, Furniture, ListedFunction, ListedSuite, Role, without_crate};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use wasmparser::{BinaryReaderError, CompositeInnerType, ExternalKind, Payload, TypeRef, ValType};
@@ -263,10 +263,7 @@ impl Found {
             Kind::Test => {
                 self.check_export(EXPORT_PREFIX, full_path, Type::Runs)?;
                 // as libtest names tests: without the crate
-                let path = full_path
-                    .split_once("::")
-                    .map_or(full_path, |(_, path)| path);
-                test.path = path.to_owned();
+                test.path = without_crate(full_path).to_owned();
                 test.export = Some(format!("{EXPORT_PREFIX}{full_path}"));
                 test.needs = function.needs;
                 Item::Test(test)
