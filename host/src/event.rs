@@ -45,6 +45,8 @@ pub enum Harness {
     Sdk,
     /// A Rust test binary, as `cargo test` makes it.
     Libtest,
+    /// A test target's own harness that follows libtest's command line.
+    Custom,
     /// A plain WASI command: the file is one test.
     Command,
 }

@@ -12,6 +12,7 @@
 //! content alone.
 
 use super::ContentHash;
+use crate::event::Harness;
 use crate::instrument::Facts;
 use crate::protocol::ListedTest;
 use crate::sandbox::engine;
@@ -326,19 +327,19 @@ impl Cache {
     }
 
     /// The tests that a module was found to hold.
-    pub fn listing(&self, content: ContentHash) -> Option<Vec<ListedTest>> {
+    pub fn listing(&self, content: ContentHash, harness: Harness) -> Option<Vec<ListedTest>> {
         let mut bytes = Vec::new();
-        let name = listing_name(content);
+        let name = listing_name(content, harness);
         let mut file = self.open_file(&name).ok()?;
         file.read_to_end(&mut bytes).ok()?;
         ciborium::from_reader(bytes.as_slice()).ok()
     }
 
     /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
-    pub fn store_listing(&self, content: ContentHash, tests: &[ListedTest]) {
+    pub fn store_listing(&self, content: ContentHash, harness: Harness, tests: &[ListedTest]) {
         let mut bytes = Vec::new();
         if ciborium::into_writer(tests, &mut bytes).is_ok() {
-            let _ = self.write_whole(&listing_name(content), &bytes);
+            let _ = self.write_whole(&listing_name(content, harness), &bytes);
         }
     }
 
@@ -462,10 +463,15 @@ impl Cache {
     }
 }
 
-fn listing_name(content: ContentHash) -> String {
+fn listing_name(content: ContentHash, harness: Harness) -> String {
+    // a program is a command to who does not ask it for tests
+    let asked = match harness {
+        Harness::Custom => "-asked",
+        Harness::Sdk | Harness::Libtest | Harness::Command => "",
+    };
     // another wasmtest may know more of a file
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
-    format!("{content}-{version}-{LISTING}.tests")
+    format!("{content}-{version}-{LISTING}{asked}.tests")
 }
 
 fn facts_name(content: ContentHash) -> String {

@@ -38,6 +38,8 @@ pub struct Panic {
 pub struct Scan {
     line: Vec<u8>,
     collecting: Collecting,
+    /// Whether libtest said that it runs tests.
+    pub began: bool,
     /// libtest's last closing line.
     pub counts: Option<Counts>,
     /// The last panic.
@@ -87,6 +89,8 @@ impl Scan {
         let line = line.strip_suffix('\r').unwrap_or(&line);
         if let Some(counts) = closing_line(line) {
             self.counts = Some(counts);
+        } else if line.starts_with("running ") && opening_line(line) {
+            self.began = true;
         } else if let Some(panic) = panic_line(line) {
             self.panic = Some(panic);
             self.allocation = None;
@@ -134,6 +138,13 @@ fn add_line(text: &mut String, line: &str) {
         }
         text.push_str(line);
     }
+}
+
+/// `running 1 test`
+fn opening_line(line: &str) -> bool {
+    let count = line.strip_prefix("running ");
+    let count = count.and_then(|l| l.strip_suffix(" tests").or_else(|| l.strip_suffix(" test")));
+    count.is_some_and(|c| c.parse::<u64>().is_ok())
 }
 
 /// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s`

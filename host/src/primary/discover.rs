@@ -6,6 +6,7 @@ use crate::event::{Cause, Format, Harness};
 use crate::module::identify::{self, Identity};
 use crate::module::sdk::Contents;
 use crate::module::{ContentHash, names};
+use crate::settings::{Selection, Unmarked};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
@@ -29,6 +30,8 @@ pub struct Module {
     pub harness: Option<Harness>,
     /// The tests, suites and fixtures of the SDK's in it.
     pub sdk: Contents,
+    /// Its place among the files that a build tool has named.
+    pub named: Option<usize>,
 }
 
 /// A file that was given and cannot be used.
@@ -62,18 +65,23 @@ pub struct Discovered {
 enum Given {
     ByName,
     BySearch,
+    /// By a build tool: its place among such files.
+    Named(usize),
 }
 
 /// Folders of cargo's and of others that hold no test module but much else.
 const PASSED_OVER: [&str; 4] = ["build", "incremental", "node_modules", ".fingerprint"];
 
 /// Looks at everything that was given.
-pub fn discover(paths: &[PathBuf]) -> Discovered {
+pub fn discover(selection: &Selection) -> Discovered {
     let mut found = Discovered::default();
     let mut files: Vec<(PathBuf, Given)> = Vec::new();
     let mut missing: Vec<(PathBuf, String)> = Vec::new();
     let mut seen: HashSet<(u64, u64)> = HashSet::new();
-    for path in paths {
+    for (at, named) in selection.files.iter().enumerate() {
+        files.push((named.file.clone(), Given::Named(at)));
+    }
+    for path in &selection.paths {
         match std::fs::metadata(path) {
             Err(e) => missing.push((path.clone(), e.to_string())),
             Ok(meta) if meta.is_dir() => {
@@ -102,10 +110,17 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
         .iter()
         .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         .collect();
-    let look = |(path, _): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
+    let look = |(path, given): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
         let bytes =
             std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
-        Ok((ContentHash::of(&bytes), identify::identify(&bytes)?))
+        let mut identity = identify::identify(&bytes)?;
+        if let Given::Named(at) = given
+            && selection.files[*at].unmarked == Unmarked::Asked
+            && identity.harness == Some(Harness::Command)
+        {
+            identity.harness = Some(Harness::Custom);
+        }
+        Ok((ContentHash::of(&bytes), identity))
     };
     // threads of rayon's are not started for one file
     let looked: Vec<_> = match files.len() {
@@ -119,7 +134,12 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
             Err(_) => true,
         })
         .collect();
-    let names = names::assign(&absolute, &is_program);
+    let mut names = names::assign(&absolute, &is_program);
+    for (name, (_, given)) in names.iter_mut().zip(&files) {
+        if let Given::Named(at) = given {
+            name.clone_from(&selection.files[*at].name);
+        }
+    }
     for (order, (((file, given), name), looked)) in
         files.into_iter().zip(names).zip(looked).enumerate()
     {
@@ -133,6 +153,10 @@ pub fn discover(paths: &[PathBuf]) -> Discovered {
                     format: i.format,
                     harness: i.harness,
                     sdk: i.sdk,
+                    named: match given {
+                        Given::Named(at) => Some(at),
+                        Given::ByName | Given::BySearch => None,
+                    },
                 });
             }
             Ok(_) if given == Given::BySearch => found.details.push(format!(

@@ -202,7 +202,6 @@ fn go_with(
         dirs: settings.dirs.clone(),
         env: settings.env.clone(),
         wasm_stack: settings.wasm_stack,
-        unknown_imports: settings.unknown_imports,
         after_failure: match settings.max_fail {
             MaxFail::Unlimited => AfterFailure::GoOn,
             MaxFail::After(_) => AfterFailure::GiveBack,
@@ -210,6 +209,9 @@ fn go_with(
         capture: CAPTURE,
     };
     refuse_writable_cache(&settings.dirs, cache.dir())?;
+    for file in &settings.selection.files {
+        refuse_writable_cache(&file.grants.dirs, cache.dir())?;
+    }
     let mut run = Run {
         settings,
         goal,

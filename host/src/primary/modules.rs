@@ -101,7 +101,7 @@ impl Run<'_> {
             unusable,
             notes,
             details,
-        } = discover::discover(&self.settings.selection.paths);
+        } = discover::discover(&self.settings.selection);
         for note in notes {
             self.ledger.note(note);
         }
@@ -176,11 +176,15 @@ impl Run<'_> {
 
     fn add_module(&mut self, file: discover::Module) {
         let number = ModuleNumber(self.modules.len());
-        let again = format!(
-            "wasmtest run {}{}",
-            quoted(&file.file.display().to_string()),
-            self.settings.again
-        );
+        let named = file.named.map(|at| &self.settings.selection.files[at]);
+        let again = match named {
+            Some(named) => named.again.clone(),
+            None => format!(
+                "wasmtest run {}{}",
+                quoted(&file.file.display().to_string()),
+                self.settings.again
+            ),
+        };
         self.modules.push(Module {
             spec: ModuleSpec {
                 number,
@@ -189,6 +193,8 @@ impl Run<'_> {
                 content: file.content,
                 format: file.format,
                 harness: file.harness.unwrap_or(Harness::Sdk),
+                grants: named.map(|n| n.grants.clone()).unwrap_or_default(),
+                unknown_imports: named.map_or(self.settings.unknown_imports, |n| n.unknown_imports),
                 artefact: Cache::artefact_name(file.content, Compiler::Cranelift, Part::Plain),
                 replay: None,
             },
@@ -331,7 +337,7 @@ impl Run<'_> {
             // all its tests are in its section
             return self.listed(number, Vec::new());
         }
-        match self.cache.listing(module.spec.content) {
+        match self.cache.listing(module.spec.content, module.spec.harness) {
             Some(tests) => self.listed(number, tests),
             None => self.to_list.push_back(number),
         }
@@ -345,8 +351,8 @@ impl Run<'_> {
     ) {
         match tests {
             Ok(tests) => {
-                self.cache
-                    .store_listing(self.modules[number.0].spec.content, &tests);
+                let spec = &self.modules[number.0].spec;
+                self.cache.store_listing(spec.content, spec.harness, &tests);
                 self.listed(number, tests);
             }
             Err(LoadError::Artefact(why)) => self.compile_again(number, why),

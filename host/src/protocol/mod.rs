@@ -15,8 +15,8 @@ pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{ListedTest, LoadError};
 pub use setup::{
-    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleNumber, ModuleSpec,
-    ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
+    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber,
+    ModuleSpec, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use task::{Expect, SharedTask, Task};
 
@@ -236,7 +236,6 @@ mod tests {
             }],
             env: vec![("TMPDIR".into(), "/tmp".into())],
             wasm_stack: 8 << 20,
-            unknown_imports: UnknownImports::Refuse,
             after_failure: AfterFailure::GiveBack,
             capture: 1024,
         };

@@ -44,6 +44,15 @@ pub struct DirGrant {
     pub access: Access,
 }
 
+/// What the tests of one module may reach beside what the run grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleGrants {
+    /// Folders; one of the run's wins where both have a name.
+    pub dirs: Vec<DirGrant>,
+    /// Variables; one of the run's wins where both have a name.
+    pub env: Vec<(String, String)>,
+}
+
 /// What a grant allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
@@ -97,8 +106,6 @@ pub struct WorkerSetup {
     pub env: Vec<(String, String)>,
     /// The WebAssembly stack, in bytes.
     pub wasm_stack: usize,
-    /// What to do about unknown imports.
-    pub unknown_imports: UnknownImports,
     /// What it does with waiting tasks after a test that did not pass.
     pub after_failure: AfterFailure,
     /// How many bytes of each stream are kept at its head, and again at its tail.
@@ -121,6 +128,10 @@ pub struct ModuleSpec {
     pub format: Format,
     /// How its tests are run.
     pub harness: Harness,
+    /// What they may reach beside what the run grants.
+    pub grants: ModuleGrants,
+    /// What to do about unknown imports.
+    pub unknown_imports: UnknownImports,
     /// The file name of its compiled form in the cache folder.
     pub artefact: String,
     /// Set if that is the rewritten module: what its memory begins with, and what is

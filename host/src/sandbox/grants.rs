@@ -10,7 +10,7 @@ use super::guest::Call;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::waiting;
-use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber};
+use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber, ModuleGrants, ModuleNumber};
 use anyhow::Context as _;
 use std::collections::HashMap;
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
@@ -47,8 +47,8 @@ impl WasiView for State {
 /// What a call into a guest is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// What the run grants, and a scratch folder.
-    Granted,
+    /// What the run grants, what this module is granted beside it, and a scratch folder.
+    Granted(ModuleNumber),
     /// Nothing: for listing.
     Closed,
 }
@@ -58,11 +58,13 @@ pub struct Grants {
     dirs: Vec<DirGrant>,
     env: Vec<(String, String)>,
     scratch: Scratch,
+    /// What modules are granted beside that; the others, nothing.
+    modules: HashMap<ModuleNumber, ModuleGrants>,
     /// What host fixtures imply, for the tests that are bound to them.
     fixtures: Vec<FixtureGrant>,
-    /// The folders, scratch included, by the fixtures that add to them; made again
-    /// with every new scratch folder.
-    opened: HashMap<Vec<FixtureNumber>, WasiFilesystemCtx>,
+    /// The folders, scratch included, by the module and the fixtures that add to them;
+    /// made again with every new scratch folder.
+    opened: HashMap<(Option<ModuleNumber>, Vec<FixtureNumber>), WasiFilesystemCtx>,
 }
 
 impl Grants {
@@ -72,6 +74,7 @@ impl Grants {
             dirs,
             env,
             scratch,
+            modules: HashMap::new(),
             fixtures: Vec::new(),
             opened: HashMap::new(),
         }
@@ -81,6 +84,15 @@ impl Grants {
     pub fn add_fixture(&mut self, grant: FixtureGrant) {
         self.fixtures.retain(|f| f.number != grant.number);
         self.fixtures.push(grant);
+    }
+
+    /// Makes known what a module is granted beside what the run grants.
+    pub fn add_module(&mut self, module: ModuleNumber, grants: ModuleGrants) {
+        self.opened.clear();
+        match grants == ModuleGrants::default() {
+            true => self.modules.remove(&module),
+            false => self.modules.insert(module, grants),
+        };
     }
 
     /// What one call into a guest gets.
@@ -96,21 +108,24 @@ impl Grants {
             .allow_tcp(false)
             .allow_udp(false);
         let mut folders = Vec::new();
-        match (call.reach, call.fixtures) {
-            (Reach::Closed, _) => {}
-            (Reach::Granted, []) => {
-                builder.envs(&self.env);
-            }
-            (Reach::Granted, fixtures) => {
-                folders = self.grant_fixtures(fixtures, &mut builder)?;
+        if let Reach::Granted(module) = call.reach {
+            match (call.fixtures, self.modules.get(&module)) {
+                ([], None) => {
+                    builder.envs(&self.env);
+                }
+                (fixtures, _) => {
+                    folders = self.grant_more(module, fixtures, &mut builder)?;
+                }
             }
         }
         builder.envs(call.env);
         let mut wasi = builder.build_p1();
-        if call.reach == Reach::Granted {
-            let opened = match self.opened.get(&folders) {
+        if let Reach::Granted(module) = call.reach {
+            let module = self.modules.contains_key(&module).then_some(module);
+            let of = (module, folders);
+            let opened = match self.opened.get(&of) {
                 Some(opened) => opened.clone(),
-                None => self.open(folders)?,
+                None => self.open(of)?,
             };
             *wasi.ctx().ctx.filesystem() = opened;
         }
@@ -124,20 +139,22 @@ impl Grants {
         })
     }
 
-    /// Adds the run's variables and what these fixtures imply: their variables, and
-    /// their addresses alone. Gives those of them that have a folder.
-    fn grant_fixtures(
+    /// Adds the run's variables, the module's, and what these fixtures imply: their
+    /// variables, and their addresses alone. Gives those of them that have a folder.
+    fn grant_more(
         &self,
+        module: ModuleNumber,
         fixtures: &[FixtureNumber],
         builder: &mut WasiCtxBuilder,
     ) -> anyhow::Result<Vec<FixtureNumber>> {
         let known = |number| self.fixtures.iter().find(|f| f.number == number);
-        let mut env: Vec<&(String, String)> = self.env.iter().collect();
+        // a guest sees the first of two variables of one name
+        let of_module = self.modules.get(&module).map_or(&[][..], |m| &m.env);
+        let mut env: Vec<&(String, String)> = self.env.iter().chain(of_module).collect();
         let mut addresses = Vec::new();
         let mut folders = Vec::new();
         for number in fixtures {
             let grant = known(*number).context("the worker was never told of a host fixture")?;
-            // a guest sees the first of two variables of one name
             env.retain(|(name, _)| grant.env.iter().all(|(n, _)| n != name));
             env.extend(&grant.env);
             addresses.extend(grant.addr);
@@ -166,7 +183,11 @@ impl Grants {
         Ok(folders)
     }
 
-    fn open(&mut self, fixtures: Vec<FixtureNumber>) -> anyhow::Result<WasiFilesystemCtx> {
+    fn open(
+        &mut self,
+        of: (Option<ModuleNumber>, Vec<FixtureNumber>),
+    ) -> anyhow::Result<WasiFilesystemCtx> {
+        let (module, fixtures) = &of;
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
         let of_fixtures = self
@@ -174,7 +195,10 @@ impl Grants {
             .iter()
             .filter(|f| fixtures.contains(&f.number))
             .filter_map(|f| f.dir.as_ref());
-        for grant in self.dirs.iter().chain(of_fixtures) {
+        let of_module = module.and_then(|m| self.modules.get(&m));
+        let of_module = of_module.map_or(&[][..], |m| &m.dirs);
+        // of two folders of one name a guest sees the one that is given last
+        for grant in of_module.iter().chain(&self.dirs).chain(of_fixtures) {
             let perms = match grant.access {
                 Access::ReadOnly => FsPerms::ReadOnly,
                 Access::ReadWrite => FsPerms::ReadWrite,
@@ -192,7 +216,7 @@ impl Grants {
             .map_err(anyhow::Error::from)
             .context("the scratch folder")?;
         let opened = builder.build().filesystem().clone();
-        self.opened.insert(fixtures, opened.clone());
+        self.opened.insert(of, opened.clone());
         Ok(opened)
     }
 

@@ -15,7 +15,9 @@ use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
 use crate::instrument::{Facts, PAGE};
 use crate::module::scan::Scan;
-use crate::protocol::{FixtureGrant, FixtureNumber, Keep, UnknownImports, WorkerSetup};
+use crate::protocol::{
+    FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber, UnknownImports, WorkerSetup,
+};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::path::PathBuf;
@@ -31,7 +33,6 @@ pub struct Sandbox {
     /// For what no slot of the pool has room for.
     plain: OnceCell<Host>,
     wasm_stack: usize,
-    unknown_imports: UnknownImports,
     grants: Grants,
     keep_scratch: Keep,
     pub(super) deadline: Deadline,
@@ -161,7 +162,6 @@ impl Sandbox {
             pooled: Host::new(engine::for_running(setup.wasm_stack)?),
             plain: OnceCell::new(),
             wasm_stack: setup.wasm_stack,
-            unknown_imports: setup.unknown_imports,
             grants: Grants::new(setup.dirs.clone(), setup.env.clone(), scratch),
             keep_scratch: setup.keep_scratch,
             deadline,
@@ -171,6 +171,11 @@ impl Sandbox {
     /// Makes known what a host fixture implies for the calls that name it.
     pub fn add_fixture(&mut self, grant: FixtureGrant) {
         self.grants.add_fixture(grant);
+    }
+
+    /// Makes known what a module is granted beside what the run grants.
+    pub fn add_module(&mut self, module: ModuleNumber, grants: ModuleGrants) {
+        self.grants.add_module(module, grants);
     }
 
     /// The limit of the WebAssembly stack, in bytes.
@@ -187,6 +192,7 @@ impl Sandbox {
         artefact: &File,
         format: Format,
         replay: Option<(&File, &Facts)>,
+        unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
         let again = |file: &File| {
             file.try_clone()
@@ -194,12 +200,7 @@ impl Sandbox {
         };
         let load = |host: &Host| {
             let replay = replay.map(|(pristine, facts)| Ok((again(pristine)?, facts)));
-            host.load(
-                again(artefact)?,
-                format,
-                replay.transpose()?,
-                self.unknown_imports,
-            )
+            host.load(again(artefact)?, format, replay.transpose()?, unknown)
         };
         let first = load(&self.pooled);
         match first {

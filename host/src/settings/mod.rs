@@ -10,7 +10,7 @@ use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
 use crate::plan::Ignored;
-use crate::protocol::{DirGrant, Keep, UnknownImports};
+use crate::protocol::{DirGrant, Keep, ModuleGrants, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -63,11 +63,40 @@ pub enum MaxFail {
     After(u64),
 }
 
+/// A file that a build tool has named, with what it said of it.
+#[derive(Clone, Debug)]
+pub struct TestFile {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its name in the run, unique among these.
+    pub name: String,
+    /// What its tests may reach beside what the run grants.
+    pub grants: ModuleGrants,
+    /// What is done about its unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// The first part of the command that runs its tests again.
+    pub again: String,
+    /// What it is taken for if nothing in it says that it is a libtest binary.
+    pub unmarked: Unmarked,
+}
+
+/// What a program is taken for that bears no marks of a harness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmarked {
+    /// One test.
+    Command,
+    /// A harness that may list its tests as libtest does: it is asked, in a closed
+    /// sandbox, and is one test if it does not answer.
+    Asked,
+}
+
 /// Which files and tests are meant.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Files and folders.
+    /// Files and folders to look for test modules in.
     pub paths: Vec<PathBuf>,
+    /// Files that a build tool has named.
+    pub files: Vec<TestFile>,
     /// Which of their tests.
     pub filter: Filter,
     /// What is done about ignored tests.
@@ -258,6 +287,7 @@ impl Selection {
                 true => vec![PathBuf::from(".")],
                 false => args.paths.clone(),
             },
+            files: Vec::new(),
             filter: Filter {
                 patterns: args.filters.clone(),
                 skip: args.skip.clone(),

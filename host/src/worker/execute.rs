@@ -11,7 +11,7 @@ use crate::event::{Cause, Harness, Outcome};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
-use crate::module::{command, libtest, sdk};
+use crate::module::{command, custom, libtest, sdk};
 use crate::protocol::{
     Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber, ModuleSpec,
     SnapshotNumber, Task, WorkerSetup,
@@ -57,6 +57,7 @@ struct Loaded {
 #[derive(Clone, Copy)]
 pub(super) enum Verdict<'a> {
     Libtest,
+    Custom,
     Command,
     Sdk(&'a Expect),
 }
@@ -65,6 +66,7 @@ impl<'a> Verdict<'a> {
     pub(super) fn of(task: &'a Task) -> Self {
         match task.harness {
             Harness::Libtest => Verdict::Libtest,
+            Harness::Custom => Verdict::Custom,
             Harness::Command => Verdict::Command,
             Harness::Sdk => Verdict::Sdk(&task.expect),
         }
@@ -76,6 +78,18 @@ pub(super) fn start_trapped(called: &Called, outcome: &Outcome) -> Option<LoadEr
     let is_trap = !called.entered && matches!(called.ending, Ending::Trapped(_));
     let cause = outcome.cause().filter(|_| is_trap)?;
     Some(LoadError::Module(cause.clone()))
+}
+
+/// A list without absurd names.
+fn named_shortly(tests: Vec<ListedTest>) -> Result<Vec<ListedTest>, LoadError> {
+    match tests.iter().find(|t| t.path.len() > MAX_NAME) {
+        None => Ok(tests),
+        Some(test) => {
+            let length = test.path.len();
+            let why = format!("it lists a test whose name is {length} bytes long");
+            Err(LoadError::List(Cause::new(why), Box::default()))
+        }
+    }
 }
 
 impl Executor {
@@ -99,6 +113,7 @@ impl Executor {
     /// Makes a module known; a second time, forgets what was loaded of it.
     pub fn add_module(&mut self, spec: ModuleSpec) {
         let number = spec.number;
+        self.sandbox.add_module(number, spec.grants.clone());
         let loaded = Loaded {
             spec: Rc::new(spec),
             program: None,
@@ -125,13 +140,18 @@ impl Executor {
         if spec.harness == Harness::Command {
             return Ok(command::list());
         }
+        let asked = spec.harness == Harness::Custom;
+        let (longest, timeout) = match asked {
+            true => (custom::LIST_MAX, timeout.min(custom::LIST_TIMEOUT)),
+            false => (LISTING, timeout),
+        };
         let mut called = |call: ListCall| {
             let args: Vec<&str> = [spec.name.as_str()]
                 .iter()
                 .chain(call.args())
                 .copied()
                 .collect();
-            let streams = (Stream::new(LISTING), Stream::new(self.capture));
+            let streams = (Stream::new(longest), Stream::new(self.capture));
             self.sandbox.call(
                 &program,
                 Entry::Start,
@@ -149,6 +169,25 @@ impl Executor {
         };
         let complete =
             |called: &Called| called.ending == Ending::Returned && called.stdout.dropped == 0;
+        if asked {
+            let answered = |called: &Called| {
+                let ended = matches!(called.ending, Ending::Returned | Ending::Exited(0));
+                let whole = ended && called.stdout.dropped == 0 && called.stdout.tail.is_empty();
+                let text = std::str::from_utf8(&called.stdout.head).ok();
+                text.filter(|_| whole).and_then(custom::read_list)
+            };
+            let all = answered(&called(ListCall::Terse));
+            // silence is no list: a program of one's own that takes no arguments is silent too
+            let Some(mut tests) = all.filter(|tests| !tests.is_empty()) else {
+                return Ok(command::list());
+            };
+            let ignored = answered(&called(ListCall::TerseIgnored)).unwrap_or_default();
+            // all of them again: it may well not know the flag, and says so when it runs them
+            if ignored.len() < tests.len() {
+                libtest::mark_ignored(&mut tests, &ignored);
+            }
+            return named_shortly(tests);
+        }
         let first = called(ListCall::Json);
         let from_json = complete(&first)
             .then(|| libtest::read_json(&first.stdout.text()))
@@ -182,14 +221,7 @@ impl Executor {
             let without = libtest::read_terse(&without.stdout.text());
             libtest::mark_should_panic(&mut tests, &without);
         }
-        if let Some(test) = tests.iter().find(|t| t.path.len() > MAX_NAME) {
-            let why = format!(
-                "it lists a test whose name is {} bytes long",
-                test.path.len()
-            );
-            return Err(LoadError::List(Cause::new(why), Box::default()));
-        }
-        Ok(tests)
+        named_shortly(tests)
     }
 
     fn list_error(
@@ -230,7 +262,7 @@ impl Executor {
         };
         let id = format!("{} {}", spec.name, task.path);
         let mut args = vec![spec.name.as_str()];
-        if task.harness == Harness::Libtest {
+        if matches!(task.harness, Harness::Libtest | Harness::Custom) {
             args.extend(libtest::run_args(&task.path, task.ignored));
         }
         let entry = match &task.export {
@@ -240,7 +272,7 @@ impl Executor {
         let call = Call {
             test_id: &id,
             max_memory: task.max_memory,
-            reach: Reach::Granted,
+            reach: Reach::Granted(task.module),
             fixtures: &task.fixtures,
             args: &args,
             env: &[],
@@ -306,6 +338,7 @@ impl Executor {
         };
         let mut outcome = match verdict {
             Verdict::Libtest => libtest::outcome(&evidence, spec.format),
+            Verdict::Custom => custom::outcome(&evidence, spec.format),
             Verdict::Command => command::outcome(&evidence, spec.format),
             Verdict::Sdk(expect) => sdk::outcome(
                 &evidence,
@@ -351,7 +384,8 @@ impl Executor {
                     let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
                     let replay = replay.transpose()?;
                     let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
-                    self.sandbox.load(&file, spec.format, replay)
+                    self.sandbox
+                        .load(&file, spec.format, replay, spec.unknown_imports)
                 };
                 let program = load().map(Rc::new).map_err(|e| match e {
                     LoadProblem::Artefact(why) => LoadError::Artefact(why),

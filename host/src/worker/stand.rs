@@ -132,7 +132,7 @@ impl Executor {
             &Call {
                 test_id: &format!("{} {}", spec.name, task.path),
                 max_memory: None,
-                reach: Reach::Granted,
+                reach: Reach::Granted(task.module),
                 args: &[spec.name.as_str()],
                 env: &[],
                 fixtures: &task.fixtures,
