@@ -96,10 +96,18 @@ Examples:
 A test sees an empty stdin, TMPDIR=/tmp, an empty folder of its own at /tmp, and nothing
 else of this machine but what --dir, --env and the host fixtures of wasmtest.toml grant.")]
 pub struct RunArgs {
-    /// Which tests, and what they may reach.
+    /// Which tests.
     #[command(flatten)]
     pub select: SelectArgs,
 
+    /// How they are run, what they may reach, what is said of them.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// How tests are run, what they may reach, what is said of them.
+#[derive(Debug, Args)]
+pub struct RunOptions {
     /// How many worker processes: a number, `auto` or -1 for one a CPU, 0 to run in this process
     #[arg(
         long,
@@ -208,6 +216,14 @@ pub struct SelectArgs {
     #[arg(last = true, value_name = "FILTER")]
     pub filters: Vec<String>,
 
+    /// Which of their tests.
+    #[command(flatten)]
+    pub matching: MatchArgs,
+}
+
+/// Which tests of those that there are.
+#[derive(Debug, Args)]
+pub struct MatchArgs {
     /// Filters name whole ids, or whole paths in a module
     #[arg(long, help_heading = "Selecting")]
     pub exact: bool,

@@ -5,7 +5,7 @@
 
 mod folders;
 
-use crate::cli::{MessageFormat, PlanArgs, RunArgs, SelectArgs, When};
+use crate::cli::{MatchArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
@@ -169,6 +169,17 @@ impl Settings {
     /// # Errors
     /// For the first value that makes no sense.
     pub fn for_run(args: &RunArgs) -> Result<Settings, UsageError> {
+        let selection = Selection::new(&args.select)?;
+        let again = again(&args.options);
+        Settings::of(&args.options, selection, again)
+    }
+
+    /// Resolves the flags that every way of running tests has.
+    fn of(
+        args: &RunOptions,
+        selection: Selection,
+        again: String,
+    ) -> Result<Settings, UsageError> {
         let color = match args.color {
             When::Always => true,
             When::Never => false,
@@ -184,7 +195,7 @@ impl Settings {
             env.push((name, value));
         }
         Ok(Settings {
-            selection: Selection::new(&args.select)?,
+            selection,
             processes: processes(&args.processes)?,
             timeout: timeout(args.process_timeout.as_deref().unwrap_or_default())?,
             // what the user asks for holds for everybody; a test may lower it
@@ -229,7 +240,7 @@ impl Settings {
                 && std::io::stdout().is_terminal()
                 && std::io::stderr().is_terminal()
                 && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
-            again: again(args),
+            again,
         })
     }
 
@@ -282,14 +293,23 @@ impl Settings {
 
 impl Selection {
     fn new(args: &SelectArgs) -> Result<Selection, UsageError> {
+        let paths = match args.paths.is_empty() {
+            true => vec![PathBuf::from(".")],
+            false => args.paths.clone(),
+        };
+        Selection::of(paths, &args.filters, &args.matching)
+    }
+
+    fn of(
+        paths: Vec<PathBuf>,
+        filters: &[String],
+        args: &MatchArgs,
+    ) -> Result<Selection, UsageError> {
         Ok(Selection {
-            paths: match args.paths.is_empty() {
-                true => vec![PathBuf::from(".")],
-                false => args.paths.clone(),
-            },
+            paths,
             files: Vec::new(),
             filter: Filter {
-                patterns: args.filters.clone(),
+                patterns: filters.to_vec(),
                 skip: args.skip.clone(),
                 tags: args.tags.clone(),
                 skip_tags: args.skip_tags.clone(),
@@ -378,7 +398,7 @@ fn env_grant(text: &str) -> Result<(String, String), UsageError> {
     Ok((name.to_owned(), value))
 }
 
-fn again(args: &RunArgs) -> String {
+fn again(args: &RunOptions) -> String {
     let mut flags = String::new();
     let mut push = |flag: &str, value: Option<&str>| {
         flags.push(' ');
