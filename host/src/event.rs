@@ -47,6 +47,8 @@ pub enum Harness {
     Libtest,
     /// A test target's own harness that follows libtest's command line.
     Custom,
+    /// A doctest of a bundle that rustdoc has made, or one that rustdoc itself has judged.
+    Doctest,
     /// A plain WASI command: the file is one test.
     Command,
 }
@@ -350,6 +352,15 @@ pub struct ModuleError {
     pub stderr: Captured,
 }
 
+/// A target that a build tool was asked for and that did not build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotBuilt {
+    /// The name that its module would have in the run.
+    pub name: String,
+    /// The first error, as one line.
+    pub why: String,
+}
+
 /// A host fixture that failed its tests.
 #[derive(Clone, Debug)]
 pub struct FixtureError {
@@ -450,6 +461,8 @@ pub enum Event {
     Ended(Box<TestEnd>),
     /// A module could not be loaded or listed.
     ModuleFailed(Box<ModuleError>),
+    /// A target did not build, and the others run without it.
+    NotBuilt(NotBuilt),
     /// A suite or a fixture of a module's could not be set up or taken down.
     SuiteFailed(Box<ModuleError>),
     /// A shared suite or fixture of a module's was set up or taken down.
@@ -520,6 +533,10 @@ pub struct Summary {
     /// Suites and fixtures, host fixtures included, that could not be set up or taken
     /// down, or ended too soon (part of `errors`).
     pub fixtures_failed: usize,
+    /// Targets that did not build.
+    pub not_built: usize,
+    /// How many of them the run is not to be green without.
+    pub missed: usize,
     /// Tests that the filters left out.
     pub filtered_out: usize,
     /// Wall time of the run.
@@ -559,7 +576,8 @@ impl Summary {
 
     /// Whether everything that was selected passed or was skipped.
     pub fn is_green(&self) -> bool {
-        self.failures + self.errors + self.timeouts + self.interrupted + self.not_run == 0
+        self.failures + self.errors + self.timeouts + self.interrupted + self.not_run + self.missed
+            == 0
             && self.interrupt.is_none()
     }
 }

@@ -14,22 +14,35 @@ pub const USAGE: u8 = 2;
 pub const LOAD: u8 = 3;
 /// There was nothing to run.
 pub const NOTHING: u8 = 4;
+/// Something could not be built.
+pub const NOT_BUILT: u8 = 5;
 /// Interrupted, as a shell reports SIGINT.
 pub const INTERRUPTED: u8 = 130;
 /// Terminated, as a shell reports SIGTERM.
 pub const TERMINATED: u8 = 143;
 
 /// The exit code of a run: an interrupt over a module that could not be
-/// loaded, over a test that did not pass, over nothing to run.
+/// loaded, over a test that did not pass, over a target that was not built, over
+/// nothing to run.
 pub fn of(summary: &Summary) -> u8 {
     match summary.interrupt {
         Some(Interrupt::Interrupted) => INTERRUPTED,
         Some(Interrupt::Terminated) => TERMINATED,
         None if summary.modules_failed > 0 => LOAD,
-        None if !summary.is_green() => FAILED,
-        None if summary.ran() == 0 => NOTHING,
-        None => OK,
+        None if summary.is_green() && summary.ran() == 0 => NOTHING,
+        None if summary.is_green() => OK,
+        None if only_missed(summary) => NOT_BUILT,
+        None => FAILED,
     }
+}
+
+/// Whether nothing is wrong but that something was not built.
+fn only_missed(summary: &Summary) -> bool {
+    let all_there = Summary {
+        missed: 0,
+        ..summary.clone()
+    };
+    all_there.is_green()
 }
 
 #[cfg(test)]
@@ -51,6 +64,9 @@ mod tests {
         assert_eq!(of(|s| s.failures = 1), 1);
         assert_eq!(of(|s| s.timeouts = 1), 1);
         assert_eq!(of(|s| s.not_run = 1), 1);
+        assert_eq!(of(|s| (s.missed, s.passed) = (1, 0)), 5);
+        assert_eq!(of(|s| s.not_built = 1), 0);
+        assert_eq!(of(|s| (s.missed, s.failures) = (1, 1)), 1);
         assert_eq!(
             of(|s| (s.failures, s.errors, s.modules_failed) = (1, 1, 1)),
             3

@@ -7,9 +7,11 @@
 
 #![warn(missing_docs)]
 
+pub mod cargo;
 pub mod cli;
 pub mod config;
 pub mod ending;
+pub mod entry;
 pub mod event;
 pub mod exit;
 pub mod filter;

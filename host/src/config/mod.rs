@@ -5,6 +5,7 @@
 //! file of its own beside this one. Runs nothing and opens nothing else: what a
 //! path leads to is looked at when it is needed.
 
+pub mod cargo;
 mod choice;
 mod error;
 pub mod fixture;
@@ -31,6 +32,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The host fixtures, by name.
     pub fixtures: Vec<Fixture>,
+    /// What tests get inside cargo.
+    pub cargo: Option<cargo::Placed>,
 }
 
 /// Where a configuration comes from.
@@ -50,6 +53,7 @@ pub enum Source {
 struct Written {
     #[serde(default)]
     fixture: BTreeMap<Spanned<String>, fixture::Written>,
+    cargo: Option<cargo::CargoSettings>,
 }
 
 impl Config {
@@ -89,6 +93,11 @@ impl Config {
         Ok(Config {
             file: Some(file.to_owned()),
             fixtures,
+            cargo: written.cargo.map(|settings| cargo::Placed {
+                settings,
+                base: folder.to_owned(),
+                file: file.to_owned(),
+            }),
         })
     }
 }

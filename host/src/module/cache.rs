@@ -467,7 +467,7 @@ fn listing_name(content: ContentHash, harness: Harness) -> String {
     // a program is a command to who does not ask it for tests
     let asked = match harness {
         Harness::Custom => "-asked",
-        Harness::Sdk | Harness::Libtest | Harness::Command => "",
+        Harness::Sdk | Harness::Libtest | Harness::Doctest | Harness::Command => "",
     };
     // another wasmtest may know more of a file
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");

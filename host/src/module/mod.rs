@@ -3,13 +3,15 @@
 //! [`identify`] tells a file's format and harness from its bytes alone,
 //! [`cache`] keeps compiled forms and listings, [`compile`] makes them in a
 //! process of its own, [`strip`] keeps debug information out of what is
-//! compiled, and one file a harness ([`libtest`], [`custom`], [`command`], [`sdk`])
+//! compiled, and one file a harness ([`libtest`], [`custom`], [`doctest`],
+//! [`command`], [`sdk`])
 //! says how its tests are listed, called and judged. No guest code runs in here.
 
 pub mod cache;
 pub mod command;
 pub mod compile;
 pub mod custom;
+pub mod doctest;
 pub mod identify;
 pub mod libtest;
 pub mod names;

@@ -120,6 +120,11 @@ pub fn discover(selection: &Selection) -> Discovered {
         {
             identity.harness = Some(Harness::Custom);
         }
+        if let Given::Named(at) = given
+            && let Some(first) = selection.files[*at].listed.iter().flatten().next()
+        {
+            identity.harness = Some(first.harness);
+        }
         Ok((ContentHash::of(&bytes), identity))
     };
     // threads of rayon's are not started for one file

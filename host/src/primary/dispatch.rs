@@ -7,7 +7,7 @@
 use super::Run;
 use super::shared::Phase;
 use super::slots::{Job, LISTING, TAKE_OVER};
-use crate::event::Event;
+use crate::event::{Event, Harness};
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::{FixtureNumber, ModuleNumber, Task, TaskNumber, ToWorker};
 use crate::suite::StepAction;
@@ -158,6 +158,7 @@ impl Run<'_> {
             harness: listed.harness,
             export: listed.export.clone(),
             ignored: test.action == Action::Run { ignored: true },
+            doctest: (listed.harness == Harness::Doctest).then_some(listed.case),
             expect: listed.expect(),
             timeout: self.timeout_of(&test),
             max_memory: listed.max_memory,

@@ -2,12 +2,22 @@
 
 use crate::config::{Choice, Fixture};
 use crate::event::{
-    Captured, Cause, Event, FixtureError, Interrupt, ModuleError, Outcome, Ran, Summary, TestEnd,
+    Captured, Cause, Event, FixtureError, Interrupt, ModuleError, NotBuilt, Outcome, Ran, Summary,
+    TestEnd,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Whether a run can be green without a target that did not build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// It cannot.
+    Yes,
+    /// It can: that was asked for.
+    No,
+}
 
 /// Counts and reports.
 pub struct Ledger<'a> {
@@ -100,6 +110,15 @@ impl<'a> Ledger<'a> {
     /// Records tests that the filters left out.
     pub fn filtered_out(&mut self, count: usize) {
         self.summary.filtered_out += count;
+    }
+
+    /// Records a target that did not build.
+    pub fn not_built(&mut self, target: NotBuilt, missed: Missed) {
+        self.summary.not_built += 1;
+        if missed == Missed::Yes {
+            self.summary.missed += 1;
+        }
+        self.say(&Event::NotBuilt(target));
     }
 
     /// Records a module that could not be run.

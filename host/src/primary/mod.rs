@@ -23,7 +23,7 @@ mod tests;
 mod waiting;
 
 use crate::config::Config;
-use crate::event::{Event, Interrupt, Summary};
+use crate::event::{Event, Interrupt, ModuleError, NotBuilt, Summary, TestEnd};
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
@@ -38,6 +38,7 @@ use crate::suite::{Furniture, SuitePart};
 use anyhow::Context as _;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
+pub use ledger::Missed;
 use peer::Home;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
@@ -120,9 +121,64 @@ struct Run<'a> {
 /// If the runner itself cannot work here; whatever is wrong with modules and
 /// tests is reported as an event and counted in the summary.
 pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> anyhow::Result<Summary> {
-    let (summary, ..) = go(settings, Goal::Run, reporter)?;
+    let (summary, ..) = go(settings, Goal::Run, reporter, &mut |_| ())?;
     Ok(summary)
 }
+
+/// Runs tests; then has `more` report what came of tests that somebody else runs.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    settings: &Settings,
+    reporter: &mut dyn Reporter,
+    mut more: impl FnMut(&mut More<'_, '_>),
+) -> anyhow::Result<Summary> {
+    let (summary, ..) = go(settings, Goal::Run, reporter, &mut more)?;
+    Ok(summary)
+}
+
+/// Takes the results of tests that somebody else runs, at the end of a run.
+pub struct More<'a, 'b> {
+    ledger: &'a mut Ledger<'b>,
+    /// Whether nothing new is to be started.
+    pub stopping: bool,
+}
+
+impl More<'_, '_> {
+    /// A test has ended.
+    pub fn ended(&mut self, end: TestEnd) {
+        self.ledger.ended(end);
+    }
+
+    /// A module could not be run.
+    pub fn module_failed(&mut self, error: ModuleError) {
+        self.ledger.module_failed(error);
+    }
+
+    /// A target did not build.
+    pub fn not_built(&mut self, target: NotBuilt, missed: Missed) {
+        self.ledger.not_built(target, missed);
+    }
+
+    /// Something that a user should know.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.ledger.note(note);
+    }
+
+    /// As many tests more were left out by the filters.
+    pub fn filtered_out(&mut self, count: usize) {
+        self.ledger.filtered_out(count);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self) {
+        self.ledger.say(&Event::Tick);
+    }
+}
+
+/// What has the results of tests that somebody else runs.
+type Elsewhere<'a> = &'a mut dyn FnMut(&mut More<'_, '_>);
 
 /// A module's plan, and what it was made of.
 #[derive(Clone, Debug)]
@@ -149,7 +205,7 @@ pub fn plan(
     settings: &Settings,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<Plan>)> {
-    let (summary, _, plans) = go(settings, Goal::Plan, reporter)?;
+    let (summary, _, plans) = go(settings, Goal::Plan, reporter, &mut |_| ())?;
     Ok((summary, plans))
 }
 
@@ -161,7 +217,7 @@ pub fn list(
     settings: &Settings,
     reporter: &mut dyn Reporter,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>)> {
-    let (summary, found, _) = go(settings, Goal::List, reporter)?;
+    let (summary, found, _) = go(settings, Goal::List, reporter, &mut |_| ())?;
     Ok((summary, found))
 }
 
@@ -169,12 +225,13 @@ fn go(
     settings: &Settings,
     goal: Goal,
     reporter: &mut dyn Reporter,
+    elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let (home, processes) = match settings.processes {
         Processes::Primary => (Home::Thread, 0),
         Processes::Workers(n) => (Home::Process, n),
     };
-    go_with(settings, goal, home, processes, reporter)
+    go_with(settings, goal, home, processes, reporter, elsewhere)
 }
 
 fn go_with(
@@ -183,6 +240,7 @@ fn go_with(
     home: Home,
     processes: usize,
     reporter: &mut dyn Reporter,
+    elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let config = Config::load(&settings.config)?;
     let scratch = tempfile::Builder::new()
@@ -252,6 +310,12 @@ fn go_with(
     run.work(&rx);
     run.end_fixtures(&rx);
     run.forget_snapshots();
+    if run.fatal.is_none() {
+        elsewhere(&mut More {
+            stopping: run.stopping,
+            ledger: &mut run.ledger,
+        });
+    }
     if let Some(fatal) = run.fatal {
         return Err(fatal);
     }

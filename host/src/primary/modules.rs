@@ -337,6 +337,11 @@ impl Run<'_> {
             // all its tests are in its section
             return self.listed(number, Vec::new());
         }
+        let named = module.file.named;
+        let named = named.map(|at| &self.settings.selection.files[at]);
+        if let Some(listed) = named.and_then(|n| n.listed.clone()) {
+            return self.listed(number, listed);
+        }
         match self.cache.listing(module.spec.content, module.spec.harness) {
             Some(tests) => self.listed(number, tests),
             None => self.to_list.push_back(number),

@@ -75,8 +75,8 @@ fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
     let settings = Settings::for_run(&args).expect("they make sense");
     let mut said = Said::default();
     let home = Home::Fake(worker);
-    let (summary, ..) =
-        go_with(&settings, Goal::Run, home, 1, &mut said).expect("the runner itself works");
+    let (summary, ..) = go_with(&settings, Goal::Run, home, 1, &mut said, &mut |_| ())
+        .expect("the runner itself works");
     (summary, said)
 }
 

@@ -275,6 +275,7 @@ mod tests {
             path: "m::t".to_owned(),
             harness: Harness::Sdk,
             export: Some("wasmtest:c::m::t".to_owned()),
+            doctest: None,
             ignored: true,
             expect: Expect::Panic("words".to_owned()),
             timeout: Duration::from_nanos(1_500_000_001),

@@ -29,6 +29,10 @@ pub struct Task {
     /// Whether the test is marked as ignored (and was asked for all the same).
     #[serde(rename = "i")]
     pub ignored: bool,
+    /// Its number, if it is a doctest of a bundle.
+    #[serde(rename = "c")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctest: Option<u64>,
     /// What has to come of it.
     #[serde(rename = "x")]
     #[serde(default, skip_serializing_if = "Expect::is_pass")]

@@ -11,6 +11,7 @@ use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
     Event, FixtureStep, Interrupt, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
 };
+use crate::exit;
 use crate::plan::tree::Line;
 use crate::settings::{Settings, Verbosity};
 use crate::suite::SuitePart;
@@ -39,6 +40,8 @@ pub struct Console<W> {
     not_run: Vec<((usize, usize), String)>,
     /// What is told of host fixtures: before the failures that they explain, and after.
     fixtures: (Vec<String>, Vec<String>),
+    /// Targets that did not build, and why.
+    not_built: Vec<String>,
     bad: usize,
     /// Why tests were skipped or expected to fail, each reason with how many.
     reasons: Vec<(&'static str, String, usize)>,
@@ -70,6 +73,7 @@ impl<W: Write> Console<W> {
             failed: Vec::new(),
             not_run: Vec::new(),
             fixtures: (Vec::new(), Vec::new()),
+            not_built: Vec::new(),
             bad: 0,
             reasons: Vec::new(),
         }
@@ -287,6 +291,13 @@ impl<W: Write> Console<W> {
                 text.push('\n');
             }
         }
+        for line in &self.not_built {
+            let word = self.styles.bad.apply_to("NOT BUILT");
+            let _ = writeln!(text, "{word} {line}");
+        }
+        if !self.not_built.is_empty() {
+            text.push('\n');
+        }
         if self.verbosity == Verbosity::Normal {
             self.write_reasons(&mut text);
         }
@@ -308,6 +319,7 @@ impl<W: Write> Console<W> {
             ("timeouts", summary.timeouts),
             ("interrupted", summary.interrupted),
             ("not run", summary.not_run),
+            ("not built", summary.not_built),
             ("expected failures", summary.expected_failures),
             ("skipped", summary.skipped),
             // worth a word where it explains why nothing ran
@@ -331,6 +343,7 @@ impl<W: Write> Console<W> {
         let (word, style) = match summary.interrupt {
             Some(Interrupt::Interrupted) => ("INTERRUPTED", &self.styles.bad),
             Some(Interrupt::Terminated) => ("TERMINATED", &self.styles.bad),
+            None if exit::of(summary) == exit::NOT_BUILT => ("INCOMPLETE", &self.styles.bad),
             None if !summary.is_green() => ("FAILED", &self.styles.bad),
             None if summary.ran() == 0 => ("NOTHING TO RUN", &self.styles.skipped),
             None => ("OK", &self.styles.good),
@@ -383,6 +396,11 @@ impl<W: Write> Reporter for Console<W> {
                 ));
             }
             Event::Ended(end) => self.ended(end),
+            Event::NotBuilt(target) => {
+                let why = one_line(&shortened(&target.why));
+                self.not_built
+                    .push(format!("{}  {why}", one_line(&target.name)));
+            }
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
             Event::SuiteStep { suite, part } if self.verbosity == Verbosity::Verbose => {
                 let word = match part {

@@ -70,6 +70,12 @@ impl<W: Write> Reporter for Json<W> {
                 self.say(json!({"type": "test", "event": "timeout", "name": test.id.to_string()}));
             }
             Event::Ended(end) => self.say(ended(end)),
+            Event::NotBuilt(target) => self.say(json!({
+                "type": "target",
+                "event": "not-built",
+                "name": target.name,
+                "message": target.why,
+            })),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::SuiteFailed(error) => self.say(suite_failed(error)),
             Event::SuiteStep { suite, part } => {
@@ -352,6 +358,7 @@ fn closing(summary: &Summary) -> Value {
             "expected_failures": summary.expected_failures,
             "modules_failed": summary.modules_failed,
             "fixtures_failed": summary.fixtures_failed,
+            "not_built": summary.not_built,
             "processes": summary.processes,
         },
     })

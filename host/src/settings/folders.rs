@@ -5,8 +5,8 @@ use crate::protocol::{Access, DirGrant};
 use crate::sandbox::grants::SCRATCH;
 use std::path::{Component, Path, PathBuf};
 
-/// `HOST[::GUEST][:ro|:rw]`.
-fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
+/// `HOST[::GUEST][:ro|:rw]`; a relative HOST begins at `base`.
+fn dir_grant(text: &str, base: &Path) -> Result<DirGrant, UsageError> {
     const FORM: &str = "it is not HOST[::GUEST][:ro|:rw]";
     let (rest, access) = match text {
         t if t.ends_with(":rw") => (&t[..t.len() - 3], Access::ReadWrite),
@@ -35,7 +35,7 @@ fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
             format!("`{guest}` leads through `..`, which no guest can follow"),
         );
     }
-    let canonical = match std::fs::canonicalize(host) {
+    let canonical = match std::fs::canonicalize(base.join(host)) {
         Ok(path) => path,
         Err(e) => {
             let form = if host.contains(':') {
@@ -51,7 +51,7 @@ fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
     }
     let guest = match guest {
         Some(guest) => vec![guest.to_owned()],
-        None => guest_names(host, &canonical),
+        None => guest_names(host, base, &canonical),
     };
     if guest
         .iter()
@@ -70,10 +70,10 @@ fn dir_grant(text: &str) -> Result<DirGrant, UsageError> {
 }
 
 /// All folders granted; none under another's name, none both read-only and not.
-pub(super) fn grants(texts: &[String]) -> Result<Vec<DirGrant>, UsageError> {
+pub(crate) fn grants(texts: &[String], base: &Path) -> Result<Vec<DirGrant>, UsageError> {
     let mut grants: Vec<DirGrant> = Vec::new();
     for text in texts {
-        let grant = dir_grant(text)?;
+        let grant = dir_grant(text, base)?;
         for other in &grants {
             if other.host == grant.host && other.access != grant.access {
                 return usage(
@@ -109,7 +109,7 @@ pub(super) fn grants(texts: &[String]) -> Result<Vec<DirGrant>, UsageError> {
 }
 
 /// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
-fn as_libc_sees(path: &str) -> String {
+pub(crate) fn as_libc_sees(path: &str) -> String {
     let parts = Path::new(path).components().filter_map(|c| match c {
         Component::Normal(part) => Some(part.to_string_lossy()),
         _ => None,
@@ -119,7 +119,7 @@ fn as_libc_sees(path: &str) -> String {
 
 /// The names under which a granted folder is found: as it was written, and by
 /// its absolute path. wasi-libc takes `x`, `./x` for one, if told of `x`.
-fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
+fn guest_names(host: &str, base: &Path, canonical: &Path) -> Vec<String> {
     let written = Path::new(host);
     let mut names = Vec::new();
     if written.is_relative() {
@@ -130,10 +130,8 @@ fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
     } else {
         names.push(host.to_owned());
     }
-    // the path as one would build it from the current folder, links and all
-    if let Ok(here) = std::env::current_dir() {
-        names.push(plain(&here.join(written)).display().to_string());
-    }
+    // the path as one would build it from that folder, links and all
+    names.push(plain(&base.join(written)).display().to_string());
     names.push(canonical.display().to_string());
     let mut unique: Vec<String> = Vec::new();
     for name in names {
@@ -145,7 +143,7 @@ fn guest_names(host: &str, canonical: &Path) -> Vec<String> {
 }
 
 /// A path without `.` and, where that can be said without looking, without `..`.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -170,7 +168,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let root = root.path().canonicalize().expect("there");
         let path = root.display().to_string();
-        let parse = |suffix: &str| dir_grant(&format!("{path}{suffix}"));
+        let parse = |suffix: &str| dir_grant(&format!("{path}{suffix}"), &root);
         assert_eq!(parse("").expect("valid").access, Access::ReadOnly);
         assert_eq!(parse(":rw").expect("valid").access, Access::ReadWrite);
         assert_eq!(parse("::rw").expect("valid").guest, [path.as_str()]);
@@ -181,15 +179,15 @@ mod tests {
         );
         assert!(parse("::/tmp").is_err());
         assert!(parse("/missing").is_err());
-        assert!(dir_grant("").is_err());
+        assert!(dir_grant("", &root).is_err());
         assert!(parse("::/a/../b").is_err());
         assert!(parse("::a::b").is_err());
         assert!(parse("::").is_err());
         assert!(parse("::tmp/").is_err());
-        let two = |a: &str, b: &str| grants(&[format!("{path}{a}"), format!("{path}{b}")]);
+        let two = |a: &str, b: &str| grants(&[format!("{path}{a}"), format!("{path}{b}")], &root);
         assert!(two("", ":rw").is_err());
         assert!(two("", "::/data").is_ok());
-        let other = grants(&[format!("{path}::/data"), "/::data".to_owned()]);
+        let other = grants(&[format!("{path}::/data"), "/::data".to_owned()], &root);
         assert!(other.is_err());
     }
 }

@@ -3,14 +3,15 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
-mod folders;
+pub(crate) mod folders;
 
+use crate::cli::cargo::CargoRest;
 use crate::cli::{MatchArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
 use crate::plan::Ignored;
-use crate::protocol::{DirGrant, Keep, ModuleGrants, UnknownImports};
+use crate::protocol::{DirGrant, Keep, ListedTest, ModuleGrants, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -78,6 +79,8 @@ pub struct TestFile {
     pub again: String,
     /// What it is taken for if nothing in it says that it is a libtest binary.
     pub unmarked: Unmarked,
+    /// Its tests, where they are known already.
+    pub listed: Option<Vec<ListedTest>>,
 }
 
 /// What a program is taken for that bears no marks of a harness.
@@ -175,11 +178,7 @@ impl Settings {
     }
 
     /// Resolves the flags that every way of running tests has.
-    fn of(
-        args: &RunOptions,
-        selection: Selection,
-        again: String,
-    ) -> Result<Settings, UsageError> {
+    fn of(args: &RunOptions, selection: Selection, again: String) -> Result<Settings, UsageError> {
         let color = match args.color {
             When::Always => true,
             When::Never => false,
@@ -208,7 +207,10 @@ impl Settings {
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: folders::grants(&args.dirs)?,
+            dirs: match args.dirs.as_slice() {
+                [] => Vec::new(),
+                dirs => folders::grants(dirs, &here()?)?,
+            },
             env,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
@@ -223,11 +225,7 @@ impl Settings {
                 true => Keep::Failed,
                 false => Keep::Nothing,
             },
-            config: match (&args.config, args.no_config) {
-                (_, true) => config::Source::Nowhere,
-                (Some(file), false) => config::Source::File(file.clone()),
-                (None, false) => config::Source::Search,
-            },
+            config: config_source(args),
             message_format: args.message_format,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -242,6 +240,21 @@ impl Settings {
                 && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
             again,
         })
+    }
+
+    /// Resolves what stands after `cargo wasmtest --`, for files that were built.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_cargo(
+        rest: &CargoRest,
+        filter: Option<&String>,
+        files: Vec<TestFile>,
+    ) -> Result<Settings, UsageError> {
+        let filters: Vec<String> = filter.into_iter().chain(&rest.filters).cloned().collect();
+        let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
+        selection.files = files;
+        Settings::of(&rest.options, selection, again(&rest.options))
     }
 
     /// What `wasmtest list` needs of a run.
@@ -345,6 +358,15 @@ pub fn cache_root(asked: Option<&OsStr>) -> Result<PathBuf, UsageError> {
     }
 }
 
+/// Where the configuration file is.
+pub fn config_source(args: &RunOptions) -> config::Source {
+    match (&args.config, args.no_config) {
+        (_, true) => config::Source::Nowhere,
+        (Some(file), false) => config::Source::File(file.clone()),
+        (None, false) => config::Source::Search,
+    }
+}
+
 fn processes(text: &str) -> Result<Processes, UsageError> {
     let cpus = || {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -373,7 +395,13 @@ fn timeout(text: &str) -> Result<Duration, UsageError> {
     }
 }
 
-fn env_grant(text: &str) -> Result<(String, String), UsageError> {
+/// The current folder.
+fn here() -> Result<PathBuf, UsageError> {
+    std::env::current_dir()
+        .or_else(|e| usage("--dir", format!("the current folder cannot be told: {e}")))
+}
+
+pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, value.to_owned()),
         None => match std::env::var(text) {
@@ -398,7 +426,7 @@ fn env_grant(text: &str) -> Result<(String, String), UsageError> {
     Ok((name.to_owned(), value))
 }
 
-fn again(args: &RunOptions) -> String {
+pub(crate) fn again(args: &RunOptions) -> String {
     let mut flags = String::new();
     let mut push = |flag: &str, value: Option<&str>| {
         flags.push(' ');

@@ -11,7 +11,7 @@ use crate::event::{Cause, Harness, Outcome};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
-use crate::module::{command, custom, libtest, sdk};
+use crate::module::{command, custom, doctest, libtest, sdk};
 use crate::protocol::{
     Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber, ModuleSpec,
     SnapshotNumber, Task, WorkerSetup,
@@ -58,6 +58,7 @@ struct Loaded {
 pub(super) enum Verdict<'a> {
     Libtest,
     Custom,
+    Doctest(&'a Expect),
     Command,
     Sdk(&'a Expect),
 }
@@ -67,6 +68,7 @@ impl<'a> Verdict<'a> {
         match task.harness {
             Harness::Libtest => Verdict::Libtest,
             Harness::Custom => Verdict::Custom,
+            Harness::Doctest => Verdict::Doctest(&task.expect),
             Harness::Command => Verdict::Command,
             Harness::Sdk => Verdict::Sdk(&task.expect),
         }
@@ -265,6 +267,7 @@ impl Executor {
         if matches!(task.harness, Harness::Libtest | Harness::Custom) {
             args.extend(libtest::run_args(&task.path, task.ignored));
         }
+        let number = task.doctest.map(|number| number.to_string());
         let entry = match &task.export {
             Some(name) => Entry::Export { name },
             None => Entry::Start,
@@ -275,7 +278,10 @@ impl Executor {
             reach: Reach::Granted(task.module),
             fixtures: &task.fixtures,
             args: &args,
-            env: &[],
+            env: match &number {
+                Some(number) => &[(doctest::RUN_ONE, number)],
+                None => &[],
+            },
             timeout: task.timeout,
             streams: (Stream::new(self.capture), Stream::new(self.capture)),
         };
@@ -339,6 +345,7 @@ impl Executor {
         let mut outcome = match verdict {
             Verdict::Libtest => libtest::outcome(&evidence, spec.format),
             Verdict::Custom => custom::outcome(&evidence, spec.format),
+            Verdict::Doctest(expect) => doctest::outcome(&evidence, expect, spec.format),
             Verdict::Command => command::outcome(&evidence, spec.format),
             Verdict::Sdk(expect) => sdk::outcome(
                 &evidence,

@@ -43,6 +43,7 @@ impl Executor {
             harness: Harness::Sdk,
             export: None,
             ignored: false,
+            doctest: None,
             expect: Expect::Pass,
             timeout,
             max_memory: None,

@@ -1,5 +1,7 @@
 //! What can be typed: flags, their defaults, their help. No logic.
 
+pub mod cargo;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;

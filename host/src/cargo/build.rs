@@ -1,0 +1,360 @@
+//! Has cargo build tests, and reads from its messages what came of it.
+//!
+//! Compile errors look as cargo shows them: it renders them itself, or, where
+//! they are read here for the list of what was not built, hands them over
+//! rendered. Runs nothing that was built.
+
+use super::project::{Project, cargo};
+use crate::cli::When;
+use crate::cli::cargo::{BuildArgs, CargoWasmtest, PackageArgs, TargetArgs};
+use crate::event::NotBuilt;
+use crate::report::text;
+use anyhow::Context as _;
+use cargo_metadata::diagnostic::DiagnosticLevel;
+use cargo_metadata::{
+    Artifact, BuildScript, CompilerMessage, Message, Package, PackageId, Target, TargetKind,
+};
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead as _, BufReader, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// What came of a build.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// The test binaries, in cargo's order.
+    pub tests: Vec<TestBinary>,
+    /// What build scripts said, by their package.
+    pub scripts: HashMap<PackageId, BuildScript>,
+    /// Programs of each package, by name: what `CARGO_BIN_EXE_...` names.
+    pub programs: HashMap<PackageId, Vec<(String, PathBuf)>>,
+    /// Targets that were meant and did not build.
+    pub not_built: Vec<NotBuilt>,
+    /// Whether cargo built everything.
+    pub complete: bool,
+}
+
+/// A test binary.
+#[derive(Debug)]
+pub struct TestBinary {
+    /// Whose it is.
+    pub package: PackageId,
+    /// Of which target.
+    pub target: Target,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// The name of a target's module in a run: cargo-nextest's binary id, which its users know.
+pub fn module_name(package: &str, target: &Target) -> String {
+    let kind = target.kind.first();
+    match kind {
+        Some(TargetKind::Test) => format!("{package}::{}", target.name),
+        Some(TargetKind::Bin) => format!("{package}::bin/{}", target.name),
+        Some(TargetKind::Example) => format!("{package}::example/{}", target.name),
+        Some(TargetKind::Bench) => format!("{package}::bench/{}", target.name),
+        _ => package.to_owned(),
+    }
+}
+
+/// Flags that every call of cargo needs.
+pub fn add_common(command: &mut Command, build: &BuildArgs) {
+    let flags = [
+        ("--locked", build.locked),
+        ("--offline", build.offline),
+        ("--frozen", build.frozen),
+    ];
+    command.args(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| flag));
+    for value in &build.config {
+        command.arg("--config").arg(value);
+    }
+    for flag in &build.unstable {
+        command.arg("-Z").arg(flag);
+    }
+}
+
+/// Flags that choose packages.
+pub fn add_packages(command: &mut Command, args: &PackageArgs) {
+    for spec in &args.package {
+        command.arg("--package").arg(spec);
+    }
+    if args.workspace {
+        command.arg("--workspace");
+    }
+    for spec in &args.exclude {
+        command.arg("--exclude").arg(spec);
+    }
+    if let Some(path) = &args.manifest_path {
+        command.arg("--manifest-path").arg(path);
+    }
+}
+
+/// Flags that say how something is built.
+pub fn add_build(command: &mut Command, build: &BuildArgs, target: &str) {
+    command.arg("--target").arg(target);
+    let flags = [
+        ("--release", build.release),
+        ("--all-features", build.all_features),
+        ("--no-default-features", build.no_default_features),
+        ("--ignore-rust-version", build.ignore_rust_version),
+        ("--quiet", build.quiet),
+    ];
+    command.args(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| flag));
+    for _ in 0..build.verbose {
+        command.arg("--verbose");
+    }
+    let valued = [
+        ("--profile", build.profile.as_deref()),
+        ("--jobs", build.jobs.as_deref()),
+        ("--color", build.color.map(color_name)),
+    ];
+    for (flag, value) in valued {
+        if let Some(value) = value {
+            command.arg(flag).arg(value);
+        }
+    }
+    for features in &build.features {
+        command.arg("--features").arg(features);
+    }
+    if let Some(dir) = &build.target_dir {
+        command.arg("--target-dir").arg(dir);
+    }
+    add_common(command, build);
+}
+
+fn color_name(when: When) -> &'static str {
+    match when {
+        When::Auto => "auto",
+        When::Always => "always",
+        When::Never => "never",
+    }
+}
+
+fn add_targets(command: &mut Command, args: &TargetArgs) {
+    let flags = [
+        ("--lib", args.lib),
+        ("--bins", args.bins),
+        ("--examples", args.examples),
+        ("--tests", args.tests),
+        ("--benches", args.benches),
+        ("--all-targets", args.all_targets),
+    ];
+    command.args(flags.iter().filter(|(_, on)| *on).map(|(flag, _)| flag));
+    let named = [
+        ("--bin", &args.bin),
+        ("--example", &args.example),
+        ("--test", &args.test),
+        ("--bench", &args.bench),
+    ];
+    for (flag, names) in named {
+        for name in names {
+            command.arg(flag).arg(name);
+        }
+    }
+}
+
+/// Whether no target was asked for by kind or name.
+pub fn is_default(args: &TargetArgs) -> bool {
+    let mut probe = Command::new("");
+    add_targets(&mut probe, args);
+    probe.get_args().next().is_none()
+}
+
+/// Builds.
+///
+/// # Errors
+/// If cargo cannot be started, or says something that is no message.
+pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::Result<Built> {
+    let mut command = cargo();
+    // `cargo test` refuses --keep-going, and loses binaries with --no-fail-fast
+    let reads_errors = args.build.keep_going;
+    if reads_errors {
+        command.args(["build", "--keep-going"]);
+        if is_default(&args.targets) {
+            command.arg("--tests");
+        }
+    } else {
+        command.args(["test", "--no-run"]);
+    }
+    let color = colored(args.build.color);
+    command.arg(match (reads_errors, color) {
+        (false, _) => "--message-format=json-render-diagnostics",
+        (true, true) => "--message-format=json-diagnostic-rendered-ansi",
+        (true, false) => "--message-format=json",
+    });
+    add_packages(&mut command, &args.packages);
+    add_targets(&mut command, &args.targets);
+    add_build(&mut command, &args.build, target);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo cannot be started: is it on the PATH?")?;
+    let stdout = child.stdout.take().expect("it was asked for");
+    let mut built = Built::default();
+    let mut errors: Vec<CompilerMessage> = Vec::new();
+    let mut shown: HashSet<Option<String>> = HashSet::new();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("cargo's messages cannot be read")?;
+        // what is no message a build script or a wrapper has printed
+        let Ok(message) = serde_json::from_str::<Message>(&line) else {
+            continue;
+        };
+        match message {
+            Message::CompilerArtifact(artifact) => built.take(artifact),
+            Message::BuildScriptExecuted(script) => {
+                built.scripts.insert(script.package_id.clone(), script);
+            }
+            Message::CompilerMessage(message) => {
+                let rendered = message.message.rendered.clone();
+                // a library's and its tests' are the same
+                if shown.insert(rendered) {
+                    show(&message);
+                }
+                if message.message.level == DiagnosticLevel::Error {
+                    errors.push(message);
+                }
+            }
+            _ => {}
+        }
+    }
+    let status = child.wait().context("cargo cannot be waited for")?;
+    built.complete = status.success();
+    if reads_errors && !built.complete && (!errors.is_empty() || !built.tests.is_empty()) {
+        built.not_built = not_built(args, project, &built, &errors);
+    }
+    Ok(built)
+}
+
+/// Whether cargo's diagnostics are to have colours.
+fn colored(asked: Option<When>) -> bool {
+    let term = std::env::var("CARGO_TERM_COLOR").unwrap_or_default();
+    match (asked, term.as_str()) {
+        (Some(When::Always), _) | (None, "always") => true,
+        (Some(When::Never), _) | (None, "never") => false,
+        _ => {
+            std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+                && std::io::stderr().is_terminal()
+        }
+    }
+}
+
+/// Shows a diagnostic as the compiler rendered it.
+fn show(message: &CompilerMessage) {
+    if let Some(rendered) = &message.message.rendered {
+        // cargo's bar may stand in this line
+        let erase = match std::io::stderr().is_terminal() {
+            true => "\r\x1b[K",
+            false => "",
+        };
+        text::tell(&format!("{erase}{}", rendered.trim_end()));
+    }
+}
+
+impl Built {
+    fn take(&mut self, artifact: Artifact) {
+        let Some(file) = artifact.executable else {
+            return;
+        };
+        let file = file.into_std_path_buf();
+        if artifact.profile.test {
+            self.tests.push(TestBinary {
+                package: artifact.package_id,
+                target: artifact.target,
+                file,
+            });
+        } else if artifact.target.kind.contains(&TargetKind::Bin) {
+            let programs = self.programs.entry(artifact.package_id).or_default();
+            programs.push((artifact.target.name, file));
+        }
+    }
+}
+
+/// The targets that were meant and of which there is no binary.
+fn not_built(
+    args: &CargoWasmtest,
+    project: &Project,
+    built: &Built,
+    errors: &[CompilerMessage],
+) -> Vec<NotBuilt> {
+    let mut missing = Vec::new();
+    for package in project.selected(&args.packages) {
+        for target in &package.targets {
+            let there = |b: &TestBinary| {
+                b.package == package.id
+                    && b.target.name == target.name
+                    && b.target.kind == target.kind
+            };
+            let failed = errors
+                .iter()
+                .find(|e| e.package_id == package.id && e.target == *target);
+            // features that it requires may not be on: then cargo passes it over
+            let expected = target.required_features.is_empty() || failed.is_some();
+            if !is_meant(&args.targets, target) || !expected || built.tests.iter().any(there) {
+                continue;
+            }
+            missing.push(NotBuilt {
+                name: module_name(package.name.as_str(), target),
+                why: why(project, package, failed, errors),
+            });
+        }
+    }
+    missing
+}
+
+/// The first error of a target; of its own package, if that is where it stopped; of
+/// whatever else did not build.
+fn why(
+    project: &Project,
+    package: &Package,
+    failed: Option<&CompilerMessage>,
+    errors: &[CompilerMessage],
+) -> String {
+    let line = |e: &CompilerMessage| {
+        let code = e.message.code.as_ref();
+        let code = code.map_or(String::new(), |c| format!("[{}]", c.code));
+        let text = e.message.message.lines().next().unwrap_or_default();
+        let span = e.message.spans.iter().find(|s| s.is_primary);
+        let place = span.map_or(String::new(), |s| {
+            format!(" ({}:{})", s.file_name, s.line_start)
+        });
+        format!("error{code}: {text}{place}")
+    };
+    if let Some(error) = failed {
+        return line(error);
+    }
+    let own = errors.iter().find(|e| e.package_id == package.id);
+    match own.or(errors.first()) {
+        None => "cargo did not say why".to_owned(),
+        Some(error) => {
+            let of = match project.package(&error.package_id) {
+                Some(p) => module_name(p.name.as_str(), &error.target),
+                None => error.target.name.clone(),
+            };
+            format!("it needs `{of}`, which does not build: {}", line(error))
+        }
+    }
+}
+
+/// Whether a build of these targets has this one's tests in it.
+fn is_meant(args: &TargetArgs, target: &Target) -> bool {
+    let is = |kind: TargetKind| target.kind.contains(&kind);
+    if is(TargetKind::CustomBuild) {
+        return false;
+    }
+    if is_default(args) || args.tests {
+        return target.test;
+    }
+    let bench = is(TargetKind::Bench);
+    if args.all_targets {
+        return target.test || bench || is(TargetKind::Example);
+    }
+    let named = |names: &[String]| names.contains(&target.name);
+    match () {
+        () if bench => args.benches || named(&args.bench),
+        () if is(TargetKind::Test) => named(&args.test),
+        () if is(TargetKind::Example) => args.examples || named(&args.example),
+        () if is(TargetKind::Bin) => args.bins || named(&args.bin),
+        () => args.lib,
+    }
+}

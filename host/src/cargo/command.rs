@@ -1,0 +1,428 @@
+//! `cargo wasmtest`: builds with cargo, runs what came of it as one run.
+
+use super::build::{self, Built, TestBinary, module_name};
+use super::project::{NoProject, Project, Wanted};
+use super::reach::{self, Place};
+use super::rustdoc::{self, Doctests};
+use super::toolchain;
+use crate::cli::MessageFormat;
+use crate::cli::cargo::{BuildArgs, CargoRest, CargoWasmtest};
+use crate::config::{Config, ConfigError};
+use crate::event::{NotBuilt, Summary, quoted};
+use crate::exit;
+use crate::primary::{self, Missed};
+use crate::protocol::{DirGrant, ModuleGrants, UnknownImports};
+use crate::report::text::{self, Escaped};
+use crate::report::{Reporter, console, json};
+use crate::settings::Verbosity;
+use crate::settings::{self, Settings, TestFile, Unmarked, UsageError, env_grant, folders};
+use anyhow::Context as _;
+use cargo_metadata::{Package, TargetKind};
+use clap::Parser as _;
+use std::ffi::OsString;
+use std::io::{self, BufWriter};
+
+/// Builds and runs.
+///
+/// # Errors
+/// If a flag or a setting makes no sense, or cargo cannot tell what there is.
+pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
+    let mut rest = rest(args);
+    if args.build.quiet {
+        rest.options.quiet = true;
+    }
+    if let Some(color) = args.build.color {
+        rest.options.color = color;
+    }
+    let config = Config::load(&settings::config_source(&rest.options))?;
+    let project = match Project::load(&args.packages, &args.build, &config) {
+        Ok(project) => project,
+        Err(e) => match e.downcast_ref::<NoProject>() {
+            Some(no) => {
+                text::tell(&format!("error: {}", Escaped(&no.0)));
+                return Ok(exit::NOT_BUILT);
+            }
+            None => return Err(e),
+        },
+    };
+    let selected = project.selected(&args.packages);
+    let target = match &args.build.target {
+        Some(target) => Some(target.clone()),
+        None => project.target(&selected)?,
+    };
+    let target = toolchain::known(target.unwrap_or_else(|| toolchain::WASIP1.to_owned()))?;
+    if toolchain::lacks_std(&target, &args.build.unstable) {
+        text::tell(&format!(
+            "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}"
+        ));
+        return Ok(exit::NOT_BUILT);
+    }
+    let built = match args.targets.doc {
+        true => Built {
+            complete: true,
+            ..Built::default()
+        },
+        false => build::build(args, &project, &target)?,
+    };
+    if !built.complete && built.not_built.is_empty() {
+        // cargo has said why
+        return Ok(exit::NOT_BUILT);
+    }
+    if args.build.no_run {
+        return Ok(tell_built(args, &built));
+    }
+    let cargo = Cargo {
+        args,
+        rest: &rest,
+        project: &project,
+        built: &built,
+        target: &target,
+    };
+    let files = cargo.files()?;
+    let settings = Settings::for_cargo(&rest, args.filter.as_ref(), files)?;
+    let doctests = match args.targets.doc || build::is_default(&args.targets) {
+        true => cargo.doctests(&selected)?,
+        false => Vec::new(),
+    };
+    let summary = cargo.go(&settings, &doctests)?;
+    Ok(exit::of(&summary))
+}
+
+/// What stands after `--`; a mistake in it ends the process, as one before it does.
+fn rest(args: &CargoWasmtest) -> CargoRest {
+    let name = std::iter::once(OsString::from("cargo wasmtest --"));
+    CargoRest::parse_from(name.chain(args.rest.iter().cloned()))
+}
+
+/// `--no-run`: says what was built and what was not.
+fn tell_built(args: &CargoWasmtest, built: &Built) -> u8 {
+    for test in &built.tests {
+        if !args.build.quiet {
+            text::tell(&format!("  Executable {}", test.file.display()));
+        }
+    }
+    for NotBuilt { name, why } in &built.not_built {
+        text::tell(&format!("   Not built {name}  {}", Escaped(why)));
+    }
+    match built.not_built.is_empty() || args.build.allow_not_built {
+        true => exit::OK,
+        false => exit::NOT_BUILT,
+    }
+}
+
+/// What was asked for, and what there is to run.
+struct Cargo<'a> {
+    args: &'a CargoWasmtest,
+    rest: &'a CargoRest,
+    project: &'a Project,
+    built: &'a Built,
+    target: &'a str,
+}
+
+impl Cargo<'_> {
+    /// The binaries, each with what its tests may reach.
+    fn files(&self) -> anyhow::Result<Vec<TestFile>> {
+        let tests = self.built.tests.iter();
+        let of = |test: &TestBinary| {
+            let package = self.project.package(&test.package);
+            let package =
+                package.context("cargo built a test of a package that it does not know")?;
+            let wanted = self.project.wanted(package)?;
+            let name = module_name(package.name.as_str(), &test.target);
+            Ok(TestFile {
+                file: test.file.clone(),
+                grants: self.grants(package, test, &wanted)?,
+                unknown_imports: match self.rest.options.stub_imports || wanted.stubs(&name) {
+                    true => UnknownImports::Trap,
+                    false => UnknownImports::Refuse,
+                },
+                again: self.again(package, test),
+                unmarked: Unmarked::Asked,
+                listed: None,
+                name,
+            })
+        };
+        tests.map(of).collect()
+    }
+
+    fn grants(
+        &self,
+        package: &Package,
+        test: &TestBinary,
+        wanted: &Wanted,
+    ) -> anyhow::Result<ModuleGrants> {
+        let script = self.built.scripts.get(&package.id);
+        let folder = package.manifest_path.parent();
+        let folder = folder.context("a manifest lies in a folder")?;
+        let place = Place {
+            package: folder.as_std_path(),
+            workspace: self.project.root(),
+            out_dir: script.map(|s| s.out_dir.as_std_path()),
+        };
+        let asked = &self.rest.grants;
+        let package_dir = !asked.no_package_dir && wanted.package_dir();
+        let dirs = grants_in(place, package_dir, &asked.rw, wanted)?;
+        let mut env = asked_env(wanted)?;
+        env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
+        env.extend(self.variables(package, test));
+        env.extend(reach::passed_env(self.project.root()));
+        Ok(ModuleGrants {
+            dirs,
+            env: once_each(env),
+        })
+    }
+
+    /// What cargo sets for a program that it starts.
+    fn variables(&self, package: &Package, test: &TestBinary) -> Vec<(String, String)> {
+        let folder = package.manifest_path.parent().map(ToString::to_string);
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let path = |p: &Option<cargo_metadata::camino::Utf8PathBuf>| {
+            p.as_ref().map(ToString::to_string).unwrap_or_default()
+        };
+        let version = &package.version;
+        let mut env: Vec<(String, String)> = [
+            ("CARGO_MANIFEST_DIR", folder.unwrap_or_default()),
+            ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
+            ("CARGO_CRATE_NAME", test.target.name.replace('-', "_")),
+            ("CARGO_PKG_NAME", package.name.to_string()),
+            ("CARGO_PKG_VERSION", version.to_string()),
+            ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
+            ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
+            ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
+            ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
+            ("CARGO_PKG_AUTHORS", package.authors.join(":")),
+            ("CARGO_PKG_DESCRIPTION", text(&package.description)),
+            ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
+            ("CARGO_PKG_REPOSITORY", text(&package.repository)),
+            ("CARGO_PKG_LICENSE", text(&package.license)),
+            ("CARGO_PKG_LICENSE_FILE", path(&package.license_file)),
+            ("CARGO_PKG_README", path(&package.readme)),
+            (
+                "CARGO_PKG_RUST_VERSION",
+                package
+                    .rust_version
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if let Some(script) = self.built.scripts.get(&package.id) {
+            env.push(("OUT_DIR".to_owned(), script.out_dir.to_string()));
+        }
+        let from_outside = [TargetKind::Test, TargetKind::Bench];
+        if test.target.kind.iter().any(|k| from_outside.contains(k)) {
+            let programs = self.built.programs.get(&package.id);
+            env.extend(
+                programs.into_iter().flatten().map(|(name, file)| {
+                    (format!("CARGO_BIN_EXE_{name}"), file.display().to_string())
+                }),
+            );
+        }
+        env
+    }
+
+    /// The first part of the command that runs this binary's tests again.
+    fn again(&self, package: &Package, test: &TestBinary) -> String {
+        let name = quoted(&test.target.name);
+        let target = match test.target.kind.first() {
+            Some(TargetKind::Test) => format!("--test {name}"),
+            Some(TargetKind::Bin) => format!("--bin {name}"),
+            Some(TargetKind::Example) => format!("--example {name}"),
+            Some(TargetKind::Bench) => format!("--bench {name}"),
+            _ => "--lib".to_owned(),
+        };
+        format!(
+            "cargo wasmtest -p {} {target}{} --{}",
+            quoted(package.name.as_str()),
+            again_flags(&self.args.build),
+            self.again_rest()
+        )
+    }
+
+    fn again_rest(&self) -> String {
+        let mut flags = settings::again(&self.rest.options);
+        for path in &self.rest.grants.rw {
+            flags.push_str(&format!(" --rw {}", quoted(&path.display().to_string())));
+        }
+        if self.rest.grants.no_package_dir {
+            flags.push_str(" --no-package-dir");
+        }
+        flags
+    }
+
+    /// The packages whose doctests are meant.
+    fn doctests(&self, selected: &[&Package]) -> anyhow::Result<Vec<rustdoc::Of>> {
+        let mut all = Vec::new();
+        for package in selected {
+            let failed = |t: &cargo_metadata::Target| {
+                let name = module_name(package.name.as_str(), t);
+                self.built.not_built.iter().any(|n| n.name == name)
+            };
+            let lib = package.targets.iter().find(|t| t.doctest && !failed(t));
+            if let Some(lib) = lib {
+                all.push(rustdoc::Of {
+                    package: package.id.repr.clone(),
+                    library: lib.name.clone(),
+                    module: format!("{}::doc/{}", package.name, lib.name),
+                    again: format!(
+                        "cargo wasmtest -p {} --doc{} --{}",
+                        quoted(package.name.as_str()),
+                        again_flags(&self.args.build),
+                        self.again_rest()
+                    ),
+                });
+            }
+        }
+        Ok(all)
+    }
+
+    fn go(&self, settings: &Settings, doctests: &[rustdoc::Of]) -> anyhow::Result<Summary> {
+        let out = BufWriter::new(io::stdout());
+        let mut reporter: Box<dyn Reporter> = match settings.message_format {
+            MessageFormat::Human => Box::new(console::Console::new(out, settings)),
+            MessageFormat::Json => Box::new(json::Json::new(out)),
+        };
+        let mut failed = None;
+        let summary = primary::run_with(settings, reporter.as_mut(), |more| {
+            let missed = match self.args.build.allow_not_built {
+                true => Missed::No,
+                false => Missed::Yes,
+            };
+            for target in &self.built.not_built {
+                more.not_built(target.clone(), missed);
+            }
+            if doctests.is_empty() {
+                return;
+            }
+            if more.stopping {
+                return more.note("the run was stopped before its doctests");
+            }
+            let doctests = Doctests {
+                of: doctests,
+                args: self.args,
+                rest: self.rest,
+                target: self.target,
+                settings,
+            };
+            if let Err(e) = doctests.run(more) {
+                failed = Some(e);
+            }
+        })?;
+        reporter.result().context("the results cannot be written")?;
+        match failed {
+            Some(e) => Err(e.context("the doctests cannot be run")),
+            None => {
+                if summary.ran() == 0 && settings.verbosity != Verbosity::Quiet {
+                    self.tell_nothing(&summary);
+                }
+                Ok(summary)
+            }
+        }
+    }
+
+    /// A run of nothing is worth a word: why, and what to do.
+    fn tell_nothing(&self, summary: &Summary) {
+        if summary.filtered_out == 0 && summary.not_run == 0 && summary.errors == 0 {
+            text::tell(
+                "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
+            );
+        }
+    }
+}
+
+/// The folders of a package's tests, one that is given later in front of those before.
+///
+/// # Errors
+/// If one that was asked for cannot be granted.
+pub fn grants_in(
+    place: Place<'_>,
+    package_dir: bool,
+    rw: &[std::path::PathBuf],
+    wanted: &Wanted,
+) -> anyhow::Result<Vec<DirGrant>> {
+    let mut dirs = match package_dir {
+        true => place.folders(),
+        false => Vec::new(),
+    };
+    for placed in wanted.places() {
+        let said = |e: UsageError, key: &str| ConfigError {
+            file: placed.file.clone(),
+            place: None,
+            why: format!("{key}: {}", e.why),
+            hint: None,
+        };
+        let asked = folders::grants(&placed.settings.dir, &placed.base);
+        dirs.extend(asked.map_err(|e| said(e, "dir"))?);
+        let asked = place.writable(&placed.settings.rw);
+        dirs.extend(asked.map_err(|e| said(e, "rw"))?);
+    }
+    dirs.extend(place.writable(rw)?);
+    Ok(dirs)
+}
+
+/// The variables that settings ask for.
+///
+/// # Errors
+/// If one has no value here.
+pub fn asked_env(wanted: &Wanted) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut env = Vec::new();
+    for placed in wanted.places() {
+        for text in &placed.settings.env {
+            env.push(env_grant(text).map_err(|e| ConfigError {
+                file: placed.file.clone(),
+                place: None,
+                why: format!("env: {}", e.why),
+                hint: None,
+            })?);
+        }
+    }
+    Ok(env)
+}
+
+/// Of variables of one name, the first.
+pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut once: Vec<(String, String)> = Vec::new();
+    for (name, value) in env {
+        if !once.iter().any(|(n, _)| *n == name) {
+            once.push((name, value));
+        }
+    }
+    once
+}
+
+/// The flags of cargo's that a command needs to build the same again.
+fn again_flags(build: &BuildArgs) -> String {
+    let mut flags = String::new();
+    let mut push = |flag: &str, value: Option<&str>| {
+        flags.push(' ');
+        flags.push_str(flag);
+        if let Some(value) = value {
+            flags.push(' ');
+            flags.push_str(&quoted(value));
+        }
+    };
+    let valued = [
+        ("--target", build.target.as_deref()),
+        ("--profile", build.profile.as_deref()),
+    ];
+    for (flag, value) in valued {
+        if value.is_some() {
+            push(flag, value);
+        }
+    }
+    for (flag, on) in [
+        ("--release", build.release),
+        ("--all-features", build.all_features),
+        ("--no-default-features", build.no_default_features),
+    ] {
+        if on {
+            push(flag, None);
+        }
+    }
+    for features in &build.features {
+        push("--features", Some(features));
+    }
+    flags
+}

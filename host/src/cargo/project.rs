@@ -1,0 +1,225 @@
+//! What cargo knows of a workspace before anything is built, and what its settings ask for.
+
+use crate::cli::cargo::{BuildArgs, PackageArgs};
+use crate::config::cargo::Placed;
+use crate::config::{Config, ConfigError};
+use anyhow::Context as _;
+use cargo_metadata::{Metadata, Package, PackageId};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A workspace.
+#[derive(Debug)]
+pub struct Project {
+    metadata: Metadata,
+    /// `[workspace.metadata.wasmtest]` and `[cargo]` of `wasmtest.toml`, in the order in which they count.
+    common: Vec<Placed>,
+}
+
+/// There is nothing that cargo could build, in its words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoProject(pub String);
+
+/// What a package's settings come to.
+#[derive(Clone, Debug)]
+pub struct Wanted(Vec<Placed>);
+
+impl Wanted {
+    /// Settings in the order in which they count.
+    pub fn new(placed: Vec<Placed>) -> Wanted {
+        Wanted(placed)
+    }
+
+    /// What each place asks for, and where it stands.
+    pub fn places(&self) -> impl Iterator<Item = &Placed> {
+        self.0.iter()
+    }
+
+    /// Whether tests read the package and its workspace.
+    pub fn package_dir(&self) -> bool {
+        let first = self.0.iter().find_map(|p| p.settings.package_dir);
+        first.unwrap_or(true)
+    }
+
+    /// Whether this module may have imports that nobody provides.
+    pub fn stubs(&self, module: &str) -> bool {
+        self.0.iter().any(|p| p.settings.stub_imports.means(module))
+    }
+}
+
+/// The program that cargo is.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+impl Project {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    /// [`NoProject`] with cargo's own words if there is no manifest, or it makes no sense.
+    pub fn load(
+        packages: &PackageArgs,
+        build: &BuildArgs,
+        config: &Config,
+    ) -> anyhow::Result<Project> {
+        let mut command = cargo();
+        command.args(["metadata", "--no-deps", "--format-version", "1"]);
+        if let Some(path) = &packages.manifest_path {
+            command.arg("--manifest-path").arg(path);
+        }
+        super::build::add_common(&mut command, build);
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .context("cargo cannot be started: is it on the PATH?")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.trim();
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            return Err(NoProject(said.to_owned()).into());
+        }
+        let metadata: Metadata =
+            serde_json::from_slice(&output.stdout).context("cargo's metadata cannot be read")?;
+        let manifest = metadata.workspace_root.join("Cargo.toml");
+        let mut common = Vec::new();
+        let of_workspace = Placed::of_metadata(
+            &metadata.workspace_metadata,
+            manifest.as_std_path(),
+            "workspace",
+        )?;
+        common.extend(of_workspace);
+        common.extend(config.cargo.clone());
+        Ok(Project { metadata, common })
+    }
+
+    /// The workspace's folder.
+    pub fn root(&self) -> &Path {
+        self.metadata.workspace_root.as_std_path()
+    }
+
+    /// The packages of the workspace.
+    pub fn packages(&self) -> &[Package] {
+        &self.metadata.packages
+    }
+
+    /// A package by its id.
+    pub fn package(&self, id: &PackageId) -> Option<&Package> {
+        self.metadata.packages.iter().find(|p| p.id == *id)
+    }
+
+    /// The packages that cargo would test.
+    pub fn selected(&self, args: &PackageArgs) -> Vec<&Package> {
+        let named = |specs: &[String], p: &Package| {
+            specs.iter().any(|spec| {
+                // NAME, NAME@VERSION, URL#NAME; a glob is left to cargo
+                let name = spec.rsplit(['#', '/']).next().unwrap_or(spec);
+                name.split('@').next() == Some(p.name.as_str()) || spec.contains(['*', '?', '['])
+            })
+        };
+        let all = self.metadata.packages.iter();
+        if args.workspace || !args.exclude.is_empty() {
+            return all.filter(|p| !named(&args.exclude, p)).collect();
+        }
+        if !args.package.is_empty() {
+            return all.filter(|p| named(&args.package, p)).collect();
+        }
+        let here = match &args.manifest_path {
+            Some(path) => path.canonicalize().ok(),
+            None => std::env::current_dir().ok().and_then(|here| {
+                let here = here.canonicalize().ok()?;
+                let found = here.ancestors().map(|f| f.join("Cargo.toml"));
+                found.into_iter().find(|f| f.is_file())
+            }),
+        };
+        let root = self.root().join("Cargo.toml").canonicalize().ok();
+        let is_here = |p: &Package| p.manifest_path.as_std_path().canonicalize().ok() == here;
+        match self.metadata.packages.iter().find(|p| is_here(p)) {
+            Some(package) if here != root => vec![package],
+            _ => {
+                let default = self.metadata.workspace_default_packages();
+                match default.is_empty() {
+                    true => self.metadata.packages.iter().collect(),
+                    false => default,
+                }
+            }
+        }
+    }
+
+    /// What a package's settings come to.
+    ///
+    /// # Errors
+    /// If its own table has an unknown key or a value that makes no sense.
+    pub fn wanted(&self, package: &Package) -> Result<Wanted, ConfigError> {
+        let manifest = package.manifest_path.as_std_path();
+        let own = Placed::of_metadata(&package.metadata, manifest, "package")?;
+        Ok(Wanted(
+            own.into_iter().chain(self.common.iter().cloned()).collect(),
+        ))
+    }
+
+    /// The target that settings ask for, if they do; a package's own only if it is
+    /// the only one that is meant.
+    ///
+    /// # Errors
+    /// As [`Project::wanted`].
+    pub fn target(&self, selected: &[&Package]) -> Result<Option<String>, ConfigError> {
+        let all = match selected {
+            [one] => self.wanted(one)?.0,
+            _ => self.common.clone(),
+        };
+        Ok(all.into_iter().find_map(|p| p.settings.target))
+    }
+}
+
+/// The workspace's folder and what its settings ask for, of a package by the
+/// folder that it lies in: what the runner needs, without starting cargo.
+///
+/// # Errors
+/// If a table of settings makes no sense.
+pub fn around(package: &Path) -> Result<(PathBuf, Vec<Placed>), ConfigError> {
+    let read = |folder: &Path| -> Option<toml::Table> {
+        let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+        text.parse().ok()
+    };
+    let own = read(package).unwrap_or_default();
+    let table = |of: &toml::Table, key: &str| of.get(key).and_then(|v| v.as_table()).cloned();
+    let mut root = package.to_owned();
+    let mut of_root = own.clone();
+    if table(&own, "workspace").is_none() {
+        let named = table(&own, "package")
+            .and_then(|p| p.get("workspace")?.as_str().map(str::to_owned))
+            .map(|path| crate::settings::folders::plain(&package.join(path)));
+        let above: Vec<PathBuf> = match named {
+            Some(named) => vec![named],
+            None => package.ancestors().skip(1).map(Path::to_owned).collect(),
+        };
+        for folder in above {
+            let Some(manifest) = read(&folder) else {
+                continue;
+            };
+            let Some(workspace) = table(&manifest, "workspace") else {
+                continue;
+            };
+            let excluded = workspace.get("exclude").and_then(|e| e.as_array());
+            let excluded = excluded.into_iter().flatten().filter_map(|e| e.as_str());
+            let is_excluded = excluded
+                .map(|e| folder.join(e))
+                .any(|e| package.starts_with(e));
+            if !is_excluded {
+                root = folder;
+                of_root = manifest;
+            }
+            break;
+        }
+    }
+    let mut placed = Vec::new();
+    for (manifest, key, folder) in [(&own, "package", package), (&of_root, "workspace", &root)] {
+        let metadata = table(manifest, key).and_then(|t| t.get("metadata").cloned());
+        let Some(metadata) = metadata else { continue };
+        let file = folder.join("Cargo.toml");
+        let value = serde_json::to_value(metadata).unwrap_or_default();
+        placed.extend(Placed::of_metadata(&value, &file, key)?);
+    }
+    Ok((root, placed))
+}

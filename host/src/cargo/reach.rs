@@ -1,0 +1,249 @@
+//! What the tests of a package reach: its folders where they lie, and cargo's variables.
+//!
+//! To wasi-libc `.` and `/` are one prefix, the longest granted prefix of a path
+//! as it is written wins, and `..` never leaves a granted folder. So the package is `.`,
+//! each folder above it up to the workspace's is `..`, `../..`, and at absolute paths
+//! there is only the outermost folder: a path that goes up from the package by
+//! its absolute name then stays inside of one grant.
+
+use crate::protocol::{Access, DirGrant};
+use crate::settings::UsageError;
+use crate::settings::folders::{as_libc_sees, plain};
+use std::path::{Path, PathBuf};
+
+/// Where a package lies, as cargo spells it: absolute.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The package's folder.
+    pub package: &'a Path,
+    /// The workspace's folder.
+    pub workspace: &'a Path,
+    /// Where its build script wrote.
+    pub out_dir: Option<&'a Path>,
+}
+
+impl Place<'_> {
+    /// The folders that tests read: the package, its workspace, what was built for it.
+    pub fn folders(&self) -> Vec<DirGrant> {
+        let mut grants = vec![read(self.package, ".")];
+        let mut up = String::new();
+        let inside = self.package.starts_with(self.workspace);
+        if inside {
+            for folder in self.package.ancestors().skip(1) {
+                if !folder.starts_with(self.workspace) {
+                    break;
+                }
+                up.push_str(if up.is_empty() { ".." } else { "/.." });
+                grants.push(read(folder, &up));
+            }
+        }
+        let mut outermost = vec![self.workspace];
+        if !inside {
+            outermost.push(self.package);
+        }
+        if let Some(out) = self.out_dir
+            && !outermost.iter().any(|o| out.starts_with(o))
+        {
+            outermost.push(out);
+        }
+        grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
+        grants.retain(|g| g.host.is_dir());
+        grants
+    }
+
+    /// The folders that tests may write to, at the path as it was asked for and where
+    /// it lies; one that is missing is made if it is the package's or the workspace's.
+    ///
+    /// # Errors
+    /// If one is no folder, or cannot be made, or would hide tests' own folder.
+    pub fn writable(&self, asked: &[PathBuf]) -> Result<Vec<DirGrant>, UsageError> {
+        asked.iter().map(|path| self.writable_one(path)).collect()
+    }
+
+    fn writable_one(&self, asked: &Path) -> Result<DirGrant, UsageError> {
+        let wrong = |why: String| UsageError {
+            flag: "--rw",
+            why: format!("`{}`: {why}", asked.display()),
+        };
+        let absolute = plain(&self.package.join(asked));
+        let ours = absolute.starts_with(self.package) || absolute.starts_with(self.workspace);
+        if !absolute.exists() && ours {
+            std::fs::create_dir_all(&absolute)
+                .map_err(|e| wrong(format!("it cannot be made: {e}")))?;
+        }
+        let host = absolute
+            .canonicalize()
+            .map_err(|e| wrong(format!("it cannot be granted: {e}")))?;
+        if !host.is_dir() {
+            return Err(wrong(
+                "it is no folder; grant the folder that it lies in".into(),
+            ));
+        }
+        let mut guest = Vec::new();
+        let mut add = |path: &Path| {
+            let name = match path.to_str() {
+                Some("") => ".",
+                Some(name) => name,
+                None => return,
+            };
+            if !guest.iter().any(|g| g == name) {
+                guest.push(name.to_owned());
+            }
+        };
+        if let Ok(relative) = absolute.strip_prefix(self.package) {
+            add(relative);
+        }
+        add(&plain(asked));
+        add(&absolute);
+        add(&host);
+        if guest
+            .iter()
+            .any(|g| as_libc_sees(g) == as_libc_sees(crate::sandbox::grants::SCRATCH))
+        {
+            return Err(wrong("it would hide /tmp, each test's own folder".into()));
+        }
+        Ok(DirGrant {
+            host,
+            guest,
+            access: Access::ReadWrite,
+        })
+    }
+}
+
+fn read(host: &Path, guest: &str) -> DirGrant {
+    DirGrant {
+        host: host.canonicalize().unwrap_or_else(|_| host.to_owned()),
+        guest: vec![guest.to_owned()],
+        access: Access::ReadOnly,
+    }
+}
+
+/// A folder under its own name, and under its canonical one if that differs.
+fn read_where_it_lies(folder: &Path) -> Option<DirGrant> {
+    let mut grant = read(folder, folder.to_str()?);
+    if grant.host != folder
+        && let Some(canonical) = grant.host.to_str()
+    {
+        grant.guest.push(canonical.to_owned());
+    }
+    Some(grant)
+}
+
+/// Variables of the caller's that tests may see: none of them is a secret.
+pub const PASSED: [&str; 11] = [
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
+    "RUST_LOG_STYLE",
+    "CI",
+    "NO_COLOR",
+    "TZ",
+    "UPDATE_EXPECT",
+    "CRITERION_HOME",
+    "NEXTEST",
+    "NEXTEST_RUN_ID",
+];
+/// The same, whatever follows.
+pub const PASSED_PREFIXES: [&str; 4] = ["INSTA_", "PROPTEST_", "QUICKCHECK_", "RSTEST_"];
+
+/// Variables that cargo sets for a program that it starts, beside `OUT_DIR` and what a
+/// build script asks for.
+const OF_CARGO: [&str; 4] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_CRATE_NAME",
+    "OUT_DIR",
+];
+const OF_CARGO_PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
+
+/// Whether a variable of the caller's passes.
+pub fn passes(name: &str) -> bool {
+    PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
+}
+
+/// Whether a variable is one of cargo's for tests.
+pub fn is_of_cargo(name: &str) -> bool {
+    OF_CARGO.contains(&name) || OF_CARGO_PREFIXES.iter().any(|p| name.starts_with(p))
+}
+
+/// The caller's variables that pass. Where insta finds the workspace is set in any
+/// case: by itself it would start cargo.
+pub fn passed_env(workspace: &Path) -> Vec<(String, String)> {
+    let all = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut env: Vec<(String, String)> = all.filter(|(name, _)| passes(name)).collect();
+    if !env.iter().any(|(name, _)| name == "INSTA_WORKSPACE_ROOT")
+        && let Some(root) = workspace.to_str()
+    {
+        env.push(("INSTA_WORKSPACE_ROOT".to_owned(), root.to_owned()));
+    }
+    env.sort();
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_reads_itself_and_every_folder_up_to_the_workspaces() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("there");
+        let package = root.join("crates/deep/a");
+        let out = root.join("elsewhere/out");
+        for folder in [&package, &out] {
+            std::fs::create_dir_all(folder).expect("made");
+        }
+        let workspace = root.join("crates");
+        let place = Place {
+            package: &package,
+            workspace: &workspace,
+            out_dir: Some(&out),
+        };
+        let all: Vec<(PathBuf, String)> = place
+            .folders()
+            .into_iter()
+            .map(|g| {
+                assert_eq!(g.access, Access::ReadOnly);
+                (g.host, g.guest.join(" "))
+            })
+            .collect();
+        let text = |p: &Path| p.display().to_string();
+        let expected = [
+            (package.clone(), ".".to_owned()),
+            (root.join("crates/deep"), "..".to_owned()),
+            (workspace.clone(), "../..".to_owned()),
+            (workspace.clone(), text(&workspace)),
+            (out.clone(), text(&out)),
+        ];
+        assert_eq!(all, expected);
+        let rw = place
+            .writable(&["tests/snap".into(), "../b".into()])
+            .expect("made");
+        assert!(package.join("tests/snap").is_dir());
+        assert_eq!(
+            rw[0].guest,
+            ["tests/snap".to_owned(), text(&package.join("tests/snap"))]
+        );
+        assert_eq!(rw[1].guest[0], "../b");
+        assert!(place.writable(&[root.join("missing")]).is_err());
+        assert!(place.writable(&["tmp".into()]).is_err());
+    }
+
+    #[test]
+    fn no_secret_passes() {
+        for name in [
+            "CARGO_REGISTRY_TOKEN",
+            "HOME",
+            "AWS_SECRET_ACCESS_KEY",
+            "CARGO",
+            "PATH",
+        ] {
+            assert!(!passes(name) && !is_of_cargo(name), "{name}");
+        }
+        for name in ["INSTA_UPDATE", "RUST_LOG", "PROPTEST_CASES"] {
+            assert!(passes(name), "{name}");
+        }
+        assert!(is_of_cargo("CARGO_BIN_EXE_a-b") && is_of_cargo("CARGO_PKG_NAME"));
+    }
+}

@@ -1,0 +1,531 @@
+//! `cargo test --doc`, with this program as its runner, and what it says of each doctest.
+//!
+//! rustdoc judges most doctests itself, from the exit status of a program or of the
+//! compiler, and merged ones are judged by the runner that it calls; both speak
+//! libtest's text, which is read here. What doctests themselves print stands in blocks
+//! of their own, and is never read as a result; and whatever is read, the run is green
+//! only if cargo says so too.
+
+use super::toolchain::WASIP1;
+use super::{build, project};
+use crate::cli::cargo::{CargoRest, CargoWasmtest};
+use crate::event::{
+    Captured, Cause, Format, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
+};
+use crate::filter::Matching;
+use crate::module::scan::Scan;
+use crate::plan::Ignored;
+use crate::primary::More;
+use crate::settings::Settings;
+use anyhow::Context as _;
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A library whose doctests are meant.
+#[derive(Clone, Debug)]
+pub struct Of {
+    /// Its package, as cargo names it.
+    pub package: String,
+    /// The library's name, by which cargo announces its doctests.
+    pub library: String,
+    /// The module's name in the run.
+    pub module: String,
+    /// The first part of the command that runs its doctests again.
+    pub again: String,
+}
+
+/// Doctests that are to be run.
+pub struct Doctests<'a> {
+    /// Of these libraries.
+    pub of: &'a [Of],
+    /// What was asked of cargo.
+    pub args: &'a CargoWasmtest,
+    /// What was asked of the run.
+    pub rest: &'a CargoRest,
+    /// The target.
+    pub target: &'a str,
+    /// What that comes to.
+    pub settings: &'a Settings,
+}
+
+/// How many of cargo's last lines are told if it fails otherwise.
+const LAST_LINES: usize = 40;
+
+impl Doctests<'_> {
+    /// Runs them, and reports each.
+    ///
+    /// # Errors
+    /// If cargo cannot be started or read.
+    pub fn run(&self, more: &mut More<'_, '_>) -> anyhow::Result<()> {
+        let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
+        let mut command = self.command()?;
+        // in one stream, so that it is known whose doctests a line tells of
+        command.stderr(writer.try_clone()?).stdout(writer);
+        let mut child = command.spawn().context("cargo cannot be started")?;
+        // it holds the pipe's other end
+        drop(command);
+        let mut said = Said::default();
+        let mut current: Option<&Of> = None;
+        let mut order = 0;
+        let mut since = Instant::now();
+        let mut failed = 0;
+        let mut lines = BufReader::new(reader);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let end = lines
+                .read_until(b'\n', &mut line)
+                .context("what cargo says cannot be read")?
+                == 0;
+            let text = String::from_utf8_lossy(&line);
+            let group = match end {
+                true => said.end(),
+                false => said.line(text.trim_end_matches(['\n', '\r'])),
+            };
+            more.tick();
+            if let Some(Line::Group(results)) = &group {
+                let took = since.elapsed() / (results.len().max(1) as u32);
+                since = Instant::now();
+                for result in results {
+                    order += 1;
+                    let Some(of) = current else { continue };
+                    failed += usize::from(result.verdict == Verdict::Failed);
+                    self.report(more, of, result, order, took);
+                }
+            }
+            if let Some(Line::Library(name)) = &group {
+                current = self.of.iter().find(|of| of.library == *name);
+                since = Instant::now();
+            }
+            if end {
+                break;
+            }
+        }
+        let status = child.wait().context("cargo cannot be waited for")?;
+        if !status.success() && failed == 0 {
+            more.module_failed(self.unexplained(current, &said));
+        }
+        Ok(())
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = project::cargo();
+        command.args(["test", "--doc", "--no-fail-fast"]);
+        for of in self.of {
+            command.arg("--package").arg(&of.package);
+        }
+        if let Some(path) = &self.args.packages.manifest_path {
+            command.arg("--manifest-path").arg(path);
+        }
+        let mut as_built = self.args.build.clone();
+        // their words are read, whatever is shown
+        (as_built.quiet, as_built.verbose, as_built.color) = (false, 0, None);
+        build::add_build(&mut command, &as_built, self.target);
+        let exe = std::env::current_exe().context("this program cannot find itself")?;
+        let exe = exe
+            .to_str()
+            .context("this program lies at a path that is not Unicode")?;
+        let mut runner = vec![exe.to_owned(), "cargo-runner".to_owned()];
+        runner.extend(self.runner_flags());
+        command.arg("--config").arg(format!(
+            "target.{}.runner={}",
+            self.target,
+            serde_json::to_string(&runner)?
+        ));
+        command.args(["--color", "never", "--"]);
+        command.args(self.libtest_args());
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// What the runner needs to run doctests as the other tests are run.
+    fn runner_flags(&self) -> Vec<String> {
+        let options = &self.rest.options;
+        let mut flags: Vec<String> = Vec::new();
+        let mut push = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
+        if let Some(timeout) = &options.process_timeout {
+            push("--process-timeout", timeout.clone());
+        }
+        for dir in &options.dirs {
+            push("--dir", dir.clone());
+        }
+        for env in &options.env {
+            push("--env", env.clone());
+        }
+        push("--wasm-stack", options.wasm_stack.to_string());
+        push(
+            "--cache-dir",
+            self.settings.selection.cache_root.display().to_string(),
+        );
+        for path in &self.rest.grants.rw {
+            push("--rw", path.display().to_string());
+        }
+        for (flag, on) in [
+            ("--stub-imports", options.stub_imports),
+            ("--no-package-dir", self.rest.grants.no_package_dir),
+        ] {
+            if on {
+                flags.push(flag.to_owned());
+            }
+        }
+        flags
+    }
+
+    /// libtest's own arguments: as much of the filter as it can follow.
+    fn libtest_args(&self) -> Vec<String> {
+        let filter = &self.settings.selection.filter;
+        let mut args: Vec<String> = Vec::new();
+        match self.settings.selection.ignored {
+            Ignored::Skip => {}
+            Ignored::Only => args.push("--ignored".to_owned()),
+            Ignored::Include => args.push("--include-ignored".to_owned()),
+        }
+        // one that may mean a module leaves the choice to us
+        let in_module = |p: &String| {
+            self.of
+                .iter()
+                .any(|of| format!("{} ", of.module).contains(p.as_str()) || p.contains(&of.module))
+        };
+        if filter.matching == Matching::Substring && !filter.patterns.iter().any(in_module) {
+            args.push("--".to_owned());
+            args.extend(filter.patterns.iter().cloned());
+        }
+        args
+    }
+
+    fn report(
+        &self,
+        more: &mut More<'_, '_>,
+        of: &Of,
+        result: &Doctested,
+        order: usize,
+        took: Duration,
+    ) {
+        let id = TestId {
+            module: of.module.as_str().into(),
+            path: result.path.as_str().into(),
+        };
+        if !self.settings.selection.filter.matches(&id, &[]) {
+            return more.filtered_out(1);
+        }
+        let outcome = match &result.verdict {
+            Verdict::Passed => Outcome::Passed,
+            Verdict::Compiled => Outcome::Skipped {
+                reason: "compiled, not run (no_run)".to_owned(),
+            },
+            Verdict::Ignored(reason) => Outcome::Skipped {
+                reason: match reason.as_str() {
+                    "" => "ignored".to_owned(),
+                    reason => format!("ignored: {reason}"),
+                },
+            },
+            Verdict::Failed => Outcome::Failed(cause_of(&result.output)),
+        };
+        let source = result.path.split_once(" - ").and_then(|(file, rest)| {
+            let line = rest.rsplit_once("(line ")?.1.strip_suffix(')')?;
+            Some(format!("{file}:{line}"))
+        });
+        more.ended(TestEnd {
+            test: Arc::new(TestInfo {
+                id,
+                harness: Harness::Doctest,
+                format: match self.target {
+                    WASIP1 => Format::Core,
+                    _ => Format::Component,
+                },
+                source,
+                again: of.again.as_str().into(),
+                ignored: false,
+                tags: Vec::new(),
+                description: None,
+                timeout: None,
+                max_memory: None,
+            }),
+            // after all modules
+            order: (usize::MAX, order),
+            outcome,
+            ran: Some(Ran {
+                worker: 0,
+                start: SystemTime::now() - took,
+                duration: took,
+            }),
+            stdout: Captured {
+                head: result.output.clone().into_bytes(),
+                ..Captured::default()
+            },
+            stderr: Captured::default(),
+            scratch: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
+            notes: Vec::new(),
+        });
+    }
+
+    /// cargo failed, and no doctest did: what it said last.
+    fn unexplained(&self, current: Option<&Of>, said: &Said) -> ModuleError {
+        ModuleError {
+            module: current.map_or("doctests".into(), |of| of.module.as_str().into()),
+            file: None,
+            order: usize::MAX,
+            what: "cannot be run",
+            cause: Cause::new("`cargo test --doc` failed, and no doctest did"),
+            stdout: Captured::default(),
+            stderr: Captured {
+                head: said.last.join("\n").into_bytes(),
+                ..Captured::default()
+            },
+        }
+    }
+}
+
+/// What a failed doctest's output says of it.
+fn cause_of(output: &str) -> Cause {
+    let mut scan = Scan::default();
+    scan.write(output.as_bytes());
+    scan.finish();
+    if let Some(panic) = scan.panic {
+        return Cause::new(format!(
+            "panicked at {}\n{}",
+            panic.location,
+            panic.message.trim_end()
+        ));
+    }
+    let line = output.lines().find(|l| !l.trim().is_empty());
+    Cause::new(line.unwrap_or("it failed").trim().to_owned())
+}
+
+/// What is known of a doctest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Doctested {
+    path: String,
+    verdict: Verdict,
+    output: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Compiled,
+    Ignored(String),
+    Failed,
+}
+
+/// What a line led to.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    /// What follows is about this library.
+    Library(String),
+    /// A group of doctests has ended.
+    Group(Vec<Doctested>),
+}
+
+/// Reads libtest's text, line by line.
+#[derive(Default)]
+struct Said {
+    state: State,
+    results: Vec<Doctested>,
+    outputs: HashMap<String, String>,
+    /// The last lines that are no result.
+    last: Vec<String>,
+}
+
+#[derive(Default)]
+enum State {
+    /// Before a group.
+    #[default]
+    Between,
+    /// Among its results.
+    Results,
+    /// In what its failed ones printed; of the one with this printed name.
+    Failures(Option<String>),
+}
+
+impl Said {
+    fn line(&mut self, line: &str) -> Option<Line> {
+        match &mut self.state {
+            State::Between => {
+                if let Some(library) = line.trim_start().strip_prefix("Doc-tests ") {
+                    return Some(Line::Library(library.trim().to_owned()));
+                }
+                if line.starts_with("running ") && line.contains(" test") {
+                    self.state = State::Results;
+                } else {
+                    self.remember(line);
+                }
+            }
+            State::Results => {
+                if let Some((path, verdict)) = read_result(line) {
+                    self.results.push(Doctested {
+                        path,
+                        verdict,
+                        output: String::new(),
+                    });
+                } else if line == "failures:" {
+                    self.state = State::Failures(None);
+                } else if line.starts_with("test result: ") {
+                    return Some(Line::Group(self.group()));
+                } else {
+                    self.remember(line);
+                }
+            }
+            State::Failures(of) => {
+                let header = line
+                    .strip_prefix("---- ")
+                    .and_then(|l| l.strip_suffix(" stdout ----"));
+                // a header counts once, and only if such a doctest failed
+                let failed = header.map(without_mark).filter(|name| {
+                    let known = |r: &Doctested| r.path == **name && r.verdict == Verdict::Failed;
+                    self.results.iter().any(known) && !self.outputs.contains_key(*name)
+                });
+                if let Some(name) = failed {
+                    let name = name.to_owned();
+                    self.outputs.insert(name.clone(), String::new());
+                    *of = Some(name);
+                    return None;
+                }
+                let failed = |r: &&Doctested| r.verdict == Verdict::Failed;
+                let failed = self.results.iter().filter(failed).count();
+                if self.outputs.len() == failed && line.starts_with("test result: ") {
+                    return Some(Line::Group(self.group()));
+                }
+                if let Some(output) = of.as_ref().and_then(|of| self.outputs.get_mut(of)) {
+                    output.push_str(line);
+                    output.push('\n');
+                }
+            }
+        }
+        None
+    }
+
+    /// The text has ended; in the middle of a group, perhaps.
+    fn end(&mut self) -> Option<Line> {
+        Some(Line::Group(self.group()))
+    }
+
+    fn group(&mut self) -> Vec<Doctested> {
+        self.state = State::Between;
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let mut results = std::mem::take(&mut self.results);
+        for result in &mut results {
+            if let Some(output) = outputs.remove(&result.path) {
+                // what libtest prints after the last of them
+                let list = output.rfind("\nfailures:\n");
+                let output = list.map_or(output.as_str(), |at| &output[..at]);
+                result.output = output.trim_matches('\n').to_owned() + "\n";
+            }
+        }
+        results
+    }
+
+    fn remember(&mut self, line: &str) {
+        if !line.is_empty() {
+            self.last.push(line.to_owned());
+            if self.last.len() > LAST_LINES {
+                self.last.remove(0);
+            }
+        }
+    }
+}
+
+/// `test NAME ... ok`
+fn read_result(line: &str) -> Option<(String, Verdict)> {
+    let (name, word) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let verdict = match word.split_once(", ").unwrap_or((word, "")) {
+        ("ok", _) if name.ends_with(" - compile") => Verdict::Compiled,
+        ("ok", _) => Verdict::Passed,
+        ("FAILED", _) => Verdict::Failed,
+        ("ignored", reason) => Verdict::Ignored(reason.to_owned()),
+        _ => return None,
+    };
+    Some((without_mark(name.trim_end()).to_owned(), verdict))
+}
+
+/// A doctest's name without what libtest adds to it.
+fn without_mark(name: &str) -> &str {
+    let marks = [" - should panic", " - compile fail", " - compile"];
+    marks
+        .iter()
+        .find_map(|m| name.strip_suffix(m))
+        .unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+   Compiling dt v0.1.0
+   Doc-tests dt
+
+running 4 tests
+test src/lib.rs - (line 2) ... ok
+test src/lib.rs - one (line 15) ... ignored
+test src/lib.rs - one (line 19) - compile ... ok
+test src/lib.rs - one (line 7) ... FAILED
+
+failures:
+
+---- src/lib.rs - one (line 7) stdout ----
+test src/lib.rs - forged (line 1) ... ok
+thread 'main' (1) panicked at src/lib.rs:8:
+the middle one
+
+
+failures:
+    src/lib.rs - one (line 7)
+
+test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
+
+running 1 test
+test src/lib.rs - one (line 23) - compile fail ... ok
+
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.14s
+";
+
+    #[test]
+    fn results_are_read_and_what_a_doctest_prints_is_none() {
+        let mut said = Said::default();
+        let mut all = Vec::new();
+        for line in TEXT.lines() {
+            match said.line(line) {
+                Some(Line::Group(results)) => all.extend(results),
+                Some(Line::Library(name)) => assert_eq!(name, "dt"),
+                None => {}
+            }
+        }
+        assert_eq!(said.end(), Some(Line::Group(Vec::new())));
+        let short: Vec<(&str, &Verdict)> =
+            all.iter().map(|r| (r.path.as_str(), &r.verdict)).collect();
+        assert_eq!(
+            short,
+            [
+                ("src/lib.rs - (line 2)", &Verdict::Passed),
+                (
+                    "src/lib.rs - one (line 15)",
+                    &Verdict::Ignored(String::new())
+                ),
+                ("src/lib.rs - one (line 19)", &Verdict::Compiled),
+                ("src/lib.rs - one (line 7)", &Verdict::Failed),
+                ("src/lib.rs - one (line 23)", &Verdict::Passed),
+            ]
+        );
+        assert!(all[3].output.starts_with("test src/lib.rs - forged"));
+        let cause = cause_of(&all[3].output);
+        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
+    }
+
+    #[test]
+    fn a_group_that_does_not_end_is_told_as_far_as_it_got() {
+        let mut said = Said::default();
+        for line in TEXT.lines().take(6) {
+            said.line(line);
+        }
+        let Some(Line::Group(results)) = said.end() else {
+            panic!("a group");
+        };
+        assert_eq!(results.len(), 2);
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether the compiler has a standard library for a target, asked before cargo meets it without.
+
+use crate::settings::UsageError;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Built where nothing else is asked for.
+pub const WASIP1: &str = "wasm32-wasip1";
+/// The other target whose binaries can be run.
+pub const WASIP2: &str = "wasm32-wasip2";
+
+/// A target that can be run.
+///
+/// # Errors
+/// If it is another.
+pub fn known(target: String) -> Result<String, UsageError> {
+    match target.as_str() {
+        WASIP1 | WASIP2 => Ok(target),
+        "wasm32-wasi" => wrong(format!("`{target}` is called {WASIP1} by now")),
+        t if t.starts_with("wasm32-wasip1-threads") => wrong(format!(
+            "`{target}` needs threads in the host, which wasmtime no longer has since version 47; build for {WASIP1}"
+        )),
+        _ => wrong(format!(
+            "`{target}` cannot be run here; {WASIP1} and {WASIP2} can"
+        )),
+    }
+}
+
+fn wrong(why: String) -> Result<String, UsageError> {
+    Err(UsageError {
+        flag: "--target",
+        why,
+    })
+}
+
+/// Whether the standard library for this target is missing, as far as can be told.
+pub fn lacks_std(target: &str, unstable: &[String]) -> bool {
+    let builds_std = |text: &str| text.contains("build-std");
+    if unstable.iter().any(|f| builds_std(f))
+        || std::env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some()
+    {
+        return false;
+    }
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--print", "target-libdir", "--target", target]);
+    // a sysroot of its own may be in them
+    let variable = target.replace('-', "_").to_uppercase();
+    for name in [
+        format!("CARGO_TARGET_{variable}_RUSTFLAGS"),
+        "RUSTFLAGS".to_owned(),
+    ] {
+        if let Ok(flags) = std::env::var(name) {
+            rustc.args(flags.split_whitespace());
+        }
+    }
+    let output = rustc.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    // where nothing can be told, cargo will tell
+    let Ok(output) = output else { return false };
+    if !output.status.success() {
+        return false;
+    }
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let has_std = std::fs::read_dir(Path::new(&folder)).is_ok_and(|entries| {
+        let mut names = entries.flatten().map(|e| e.file_name());
+        names.any(|n| n.to_string_lossy().starts_with("libstd-"))
+    });
+    !has_std && !configured()
+}
+
+/// Whether a configuration file of cargo's has the standard library built.
+fn configured() -> bool {
+    let Ok(here) = std::env::current_dir() else {
+        return false;
+    };
+    here.ancestors().any(|folder| {
+        ["config.toml", "config"].iter().any(|name| {
+            let text = std::fs::read_to_string(folder.join(".cargo").join(name));
+            text.is_ok_and(|t| t.contains("build-std"))
+        })
+    })
+}

@@ -1,0 +1,390 @@
+//! The doctest harness: a bundle of doctests that rustdoc has merged into one program (edition 2024).
+//!
+//! Such a program runs one of its doctests if a variable holds the doctest's number.
+//! Which there are stands in the source of its `main`, which rustdoc leaves beside
+//! the program while that runs: it is read here, and believed only if its whole
+//! shape is the one that is known. A doctest passes as a program does, by ending with
+//! status 0 in whatever way; one that is to panic passes by panicking.
+
+use super::verdict::Evidence;
+use crate::ending::{Ending, Trap};
+use crate::event::{Cause, Format, Harness, Outcome};
+use crate::protocol::{Expect, ListedTest};
+use std::path::Path;
+
+/// The variable that holds the number of the doctest to run.
+pub const RUN_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
+/// The source of the program's `main`, beside it.
+pub const RUNNER: &str = "doctest_runner_2024.rs";
+/// The doctests themselves, beside it.
+pub const BUNDLE: &str = "doctest_bundle_2024.rs";
+
+/// A merged program's doctests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// In their order.
+    pub doctests: Vec<Doctest>,
+    /// The arguments that it was built with, without the program's name: libtest's.
+    pub args: Vec<String>,
+}
+
+/// One doctest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doctest {
+    /// Its name: `src/lib.rs - one (line 7)`.
+    pub name: String,
+    /// The file that it stands in, as rustdoc writes it.
+    pub file: String,
+    /// The line of its opening fence.
+    pub line: u64,
+    /// What is done with it.
+    pub kind: Kind,
+}
+
+/// What is done with a doctest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is run, and has to pass.
+    Run,
+    /// It is run, and has to panic.
+    ShouldPanic,
+    /// It is compiled, and not run.
+    NoRun,
+    /// It is neither compiled nor run.
+    Ignored,
+}
+
+impl Doctest {
+    /// Its name as libtest prints it.
+    pub fn printed(&self) -> String {
+        let mark = match self.kind {
+            Kind::ShouldPanic => " - should panic",
+            Kind::NoRun => " - compile",
+            Kind::Run | Kind::Ignored => "",
+        };
+        format!("{}{mark}", self.name)
+    }
+
+    /// The same as a test to plan; `number` is its place in the bundle.
+    pub fn listed(&self, number: usize) -> ListedTest {
+        ListedTest {
+            ignored: (self.kind == Kind::Ignored).then(String::new),
+            should_panic: (self.kind == Kind::ShouldPanic).then(String::new),
+            file: Some(self.file.clone()),
+            line: Some(self.line),
+            case: number as u64,
+            ..ListedTest::named(self.printed(), Harness::Doctest)
+        }
+    }
+}
+
+/// Reads the source of a merged program's `main`.
+///
+/// # Errors
+/// What about it is not as it is known here.
+pub fn read_runner(source: &str) -> Result<Bundle, String> {
+    if !source.contains(&format!("\"{RUN_ONE}\"")) {
+        return Err(format!("it does not know {RUN_ONE}"));
+    }
+    let mut doctests = Vec::new();
+    let mut rest = source;
+    loop {
+        let number = doctests.len();
+        let module = format!("mod __doctest_{number} {{");
+        let Some(at) = rest.find(&module) else { break };
+        rest = &rest[at + module.len()..];
+        let doctest = read_doctest(rest).ok_or(format!("its doctest {number} is none"))?;
+        doctests.push(doctest);
+    }
+    // the order in which it holds them decides which number is whose
+    let mut pushed = source
+        .split("tests.push(__doctest_")
+        .skip(1)
+        .map(|s| s.split("::").next().unwrap_or_default());
+    let in_order = (0..doctests.len()).all(|n| pushed.next() == Some(n.to_string().as_str()));
+    if doctests.is_empty() || !in_order || pushed.next().is_some() {
+        return Err("its list of doctests is not as expected".to_owned());
+    }
+    let args = source
+        .split_once("let test_args = &[")
+        .and_then(|(_, rest)| read_strings(rest, ".to_string(),"))
+        .ok_or("its arguments are not as expected")?;
+    Ok(Bundle {
+        doctests,
+        args: args.into_iter().skip(1).collect(),
+    })
+}
+
+/// `... new_doctest("NAME", IGNORE, "FILE", LINE, NO_RUN, SHOULD_PANIC, ...`
+fn read_doctest(source: &str) -> Option<Doctest> {
+    let (_, rest) = source.split_once("new_doctest(")?;
+    let (name, rest) = read_string(rest.trim_start())?;
+    let (ignore, rest) = read_word(rest)?;
+    let (file, rest) = read_string(rest.strip_prefix(',')?.trim_start())?;
+    let (line, rest) = read_word(rest)?;
+    let (no_run, rest) = read_word(rest)?;
+    let (should_panic, _) = read_word(rest)?;
+    let flag = |word: &str| word.parse::<bool>().ok();
+    let kind = match (flag(ignore)?, flag(no_run)?, flag(should_panic)?) {
+        (true, ..) => Kind::Ignored,
+        (_, true, _) => Kind::NoRun,
+        (_, _, true) => Kind::ShouldPanic,
+        _ => Kind::Run,
+    };
+    Some(Doctest {
+        name,
+        file,
+        line: line.parse().ok()?,
+        kind,
+    })
+}
+
+/// `, WORD` and what follows.
+fn read_word(source: &str) -> Option<(&str, &str)> {
+    let source = source.strip_prefix(',')?.trim_start();
+    let end = source.find([',', ')'])?;
+    Some((source[..end].trim(), &source[end..]))
+}
+
+/// String literals, each followed by this, up to a `]`.
+fn read_strings(mut source: &str, follows: &str) -> Option<Vec<String>> {
+    let mut strings = Vec::new();
+    loop {
+        source = source.trim_start();
+        if source.starts_with(']') {
+            return Some(strings);
+        }
+        let (string, rest) = read_string(source)?;
+        strings.push(string);
+        source = rest.strip_prefix(follows)?;
+    }
+}
+
+/// A string literal as `{:?}` writes it, and what follows.
+fn read_string(source: &str) -> Option<(String, &str)> {
+    let mut string = String::new();
+    let mut chars = source.strip_prefix('"')?.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((string, &source[at + 2..])),
+            '\\' => match chars.next()?.1 {
+                'n' => string.push('\n'),
+                'r' => string.push('\r'),
+                't' => string.push('\t'),
+                '0' => string.push('\0'),
+                'u' => {
+                    let mut hex = String::new();
+                    for (_, c) in chars.by_ref().skip(1) {
+                        if c == '}' {
+                            break;
+                        }
+                        hex.push(c);
+                    }
+                    string.push(char::from_u32(u32::from_str_radix(&hex, 16).ok()?)?);
+                }
+                escaped => string.push(escaped),
+            },
+            c => string.push(c),
+        }
+    }
+    None
+}
+
+/// How a doctest ended.
+pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, format: Format) -> Outcome {
+    let outcome = match (evidence.common_outcome(), evidence.ending) {
+        (Some(outcome), _) => outcome,
+        (None, Ending::Returned | Ending::Exited(0)) => Outcome::Passed,
+        (None, ending) => {
+            let error = evidence.stderr.error.as_deref();
+            Outcome::Failed(Cause::new(match (error, ending) {
+                (Some(error), _) => format!("returned an error\nError: {error}"),
+                (None, Ending::Exited(status)) if format == Format::Core => {
+                    format!("exited with status {status}")
+                }
+                _ => "exited with failure".to_owned(),
+            }))
+        }
+    };
+    let panicked = *evidence.ending == Ending::Trapped(Trap::Unreachable)
+        && evidence.stderr.panic.is_some()
+        && matches!(outcome, Outcome::Failed(_));
+    match (expect, outcome) {
+        (Expect::Panic(_), _) if panicked => Outcome::Passed,
+        (Expect::Panic(_), Outcome::Passed) => {
+            Outcome::Failed(Cause::new("it is marked `should_panic` and did not panic"))
+        }
+        (_, outcome) => outcome,
+    }
+}
+
+/// Where a line of the bundle stands in the sources, as `FILE:LINE`: a doctest's own
+/// lines are found again below its opening fence; of any other line, that fence.
+pub fn source_of(
+    bundle: &str,
+    doctests: &[Doctest],
+    sources: &Path,
+    line: usize,
+) -> Option<String> {
+    let lines: Vec<&str> = bundle.lines().collect();
+    let above = lines.get(..line)?;
+    let number: usize = above.iter().rev().find_map(|l| {
+        let module = l.strip_prefix("pub mod __doctest_")?;
+        module.split_whitespace().next()?.parse().ok()
+    })?;
+    let doctest = doctests.get(number)?;
+    let start = usize::try_from(doctest.line).ok()?;
+    let own = |text: &str| {
+        let text = text.trim_start();
+        let text = ["///", "//!"]
+            .iter()
+            .find_map(|c| text.strip_prefix(c))
+            .unwrap_or(text);
+        text.trim().to_owned()
+    };
+    let wanted = lines.get(line - 1)?.trim();
+    let found = std::fs::read_to_string(sources.join(&doctest.file)).ok();
+    let found = found.and_then(|source| {
+        let mut body = source
+            .lines()
+            .enumerate()
+            .skip(start)
+            .map(|(n, l)| (n, own(l)));
+        body.by_ref()
+            .take_while(|(_, l)| !l.starts_with("```"))
+            .find(|(_, l)| !wanted.is_empty() && l == wanted)
+            .map(|(n, _)| n + 1)
+    });
+    Some(format!("{}:{}", doctest.file, found.unwrap_or(start)))
+}
+
+/// Replaces each place in the bundle by its place in the sources.
+pub fn relocate(text: &str, place: impl Fn(usize) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(BUNDLE) {
+        // the name of the folder that rustdoc made, and removes
+        let start = rest[..at]
+            .rfind(|c: char| c.is_whitespace() || c == '(' || c == '"')
+            .map_or(0, |s| s + 1);
+        let after = &rest[at + BUNDLE.len()..];
+        let digits = |s: &str| s.len() - s.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number = after.strip_prefix(':').map_or("", |a| &a[..digits(a)]);
+        let place = number.parse().ok().and_then(&place);
+        match place {
+            Some(place) => {
+                out.push_str(&rest[..start]);
+                out.push_str(&place);
+                rest = &after[1 + number.len()..];
+                // the column is that of the bundle's own layout
+                if let Some(column) = rest.strip_prefix(':') {
+                    rest = &column[digits(column)..];
+                }
+            }
+            None => {
+                out.push_str(&rest[..at + BUNDLE.len()]);
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As rustdoc 1.95 writes it, shortened.
+    const SOURCE: &str = r#"
+mod __doctest_0 {
+pub const TEST: test::TestDescAndFn = test::TestDescAndFn::new_doctest(
+"src/lib.rs - (line 2)", false, "src/lib.rs", 2, false, false,
+test::StaticTestFn(
+}
+mod __doctest_1 {
+pub const TEST: test::TestDescAndFn = test::TestDescAndFn::new_doctest(
+"src/\"a\".rs - one::\u{e9} (line 11)", false, "src/\"a\".rs", 11, false, true,
+}
+mod __doctest_2 {
+pub const TEST: test::TestDescAndFn = test::TestDescAndFn::new_doctest(
+"src/lib.rs - one (line 15)", true, "src/lib.rs", 15, false, false,
+}
+mod __doctest_3 {
+pub const TEST: test::TestDescAndFn = test::TestDescAndFn::new_doctest(
+"src/lib.rs - one (line 19)", false, "src/lib.rs", 19, true, false,
+}
+mod __doctest_mod {
+    pub const RUN_OPTION: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
+}
+let tests = {
+    tests.push(__doctest_0::TEST);
+tests.push(__doctest_1::TEST);
+tests.push(__doctest_2::TEST);
+tests.push(__doctest_3::TEST);
+};
+let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_string(),];
+"#;
+
+    #[test]
+    fn the_source_tells_each_doctest_and_the_arguments() {
+        let bundle = read_runner(SOURCE).expect("its shape is known");
+        let printed: Vec<String> = bundle.doctests.iter().map(Doctest::printed).collect();
+        assert_eq!(
+            printed,
+            [
+                "src/lib.rs - (line 2)",
+                "src/\"a\".rs - one::\u{e9} (line 11) - should panic",
+                "src/lib.rs - one (line 15)",
+                "src/lib.rs - one (line 19) - compile",
+            ]
+        );
+        assert_eq!(bundle.doctests[2].kind, Kind::Ignored);
+        assert_eq!(bundle.doctests[1].line, 11);
+        assert_eq!(bundle.args, ["--skip", "a \"b\""]);
+    }
+
+    #[test]
+    fn another_shape_is_refused() {
+        let refused = |from: &str, to: &str| {
+            assert!(SOURCE.contains(from), "{from}");
+            read_runner(&SOURCE.replacen(from, to, 1)).expect_err("another shape")
+        };
+        refused("RUSTDOC_DOCTEST_RUN_NB_TEST", "RUSTDOC_RUN");
+        refused("tests.push(__doctest_0::TEST);", "");
+        refused("push(__doctest_1", "push(__doctest_2");
+        refused(
+            "new_doctest(\n\"src/lib.rs - (line 2)\", false",
+            "new_doctest(\nNAME, false",
+        );
+        refused("15, false, false", "15, false, 3");
+        refused("let test_args = &[", "let test_args = vec![");
+        assert!(read_runner("").is_err());
+    }
+
+    #[test]
+    fn places_in_the_bundle_become_places_in_the_sources() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::write(
+            root.path().join("lib.rs"),
+            "\n/// One\n/// ```\n/// let a = 1;\n/// assert_eq!(a, 2);\n/// ```\nfn one() {}\n",
+        )
+        .expect("written");
+        let bundle = "#![allow(unused)]\npub mod __doctest_0 {\n\nfn main() {\nlet a = 1;\nassert_eq!(a, 2);\n}\n}\n";
+        let doctests = [Doctest {
+            name: "lib.rs - one (line 3)".into(),
+            file: "lib.rs".into(),
+            line: 3,
+            kind: Kind::Run,
+        }];
+        let place = |line| source_of(bundle, &doctests, root.path(), line);
+        assert_eq!(place(6).as_deref(), Some("lib.rs:5"));
+        assert_eq!(place(4).as_deref(), Some("lib.rs:3"));
+        assert_eq!(place(1), None);
+        let text = "panicked at /tmp/rustdoctestX/doctest_bundle_2024.rs:6:1:\nat (a/doctest_bundle_2024.rs:99)";
+        assert_eq!(
+            relocate(text, place),
+            "panicked at lib.rs:5:\nat (a/doctest_bundle_2024.rs:99)"
+        );
+    }
+}
