@@ -6,6 +6,7 @@
 //! `cargo wasmtest`. Nothing here runs a guest.
 
 pub mod build;
+pub mod caller;
 pub mod command;
 pub mod project;
 pub mod reach;

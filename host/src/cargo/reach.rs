@@ -130,7 +130,7 @@ fn read_where_it_lies(folder: &Path) -> Option<DirGrant> {
 }
 
 /// Variables of the caller's that tests may see: none of them is a secret.
-pub const PASSED: [&str; 11] = [
+pub const PASSED: [&str; 9] = [
     "RUST_BACKTRACE",
     "RUST_LIB_BACKTRACE",
     "RUST_LOG",
@@ -140,11 +140,9 @@ pub const PASSED: [&str; 11] = [
     "TZ",
     "UPDATE_EXPECT",
     "CRITERION_HOME",
-    "NEXTEST",
-    "NEXTEST_RUN_ID",
 ];
 /// The same, whatever follows.
-pub const PASSED_PREFIXES: [&str; 4] = ["INSTA_", "PROPTEST_", "QUICKCHECK_", "RSTEST_"];
+pub const PASSED_PREFIXES: [&str; 5] = ["INSTA_", "PROPTEST_", "QUICKCHECK_", "RSTEST_", "NEXTEST"];
 
 /// Variables that cargo sets for a program that it starts, beside `OUT_DIR` and what a
 /// build script asks for.

@@ -1,0 +1,118 @@
+//! What the process that called the runner has to say: cargo, cargo-nextest, rustdoc, or a test that
+//! starts a program.
+//!
+//! They set the current folder and variables, and nothing else; whatever a guest
+//! is given of them is chosen here, by name.
+
+use super::command::{asked_env, grants_in, once_each};
+use super::project::{self, Wanted};
+use super::reach::{self, Place};
+use crate::cli::cargo::CargoGrantArgs;
+use crate::config::Config;
+use crate::protocol::ModuleGrants;
+use anyhow::Context as _;
+use std::path::{Path, PathBuf};
+
+/// What the caller's folder and variables come to.
+#[derive(Debug)]
+pub struct Caller {
+    /// The current folder: the package's for tests, the caller's for programs.
+    pub here: PathBuf,
+    /// The workspace's folder.
+    pub workspace: PathBuf,
+    /// What settings ask for.
+    pub wanted: Wanted,
+}
+
+impl Caller {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// If the current folder is gone, or a table of settings makes no sense.
+    pub fn find(config: &Config) -> anyhow::Result<Caller> {
+        let here = std::env::current_dir().context("the current folder cannot be told")?;
+        let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = manifest_dir.filter(|p| p.is_absolute());
+        // cargo's spelling is the one that tests have built in
+        let same = |p: &Path| p.canonicalize().ok() == here.canonicalize().ok();
+        let here = match &package {
+            Some(package) if same(package) => package.clone(),
+            _ => here,
+        };
+        let (workspace, mut placed) = match &package {
+            Some(package) => project::around(package)?,
+            None => (here.clone(), Vec::new()),
+        };
+        placed.extend(config.cargo.clone());
+        Ok(Caller {
+            here,
+            workspace,
+            wanted: Wanted::new(placed),
+        })
+    }
+
+    /// What a guest may reach.
+    ///
+    /// # Errors
+    /// If something that was asked for cannot be granted.
+    pub fn grants(&self, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
+        let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
+        let place = Place {
+            package: &self.here,
+            workspace: &self.workspace,
+            out_dir: out_dir.as_deref(),
+        };
+        let package_dir = !asked.no_package_dir && self.wanted.package_dir();
+        let mut env = asked_env(&self.wanted)?;
+        let asked_by_script = out_dir.as_deref().map(script_variables).unwrap_or_default();
+        let own = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        env.extend(
+            own.filter(|(name, _)| reach::is_of_cargo(name) || asked_by_script.contains(name)),
+        );
+        env.extend(reach::passed_env(&self.workspace));
+        Ok(ModuleGrants {
+            dirs: grants_in(place, package_dir, &asked.rw, &self.wanted)?,
+            env: once_each(env),
+        })
+    }
+}
+
+/// The names of variables that a build script has set for its package: cargo puts them
+/// into the runner's environment, and what the script said beside `OUT_DIR`.
+fn script_variables(out_dir: &Path) -> Vec<String> {
+    let Some(output) = out_dir.parent().map(|p| p.join("output")) else {
+        return Vec::new();
+    };
+    let Ok(text) = std::fs::read_to_string(output) else {
+        return Vec::new();
+    };
+    let name = |line: &str| {
+        let rest = ["cargo::", "cargo:"]
+            .iter()
+            .find_map(|p| line.strip_prefix(p))?;
+        let (name, _) = rest.strip_prefix("rustc-env=")?.split_once('=')?;
+        Some(name.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_scripts_variables_are_known_by_their_names() {
+        let root = tempfile::tempdir().expect("a folder");
+        let out = root.path().join("out");
+        std::fs::create_dir(&out).expect("made");
+        std::fs::write(
+            root.path().join("output"),
+            "cargo::rustc-env=MADE=by build\ncargo:rustc-env=OLD=x=y\ncargo::rerun-if-changed=a\nrustc-env=NO=1\n",
+        )
+        .expect("written");
+        assert_eq!(script_variables(&out), ["MADE", "OLD"]);
+        assert!(script_variables(&root.path().join("missing/out")).is_empty());
+    }
+}
