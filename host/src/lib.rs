@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod ending;
 pub mod event;
+pub mod exec;
 pub mod exit;
 pub mod filter;
 pub mod guardian;

@@ -10,12 +10,13 @@ use wasmtest_host::cli::{
     CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs,
 };
 use wasmtest_host::config::ConfigError;
+use wasmtest_host::exec::{Exec, NotRun};
 use wasmtest_host::module::cache::{self, Cache, Usage};
 use wasmtest_host::plan::tree::{Detail, tree};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
 use wasmtest_host::settings::{self, Settings, UsageError};
-use wasmtest_host::{exit, guardian, module, primary, worker};
+use wasmtest_host::{exec, exit, guardian, module, primary, worker};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -23,6 +24,11 @@ fn main() -> ExitCode {
         Command::List(args) => list(&args),
         Command::Plan(args) => plan(&args),
         Command::Cache(args) => show_cache(&args),
+        Command::Exec(args) => Exec::of(&args)
+            .map_err(Into::into)
+            .and_then(|exec| exec::run(&exec))
+            // a status that the system masks, not this
+            .map(|code| std::process::exit(code)),
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
@@ -36,9 +42,10 @@ fn main() -> ExitCode {
     };
     let code = result.unwrap_or_else(|error| {
         text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
-        match error.is::<UsageError>() || error.is::<ConfigError>() {
-            true => exit::USAGE,
-            false => exit::LOAD,
+        match error.downcast_ref::<NotRun>() {
+            Some(not_run) => not_run.code(),
+            None if error.is::<UsageError>() || error.is::<ConfigError>() => exit::USAGE,
+            None => exit::LOAD,
         }
     });
     // a guest's thread may still run, and nothing here is worth waiting for

@@ -145,6 +145,21 @@ impl Cache {
     /// # Errors
     /// If it cannot be made, or if it is not this user's alone.
     pub fn open(root: &Path) -> Result<Cache, CacheError> {
+        let cache = Cache::find(root)?;
+        // nothing can be kept where nothing can be written
+        tempfile::tempfile_in(&cache.dir).map_err(|source| CacheError::Io {
+            dir: cache.dir.clone(),
+            source,
+        })?;
+        Ok(cache)
+    }
+
+    /// The same for one who can do without storing anything: whether the folder can
+    /// be written is not tried.
+    ///
+    /// # Errors
+    /// If it is not there and cannot be made, or if it is not this user's alone.
+    pub fn find(root: &Path) -> Result<Cache, CacheError> {
         let dir = root.join(LAYOUT);
         let io = |source| CacheError::Io {
             dir: dir.clone(),
@@ -172,8 +187,6 @@ impl Cache {
                 meta.mode() & 0o777
             )));
         }
-        // nothing can be kept where nothing can be written
-        tempfile::tempfile_in(&dir).map_err(io)?;
         Ok(Cache { dir })
     }
 

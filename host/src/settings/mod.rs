@@ -3,6 +3,7 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
+mod exec;
 mod folders;
 
 use crate::cli::{MessageFormat, PlanArgs, RunArgs, SelectArgs, When};
@@ -313,11 +314,17 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
 }
 
 fn timeout(text: &str) -> Result<Duration, UsageError> {
+    match text {
+        "" => Ok(DEFAULT_TIMEOUT),
+        text => seconds("--process-timeout (WASMTEST_PROCESS_TIMEOUT)", text),
+    }
+}
+
+fn seconds(flag: &'static str, text: &str) -> Result<Duration, UsageError> {
     match text.parse::<f64>() {
         Ok(s) if s > 0.0 && s <= 1e9 => Ok(Duration::from_secs_f64(s)),
-        _ if text.is_empty() => Ok(DEFAULT_TIMEOUT),
         _ => usage(
-            "--process-timeout (WASMTEST_PROCESS_TIMEOUT)",
+            flag,
             format!("`{text}` is no number of seconds above 0 and up to 1e9"),
         ),
     }
