@@ -18,10 +18,15 @@ use crate::sandbox::grants::SCRATCH;
 use crate::sandbox::guest::{LoadProblem, Program};
 use crate::sandbox::single::{Artefact, Given, Ran, Single};
 use crate::worker::symbols::Symbols;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
+
+/// A file's beginning, which tells a module from a component.
+const HEADER: usize = 8;
 
 /// A program that is blocked in the host at its limit is ended this much later.
 const GRACE: Duration = Duration::from_secs(1);
@@ -92,15 +97,25 @@ impl NotRun {
 /// # Errors
 /// A [`NotRun`] if it was not run.
 pub fn run(exec: &Exec) -> anyhow::Result<i32> {
-    let bytes = fs::read(&exec.file).map_err(|e| NotRun::unreadable(exec, &e))?;
-    let content = ContentHash::of(&bytes);
+    let cache = match Cache::find(&exec.cache_root) {
+        Ok(cache) => Some(cache),
+        // without one it is compiled every time
+        Err(CacheError::Io { .. }) => None,
+        Err(e @ CacheError::NotPrivate { .. }) => {
+            return Err(NotRun::new(exec, &Cause::new(e.to_string())).into());
+        }
+    };
+    let mut source =
+        Source::open(&exec.file, cache.as_ref()).map_err(|e| NotRun::unreadable(exec, &e))?;
     let single = Single::new(exec.wasm_stack, exec.unknown_imports)?;
-    let format = format_of(&bytes);
-    let program = load(exec, &single, &bytes, content, format)?;
-    drop(bytes);
+    let program = load(exec, &single, cache.as_ref(), &mut source)?;
 
     // where none can be made the program has no /tmp
-    let scratch = tempfile::Builder::new().prefix("wasmtest-").tempdir().ok();
+    let scratch = tempfile::Builder::new()
+        .prefix("wasmtest-exec-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .ok();
     let mut env = exec.env.clone();
     if scratch.is_some() && !env.iter().any(|(name, _)| name == "TMPDIR") {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
@@ -120,12 +135,68 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
     // unmapping a program's code takes longer than ending the process
     std::mem::forget((single, program));
     drop(scratch);
-    Ok(code(exec, content, format, &ran))
+    Ok(code(exec, &source, &ran))
 }
 
-/// What the header says, which [`load`] does not believe.
+/// A program's file, of which no more is read than has to be.
+struct Source {
+    file: File,
+    content: ContentHash,
+    format: Format,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn open(path: &Path, cache: Option<&Cache>) -> io::Result<Source> {
+        let mut file = File::open(path)?;
+        let meta = file.metadata()?;
+        let cache = cache.filter(|_| meta.is_file());
+        let mut header = [0; HEADER];
+        if let Some(content) = cache.and_then(|c| c.known_content(&meta))
+            && file.read_exact(&mut header).is_ok()
+        {
+            return Ok(Source {
+                file,
+                content,
+                format: format_of(&header),
+                bytes: None,
+            });
+        }
+        if meta.is_file() {
+            file.rewind()?;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let content = ContentHash::of(&bytes);
+        if let Some(cache) = cache {
+            // where it cannot be kept it is read again next time
+            let _ = cache.store_content(&meta, content);
+        }
+        Ok(Source {
+            file,
+            content,
+            format: format_of(&bytes),
+            bytes: Some(bytes),
+        })
+    }
+
+    /// All of the file, which is what was known of it.
+    fn bytes(&mut self) -> io::Result<&[u8]> {
+        if self.bytes.is_none() {
+            let mut bytes = Vec::new();
+            self.file.rewind()?;
+            self.file.read_to_end(&mut bytes)?;
+            self.content = ContentHash::of(&bytes);
+            self.format = format_of(&bytes);
+            self.bytes = Some(bytes);
+        }
+        Ok(self.bytes.as_deref().expect("it was just read"))
+    }
+}
+
+/// What the header says, which only [`identify`] makes sure of.
 fn format_of(bytes: &[u8]) -> Format {
-    match bytes.get(..8) {
+    match bytes.get(..HEADER) {
         Some(b"\0asm\x0d\0\x01\0") => Format::Component,
         _ => Format::Core,
     }
@@ -135,52 +206,52 @@ fn format_of(bytes: &[u8]) -> Format {
 fn load(
     exec: &Exec,
     single: &Single,
-    bytes: &[u8],
-    content: ContentHash,
-    format: Format,
+    cache: Option<&Cache>,
+    source: &mut Source,
 ) -> anyhow::Result<Program> {
     let refused = |cause: &Cause| NotRun::new(exec, cause);
-    let name = Cache::artefact_name(content, Compiler::Cranelift, Part::Plain);
-    let cache = match Cache::find(&exec.cache_root) {
-        Ok(cache) => Some(cache),
-        Err(CacheError::Io { .. }) => None,
-        Err(e @ CacheError::NotPrivate { .. }) => return Err(refused(&Cause::new(e.to_string())).into()),
-    };
-    let kept = |cache: &Cache| -> Option<Result<Program, Cause>> {
-        if !cache.has_artefact(&name) {
-            return None;
-        }
+    let kept = |source: &Source| -> Option<Result<Program, NotRun>> {
+        let name = artefact_name(source);
+        let cache = cache.filter(|c| c.has_artefact(&name))?;
         let file = cache.open_artefact(&name).ok()?;
-        match single.load(Artefact::File(file), format) {
+        match single.load(Artefact::File(file), source.format) {
             Ok(program) => Some(Ok(program)),
-            Err(LoadProblem::Module(cause)) => Some(Err(cause)),
+            Err(LoadProblem::Module(cause)) => Some(Err(refused(&cause))),
             // it is made again
             Err(LoadProblem::Artefact(_)) => None,
         }
     };
-    if let Some(found) = cache.as_ref().and_then(kept) {
-        return found.map_err(|cause| refused(&cause).into());
+    if let Some(found) = kept(source) {
+        return Ok(found?);
     }
+    let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
     identify::identify(bytes).map_err(|cause| refused(&cause))?;
     // many may be started at once: one compiles, the others wait for it
-    let lock = cache.as_ref().and_then(|c| c.lock(&name).ok());
+    let name = artefact_name(source);
+    let lock = cache.and_then(|c| c.lock(&name).ok());
     if lock.is_some()
-        && let Some(found) = cache.as_ref().and_then(kept)
+        && let Some(found) = kept(source)
     {
-        return found.map_err(|cause| refused(&cause).into());
+        return Ok(found?);
     }
-    let artefact = compile::plain(single.engine(), bytes, format)
-        .map_err(|why| refused(&Cause::new(why)))?;
-    if let Some(cache) = &cache {
+    let format = source.format;
+    let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
+    let artefact =
+        compile::plain(single.engine(), bytes, format).map_err(|why| refused(&Cause::new(why)))?;
+    if let Some(cache) = cache {
         // where it cannot be kept it is compiled again next time
         let _ = cache.store_artefact(&name, &artefact);
         cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
     }
     let loaded = single.load(Artefact::Compiled(&artefact), format);
-    loaded.map_err(|problem| match problem {
-        LoadProblem::Module(cause) => refused(&cause).into(),
-        LoadProblem::Artefact(why) => refused(&Cause::new(why)).into(),
-    })
+    Ok(loaded.map_err(|problem| match problem {
+        LoadProblem::Module(cause) => refused(&cause),
+        LoadProblem::Artefact(why) => refused(&Cause::new(why)),
+    })?)
+}
+
+fn artefact_name(source: &Source) -> String {
+    Cache::artefact_name(source.content, Compiler::Cranelift, Part::Plain)
 }
 
 /// Ends the process if the program is blocked in the host when its limit has passed.
@@ -197,7 +268,7 @@ fn end_if_blocked(exec: &Exec, limit: Duration, scratch: Option<PathBuf>) {
 }
 
 /// The exit code, and on stderr what a program cannot say itself.
-fn code(exec: &Exec, content: ContentHash, format: Format, ran: &Ran) -> i32 {
+fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
     let code = match &ran.ending {
         Ending::Returned => return 0,
         Ending::ReturnedFailure => return 1,
@@ -210,16 +281,17 @@ fn code(exec: &Exec, content: ContentHash, format: Format, ran: &Ran) -> i32 {
         number: ModuleNumber(0),
         name: exec.file.display().to_string(),
         file: exec.file.clone(),
-        content,
-        format,
+        content: source.content,
+        format: source.format,
         harness: Harness::Command,
         artefact: String::new(),
         replay: None,
     };
     let backtrace = Symbols::new(&spec).backtrace(&ran.stack);
-    let panicked = backtrace.functions.iter().any(|f| {
-        f == "rust_panic" || f.starts_with("core::panicking::") || f.starts_with("std::panicking::")
-    });
+    let through = |names: &[&str]| {
+        let mut functions = backtrace.functions.iter();
+        functions.any(|f| names.iter().any(|name| f.starts_with(name)))
+    };
     let unread = Scan::default();
     let evidence = Evidence {
         ending: &ran.ending,
@@ -230,16 +302,20 @@ fn code(exec: &Exec, content: ContentHash, format: Format, ran: &Ran) -> i32 {
         wasm_stack: exec.wasm_stack,
     };
     let mut cause = match evidence.common_outcome() {
-        // its own message is on stderr already
-        _ if panicked && ran.ending == Ending::Trapped(Trap::Unreachable) => {
-            Cause::new("it panicked")
-        }
+        // in its own words on stderr already
+        _ if ran.ending == Ending::Trapped(Trap::Unreachable) => Cause::new(
+            if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
+                "it panicked"
+            } else if through(&["abort", "std::process::abort"]) {
+                "it aborted"
+            } else {
+                "it trapped: an `unreachable` instruction was reached"
+            },
+        ),
         Some(Outcome::Skipped { reason }) => {
             Cause::new(format!("it asked to be skipped, as a test can: {reason}"))
         }
-        outcome => outcome
-            .and_then(|o| o.cause().cloned())
-            .unwrap_or_default(),
+        outcome => outcome.and_then(|o| o.cause().cloned()).unwrap_or_default(),
     };
     if !ran.entered && matches!(ran.ending, Ending::Trapped(_)) {
         cause.message = format!(

@@ -82,8 +82,9 @@ impl Host {
         let module = match artefact {
             Artefact::File(file) => module_of(&self.engine, file),
             // SAFETY: the bytes are what this process compiled.
-            Artefact::Compiled(bytes) => unsafe { Module::deserialize(&self.engine, bytes) }
-                .map_err(|e| engine::chain(&e)),
+            Artefact::Compiled(bytes) => {
+                unsafe { Module::deserialize(&self.engine, bytes) }.map_err(|e| engine::chain(&e))
+            }
         }
         .map_err(LoadProblem::Artefact)?;
         let linker = self.linker_for(&module, unknown)?;

@@ -75,10 +75,7 @@ impl Single {
             .host
             .load_as_it_is(artefact, format, self.unknown_imports)?;
         if let Kind::Core(pre) = &program.kind
-            && !matches!(
-                pre.module().get_export("_start"),
-                Some(ExternType::Func(_))
-            )
+            && !matches!(pre.module().get_export("_start"), Some(ExternType::Func(_)))
         {
             return Err(LoadProblem::Module(
                 Cause::new("it is a library: it exports no function `_start`")
@@ -100,10 +97,9 @@ impl Single {
         store.set_epoch_deadline(1);
         let mut entered = false;
         let limit = given.limit.unwrap_or(Duration::MAX);
-        let (result, stopped) =
-            deadline.during(&program.engine, limit, AtInterrupt::Stop, || {
-                program.start(&mut store, &mut entered, &mut None)
-            });
+        let (result, stopped) = deadline.during(&program.engine, limit, AtInterrupt::Stop, || {
+            program.start(&mut store, &mut entered, &mut None)
+        });
         let (ending, stack) = ended(result, stopped);
         // the process ends now: what the system takes back by itself need not be given back
         std::mem::forget(store);

@@ -18,7 +18,10 @@ impl Exec {
                 Some(text) => texts.push(text.to_owned()),
                 None => {
                     let text = arg.to_string_lossy();
-                    return usage("FILE or ARGS", format!("`{text}` is not Unicode, as WASI wants it"));
+                    return usage(
+                        "FILE or ARGS",
+                        format!("`{text}` is not Unicode, as WASI wants it"),
+                    );
                 }
             }
         }
