@@ -279,8 +279,8 @@ of its own at /tmp, and nothing else but what --dir and --env grant.
 Exit codes: the program's own; 134 it trapped, 124 it was stopped at --timeout, 126 it cannot
 be run, 127 it is not there, 2 usage.")]
 pub struct ExecArgs {
-    /// The program, a core module or a component, and its arguments, flags included
-    #[arg(value_name = "FILE [ARGS]", required = true, num_args = 1.., trailing_var_arg = true)]
+    /// The program, a core module or a component; what follows are its arguments, flags included
+    #[arg(value_name = "FILE", required = true, num_args = 1.., trailing_var_arg = true)]
     pub program: Vec<OsString>,
 
     /// What the program is told as its own name [default: FILE]

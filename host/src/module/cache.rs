@@ -9,7 +9,8 @@
 //! Whatever does not fit is made again and replaced, never loaded.
 //!
 //! An artefact is named by content, compiler and engine settings; a listing by
-//! content alone.
+//! content alone. By the same rule of times the content of a file is known by
+//! its device and inode, for those who start the same program again and again.
 
 use super::ContentHash;
 use crate::instrument::Facts;
