@@ -5,12 +5,13 @@ use crate::cli::{
     CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs,
 };
 use crate::config::ConfigError;
+use crate::exec::{Exec, NotRun};
 use crate::module::cache::{self, Cache, Usage};
 use crate::plan::tree::{Detail, tree};
 use crate::report::output::Output;
 use crate::report::{Reporter, console, json, text};
 use crate::settings::{self, Settings, UsageError};
-use crate::{cargo, exit, guardian, module, primary, worker};
+use crate::{cargo, exec, exit, guardian, module, primary, worker};
 use anyhow::Context as _;
 use clap::Parser;
 use std::ffi::OsString;
@@ -26,6 +27,11 @@ pub fn wasmtest() -> ExitCode {
         Command::List(args) => list(&args),
         Command::Plan(args) => plan(&args),
         Command::Cache(args) => show_cache(&args),
+        Command::Exec(args) => Exec::of(&args)
+            .map_err(Into::into)
+            .and_then(|exec| exec::run(&exec))
+            // a status that the system masks, not this
+            .map(|code| std::process::exit(code)),
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
@@ -44,9 +50,10 @@ pub fn wasmtest() -> ExitCode {
 fn end(result: anyhow::Result<u8>) -> ! {
     let code = result.unwrap_or_else(|error| {
         text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
-        match error.is::<UsageError>() || error.is::<ConfigError>() {
-            true => exit::USAGE,
-            false => exit::LOAD,
+        match error.downcast_ref::<NotRun>() {
+            Some(not_run) => not_run.code(),
+            None if error.is::<UsageError>() || error.is::<ConfigError>() => exit::USAGE,
+            None => exit::LOAD,
         }
     });
     // a guest's thread may still run, and nothing here is worth waiting for

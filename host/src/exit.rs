@@ -16,6 +16,14 @@ pub const LOAD: u8 = 3;
 pub const NOTHING: u8 = 4;
 /// Something could not be built.
 pub const NOT_BUILT: u8 = 5;
+/// `exec`: the program was stopped at its limit, as `timeout` reports it.
+pub const TIMED_OUT: u8 = 124;
+/// `exec`: the program cannot be run, as a shell reports it.
+pub const CANNOT_RUN: u8 = 126;
+/// `exec`: the program is not there, as a shell reports it.
+pub const NOT_THERE: u8 = 127;
+/// `exec`: the program trapped, as a shell reports SIGABRT.
+pub const TRAPPED: u8 = 134;
 /// Interrupted, as a shell reports SIGINT.
 pub const INTERRUPTED: u8 = 130;
 /// Terminated, as a shell reports SIGTERM.

@@ -13,6 +13,7 @@ pub mod config;
 pub mod ending;
 pub mod entry;
 pub mod event;
+pub mod exec;
 pub mod exit;
 pub mod filter;
 pub mod guardian;

@@ -39,6 +39,8 @@ pub enum Command {
     List(ListArgs),
     /// Show what goes where, and why, without running tests.
     Plan(PlanArgs),
+    /// Run one WASI program, as a plain runtime does.
+    Exec(ExecArgs),
     /// Show or clear the cache of compiled modules.
     Cache(CacheArgs),
     /// A worker; started by `wasmtest run`.
@@ -277,6 +279,64 @@ pub struct ListArgs {
     /// What to print: ids, or everything known as one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
+}
+
+/// `wasmtest exec`.
+#[derive(Debug, Args)]
+#[command(override_usage = "wasmtest exec [OPTIONS] FILE [ARGS]...")]
+#[command(after_help = "\
+Examples:
+  wasmtest exec program.wasm --verbose in.txt   everything after FILE is the program's
+  wasmtest exec --dir data:rw --env RUST_LOG program.wasm
+  producer | wasmtest exec filter.wasm | consumer
+
+The program has this terminal or these pipes as its own, unread and unchanged: what it writes
+to a terminal acts on that terminal. It sees its arguments, TMPDIR=/tmp with an empty folder
+of its own at /tmp, and nothing else but what --dir and --env grant.
+
+Exit codes: the program's own; 134 it trapped, 124 it was stopped at --timeout, 126 it cannot
+be run, 127 it is not there, 2 usage.")]
+pub struct ExecArgs {
+    /// The program, a core module or a component; what follows are its arguments, flags included
+    #[arg(value_name = "FILE", required = true, num_args = 1.., trailing_var_arg = true)]
+    pub program: Vec<OsString>,
+
+    /// What the program is told as its own name [default: FILE]
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<String>,
+
+    /// Let the program read a folder, or write too; as GUEST, or under its own name and absolute path
+    #[arg(
+        long = "dir",
+        value_name = "HOST[::GUEST][:ro|:rw]",
+        help_heading = "Granting"
+    )]
+    pub dirs: Vec<String>,
+
+    /// Give the program a variable, with this value or the one it has here
+    #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = "Granting")]
+    pub env: Vec<String>,
+
+    /// WebAssembly stack, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024), help_heading = "Granting")]
+    pub wasm_stack: u64,
+
+    /// Run it even if nobody provides what it imports: calling such an import is a trap
+    #[arg(long, help_heading = "Granting")]
+    pub stub_imports: bool,
+
+    /// Stop the program after this time; fractions are allowed [default: never]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub timeout: Option<String>,
+
+    /// Where compiled modules are kept [default: the user's cache folder]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WASMTEST_CACHE_DIR",
+        hide_env_values = true
+    )]
+    pub cache_dir: Option<OsString>,
 }
 
 /// `wasmtest cache`.

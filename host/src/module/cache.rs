@@ -9,7 +9,8 @@
 //! Whatever does not fit is made again and replaced, never loaded.
 //!
 //! An artefact is named by content, compiler and engine settings; a listing by
-//! content alone.
+//! content alone. By the same rule of times the content of a file is known by
+//! its device and inode, for those who start the same program again and again.
 
 use super::ContentHash;
 use crate::event::Harness;
@@ -111,6 +112,15 @@ struct Record {
     recorded: i128,
 }
 
+/// What a file of the user's was found to hold.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    content: ContentHash,
+    stamp: Stamp,
+    /// When it was read, nanoseconds since the epoch.
+    read: i128,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     inode: u64,
@@ -129,6 +139,11 @@ impl Stamp {
             changed: nanos(meta.ctime(), meta.ctime_nsec()),
         }
     }
+
+    /// Whether a change after this moment cannot carry the same times.
+    fn is_settled_at(&self, moment: i128) -> bool {
+        moment - self.modified.max(self.changed) >= RACY
+    }
 }
 
 /// What the cache holds.
@@ -146,6 +161,21 @@ impl Cache {
     /// # Errors
     /// If it cannot be made, or if it is not this user's alone.
     pub fn open(root: &Path) -> Result<Cache, CacheError> {
+        let cache = Cache::find(root)?;
+        // nothing can be kept where nothing can be written
+        tempfile::tempfile_in(&cache.dir).map_err(|source| CacheError::Io {
+            dir: cache.dir.clone(),
+            source,
+        })?;
+        Ok(cache)
+    }
+
+    /// The same for one who can do without storing anything: whether the folder can
+    /// be written is not tried.
+    ///
+    /// # Errors
+    /// If it is not there and cannot be made, or if it is not this user's alone.
+    pub fn find(root: &Path) -> Result<Cache, CacheError> {
         let dir = root.join(LAYOUT);
         let io = |source| CacheError::Io {
             dir: dir.clone(),
@@ -173,8 +203,6 @@ impl Cache {
                 meta.mode() & 0o777
             )));
         }
-        // nothing can be kept where nothing can be written
-        tempfile::tempfile_in(&dir).map_err(io)?;
         Ok(Cache { dir })
     }
 
@@ -193,6 +221,33 @@ impl Cache {
         let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
         let (compiler, part) = (compiler.name(), part.name());
         format!("{content}-{compiler}-{}{part}.cwasm", &settings[..16])
+    }
+
+    /// What a file of the user's holds, if it was read before and has not changed since.
+    pub fn known_content(&self, file: &fs::Metadata) -> Option<ContentHash> {
+        let known = self.open_file(&known_name(file)).ok()?;
+        let known: Known = serde_json::from_reader(known.take(4096)).ok()?;
+        let same = known.stamp == Stamp::of(file) && known.stamp.is_settled_at(known.read);
+        same.then_some(known.content)
+    }
+
+    /// Keeps what a file of the user's holds, which had this metadata before it was read.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_content(&self, file: &fs::Metadata, content: ContentHash) -> io::Result<()> {
+        let stamp = Stamp::of(file);
+        let read = now();
+        if !stamp.is_settled_at(read) {
+            // it would never be believed
+            return Ok(());
+        }
+        let known = Known {
+            content,
+            stamp,
+            read,
+        };
+        self.write_whole(&known_name(file), &serde_json::to_vec(&known)?)
     }
 
     /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
@@ -261,8 +316,7 @@ impl Cache {
         let Some(record) = self.read_record(name) else {
             return Ok(false);
         };
-        let settled = record.recorded - stamp.modified.max(stamp.changed) >= RACY;
-        if record.stamp != stamp || !settled {
+        if record.stamp != stamp || !stamp.is_settled_at(record.recorded) {
             let mut hasher = blake3::Hasher::new();
             hasher.update_reader(&mut file)?;
             if hasher.finalize().to_hex().as_str() != record.checksum {
@@ -402,7 +456,7 @@ impl Cache {
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
         for (path, _) in self.files()? {
-            let ours = ["cwasm", "json", "tests", "facts", "state"];
+            let ours = ["cwasm", "json", "tests", "facts", "known", "state"];
             if !path
                 .extension()
                 .is_some_and(|e| ours.iter().any(|o| e == *o))
@@ -474,6 +528,10 @@ fn listing_name(content: ContentHash, harness: Harness) -> String {
     format!("{content}-{version}-{LISTING}{asked}.tests")
 }
 
+fn known_name(file: &fs::Metadata) -> String {
+    format!("{:x}-{:x}.known", file.dev(), file.ino())
+}
+
 fn facts_name(content: ContentHash) -> String {
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
     format!("{content}-{version}-{FACTS}.facts")
@@ -515,6 +573,35 @@ mod tests {
             .store_artefact("a.cwasm", b"native code")
             .expect("stored");
         assert!(cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn a_file_is_known_until_it_changes_and_never_while_that_could_be_missed() {
+        let (root, cache) = cache();
+        let path = root.path().join("program.wasm");
+        let hash = ContentHash::of(b"a program");
+        let write = |age: u64| {
+            let mut file = File::create(&path).expect("made");
+            file.write_all(b"a program").expect("written");
+            file.set_modified(SystemTime::now() - Duration::from_secs(age))
+                .expect("ours");
+            file.metadata().expect("there")
+        };
+        let now = write(100);
+        // its time of change, which nobody can set, is this moment
+        cache.store_content(&now, hash).expect("left out");
+        assert_eq!(cache.known_content(&now), None);
+        let known = Known {
+            content: hash,
+            stamp: Stamp::of(&now),
+            read: super::now() + RACY,
+        };
+        let known = serde_json::to_vec(&known).expect("it can be written");
+        cache
+            .write_whole(&known_name(&now), &known)
+            .expect("written");
+        assert_eq!(cache.known_content(&now), Some(hash));
+        assert_eq!(cache.known_content(&write(50)), None);
     }
 
     #[test]

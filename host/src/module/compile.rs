@@ -72,9 +72,8 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
     if ContentHash::of(&bytes) != job.content {
         return Err("it changed while the run began; run again".to_owned());
     }
-    let make = |part, bytes: &[u8], format| -> Result<(), String> {
-        let artefact = precompile(engine, bytes, format)?;
-        cache.store_artefact(&name(part), &artefact).map_err(|e| {
+    let store = |part, artefact: &[u8]| -> Result<(), String> {
+        cache.store_artefact(&name(part), artefact).map_err(|e| {
             format!(
                 "its compiled form cannot be written to {}: {e}",
                 cache.dir().display()
@@ -82,18 +81,19 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
         })
     };
     if job.form == Form::Plain {
-        return make(Part::Plain, &strip::strip(&bytes).0, job.format);
+        return store(Part::Plain, &plain(engine, &bytes, job.format)?);
     }
+    let make = |part, bytes: &[u8]| store(part, &precompile(engine, bytes, Format::Core)?);
     let facts = match instrument::rewrite(&bytes) {
         Ok(rewritten) => {
             let module = strip::strip(&rewritten.module).0;
-            make(Part::Rewritten, &module, Format::Core)?;
-            make(Part::Pristine, &rewritten.pristine, Format::Core)?;
+            make(Part::Rewritten, &module)?;
+            make(Part::Pristine, &rewritten.pristine)?;
             Ok(rewritten.facts)
         }
         // it runs as it is
         Err(why) => {
-            make(Part::Plain, &strip::strip(&bytes).0, job.format)?;
+            store(Part::Plain, &plain(engine, &bytes, job.format)?)?;
             Err(why.to_string())
         }
     };
@@ -114,6 +114,14 @@ pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form) -> bool {
             Some(Err(_)) => has(Part::Plain),
         },
     }
+}
+
+/// Compiles a module as it is, without debug information.
+///
+/// # Errors
+/// In words for the user.
+pub fn plain(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {
+    precompile(engine, &strip::strip(bytes).0, format)
 }
 
 fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {

@@ -29,11 +29,11 @@ use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::{
-    Access, AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber,
-    SnapshotNumber, TaskNumber, WorkerSetup,
+    AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
+    TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
-use crate::settings::{CAPTURE, MaxFail, Processes, Settings, UsageError};
+use crate::settings::{CAPTURE, MaxFail, Processes, Settings, folders};
 use crate::suite::{Furniture, SuitePart};
 use anyhow::Context as _;
 use host_fixtures::HostFixtures;
@@ -41,7 +41,6 @@ use ledger::Ledger;
 pub use ledger::Missed;
 use peer::Home;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -266,9 +265,9 @@ fn go_with(
         },
         capture: CAPTURE,
     };
-    refuse_writable_cache(&settings.dirs, cache.dir())?;
+    folders::refuse_writable_cache(&settings.dirs, cache.dir())?;
     for file in &settings.selection.files {
-        refuse_writable_cache(&file.grants.dirs, cache.dir())?;
+        folders::refuse_writable_cache(&file.grants.dirs, cache.dir())?;
     }
     let mut run = Run {
         settings,
@@ -340,25 +339,6 @@ fn go_with(
         text::tell(&format!("note: {note}"));
     }
     Ok((summary, found, plans))
-}
-
-/// Compiled forms are native code: whoever can write them is not in a sandbox.
-fn refuse_writable_cache(dirs: &[DirGrant], cache: &Path) -> anyhow::Result<()> {
-    let cache = cache.canonicalize().unwrap_or_else(|_| cache.to_owned());
-    for grant in dirs.iter().filter(|d| d.access == Access::ReadWrite) {
-        if cache.starts_with(&grant.host) || grant.host.starts_with(&cache) {
-            return Err(UsageError {
-                flag: "--dir",
-                why: format!(
-                    "{} cannot be granted for writing: the cache of compiled modules is in {}; choose a smaller folder, or another --cache-dir",
-                    grant.host.display(),
-                    cache.display()
-                ),
-            }
-            .into());
-        }
-    }
-    Ok(())
 }
 
 /// The user's cache, or one for this run alone where that cannot be written.

@@ -181,6 +181,13 @@ impl Styles {
         text
     }
 
+    /// A cause, with its frames and its hint.
+    pub fn cause(&self, cause: &Cause) -> String {
+        let mut text = String::new();
+        self.write_cause(&mut text, cause);
+        text
+    }
+
     fn write_cause(&self, text: &mut String, cause: &Cause) {
         let mut lines = cause.message.lines();
         if let Some(first) = lines.next() {

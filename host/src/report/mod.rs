@@ -5,7 +5,7 @@
 //! terminal.
 
 pub mod console;
-mod failure;
+pub(crate) mod failure;
 pub mod json;
 pub mod output;
 pub mod text;

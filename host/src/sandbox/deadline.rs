@@ -109,7 +109,9 @@ impl Deadline {
         at_interrupt: AtInterrupt,
         call: impl FnOnce() -> R,
     ) -> (Option<R>, Option<Stopped>) {
-        if self.thread.is_none() {
+        let at = Instant::now().checked_add(limit);
+        // without a limit there is nothing to watch for
+        if self.thread.is_none() && at.is_some() {
             let shared = self.shared.clone();
             self.thread = Some(thread::spawn(move || watch(&shared)));
         }
@@ -118,7 +120,6 @@ impl Deadline {
             if state.interrupted && at_interrupt == AtInterrupt::Stop {
                 return (None, Some(Stopped::Interrupt));
             }
-            let at = Instant::now().checked_add(limit);
             state.stopped = None;
             state.armed = Some(Armed {
                 at,

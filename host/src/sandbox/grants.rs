@@ -13,6 +13,7 @@ use super::waiting;
 use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber, ModuleGrants, ModuleNumber};
 use anyhow::Context as _;
 use std::collections::HashMap;
+use std::path::Path;
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
@@ -199,22 +200,10 @@ impl Grants {
         let of_module = of_module.map_or(&[][..], |m| &m.dirs);
         // of two folders of one name a guest sees the one that is given last
         for grant in of_module.iter().chain(&self.dirs).chain(of_fixtures) {
-            let perms = match grant.access {
-                Access::ReadOnly => FsPerms::ReadOnly,
-                Access::ReadWrite => FsPerms::ReadWrite,
-            };
-            for guest in &grant.guest {
-                builder
-                    .preopened_dir(&grant.host, guest, perms)
-                    .map_err(anyhow::Error::from)
-                    .with_context(|| format!("the granted folder {}", grant.host.display()))?;
-            }
+            open_grant(&mut builder, grant)?;
         }
         let scratch = self.scratch.folder().context("the scratch folder")?;
-        builder
-            .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)
-            .map_err(anyhow::Error::from)
-            .context("the scratch folder")?;
+        open_scratch(&mut builder, &scratch)?;
         let opened = builder.build().filesystem().clone();
         self.opened.insert(of, opened.clone());
         Ok(opened)
@@ -230,6 +219,58 @@ impl Grants {
             None
         }
     }
+}
+
+fn open_grant(builder: &mut WasiCtxBuilder, grant: &DirGrant) -> anyhow::Result<()> {
+    let perms = match grant.access {
+        Access::ReadOnly => FsPerms::ReadOnly,
+        Access::ReadWrite => FsPerms::ReadWrite,
+    };
+    for guest in &grant.guest {
+        builder
+            .preopened_dir(&grant.host, guest, perms)
+            .map_err(anyhow::Error::from)
+            .with_context(|| format!("the granted folder {}", grant.host.display()))?;
+    }
+    Ok(())
+}
+
+fn open_scratch(builder: &mut WasiCtxBuilder, scratch: &Path) -> anyhow::Result<()> {
+    builder
+        .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)
+        .map_err(anyhow::Error::from)
+        .context("the scratch folder")?;
+    Ok(())
+}
+
+/// What a program is given that runs on this process's own standard streams.
+///
+/// # Errors
+/// If a folder cannot be opened.
+pub fn inheriting(
+    args: &[String],
+    env: &[(String, String)],
+    dirs: &[DirGrant],
+    scratch: Option<&Path>,
+) -> anyhow::Result<State> {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .args(args)
+        .envs(env)
+        .inherit_stdio()
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_blocking_current_thread(true);
+    for grant in dirs {
+        open_grant(&mut builder, grant)?;
+    }
+    if let Some(scratch) = scratch {
+        open_scratch(&mut builder, scratch)?;
+    }
+    Ok(State {
+        wasi: builder.build_p1(),
+        ..State::nothing()
+    })
 }
 
 /// The functions of WASI 0.1 and its predecessor, for core modules.

@@ -289,7 +289,7 @@ impl Sandbox {
 }
 
 impl Program {
-    fn start(
+    pub(super) fn start(
         &self,
         store: &mut Store<State>,
         entered: &mut bool,
@@ -408,25 +408,7 @@ impl Seen {
         (result, stopped): (Option<wasmtime::Result<Ending>>, Option<Stopped>),
         streams: &(Stream, Stream),
     ) -> Called {
-        let mut stack = Vec::new();
-        let ending = match result {
-            None => Ending::Interrupted,
-            Some(Ok(ending)) => ending,
-            Some(Err(error)) => {
-                if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
-                    stack.extend(trace.frames().iter().map(|f| StackFrame {
-                        function: f.func_index(),
-                        offset: f.module_offset(),
-                    }));
-                }
-                match ending_of(&error) {
-                    Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => {
-                        Ending::Interrupted
-                    }
-                    ending => ending,
-                }
-            }
-        };
+        let (ending, stack) = ended(result, stopped);
         let state = store.data_mut();
         Called {
             entered: self.entered,
@@ -439,6 +421,30 @@ impl Seen {
             ..Called::without_store(ending, streams)
         }
     }
+}
+
+/// How a call ended, and its stack if it trapped.
+pub(super) fn ended(
+    result: Option<wasmtime::Result<Ending>>,
+    stopped: Option<Stopped>,
+) -> (Ending, Vec<StackFrame>) {
+    let error = match result {
+        None => return (Ending::Interrupted, Vec::new()),
+        Some(Ok(ending)) => return (ending, Vec::new()),
+        Some(Err(error)) => error,
+    };
+    let mut stack = Vec::new();
+    if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
+        stack.extend(trace.frames().iter().map(|f| StackFrame {
+            function: f.func_index(),
+            offset: f.module_offset(),
+        }));
+    }
+    let ending = match ending_of(&error) {
+        Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => Ending::Interrupted,
+        ending => ending,
+    };
+    (ending, stack)
 }
 
 impl Called {

@@ -17,6 +17,14 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, Linker, Module, Store};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 
+/// A compiled form.
+pub enum Artefact<'a> {
+    /// An open file of this user's cache.
+    File(File),
+    /// What this process has just compiled.
+    Compiled(&'a [u8]),
+}
+
 /// An engine with what guests can import.
 pub(super) struct Host {
     engine: Engine,
@@ -40,12 +48,25 @@ impl Host {
         replay: Option<(File, &Facts)>,
         unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
-        let kind = match (format, replay) {
-            (Format::Core, None) => self.load_core(artefact, unknown),
-            (Format::Core, Some((pristine, facts))) => {
-                self.load_rewritten(artefact, pristine, facts, unknown)
-            }
-            (Format::Component, _) => self.load_component(artefact, unknown),
+        let (Format::Core, Some((pristine, facts))) = (format, replay) else {
+            return self.load_as_it_is(Artefact::File(artefact), format, unknown);
+        };
+        Ok(Program {
+            engine: self.engine.clone(),
+            kind: self.load_rewritten(artefact, pristine, facts, unknown)?,
+        })
+    }
+
+    /// A program whose instances are made by wasmtime alone.
+    pub(super) fn load_as_it_is(
+        &self,
+        artefact: Artefact<'_>,
+        format: Format,
+        unknown: UnknownImports,
+    ) -> Result<Program, LoadProblem> {
+        let kind = match format {
+            Format::Core => self.load_core(artefact, unknown),
+            Format::Component => self.load_component(artefact, unknown),
         }?;
         Ok(Program {
             engine: self.engine.clone(),
@@ -53,8 +74,19 @@ impl Host {
         })
     }
 
-    fn load_core(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        let module = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;
+    fn load_core(
+        &self,
+        artefact: Artefact<'_>,
+        unknown: UnknownImports,
+    ) -> Result<Kind, LoadProblem> {
+        let module = match artefact {
+            Artefact::File(file) => module_of(&self.engine, file),
+            // SAFETY: the bytes are what this process compiled.
+            Artefact::Compiled(bytes) => {
+                unsafe { Module::deserialize(&self.engine, bytes) }.map_err(|e| engine::chain(&e))
+            }
+        }
+        .map_err(LoadProblem::Artefact)?;
         let linker = self.linker_for(&module, unknown)?;
         let pre = linker.instantiate_pre(&module).map_err(|e| {
             let missing = self.missing(&linker, &module);
@@ -130,11 +162,20 @@ impl Host {
             .collect()
     }
 
-    fn load_component(&self, artefact: File, unknown: UnknownImports) -> Result<Kind, LoadProblem> {
-        // SAFETY: as for a core module; the bytes are the open file's, whatever
-        // its name means by now.
-        let component =
-            unsafe { component_of(&self.engine, &artefact) }.map_err(LoadProblem::Artefact)?;
+    fn load_component(
+        &self,
+        artefact: Artefact<'_>,
+        unknown: UnknownImports,
+    ) -> Result<Kind, LoadProblem> {
+        let component = match artefact {
+            // SAFETY: as for a core module; the bytes are the open file's, whatever
+            // its name means by now.
+            Artefact::File(file) => unsafe { component_of(&self.engine, &file) },
+            // SAFETY: the bytes are what this process compiled.
+            Artefact::Compiled(bytes) => unsafe { Component::deserialize(&self.engine, bytes) }
+                .map_err(|e| engine::chain(&e)),
+        }
+        .map_err(LoadProblem::Artefact)?;
         if self.component.get().is_none() {
             let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
             let _ = self.component.set(linker);

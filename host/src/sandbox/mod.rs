@@ -13,6 +13,7 @@ pub mod live;
 mod load;
 pub mod scratch;
 pub mod sdk;
+pub mod single;
 pub mod snapshot;
 mod stubs;
 mod waiting;

@@ -108,6 +108,27 @@ pub(crate) fn grants(texts: &[String], base: &Path) -> Result<Vec<DirGrant>, Usa
     Ok(grants)
 }
 
+/// Compiled forms are native code: whoever can write them is not in a sandbox.
+///
+/// # Errors
+/// For a grant through which the cache could be written.
+pub fn refuse_writable_cache(dirs: &[DirGrant], cache: &Path) -> Result<(), UsageError> {
+    let cache = cache.canonicalize().unwrap_or_else(|_| cache.to_owned());
+    for grant in dirs.iter().filter(|d| d.access == Access::ReadWrite) {
+        if cache.starts_with(&grant.host) || grant.host.starts_with(&cache) {
+            return usage(
+                "--dir",
+                format!(
+                    "{} cannot be granted for writing: the cache of compiled modules is in {}; choose a smaller folder, or another --cache-dir",
+                    grant.host.display(),
+                    cache.display()
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
 pub(crate) fn as_libc_sees(path: &str) -> String {
     let parts = Path::new(path).components().filter_map(|c| match c {

@@ -3,6 +3,7 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
+mod exec;
 pub(crate) mod folders;
 
 use crate::cli::cargo::CargoRest;
@@ -207,10 +208,7 @@ impl Settings {
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: match args.dirs.as_slice() {
-                [] => Vec::new(),
-                dirs => folders::grants(dirs, &here()?)?,
-            },
+            dirs: dirs(&args.dirs)?,
             env,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
@@ -385,20 +383,30 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
 }
 
 fn timeout(text: &str) -> Result<Duration, UsageError> {
+    match text {
+        "" => Ok(DEFAULT_TIMEOUT),
+        text => seconds("--process-timeout (WASMTEST_PROCESS_TIMEOUT)", text),
+    }
+}
+
+fn seconds(flag: &'static str, text: &str) -> Result<Duration, UsageError> {
     match text.parse::<f64>() {
         Ok(s) if s > 0.0 && s <= 1e9 => Ok(Duration::from_secs_f64(s)),
-        _ if text.is_empty() => Ok(DEFAULT_TIMEOUT),
         _ => usage(
-            "--process-timeout (WASMTEST_PROCESS_TIMEOUT)",
+            flag,
             format!("`{text}` is no number of seconds above 0 and up to 1e9"),
         ),
     }
 }
 
-/// The current folder.
-fn here() -> Result<PathBuf, UsageError> {
-    std::env::current_dir()
-        .or_else(|e| usage("--dir", format!("the current folder cannot be told: {e}")))
+/// The folders that `--dir` grants.
+fn dirs(texts: &[String]) -> Result<Vec<DirGrant>, UsageError> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let here = std::env::current_dir()
+        .or_else(|e| usage("--dir", format!("the current folder cannot be told: {e}")))?;
+    folders::grants(texts, &here)
 }
 
 pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {

@@ -11,7 +11,7 @@ mod execute;
 mod shared;
 mod snapshots;
 mod stand;
-mod symbols;
+pub(crate) mod symbols;
 mod unit;
 
 use current::Current;

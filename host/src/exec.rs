@@ -1,0 +1,340 @@
+//! `wasmtest exec`: one WASI program, run as a plain runtime does, in this process.
+//!
+//! Takes an [`Exec`], gives the exit code that the process is to end with: the
+//! program's own, or one that tells what happened to it. The program has this
+//! process's standard streams, and of the host what it is granted. Nothing is
+//! said unless the program cannot be run, traps or is stopped.
+
+use crate::ending::{Ending, Trap};
+use crate::event::{Cause, Format, Harness, Outcome};
+use crate::exit;
+use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
+use crate::module::scan::Scan;
+use crate::module::verdict::{Evidence, stopped_at_limit};
+use crate::module::{ContentHash, compile, identify};
+use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, UnknownImports};
+use crate::report::{failure, text};
+use crate::sandbox::grants::SCRATCH;
+use crate::sandbox::guest::{LoadProblem, Program};
+use crate::sandbox::single::{Artefact, Given, Ran, Single};
+use crate::settings::folders;
+use crate::worker::symbols::Symbols;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// A file's beginning, which tells a module from a component.
+const HEADER: usize = 8;
+
+/// A program that is blocked in the host at its limit is ended this much later.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What is to be run, and what it is granted beside its arguments, its standard
+/// streams and an empty folder at `/tmp`.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// The program.
+    pub file: PathBuf,
+    /// All of its arguments, `argv[0]` included.
+    pub args: Vec<String>,
+    /// Its environment; `TMPDIR` is added unless it is there.
+    pub env: Vec<(String, String)>,
+    /// The folders granted.
+    pub dirs: Vec<DirGrant>,
+    /// WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+    /// What is done about unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// Where the cache is.
+    pub cache_root: PathBuf,
+    /// How long it may run; without one, as long as it likes.
+    pub timeout: Option<Duration>,
+}
+
+/// Why a program was not run.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", file.display())]
+pub struct NotRun {
+    file: PathBuf,
+    what: String,
+    code: u8,
+}
+
+impl NotRun {
+    /// The exit code that says so.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    fn new(exec: &Exec, cause: &Cause) -> NotRun {
+        let hint = cause.hint.as_ref();
+        NotRun {
+            file: exec.file.clone(),
+            what: match hint {
+                Some(hint) => format!("{}\n  hint: {hint}", cause.message),
+                None => cause.message.clone(),
+            },
+            code: exit::CANNOT_RUN,
+        }
+    }
+
+    fn unreadable(exec: &Exec, error: &io::Error) -> NotRun {
+        NotRun {
+            code: match error.kind() {
+                io::ErrorKind::NotFound => exit::NOT_THERE,
+                _ => exit::CANNOT_RUN,
+            },
+            ..NotRun::new(exec, &Cause::new(format!("it cannot be read: {error}")))
+        }
+    }
+}
+
+/// Runs a program to its end; gives the exit code. The caller ends the process
+/// with it at once: threads of the program's host may still be there.
+///
+/// # Errors
+/// A [`NotRun`] if it was not run.
+pub fn run(exec: &Exec) -> anyhow::Result<i32> {
+    let cache = match Cache::find(&exec.cache_root) {
+        Ok(cache) => Some(cache),
+        // without one it is compiled every time
+        Err(CacheError::Io { .. }) => None,
+        Err(e @ CacheError::NotPrivate { .. }) => {
+            return Err(NotRun::new(exec, &Cause::new(e.to_string())).into());
+        }
+    };
+    if let Some(cache) = &cache {
+        folders::refuse_writable_cache(&exec.dirs, cache.dir())?;
+    }
+    let mut source =
+        Source::open(&exec.file, cache.as_ref()).map_err(|e| NotRun::unreadable(exec, &e))?;
+    let single = Single::new(exec.wasm_stack, exec.unknown_imports)?;
+    let program = load(exec, &single, cache.as_ref(), &mut source)?;
+
+    // where none can be made the program has no /tmp
+    let scratch = tempfile::Builder::new()
+        .prefix("wasmtest-exec-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .ok();
+    let mut env = exec.env.clone();
+    if scratch.is_some() && !env.iter().any(|(name, _)| name == "TMPDIR") {
+        env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
+    }
+    let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
+    if let Some(limit) = exec.timeout {
+        end_if_blocked(exec, limit, scratch_path.map(ToOwned::to_owned));
+    }
+    let given = Given {
+        args: &exec.args,
+        env: &env,
+        dirs: &exec.dirs,
+        scratch: scratch_path,
+        limit: exec.timeout,
+    };
+    let ran = single.run(&program, &given)?;
+    // unmapping a program's code takes longer than ending the process
+    std::mem::forget((single, program));
+    drop(scratch);
+    Ok(code(exec, &source, &ran))
+}
+
+/// A program's file, of which no more is read than has to be.
+struct Source {
+    file: File,
+    content: ContentHash,
+    format: Format,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn open(path: &Path, cache: Option<&Cache>) -> io::Result<Source> {
+        let mut file = File::open(path)?;
+        let meta = file.metadata()?;
+        let cache = cache.filter(|_| meta.is_file());
+        let mut header = [0; HEADER];
+        if let Some(content) = cache.and_then(|c| c.known_content(&meta))
+            && file.read_exact(&mut header).is_ok()
+        {
+            return Ok(Source {
+                file,
+                content,
+                format: format_of(&header),
+                bytes: None,
+            });
+        }
+        if meta.is_file() {
+            file.rewind()?;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let content = ContentHash::of(&bytes);
+        if let Some(cache) = cache {
+            // where it cannot be kept it is read again next time
+            let _ = cache.store_content(&meta, content);
+        }
+        Ok(Source {
+            file,
+            content,
+            format: format_of(&bytes),
+            bytes: Some(bytes),
+        })
+    }
+
+    /// All of the file, which is what was known of it.
+    fn bytes(&mut self) -> io::Result<&[u8]> {
+        if self.bytes.is_none() {
+            let mut bytes = Vec::new();
+            self.file.rewind()?;
+            self.file.read_to_end(&mut bytes)?;
+            self.content = ContentHash::of(&bytes);
+            self.format = format_of(&bytes);
+            self.bytes = Some(bytes);
+        }
+        Ok(self.bytes.as_deref().expect("it was just read"))
+    }
+}
+
+/// What the header says, which only [`identify`] makes sure of.
+fn format_of(bytes: &[u8]) -> Format {
+    match bytes.get(..HEADER) {
+        Some(b"\0asm\x0d\0\x01\0") => Format::Component,
+        _ => Format::Core,
+    }
+}
+
+/// The program, from the cache or compiled now.
+fn load(
+    exec: &Exec,
+    single: &Single,
+    cache: Option<&Cache>,
+    source: &mut Source,
+) -> anyhow::Result<Program> {
+    let refused = |cause: &Cause| NotRun::new(exec, cause);
+    let kept = |source: &Source| -> Option<Result<Program, NotRun>> {
+        let name = artefact_name(source);
+        let cache = cache.filter(|c| c.has_artefact(&name))?;
+        let file = cache.open_artefact(&name).ok()?;
+        match single.load(Artefact::File(file), source.format) {
+            Ok(program) => Some(Ok(program)),
+            Err(LoadProblem::Module(cause)) => Some(Err(refused(&cause))),
+            // it is made again
+            Err(LoadProblem::Artefact(_)) => None,
+        }
+    };
+    if let Some(found) = kept(source) {
+        return Ok(found?);
+    }
+    let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
+    identify::identify(bytes).map_err(|cause| refused(&cause))?;
+    // many may be started at once: one compiles, the others wait for it
+    let name = artefact_name(source);
+    let lock = cache.and_then(|c| c.lock(&name).ok());
+    if lock.is_some()
+        && let Some(found) = kept(source)
+    {
+        return Ok(found?);
+    }
+    let format = source.format;
+    let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
+    let artefact =
+        compile::plain(single.engine(), bytes, format).map_err(|why| refused(&Cause::new(why)))?;
+    if let Some(cache) = cache {
+        // where it cannot be kept it is compiled again next time
+        let _ = cache.store_artefact(&name, &artefact);
+        cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
+    }
+    let loaded = single.load(Artefact::Compiled(&artefact), format);
+    Ok(loaded.map_err(|problem| match problem {
+        LoadProblem::Module(cause) => refused(&cause),
+        LoadProblem::Artefact(why) => refused(&Cause::new(why)),
+    })?)
+}
+
+fn artefact_name(source: &Source) -> String {
+    Cache::artefact_name(source.content, Compiler::Cranelift, Part::Plain)
+}
+
+/// Ends the process if the program is blocked in the host when its limit has passed.
+fn end_if_blocked(exec: &Exec, limit: Duration, scratch: Option<PathBuf>) {
+    let file = exec.file.display().to_string();
+    thread::spawn(move || {
+        thread::sleep(limit.saturating_add(GRACE));
+        if let Some(scratch) = scratch {
+            let _ = fs::remove_dir_all(scratch);
+        }
+        tell(&file, &stopped_at_limit(limit));
+        std::process::exit(i32::from(exit::TIMED_OUT));
+    });
+}
+
+/// The exit code, and on stderr what a program cannot say itself.
+fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
+    let code = match &ran.ending {
+        Ending::Returned => return 0,
+        Ending::ReturnedFailure => return 1,
+        Ending::Exited(status) => return *status,
+        Ending::DeadlinePassed => exit::TIMED_OUT,
+        Ending::Trapped(_) | Ending::Skipped(_) => exit::TRAPPED,
+        Ending::Interrupted | Ending::Refused(_) => exit::CANNOT_RUN,
+    };
+    let spec = ModuleSpec {
+        number: ModuleNumber(0),
+        name: exec.file.display().to_string(),
+        file: exec.file.clone(),
+        content: source.content,
+        format: source.format,
+        harness: Harness::Command,
+        grants: ModuleGrants::default(),
+        unknown_imports: exec.unknown_imports,
+        artefact: String::new(),
+        replay: None,
+    };
+    let backtrace = Symbols::new(&spec).backtrace(&ran.stack);
+    let through = |names: &[&str]| {
+        let mut functions = backtrace.functions.iter();
+        functions.any(|f| names.iter().any(|name| f.starts_with(name)))
+    };
+    let unread = Scan::default();
+    let evidence = Evidence {
+        ending: &ran.ending,
+        stdout: &unread,
+        stderr: &unread,
+        backtrace: &backtrace,
+        timeout: exec.timeout.unwrap_or(Duration::MAX),
+        wasm_stack: exec.wasm_stack,
+    };
+    let mut cause = match evidence.common_outcome() {
+        // in its own words on stderr already
+        _ if ran.ending == Ending::Trapped(Trap::Unreachable) => Cause::new(
+            if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
+                "it panicked"
+            } else if through(&["abort", "std::process::abort"]) {
+                "it aborted"
+            } else {
+                "it trapped: an `unreachable` instruction was reached"
+            },
+        ),
+        Some(Outcome::Skipped { reason }) => {
+            Cause::new(format!("it asked to be skipped, as a test can: {reason}"))
+        }
+        outcome => outcome.and_then(|o| o.cause().cloned()).unwrap_or_default(),
+    };
+    if !ran.entered && matches!(ran.ending, Ending::Trapped(_)) {
+        cause.message = format!(
+            "it died at its start, before its entry was called: {}",
+            cause.message
+        );
+    }
+    cause.frames = backtrace.shown;
+    tell(&spec.name, &cause);
+    i32::from(code)
+}
+
+fn tell(file: &str, cause: &Cause) {
+    let told = failure::Styles::new(false).cause(cause);
+    text::tell(&format!("error: {}: {}", text::one_line(file), told.trim()));
+}

@@ -1,0 +1,112 @@
+//! Runs one program once, on this process's own standard streams.
+//!
+//! For `exec`: no pool, since there is one instance, and no limit unless one is
+//! given. What the guest writes goes where this process's output goes, unread.
+
+use super::deadline::{AtInterrupt, Deadline};
+use super::engine;
+use super::grants;
+use super::guest::{Kind, LoadProblem, Program, StackFrame, ended};
+pub use super::load::Artefact;
+use super::load::Host;
+use crate::ending::Ending;
+use crate::event::{Cause, Format};
+use crate::protocol::{DirGrant, UnknownImports};
+use std::path::Path;
+use std::time::Duration;
+use wasmtime::{Engine, ExternType, Store};
+
+/// What a program is given.
+pub struct Given<'a> {
+    /// All arguments, `argv[0]` included.
+    pub args: &'a [String],
+    /// The whole environment.
+    pub env: &'a [(String, String)],
+    /// Folders.
+    pub dirs: &'a [DirGrant],
+    /// The folder that is its `/tmp`.
+    pub scratch: Option<&'a Path>,
+    /// When it is stopped.
+    pub limit: Option<Duration>,
+}
+
+/// How a program came back.
+pub struct Ran {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether its entry was reached: a trap before that is one of its start.
+    pub entered: bool,
+    /// Its stack at its trap, innermost first.
+    pub stack: Vec<StackFrame>,
+}
+
+/// An engine for one program.
+pub struct Single {
+    engine: Engine,
+    host: Host,
+    unknown_imports: UnknownImports,
+}
+
+impl Single {
+    /// An engine whose guests have a WebAssembly stack of so many bytes.
+    ///
+    /// # Errors
+    /// If wasmtime cannot work on this machine.
+    pub fn new(wasm_stack: usize, unknown_imports: UnknownImports) -> anyhow::Result<Single> {
+        let engine = engine::without_pool(wasm_stack)?;
+        Ok(Single {
+            host: Host::new(engine.clone()),
+            engine,
+            unknown_imports,
+        })
+    }
+
+    /// The engine, which compiles too.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Makes a program of an artefact.
+    ///
+    /// # Errors
+    /// Tells a bad artefact from a module that cannot run.
+    pub fn load(&self, artefact: Artefact<'_>, format: Format) -> Result<Program, LoadProblem> {
+        let program = self
+            .host
+            .load_as_it_is(artefact, format, self.unknown_imports)?;
+        if let Kind::Core(pre) = &program.kind
+            && !matches!(pre.module().get_export("_start"), Some(ExternType::Func(_)))
+        {
+            return Err(LoadProblem::Module(
+                Cause::new("it is a library: it exports no function `_start`")
+                    .hint("a program is what cargo makes of a `main`"),
+            ));
+        }
+        Ok(program)
+    }
+
+    /// Runs a program to its end.
+    ///
+    /// # Errors
+    /// If what it is given cannot be opened.
+    pub fn run(&self, program: &Program, given: &Given<'_>) -> anyhow::Result<Ran> {
+        let mut deadline = Deadline::default();
+        let mut state = grants::inheriting(given.args, given.env, given.dirs, given.scratch)?;
+        state.guard = deadline.guard();
+        let mut store = Store::new(&program.engine, state);
+        store.set_epoch_deadline(1);
+        let mut entered = false;
+        let limit = given.limit.unwrap_or(Duration::MAX);
+        let (result, stopped) = deadline.during(&program.engine, limit, AtInterrupt::Stop, || {
+            program.start(&mut store, &mut entered, &mut None)
+        });
+        let (ending, stack) = ended(result, stopped);
+        // the process ends now: what the system takes back by itself need not be given back
+        std::mem::forget(store);
+        Ok(Ran {
+            ending,
+            entered,
+            stack,
+        })
+    }
+}

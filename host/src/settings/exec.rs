@@ -1,0 +1,55 @@
+//! `wasmtest exec`: what its flags mean.
+
+use super::{UsageError, cache_root, env_grant, seconds, usage};
+use crate::cli::ExecArgs;
+use crate::exec::Exec;
+use crate::protocol::UnknownImports;
+use std::path::PathBuf;
+
+impl Exec {
+    /// Resolves `wasmtest exec`'s flags.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn of(args: &ExecArgs) -> Result<Exec, UsageError> {
+        let mut texts = Vec::new();
+        for arg in &args.program {
+            match arg.to_str() {
+                Some(text) => texts.push(text.to_owned()),
+                None => {
+                    let text = arg.to_string_lossy();
+                    return usage(
+                        "FILE or ARGS",
+                        format!("`{text}` is not Unicode, as WASI wants it"),
+                    );
+                }
+            }
+        }
+        let file = PathBuf::from(texts.first().map(String::as_str).unwrap_or_default());
+        if let (Some(name), Some(first)) = (&args.argv0, texts.first_mut()) {
+            first.clone_from(name);
+        }
+        let mut env: Vec<(String, String)> = Vec::new();
+        for grant in &args.env {
+            let (name, value) = env_grant(grant)?;
+            env.retain(|(n, _)| *n != name);
+            env.push((name, value));
+        }
+        Ok(Exec {
+            file,
+            args: texts,
+            env,
+            dirs: super::dirs(&args.dirs)?,
+            wasm_stack: (args.wasm_stack as usize) << 20,
+            unknown_imports: match args.stub_imports {
+                true => UnknownImports::Trap,
+                false => UnknownImports::Refuse,
+            },
+            cache_root: cache_root(args.cache_dir.as_deref())?,
+            timeout: match &args.timeout {
+                Some(text) => Some(seconds("--timeout", text)?),
+                None => None,
+            },
+        })
+    }
+}
