@@ -81,8 +81,8 @@ impl Host {
     ) -> Result<Kind, LoadProblem> {
         let module = match artefact {
             Artefact::File(file) => module_of(&self.engine, file),
-            // SAFETY: the bytes are what this process compiled.
             Artefact::Compiled(bytes) => {
+                // SAFETY: the bytes are what this process compiled.
                 unsafe { Module::deserialize(&self.engine, bytes) }.map_err(|e| engine::chain(&e))
             }
         }
