@@ -26,6 +26,7 @@ pub fn wasmtest() -> ExitCode {
         Command::Run(args) => run(&args),
         Command::List(args) => list(&args),
         Command::Plan(args) => plan(&args),
+        Command::Init(args) => cargo::init::run(&args),
         Command::Cache(args) => show_cache(&args),
         Command::Exec(args) => Exec::of(&args)
             .map_err(Into::into)

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod caller;
 pub mod command;
+pub mod init;
 pub mod project;
 pub mod reach;
 pub mod rustdoc;

@@ -41,6 +41,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Run one WASI program, as a plain runtime does.
     Exec(ExecArgs),
+    /// Make wasmtest cargo's runner for WASI in this project.
+    Init(InitArgs),
     /// Show or clear the cache of compiled modules.
     Cache(CacheArgs),
     /// A worker; started by `wasmtest run`.
@@ -337,6 +339,32 @@ pub struct ExecArgs {
         hide_env_values = true
     )]
     pub cache_dir: Option<OsString>,
+}
+
+/// `wasmtest init`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Adds to .cargo/config.toml, in the folder of the workspace:
+  [target.wasm32-wasip1]
+  runner = [\"wasmtest\", \"cargo-runner\"]
+and the same for wasm32-wasip2, after showing the change. From then on `cargo test --target
+wasm32-wasip1`, `cargo nextest run --target wasm32-wasip1` and `cargo run` use wasmtest.")]
+pub struct InitArgs {
+    /// The folder that .cargo lies in [default: the workspace's]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Show the change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Replace a runner that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `wasmtest cache`.
