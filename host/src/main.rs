@@ -15,7 +15,7 @@ use wasmtest_host::plan::tree::{Detail, tree};
 use wasmtest_host::report::output::Output;
 use wasmtest_host::report::{Reporter, console, json, text};
 use wasmtest_host::settings::{self, Settings, UsageError};
-use wasmtest_host::{exit, guardian, module, primary, worker};
+use wasmtest_host::{cargo, exit, guardian, module, primary, worker};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::List(args) => list(&args),
         Command::Plan(args) => plan(&args),
         Command::Cache(args) => show_cache(&args),
+        Command::CargoRunner(args) => Ok(cargo::runner::run(&args)),
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))

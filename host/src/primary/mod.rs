@@ -208,6 +208,8 @@ fn go_with(
             MaxFail::After(_) => AfterFailure::GiveBack,
         },
         capture: CAPTURE,
+        outputs: settings.outputs,
+        benchmarks: settings.selection.choice.benchmarks,
     };
     refuse_writable_cache(&settings.dirs, cache.dir())?;
     let mut run = Run {
