@@ -3,6 +3,7 @@
 mod acceptance;
 mod bad_input;
 mod cache;
+mod cargo;
 mod console;
 mod host_fixtures;
 mod instrument;

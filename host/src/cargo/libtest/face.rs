@@ -33,6 +33,8 @@ pub struct Face<W> {
     tally: Tally,
     /// Whether the module could not be run at all.
     broken: bool,
+    /// Tests that count as ignored since they cannot run here.
+    not_able: usize,
 }
 
 /// Something that is told after the first line.
@@ -69,6 +71,7 @@ impl<W: Write> Face<W> {
             waiting: Some(Vec::new()),
             tally: Tally::default(),
             broken: false,
+            not_able: 0,
         }
     }
 
@@ -128,7 +131,10 @@ impl<W: Write> Face<W> {
         match &seen.verdict {
             Verdict::Ok => self.tally.passed += 1,
             Verdict::Failed | Verdict::TooSlow => self.tally.failed += 1,
-            Verdict::Ignored { .. } => self.tally.ignored += 1,
+            Verdict::Ignored { .. } => {
+                self.tally.ignored += 1;
+                self.not_able += usize::from(seen.unable);
+            }
             Verdict::Measured(_) => self.tally.measured += 1,
         }
         match &seen.verdict {
@@ -204,6 +210,13 @@ impl<W: Write> Face<W> {
         let text = self.form.finish(&tally);
         self.tally = tally;
         self.out.write(text.as_bytes());
+        if self.not_able > 0 {
+            let tests = if self.not_able == 1 { "test" } else { "tests" };
+            tell(&format!(
+                "note: {} {tests} marked should_panic did not run: on wasm a panic ends the program, so libtest ignores them",
+                self.not_able
+            ));
+        }
     }
 }
 

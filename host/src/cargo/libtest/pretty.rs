@@ -92,6 +92,7 @@ mod tests {
             order: (0, 0),
             file: None,
             should_panic: false,
+            unable: false,
             verdict,
             time: None,
             stdout: "out".into(),

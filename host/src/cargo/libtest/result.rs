@@ -114,6 +114,8 @@ pub struct Seen {
     pub file: Option<String>,
     /// Set if libtest puts ` - should panic` behind its name.
     pub should_panic: bool,
+    /// Set if it could not be run here, whoever asked for it.
+    pub unable: bool,
     /// How it ended.
     pub verdict: Verdict,
     /// How long it took, if it ran.
@@ -135,6 +137,10 @@ pub enum Unable {
     Failed,
 }
 
+fn is_unable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Skipped { reason } if reason == SHOULD_PANIC)
+}
+
 impl Seen {
     /// What libtest would say of this end.
     pub fn of(end: &TestEnd, unable: Unable) -> Seen {
@@ -146,7 +152,7 @@ impl Seen {
                 let measure = test.benchmark.then(|| Measure::take(&mut stdout));
                 measure.flatten().map_or(Verdict::Ok, Verdict::Measured)
             }
-            Outcome::Skipped { reason } if reason == SHOULD_PANIC && unable == Unable::Failed => {
+            outcome if is_unable(outcome) && unable == Unable::Failed => {
                 say(
                     &mut host,
                     "it was asked for by its name and cannot be run: libtest runs no test on wasm that should panic, since a panic ends the program there",
@@ -189,7 +195,10 @@ impl Seen {
         for note in &end.notes {
             say(&mut host, &format!("note: {note}"));
         }
-        let forced = test.ignore_reason.is_some() && !test.ignored;
+        let unable_here = is_unable(&end.outcome);
+        let skipped = matches!(end.outcome, Outcome::Skipped { .. });
+        // of a test that is ignored by its mark libtest says no more than that
+        let marked = skipped && !unable_here && test.ignore_reason.is_some();
         Seen {
             name: test.id.path.to_string(),
             order: end.order,
@@ -197,7 +206,8 @@ impl Seen {
                 .source
                 .as_ref()
                 .map(|s| s.rsplit_once(':').map_or(s.as_str(), |(f, _)| f).to_owned()),
-            should_panic: test.should_panic && !forced,
+            should_panic: test.should_panic && !marked,
+            unable: unable_here,
             verdict,
             time: end.ran.map(|ran| ran.duration),
             stdout,
@@ -217,6 +227,7 @@ impl Seen {
             order: (0, 0),
             file: None,
             should_panic: false,
+            unable: false,
             verdict: Verdict::Failed,
             time: None,
             stdout,
