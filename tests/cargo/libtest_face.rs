@@ -121,8 +121,7 @@ fn document(text: &str) -> String {
 }
 
 fn same(args: &str, of: impl Fn(&str) -> String) {
-    let mut all = words(args);
-    all.extend(COMPARABLE);
+    let all = [&COMPARABLE[..], &words(args)].concat();
     let (native, ours) = both(&all);
     assert_eq!(ours.code, native.code, "{args}: {}", ours.stderr);
     assert_eq!(of(&ours.stdout), of(&native.stdout), "{args}");

@@ -31,8 +31,6 @@ pub struct Face<W> {
     /// What waits for the first line.
     waiting: Option<Vec<Told>>,
     tally: Tally,
-    /// Whether the module could not be run at all.
-    broken: bool,
     /// Tests that count as ignored since they cannot run here.
     not_able: usize,
 }
@@ -70,14 +68,13 @@ impl<W: Write> Face<W> {
             }),
             waiting: Some(Vec::new()),
             tally: Tally::default(),
-            broken: false,
             not_able: 0,
         }
     }
 
     /// Whether all that was meant passed or was ignored.
     pub fn is_good(&self) -> bool {
-        self.tally.is_good() && !self.broken
+        self.tally.is_good()
     }
 
     fn tell(&mut self, told: Told) {
@@ -102,7 +99,7 @@ impl<W: Write> Face<W> {
         self.tally.total = tests;
         self.tally.filtered_out = filtered_out;
         let waiting = self.waiting.take().unwrap_or_default();
-        if self.broken {
+        if self.tally.broken {
             return;
         }
         let text = self.form.begin(tests);
@@ -168,7 +165,7 @@ impl<W: Write> Face<W> {
 
     fn module_failed(&mut self, error: &ModuleError) {
         tell_module_failure(error);
-        self.broken = true;
+        self.tally.broken = true;
     }
 
     fn suite_failed(&mut self, error: &ModuleError) {
@@ -190,13 +187,18 @@ impl<W: Write> Face<W> {
             self.planned(summary.ran() + summary.not_run, summary.filtered_out);
         }
         let nothing = self.tally.total == 0;
-        if self.broken && nothing {
+        if self.tally.broken && nothing {
             return;
         }
         self.tally.elapsed = summary.elapsed;
-        if self.broken || (self.tally.is_good() && !summary.is_green()) {
-            // what failed has no line of its own
-            self.tally.failed += 1;
+        self.tally.broken |= !summary.is_green();
+        if summary.not_run > 0 {
+            let tests = if summary.not_run == 1 {
+                "test"
+            } else {
+                "tests"
+            };
+            tell(&format!("note: {} {tests} did not run", summary.not_run));
         }
         let tally = &mut self.tally;
         for tests in [

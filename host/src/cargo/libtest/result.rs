@@ -308,6 +308,8 @@ pub struct Tally {
     pub measured: usize,
     /// Tests that the filters left out.
     pub filtered_out: usize,
+    /// Whether something went wrong that is no test's.
+    pub broken: bool,
     /// How long the run took.
     pub elapsed: Duration,
     /// Tests that failed, in the order of the plan.
@@ -321,7 +323,7 @@ pub struct Tally {
 impl Tally {
     /// Whether all is good.
     pub fn is_good(&self) -> bool {
-        self.failed == 0
+        self.failed == 0 && !self.broken
     }
 }
 
