@@ -33,6 +33,9 @@ pub fn wasmtest() -> ExitCode {
             .and_then(|exec| exec::run(&exec))
             // a status that the system masks, not this
             .map(|code| std::process::exit(code)),
+        Command::CargoRunner(args) => {
+            cargo::runner::run(&args).map(|code| std::process::exit(code))
+        }
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))

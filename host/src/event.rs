@@ -226,6 +226,12 @@ pub struct TestInfo {
     pub again: Arc<str>,
     /// Whether it is marked as ignored and was run all the same.
     pub ignored: bool,
+    /// The reason with which it is marked as ignored, if it is; may be empty.
+    pub ignore_reason: Option<String>,
+    /// Whether it is expected to panic.
+    pub should_panic: bool,
+    /// Whether it is a benchmark.
+    pub benchmark: bool,
     /// Its tags.
     pub tags: Vec<String>,
     /// Its short description.

@@ -1,6 +1,7 @@
 //! Which tests are meant: substrings of the test id, or whole names. Pure.
 
 use crate::event::TestId;
+use crate::protocol::ListedTest;
 
 /// What was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,33 +12,63 @@ pub struct Filter {
     pub skip: Vec<String>,
     /// How they match.
     pub matching: Matching,
+    /// What they are compared with.
+    pub of: Of,
     /// A test is meant only if it has one of these tags, if there are any.
     pub tags: Vec<String>,
     /// A test is left out if it has one of these tags.
     pub skip_tags: Vec<String>,
+    /// What becomes of tests that are expected to panic.
+    pub should_panic: ShouldPanic,
 }
 
 /// How a pattern matches a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Matching {
-    /// It occurs in the test's id.
+    /// It occurs in what it is compared with.
     #[default]
     Substring,
-    /// It is the test's id, or its path in its module.
+    /// It is the whole of it, or the test's path in its module.
     Exact,
+}
+
+/// What a pattern is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Of {
+    /// The test's id.
+    #[default]
+    Id,
+    /// Its path in its module, as libtest does.
+    Path,
+}
+
+/// What becomes of tests that are expected to panic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShouldPanic {
+    /// They are chosen like all others.
+    #[default]
+    Meant,
+    /// They are left out.
+    LeftOut,
 }
 
 impl Filter {
     /// Whether this test is meant.
-    pub fn matches(&self, test: &TestId, tags: &[String]) -> bool {
-        let tagged = |wanted: &[String]| wanted.iter().any(|t| tags.contains(t));
+    pub fn matches(&self, test: &TestId, listed: &ListedTest) -> bool {
+        if self.should_panic == ShouldPanic::LeftOut && listed.should_panic.is_some() {
+            return false;
+        }
+        let tagged = |wanted: &[String]| wanted.iter().any(|t| listed.tags.contains(t));
         if tagged(&self.skip_tags) || (!self.tags.is_empty() && !tagged(&self.tags)) {
             return false;
         }
-        let id = test.to_string();
+        let name = match self.of {
+            Of::Id => test.to_string(),
+            Of::Path => test.path.to_string(),
+        };
         let hit = |pattern: &String| match self.matching {
-            Matching::Substring => id.contains(pattern.as_str()),
-            Matching::Exact => id == *pattern || *test.path == **pattern,
+            Matching::Substring => name.contains(pattern.as_str()),
+            Matching::Exact => name == *pattern || *test.path == **pattern,
         };
         (self.patterns.is_empty() || self.patterns.iter().any(hit)) && !self.skip.iter().any(hit)
     }
@@ -46,6 +77,14 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Harness;
+
+    fn listed(tags: &[&str]) -> ListedTest {
+        ListedTest {
+            tags: tags.iter().map(|t| (*t).to_owned()).collect(),
+            ..ListedTest::named("", Harness::Libtest)
+        }
+    }
 
     fn id(path: &str) -> TestId {
         TestId {
@@ -63,7 +102,7 @@ mod tests {
                 skip_tags: owned(skip),
                 ..Filter::default()
             }
-            .matches(&id("a"), &owned(has))
+            .matches(&id("a"), &listed(has))
         };
         assert!(matches(&[], &[], &["x"]));
         assert!(matches(&["x", "y"], &[], &["y"]));
@@ -79,7 +118,7 @@ mod tests {
             matching,
             ..Filter::default()
         }
-        .matches(&id(path), &[])
+        .matches(&id(path), &listed(&[]))
     }
 
     #[test]
@@ -98,5 +137,34 @@ mod tests {
         assert!(matches(&["db.wasm a::b"], &[], Exact, "a::b"));
         assert!(!matches(&["a::"], &[], Exact, "a::b"));
         assert!(matches(&[], &["a::"], Exact, "a::b"));
+    }
+
+    #[test]
+    fn libtests_patterns_are_compared_with_the_path_alone() {
+        let of_path = |pattern: &str, matching| {
+            Filter {
+                patterns: vec![pattern.to_owned()],
+                matching,
+                of: Of::Path,
+                ..Filter::default()
+            }
+            .matches(&id("a::b"), &listed(&[]))
+        };
+        assert!(of_path("::b", Matching::Substring));
+        assert!(!of_path("wasm", Matching::Substring));
+        assert!(of_path("a::b", Matching::Exact));
+        assert!(!of_path("db.wasm a::b", Matching::Exact));
+    }
+
+    #[test]
+    fn tests_that_should_panic_can_be_left_out() {
+        let filter = Filter {
+            should_panic: ShouldPanic::LeftOut,
+            ..Filter::default()
+        };
+        let mut test = listed(&[]);
+        assert!(filter.matches(&id("a"), &test));
+        test.should_panic = Some(String::new());
+        assert!(!filter.matches(&id("a"), &test));
     }
 }

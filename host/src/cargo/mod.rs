@@ -3,13 +3,18 @@
 //!
 //! [`project`] knows what cargo knows of a workspace, [`build`] has it built,
 //! [`reach`] says what the tests of a package may reach, [`command`] is
-//! `cargo wasmtest`. Nothing here runs a guest.
+//! `cargo wasmtest`. [`runner`] takes the call of a runner apart and decides by what the
+//! file is, [`caller`] says what such a call grants, [`libtest`] is the face of a Rust
+//! test binary. Nothing here runs a guest: that is for `primary`, and for `exec`.
 
 pub mod build;
 pub mod caller;
 pub mod command;
+mod doctests;
 pub mod init;
+pub mod libtest;
 pub mod project;
 pub mod reach;
+pub mod runner;
 pub mod rustdoc;
 pub mod toolchain;

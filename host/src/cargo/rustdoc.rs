@@ -16,6 +16,7 @@ use crate::filter::Matching;
 use crate::module::scan::Scan;
 use crate::plan::Ignored;
 use crate::primary::More;
+use crate::protocol::ListedTest;
 use crate::settings::Settings;
 use anyhow::Context as _;
 use std::collections::HashMap;
@@ -178,9 +179,9 @@ impl Doctests<'_> {
     fn libtest_args(&self) -> Vec<String> {
         let filter = &self.settings.selection.filter;
         let mut args: Vec<String> = Vec::new();
-        match self.settings.selection.ignored {
+        match self.settings.selection.choice.ignored {
             Ignored::Skip => {}
-            Ignored::Only => args.push("--ignored".to_owned()),
+            Ignored::Only | Ignored::OnlyAndUnable => args.push("--ignored".to_owned()),
             Ignored::Include => args.push("--include-ignored".to_owned()),
         }
         // one that may mean a module leaves the choice to us
@@ -204,11 +205,12 @@ impl Doctests<'_> {
         order: usize,
         took: Duration,
     ) {
+        let listed = ListedTest::named(result.path.as_str(), Harness::Doctest);
         let id = TestId {
             module: of.module.as_str().into(),
             path: result.path.as_str().into(),
         };
-        if !self.settings.selection.filter.matches(&id, &[]) {
+        if !self.settings.selection.filter.matches(&id, &listed) {
             return more.filtered_out(1);
         }
         let outcome = match &result.verdict {
@@ -239,6 +241,9 @@ impl Doctests<'_> {
                 source,
                 again: of.again.as_str().into(),
                 ignored: false,
+                ignore_reason: None,
+                should_panic: false,
+                benchmark: false,
                 tags: Vec::new(),
                 description: None,
                 timeout: None,

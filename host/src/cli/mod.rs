@@ -45,6 +45,8 @@ pub enum Command {
     Init(InitArgs),
     /// Show or clear the cache of compiled modules.
     Cache(CacheArgs),
+    /// Run a file that cargo built, as cargo asks for it.
+    CargoRunner(CargoRunnerArgs),
     /// A worker; started by `wasmtest run`.
     #[command(name = "__worker", hide = true)]
     Worker,
@@ -392,6 +394,62 @@ pub enum CacheAction {
     Show,
     /// Remove everything in it
     Clear,
+}
+
+/// `wasmtest cargo-runner`.
+#[derive(Debug, Args)]
+#[command(override_usage = "wasmtest cargo-runner [OPTIONS] BIN [ARGS]...")]
+#[command(after_help = "\
+cargo calls it, when told so:
+  CARGO_TARGET_WASM32_WASIP1_RUNNER=\"wasmtest cargo-runner\" cargo test --target wasm32-wasip1
+or in .cargo/config.toml:
+  [target.wasm32-wasip1]
+  runner = \"wasmtest cargo-runner\"
+
+ARGS are a Rust test binary's own (libtest's): they mean what they mean there.")]
+pub struct CargoRunnerArgs {
+    /// The file, and whatever its program is called with
+    #[arg(value_name = "BIN", required = true, trailing_var_arg = true)]
+    pub call: Vec<OsString>,
+
+    /// Let tests read a folder, or write too; as GUEST, or under its own name and absolute path
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro|:rw]")]
+    pub dirs: Vec<String>,
+
+    /// Give tests a variable, with this value or the one it has here
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+
+    /// How long one test may run; fractions are allowed [default: 60, or the test's own limit]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "WASMTEST_PROCESS_TIMEOUT",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub process_timeout: Option<String>,
+
+    /// Where compiled modules are kept [default: the user's cache folder]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WASMTEST_CACHE_DIR",
+        hide_env_values = true
+    )]
+    pub cache_dir: Option<OsString>,
+
+    /// Let modules run whose imports nobody provides: calling such an import fails the test
+    #[arg(long)]
+    pub stub_imports: bool,
+
+    /// WebAssembly stack of a test, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub wasm_stack: u64,
+
+    /// What is granted inside cargo.
+    #[command(flatten)]
+    pub grants: cargo::CargoGrantArgs,
 }
 
 /// What is printed on stdout.

@@ -55,14 +55,12 @@ pub enum Kind {
 }
 
 impl Doctest {
-    /// Its name as libtest prints it.
+    /// Its name as libtest prints it, but for what it adds to those that are to panic.
     pub fn printed(&self) -> String {
-        let mark = match self.kind {
-            Kind::ShouldPanic => " - should panic",
-            Kind::NoRun => " - compile",
-            Kind::Run | Kind::Ignored => "",
-        };
-        format!("{}{mark}", self.name)
+        match self.kind {
+            Kind::NoRun => format!("{} - compile", self.name),
+            Kind::Run | Kind::ShouldPanic | Kind::Ignored => self.name.clone(),
+        }
     }
 
     /// The same as a test to plan; `number` is its place in the bundle.
@@ -334,7 +332,7 @@ let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_st
             printed,
             [
                 "src/lib.rs - (line 2)",
-                "src/\"a\".rs - one::\u{e9} (line 11) - should panic",
+                "src/\"a\".rs - one::\u{e9} (line 11)",
                 "src/lib.rs - one (line 15)",
                 "src/lib.rs - one (line 19) - compile",
             ]

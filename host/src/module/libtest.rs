@@ -11,7 +11,7 @@ use super::scan::Counts;
 use super::verdict::Evidence;
 use crate::ending::Ending;
 use crate::event::{Captured, Cause, Format, Harness, Outcome};
-use crate::protocol::ListedTest;
+use crate::protocol::{Benchmarks, ListedTest};
 use memchr::memmem;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -57,10 +57,14 @@ impl ListCall {
 }
 
 /// The arguments after `argv[0]` that run one test and no other.
-pub fn run_args(path: &str, ignored: bool) -> Vec<&str> {
+pub fn run_args(path: &str, ignored: bool, benchmarks: Benchmarks) -> Vec<&str> {
     let mut args = vec![path, "--exact", "--nocapture"];
     if ignored {
         args.push("--include-ignored");
+    }
+    if benchmarks != Benchmarks::Once {
+        // without `--test` it would ignore whatever is no benchmark
+        args.extend(["--bench", "--test"]);
     }
     args
 }
@@ -91,7 +95,8 @@ pub fn read_json(stdout: &str) -> Option<Vec<ListedTest>> {
         match line.event.as_str() {
             "discovered" => tests.push(ListedTest {
                 ignored: line.ignore.then(|| reason.to_owned()),
-                benchmark: line.r#type == "bench",
+                // it was called `bench` once
+                benchmark: matches!(line.r#type.as_str(), "benchmark" | "bench"),
                 file: line.source_path.filter(|s| !s.is_empty()),
                 line: line.start_line.filter(|l| *l > 0),
                 ..ListedTest::named(line.name, Harness::Libtest)
@@ -284,12 +289,8 @@ pub fn without_frame(stdout: &mut Captured, path: &str) {
     if stdout.dropped == 0 {
         stdout.head.append(&mut stdout.tail);
     }
-    let start = |mark: &str| format!("\nrunning 1 test\ntest {path}{mark} ... ").into_bytes();
-    for mark in ["", " - should panic"] {
-        let start = start(mark);
-        if stdout.head.starts_with(&start) {
-            stdout.head.drain(..start.len());
-        }
+    if let Some(length) = frame_start(&stdout.head, path) {
+        stdout.head.drain(..length);
     }
     let end = format!("FAILED\n\nfailures:\n\nfailures:\n    {path}\n\ntest result: FAILED. ");
     let last = match stdout.dropped {
@@ -298,6 +299,30 @@ pub fn without_frame(stdout: &mut Captured, path: &str) {
     };
     if let Some(at) = memmem::rfind(last, end.as_bytes()) {
         last.truncate(at);
+    }
+}
+
+/// How long is what libtest prints before a test.
+fn frame_start(head: &[u8], path: &str) -> Option<usize> {
+    let rest = head.strip_prefix(format!("\nrunning 1 test\ntest {path}").as_bytes())?;
+    let rest = rest.strip_prefix(b" - should panic").unwrap_or(rest);
+    // names of benchmarks are filled up to the longest
+    let rest = rest.trim_ascii_start().strip_prefix(b"... ")?;
+    Some(head.len() - rest.len())
+}
+
+/// Takes out what libtest prints after a test that passed; what it says of a
+/// benchmark stays.
+pub fn without_pass(stdout: &mut Captured) {
+    let last = match stdout.dropped {
+        0 => &mut stdout.head,
+        _ => &mut stdout.tail,
+    };
+    if let Some(at) = memmem::rfind(last, b"\n\ntest result: ok. ") {
+        last.truncate(at);
+        if last.ends_with(b"ok") {
+            last.truncate(at - 2);
+        }
     }
 }
 
@@ -405,6 +430,25 @@ mod tests {
         let cut = text(&format!("{start}head"), &format!("tail\n{end}"), 9);
         assert_eq!(cut, ("head".to_owned(), "tail\n".to_owned()));
         assert_eq!(text("running", "", 0).0, "running");
+        assert_eq!(text("\nrunning 1 test\ntest a::b    ... x", "", 0).0, "x");
+    }
+
+    #[test]
+    fn what_libtest_prints_after_a_pass_is_not_the_tests() {
+        let text = |text: &str| {
+            let mut captured = Captured {
+                head: text.into(),
+                ..Captured::default()
+            };
+            without_pass(&mut captured);
+            captured.text()
+        };
+        let end = "\n\ntest result: ok. 1 passed;";
+        assert_eq!(text(&format!("I am ok{end}")), "I am ");
+        assert_eq!(text(&format!("ok\n{end} ok{end}")), format!("ok\n{end} "));
+        let bench = "bench:           6.01 ns/iter (+/- 0.43)";
+        assert_eq!(text(&format!("{bench}{end}")), bench);
+        assert_eq!(text("unfinished"), "unfinished");
     }
 
     #[test]

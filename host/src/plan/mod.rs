@@ -12,7 +12,7 @@ pub use suites::{Place, PlannedShared};
 use crate::event::{Cause, Format, Harness, Outcome, TestId, TestInfo};
 use crate::filter::Filter;
 use crate::module::libtest;
-use crate::protocol::{Expect, ListedTest, ModuleNumber};
+use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
 use crate::suite::{Furniture, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,6 +28,17 @@ pub enum Ignored {
     Include,
     /// They alone are run.
     Only,
+    /// They alone are run; tests that cannot run here count as ignored too.
+    OnlyAndUnable,
+}
+
+/// What is done with the tests that the filter means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// About those that are marked as ignored.
+    pub ignored: Ignored,
+    /// About benchmarks, and about tests beside them.
+    pub benchmarks: Benchmarks,
 }
 
 /// What becomes of suites that may be split.
@@ -169,6 +180,22 @@ pub struct ModulePlan {
 }
 
 impl ModulePlan {
+    /// Puts the tasks into an order that follows from the seed alone.
+    pub fn shuffle(&mut self, seed: u64) {
+        // splitmix64: its outputs are even enough to put tests in order
+        let mut state = seed;
+        let mut next = move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        for at in (1..self.tasks.len()).rev() {
+            let other = next() % (at as u64 + 1);
+            self.tasks.swap(at, other as usize);
+        }
+    }
+
     /// How many tests are meant.
     pub fn tests(&self) -> usize {
         self.skipped.len() + self.tasks.iter().map(|t| t.tests().len()).sum::<usize>()
@@ -182,7 +209,7 @@ pub fn plan_module(
     furniture: &Furniture,
     first_value: usize,
     filter: &Filter,
-    ignored: Ignored,
+    choice: Choice,
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
     let mut suites = Suites::new(furniture, first_value, module.splitting);
@@ -193,12 +220,16 @@ pub fn plan_module(
             module: module.name.clone(),
             path: test.path.as_str().into(),
         };
-        let wanted = ignored != Ignored::Only || test.ignored.is_some();
-        if !wanted || !filter.matches(&id, &test.tags) {
+        let wanted = match choice.ignored {
+            Ignored::Skip | Ignored::Include => true,
+            Ignored::Only => test.ignored.is_some(),
+            Ignored::OnlyAndUnable => test.ignored.is_some() || cannot_run(&test),
+        };
+        if !wanted || !filter.matches(&id, &test) {
             plan.filtered_out += 1;
             continue;
         }
-        let action = action(&test, ignored);
+        let action = action(&test, choice);
         let skipped = matches!(action, Action::Skip { .. });
         let place = match skipped || furniture.is_empty() {
             true => plain.clone(),
@@ -215,6 +246,9 @@ pub fn plan_module(
                 }),
                 again: module.again.clone(),
                 ignored: action == (Action::Run { ignored: true }),
+                ignore_reason: test.ignored.clone(),
+                should_panic: test.should_panic.is_some(),
+                benchmark: test.benchmark,
                 tags: test.tags.clone(),
                 description: test.description.clone(),
                 timeout: test.timeout,
@@ -281,16 +315,24 @@ impl PlannedUnit {
     }
 }
 
-fn action(test: &ListedTest, ignored: Ignored) -> Action {
+/// Whether libtest would not run it here, whatever it is asked.
+fn cannot_run(test: &ListedTest) -> bool {
+    test.should_panic.is_some() && test.harness == Harness::Libtest
+}
+
+fn action(test: &ListedTest, choice: Choice) -> Action {
     match &test.ignored {
-        Some(reason) if ignored == Ignored::Skip => Action::Skip {
+        Some(reason) if choice.ignored == Ignored::Skip => Action::Skip {
             reason: match reason.is_empty() {
                 true => "ignored".to_owned(),
                 false => format!("ignored: {reason}"),
             },
         },
-        _ if test.should_panic.is_some() && test.harness == Harness::Libtest => Action::Skip {
+        _ if cannot_run(test) => Action::Skip {
             reason: libtest::SHOULD_PANIC.to_owned(),
+        },
+        _ if choice.benchmarks == Benchmarks::Alone && !test.benchmark => Action::Skip {
+            reason: "no benchmark".to_owned(),
         },
         marked => Action::Run {
             ignored: marked.is_some(),
@@ -332,7 +374,10 @@ mod tests {
             &nothing,
             0,
             &Filter::default(),
-            ignored,
+            Choice {
+                ignored,
+                ..Choice::default()
+            },
         );
         let tasks = plan.tasks.into_iter().flat_map(PlannedTask::into_tests);
         let mut tests: Vec<PlannedTest> = tasks.chain(plan.skipped).collect();
@@ -370,5 +415,13 @@ mod tests {
             plan(Ignored::Only),
             [("b".into(), run), ("d".into(), skip(libtest::SHOULD_PANIC))]
         );
+    }
+
+    #[test]
+    fn what_cannot_run_can_count_as_ignored() {
+        let planned = plan(Ignored::OnlyAndUnable);
+        let paths: Vec<&str> = planned.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["b", "c", "d"]);
+        assert_eq!(planned[1].1, skip(libtest::SHOULD_PANIC));
     }
 }

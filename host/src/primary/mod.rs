@@ -264,6 +264,8 @@ fn go_with(
             MaxFail::After(_) => AfterFailure::GiveBack,
         },
         capture: CAPTURE,
+        outputs: settings.outputs,
+        benchmarks: settings.selection.choice.benchmarks,
     };
     folders::refuse_writable_cache(&settings.dirs, cache.dir())?;
     for file in &settings.selection.files {

@@ -377,14 +377,17 @@ impl Run<'_> {
         all.extend(tests);
         let none = all.is_empty();
         let selection = &self.settings.selection;
-        let plan = plan_module(
+        let mut plan = plan_module(
             &module.planned,
             all,
             &furniture,
             self.shared.len(),
             &selection.filter,
-            selection.ignored,
+            selection.choice,
         );
+        if let Some(seed) = self.settings.shuffle {
+            plan.shuffle(seed);
+        }
         self.ledger.filtered_out(plan.filtered_out);
         if none && self.goal == Goal::Run {
             let note = format!(

@@ -15,8 +15,9 @@ pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{ListedTest, LoadError};
 pub use setup::{
-    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber,
-    ModuleSpec, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
+    Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants,
+    ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber,
+    UnknownImports, WorkerSetup,
 };
 pub use task::{Expect, SharedTask, Task};
 
@@ -154,6 +155,8 @@ impl Done {
             && self.attachments.is_empty()
             && self.scratch.is_none()
             && self.suites.is_empty()
+            && self.stdout.is_empty()
+            && self.stderr.is_empty()
             && self.notes.is_empty();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
@@ -238,6 +241,8 @@ mod tests {
             wasm_stack: 8 << 20,
             after_failure: AfterFailure::GiveBack,
             capture: 1024,
+            outputs: Outputs::All,
+            benchmarks: Benchmarks::Alone,
         };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &setup).expect("a vector takes everything");

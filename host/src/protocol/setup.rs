@@ -71,6 +71,27 @@ pub enum Keep {
     Failed,
 }
 
+/// Whose output is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outputs {
+    /// That of tests that did not pass.
+    NotPassed,
+    /// That of all tests.
+    All,
+}
+
+/// What is done with libtest's benchmarks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Benchmarks {
+    /// Each is run once, as a test.
+    #[default]
+    Once,
+    /// Each is measured, and tests are not run.
+    Alone,
+    /// Each is measured, and tests are run.
+    Measured,
+}
+
 /// What becomes of function imports that nobody provides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UnknownImports {
@@ -110,6 +131,10 @@ pub struct WorkerSetup {
     pub after_failure: AfterFailure,
     /// How many bytes of each stream are kept at its head, and again at its tail.
     pub capture: usize,
+    /// Whose output it hands over.
+    pub outputs: Outputs,
+    /// What is done with benchmarks.
+    pub benchmarks: Benchmarks,
 }
 
 /// A module as a worker needs it.

@@ -1,7 +1,7 @@
 //! `wasmtest exec`: what its flags mean.
 
 use super::{UsageError, cache_root, env_grant, seconds, usage};
-use crate::cli::ExecArgs;
+use crate::cli::{CargoRunnerArgs, ExecArgs};
 use crate::exec::Exec;
 use crate::protocol::UnknownImports;
 use std::path::PathBuf;
@@ -50,6 +50,23 @@ impl Exec {
                 Some(text) => Some(seconds("--timeout", text)?),
                 None => None,
             },
+        })
+    }
+
+    /// Resolves the call of a program that cargo hands over, without what cargo grants.
+    ///
+    /// # Errors
+    /// As [`Exec::of`].
+    pub fn for_cargo(args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
+        Exec::of(&ExecArgs {
+            program: args.call.clone(),
+            dirs: args.dirs.clone(),
+            env: args.env.clone(),
+            stub_imports: args.stub_imports,
+            wasm_stack: args.wasm_stack,
+            timeout: args.process_timeout.clone().filter(|t| !t.is_empty()),
+            cache_dir: args.cache_dir.clone(),
+            argv0: None,
         })
     }
 }

@@ -5,14 +5,17 @@
 
 mod exec;
 pub(crate) mod folders;
+mod libtest;
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{MatchArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
-use crate::plan::Ignored;
-use crate::protocol::{DirGrant, Keep, ListedTest, ModuleGrants, UnknownImports};
+use crate::plan::{Choice, Ignored};
+use crate::protocol::{
+    Benchmarks, DirGrant, Keep, ListedTest, ModuleGrants, Outputs, UnknownImports,
+};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -103,8 +106,8 @@ pub struct Selection {
     pub files: Vec<TestFile>,
     /// Which of their tests.
     pub filter: Filter,
-    /// What is done about ignored tests.
-    pub ignored: Ignored,
+    /// What is done with those that are ignored, and with benchmarks.
+    pub choice: Choice,
     /// Where the cache is.
     pub cache_root: PathBuf,
 }
@@ -132,6 +135,10 @@ pub struct Settings {
     pub unknown_imports: UnknownImports,
     /// Whether states of split fixtures are kept.
     pub snapshots: Snapshots,
+    /// Whose output is reported.
+    pub outputs: Outputs,
+    /// The order in which tests are begun: the plan's, or one that follows from a seed.
+    pub shuffle: Option<u64>,
     /// What becomes of scratch folders.
     pub keep_scratch: Keep,
     /// Where the configuration file is.
@@ -188,12 +195,6 @@ impl Settings {
                     && std::io::stdout().is_terminal()
             }
         };
-        let mut env = vec![("TMPDIR".to_owned(), SCRATCH.to_owned())];
-        for grant in &args.env {
-            let (name, value) = env_grant(grant)?;
-            env.retain(|(n, _)| *n != name);
-            env.push((name, value));
-        }
         Ok(Settings {
             selection,
             processes: processes(&args.processes)?,
@@ -209,7 +210,7 @@ impl Settings {
                 (false, None) => MaxFail::Unlimited,
             },
             dirs: dirs(&args.dirs)?,
-            env,
+            env: env_grants(&args.env)?,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
                 true => UnknownImports::Trap,
@@ -219,6 +220,8 @@ impl Settings {
                 true => Snapshots::Off,
                 false => Snapshots::On,
             },
+            outputs: Outputs::NotPassed,
+            shuffle: None,
             keep_scratch: match args.keep_scratch {
                 true => Keep::Failed,
                 false => Keep::Nothing,
@@ -291,6 +294,8 @@ impl Settings {
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
             snapshots,
+            outputs: Outputs::NotPassed,
+            shuffle: None,
             keep_scratch: Keep::Nothing,
             config: config::Source::Nowhere,
             message_format: MessageFormat::Human,
@@ -328,11 +333,15 @@ impl Selection {
                     true => Matching::Exact,
                     false => Matching::Substring,
                 },
+                ..Filter::default()
             },
-            ignored: match (args.run_ignored, args.include_ignored) {
-                (true, _) => Ignored::Only,
-                (_, true) => Ignored::Include,
-                _ => Ignored::Skip,
+            choice: Choice {
+                ignored: match (args.run_ignored, args.include_ignored) {
+                    (true, _) => Ignored::Only,
+                    (_, true) => Ignored::Include,
+                    _ => Ignored::Skip,
+                },
+                benchmarks: Benchmarks::Once,
             },
             cache_root: cache_root(args.cache_dir.as_deref())?,
         })
@@ -397,6 +406,17 @@ fn seconds(flag: &'static str, text: &str) -> Result<Duration, UsageError> {
             format!("`{text}` is no number of seconds above 0 and up to 1e9"),
         ),
     }
+}
+
+/// A test's environment: what is granted, and where its own folder is.
+fn env_grants(grants: &[String]) -> Result<Vec<(String, String)>, UsageError> {
+    let mut env = vec![("TMPDIR".to_owned(), SCRATCH.to_owned())];
+    for grant in grants {
+        let (name, value) = env_grant(grant)?;
+        env.retain(|(n, _)| *n != name);
+        env.push((name, value));
+    }
+    Ok(env)
 }
 
 /// The folders that `--dir` grants.

@@ -13,8 +13,8 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, custom, doctest, libtest, sdk};
 use crate::protocol::{
-    Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber, ModuleSpec,
-    SnapshotNumber, Task, WorkerSetup,
+    Benchmarks, Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber,
+    ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -36,6 +36,8 @@ pub struct Executor {
     pub(super) cache: Cache,
     pub(super) sandbox: Sandbox,
     pub(super) capture: usize,
+    pub(super) outputs: Outputs,
+    benchmarks: Benchmarks,
     modules: HashMap<ModuleNumber, Loaded>,
     /// Values of shared fixtures.
     pub(super) values: HashMap<ValueNumber, Vec<u8>>,
@@ -104,6 +106,8 @@ impl Executor {
             cache: Cache::at(setup.cache.clone()),
             sandbox: Sandbox::new(setup, deadline)?,
             capture: setup.capture,
+            outputs: setup.outputs,
+            benchmarks: setup.benchmarks,
             modules: HashMap::new(),
             values: HashMap::new(),
             shared: Vec::new(),
@@ -265,7 +269,7 @@ impl Executor {
         let id = format!("{} {}", spec.name, task.path);
         let mut args = vec![spec.name.as_str()];
         if matches!(task.harness, Harness::Libtest | Harness::Custom) {
-            args.extend(libtest::run_args(&task.path, task.ignored));
+            args.extend(libtest::run_args(&task.path, task.ignored, self.benchmarks));
         }
         let number = task.doctest.map(|number| number.to_string());
         let entry = match &task.export {
@@ -302,10 +306,13 @@ impl Executor {
             return Some(done);
         }
         done.scratch = scratch.map(|s| s.display().to_string());
-        if outcome != Outcome::Passed {
+        if outcome != Outcome::Passed || self.outputs == Outputs::All {
             done.stdout = called.stdout;
             if task.harness == Harness::Libtest {
                 libtest::without_frame(&mut done.stdout, &task.path);
+                if outcome == Outcome::Passed {
+                    libtest::without_pass(&mut done.stdout);
+                }
             }
             done.stderr = called.stderr;
         }

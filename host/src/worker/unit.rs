@@ -8,7 +8,7 @@ use super::current::Current;
 use super::execute::{Executor, Verdict};
 use super::stand::{NotThere, Stand};
 use crate::event::{Cause, Outcome};
-use crate::protocol::{AfterFailure, Done, FromWorker, Task, TaskNumber};
+use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -190,7 +190,7 @@ impl Executor {
             let export = task.export.as_deref().unwrap_or_default();
             let (verdict, stop) = (Verdict::of(task), AtInterrupt::Stop);
             let (called, came) = self.call_export(stand, task, export, stop, verdict, current)?;
-            if came != Outcome::Passed {
+            if came != Outcome::Passed || self.outputs == Outputs::All {
                 (done.stdout, done.stderr) = (called.stdout, called.stderr);
             }
             outcome = came;

@@ -1,6 +1,6 @@
 //! How many units of dispatch a plan has, and what is set up around them.
 
-use super::super::{Ignored, ModulePlan, PlannedModule, PlannedTask, Splitting, plan_module};
+use super::super::{Choice, ModulePlan, PlannedModule, PlannedTask, Splitting, plan_module};
 use super::*;
 use crate::event::{Format, Harness};
 use crate::filter::Filter;
@@ -49,8 +49,8 @@ fn plan(tests: Vec<ListedTest>, furniture: &Furniture, splitting: Splitting) -> 
         again: "wasmtest run m.wasm".into(),
         splitting,
     };
-    let (filter, ignored) = (Filter::default(), Ignored::Skip);
-    plan_module(&module, tests, furniture, 0, &filter, ignored)
+    let (filter, choice) = (Filter::default(), Choice::default());
+    plan_module(&module, tests, furniture, 0, &filter, choice)
 }
 
 fn functions(functions: Vec<ListedFunction>) -> Furniture {

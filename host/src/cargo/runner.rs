@@ -1,0 +1,147 @@
+//! `wasmtest cargo-runner BIN ARGS...`, as cargo calls it: what BIN is decides what becomes of ARGS.
+//!
+//! A Rust test binary has libtest's face; what rustdoc has merged is a binary of
+//! doctests; anything else is a program, which runs as under a plain runtime. Whatever is
+//! wrong with the call of a test binary is said on stderr and ends in 101, as a Rust
+//! program ends that cannot go on: cargo knows no code of ours.
+
+use super::caller::Caller;
+use super::{doctests, libtest};
+use crate::cli::CargoRunnerArgs;
+use crate::config::{self, Config};
+use crate::event::{Cause, Harness};
+use crate::exec::{self, Exec};
+use crate::module::{identify, names};
+use crate::protocol::{ModuleGrants, UnknownImports};
+use crate::report::text::{Escaped, tell};
+use crate::settings::{TestFile, Unmarked, UsageError};
+use anyhow::Context as _;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// All good.
+pub const OK: u8 = 0;
+/// Something did not pass, or was wrong with the call.
+pub const FAILED: u8 = 101;
+
+/// Does what cargo asked for; gives the exit code.
+///
+/// # Errors
+/// If a program, which is no test binary, cannot be run.
+pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
+    let (file, rest) = match args.call.split_first() {
+        Some((file, rest)) => (Path::new(file), rest),
+        None => return Ok(refuse("cargo-runner: no file was given", None)),
+    };
+    let doctests = doctests::beside(file);
+    let harness = match harness(file) {
+        Ok(harness) => harness,
+        Err(cause) => {
+            let what = format!("{} cannot be run: {}", file.display(), cause.message);
+            let hint = match twice(file, rest) {
+                true => Some(
+                    "the runner seems to be named twice (in .cargo/config.toml and in CARGO_TARGET_WASM32_WASIP1_RUNNER?): `wasmtest cargo-runner` has to stand there once"
+                        .to_owned(),
+                ),
+                false => cause.hint,
+            };
+            return Ok(refuse(&what, hint.as_deref()));
+        }
+    };
+    let call = match Call::new(file, args) {
+        Ok(call) => call,
+        Err(e) => return Ok(refuse(&format!("{e:#}"), None)),
+    };
+    match (harness, doctests) {
+        (Some(Harness::Libtest), Some(source)) => {
+            Ok(i32::from(doctests::run(&call, rest, args, &source)))
+        }
+        (Some(Harness::Libtest), None) => {
+            Ok(i32::from(libtest::run(&call.test_file(), rest, args)))
+        }
+        _ => {
+            let exec = call.exec(args).context("the program cannot be run")?;
+            exec::run(&exec)
+        }
+    }
+}
+
+/// A file that cargo hands over, and what it may reach.
+pub(super) struct Call<'a> {
+    pub(super) file: &'a Path,
+    grants: ModuleGrants,
+    unknown_imports: UnknownImports,
+    /// Where rustdoc's sources lie.
+    pub(super) caller: Caller,
+}
+
+impl<'a> Call<'a> {
+    fn new(file: &'a Path, args: &CargoRunnerArgs) -> anyhow::Result<Call<'a>> {
+        let config = Config::load(&config::Source::Search)?;
+        let caller = Caller::find(&config)?;
+        let name = name(file);
+        Ok(Call {
+            file,
+            grants: caller.grants(&args.grants)?,
+            unknown_imports: match args.stub_imports || caller.wanted.stubs(&name) {
+                true => UnknownImports::Trap,
+                false => UnknownImports::Refuse,
+            },
+            caller,
+        })
+    }
+
+    /// The same as the file of a run.
+    pub(super) fn test_file(&self) -> TestFile {
+        TestFile {
+            file: self.file.to_owned(),
+            name: name(self.file),
+            grants: self.grants.clone(),
+            unknown_imports: self.unknown_imports,
+            again: String::new(),
+            unmarked: Unmarked::Command,
+            listed: None,
+        }
+    }
+
+    pub(super) fn exec(&self, args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
+        let mut exec = Exec::for_cargo(args)?;
+        // of two of one name, what was asked for on the command line wins
+        exec.env.extend(self.grants.env.iter().cloned());
+        exec.env = super::command::once_each(exec.env);
+        let mut dirs = self.grants.dirs.clone();
+        dirs.append(&mut exec.dirs);
+        exec.dirs = dirs;
+        exec.unknown_imports = self.unknown_imports;
+        Ok(exec)
+    }
+}
+
+/// A file's name without cargo's hash.
+fn name(file: &Path) -> String {
+    names::assign(&[file.to_owned()], &[false])
+        .pop()
+        .unwrap_or_default()
+}
+
+/// How the program in this file is run.
+fn harness(file: &Path) -> Result<Option<Harness>, Cause> {
+    let bytes =
+        std::fs::read(file).map_err(|e| Cause::new(format!("the file cannot be read: {e}")))?;
+    Ok(identify::identify(&bytes)?.harness)
+}
+
+/// Whether what should be a file is this runner's own command.
+fn twice(file: &Path, rest: &[OsString]) -> bool {
+    file.file_stem().is_some_and(|name| name == "wasmtest")
+        && rest.first().is_some_and(|word| word == "cargo-runner")
+}
+
+/// Says what is wrong and what to do.
+fn refuse(what: &str, hint: Option<&str>) -> i32 {
+    tell(&format!("error: {}", Escaped(what)));
+    if let Some(hint) = hint {
+        tell(&format!("hint: {}", Escaped(hint)));
+    }
+    i32::from(FAILED)
+}
