@@ -233,8 +233,11 @@ fn a_program_whose_output_nobody_reads_is_told_so() {
 
 #[test]
 fn a_signal_ends_the_process_which_is_alone() {
-    for (signal, act) in [(libc::SIGTERM, "answer"), (libc::SIGINT, "answer")] {
-        let mut child = spawn(exec([program(Target::P1)]).arg(act));
+    // a scratch folder stays behind
+    let tmp = tempfile::tempdir().expect("a folder");
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let mut command = exec([program(Target::P1)]);
+        let mut child = spawn(command.arg("answer").env("TMPDIR", tmp.path()));
         let mut stdout = child.stdout.take().expect("it is piped");
         expect(&mut stdout, "name? ");
         assert_eq!(children(child.id()), "");

@@ -83,7 +83,8 @@ impl Host {
             Artefact::File(file) => module_of(&self.engine, file),
             Artefact::Compiled(bytes) => {
                 // SAFETY: the bytes are what this process compiled.
-                unsafe { Module::deserialize(&self.engine, bytes) }.map_err(|e| engine::chain(&e))
+                let module = unsafe { Module::deserialize(&self.engine, bytes) };
+                module.map_err(|e| engine::chain(&e))
             }
         }
         .map_err(LoadProblem::Artefact)?;
@@ -171,9 +172,11 @@ impl Host {
             // SAFETY: as for a core module; the bytes are the open file's, whatever
             // its name means by now.
             Artefact::File(file) => unsafe { component_of(&self.engine, &file) },
-            // SAFETY: the bytes are what this process compiled.
-            Artefact::Compiled(bytes) => unsafe { Component::deserialize(&self.engine, bytes) }
-                .map_err(|e| engine::chain(&e)),
+            Artefact::Compiled(bytes) => {
+                // SAFETY: the bytes are what this process compiled.
+                let component = unsafe { Component::deserialize(&self.engine, bytes) };
+                component.map_err(|e| engine::chain(&e))
+            }
         }
         .map_err(LoadProblem::Artefact)?;
         if self.component.get().is_none() {
