@@ -51,7 +51,8 @@ pub enum Trap {
 pub struct Backtrace {
     /// How many frames the guest had.
     pub depth: usize,
-    /// The functions' demangled names, innermost first, inlined ones included; empty without names.
+    /// The functions' demangled names, innermost first, inlined ones included, up to
+    /// whatever called the test or the program; empty without names.
     pub functions: Vec<String>,
     /// What to show.
     pub shown: Vec<crate::event::Frame>,

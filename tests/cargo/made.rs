@@ -61,7 +61,6 @@ impl Crate {
     }
 
     /// cargo here, with the runner for both targets.
-    #[expect(dead_code, reason = "the next commit")]
     pub fn cargo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         self.prepare(&mut command);

@@ -1,7 +1,9 @@
 //! As cargo calls us: a crate built natively and for WASI, and its files run with our runner.
 
+mod doctests;
 mod libtest_face;
 mod made;
+mod runner;
 mod wasmtest;
 
 use crate::support::{Ran, finish, wasmtest};

@@ -52,7 +52,8 @@ pub(super) fn run(
     let places = Places {
         bundle: &bundle,
         text: &sources.bundle,
-        folder: &call.caller.here,
+        // rustdoc names files from the workspace's folder
+        folders: [&call.caller.workspace, &call.caller.here],
     };
     libtest::run_retold(&file, &args, own, &|end| places.retold(end))
 }
@@ -78,14 +79,14 @@ fn one_test(call: &Call<'_>, own: &CargoRunnerArgs) -> u8 {
 struct Places<'a> {
     bundle: &'a Bundle,
     text: &'a str,
-    folder: &'a Path,
+    folders: [&'a Path; 2],
 }
 
 impl Places<'_> {
     fn text(&self, text: &str) -> String {
         let doctests: &[Doctest] = &self.bundle.doctests;
         relocate(text, |line| {
-            source_of(self.text, doctests, self.folder, line)
+            source_of(self.text, doctests, &self.folders, line)
         })
     }
 
@@ -110,6 +111,18 @@ impl Places<'_> {
         | Outcome::Crashed(cause) = &mut end.outcome
         {
             cause.message = self.text(&cause.message);
+            cause.frames.retain_mut(|frame| match frame {
+                // rustdoc's own `main` around the doctest's lines tells nothing more
+                Frame::Function { name, .. } => match own_name(name) {
+                    Some("main") => false,
+                    Some(own) => {
+                        *name = own.to_owned();
+                        true
+                    }
+                    None => true,
+                },
+                Frame::Repeated { .. } | Frame::Folded { .. } => true,
+            });
             for frame in &mut cause.frames {
                 if let Frame::Function {
                     location: Some(location),
@@ -122,4 +135,10 @@ impl Places<'_> {
         }
         end
     }
+}
+
+/// A function's name in its doctest.
+fn own_name(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("doctest_bundle_2024::__doctest_")?;
+    Some(rest.split_once("::")?.1)
 }

@@ -6,11 +6,12 @@
 //! of their own, and is never read as a result; and whatever is read, the run is green
 //! only if cargo says so too.
 
+use super::libtest::result::MARK;
 use super::toolchain::WASIP1;
 use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::event::{
-    Captured, Cause, Format, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
+    Captured, Cause, Format, Frame, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
 };
 use crate::filter::Matching;
 use crate::module::scan::Scan;
@@ -258,7 +259,7 @@ impl Doctests<'_> {
                 duration: took,
             }),
             stdout: Captured {
-                head: result.output.clone().into_bytes(),
+                head: without_marked(&result.output).into_bytes(),
                 ..Captured::default()
             },
             stderr: Captured::default(),
@@ -286,20 +287,53 @@ impl Doctests<'_> {
     }
 }
 
-/// What a failed doctest's output says of it.
+/// A doctest's own words.
+fn without_marked(output: &str) -> String {
+    let own = output.lines().filter(|l| !l.starts_with(MARK));
+    own.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// What a failed doctest's output says of it: its own words, and those that the runner has marked.
 fn cause_of(output: &str) -> Cause {
     let mut scan = Scan::default();
-    scan.write(output.as_bytes());
-    scan.finish();
-    if let Some(panic) = scan.panic {
-        return Cause::new(format!(
-            "panicked at {}\n{}",
-            panic.location,
-            panic.message.trim_end()
-        ));
+    let mut cause = Cause::default();
+    for line in output.lines() {
+        let Some(ours) = line.strip_prefix(MARK) else {
+            scan.write(line.as_bytes());
+            scan.write(b"\n");
+            continue;
+        };
+        match (ours.strip_prefix("hint: "), ours.strip_prefix("  ")) {
+            (Some(hint), _) => cause.hint = Some(hint.to_owned()),
+            (None, Some(frame)) => {
+                let (location, name) = match frame.split_once("  ") {
+                    Some((location, name)) => (Some(location.to_owned()), name),
+                    None => (None, frame),
+                };
+                cause.frames.push(Frame::Function {
+                    name: name.to_owned(),
+                    location,
+                });
+            }
+            (None, None) if cause.message.is_empty() => ours.clone_into(&mut cause.message),
+            (None, None) => {}
+        }
     }
-    let line = output.lines().find(|l| !l.trim().is_empty());
-    Cause::new(line.unwrap_or("it failed").trim().to_owned())
+    scan.finish();
+    if cause.message.is_empty() {
+        cause.message = match scan.panic {
+            Some(panic) => format!(
+                "panicked at {}\n{}",
+                panic.location,
+                panic.message.trim_end()
+            ),
+            None => {
+                let line = output.lines().find(|l| !l.trim().is_empty());
+                line.unwrap_or("it failed").trim().to_owned()
+            }
+        };
+    }
+    cause
 }
 
 /// What is known of a doctest.

@@ -217,11 +217,12 @@ pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, format: Format) -> Outc
 }
 
 /// Where a line of the bundle stands in the sources, as `FILE:LINE`: a doctest's own
-/// lines are found again below its opening fence; of any other line, that fence.
+/// lines are found again below its opening fence; of any other line, that fence. Files are looked
+/// for in these folders.
 pub fn source_of(
     bundle: &str,
     doctests: &[Doctest],
-    sources: &Path,
+    folders: &[&Path],
     line: usize,
 ) -> Option<String> {
     let lines: Vec<&str> = bundle.lines().collect();
@@ -241,7 +242,9 @@ pub fn source_of(
         text.trim().to_owned()
     };
     let wanted = lines.get(line - 1)?.trim();
-    let found = std::fs::read_to_string(sources.join(&doctest.file)).ok();
+    let found = folders
+        .iter()
+        .find_map(|f| std::fs::read_to_string(f.join(&doctest.file)).ok());
     let found = found.and_then(|source| {
         let mut body = source
             .lines()
@@ -375,7 +378,7 @@ let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_st
             line: 3,
             kind: Kind::Run,
         }];
-        let place = |line| source_of(bundle, &doctests, root.path(), line);
+        let place = |line| source_of(bundle, &doctests, &[root.path()], line);
         assert_eq!(place(6).as_deref(), Some("lib.rs:5"));
         assert_eq!(place(4).as_deref(), Some("lib.rs:3"));
         assert_eq!(place(1), None);

@@ -100,7 +100,11 @@ impl Scan {
         } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
             self.allocation = Some(line.to_owned());
             self.collecting = Collecting::Nothing;
-        } else if line.starts_with("note: run with `RUST_BACKTRACE=") && !self.awaits_message() {
+        } else if (line.starts_with("note: run with `RUST_BACKTRACE=")
+            // std has no frames here, and says so in more lines
+            || line == "stack backtrace:")
+            && !self.awaits_message()
+        {
             self.collecting = Collecting::Nothing;
         } else {
             let text = match (self.collecting, line.strip_prefix("Error: ")) {

@@ -390,10 +390,11 @@ impl Run<'_> {
         }
         self.ledger.filtered_out(plan.filtered_out);
         if none && self.goal == Goal::Run {
-            let note = format!(
-                "{} holds no tests",
-                self.modules[number.0].file.file.display()
-            );
+            let module = &self.modules[number.0];
+            let note = match module.file.named {
+                Some(_) => format!("{} holds no tests", module.planned.name),
+                None => format!("{} holds no tests", module.file.file.display()),
+            };
             self.ledger.note(note);
         }
         self.ledger.planned += plan.tests();

@@ -86,6 +86,7 @@ impl Symbols {
     /// The stack as the verdict and the reader want it.
     pub fn backtrace(&mut self, stack: &[StackFrame]) -> Backtrace {
         let mut functions = Vec::new();
+        let mut outside = false;
         let mut all: Vec<Rc<Resolved>> = Vec::new();
         for frame in stack {
             let resolved = match self.resolved.get(frame) {
@@ -98,7 +99,8 @@ impl Symbols {
                 }
             };
             for function in resolved.iter() {
-                if functions.len() < MAX_FUNCTIONS {
+                outside |= is_caller(&function.name);
+                if !outside && functions.len() < MAX_FUNCTIONS {
                     functions.push(function.name.clone());
                 }
                 if all.len() < MAX_ALL {
@@ -293,6 +295,21 @@ fn is_runtime(name: &str) -> bool {
     }
 }
 
+/// Whether a function calls tests or programs: what called it is none of their business.
+fn is_caller(name: &str) -> bool {
+    match first_segment(name) {
+        Some("test" | "doctest_runner_2024") => true,
+        Some("doctest_bundle_2024") => name.ends_with("::__main_fn"),
+        _ => [
+            "wasmtest::__private",
+            "wasmtest::host::",
+            "std::rt::lang_start",
+        ]
+        .iter()
+        .any(|caller| name.starts_with(caller)),
+    }
+}
+
 /// The crate of a path: `std` of `<&mut std::io::Stdin as ...>::read`.
 fn first_segment(name: &str) -> Option<&str> {
     let mut rest = name;
@@ -308,14 +325,9 @@ fn first_segment(name: &str) -> Option<&str> {
 
 /// The lines to show: the developer's frames inside the harness, repetitions and runtime folded.
 fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
-    // whatever called libtest's code, or the SDK's, is none of the test's business
     let inside = all
         .iter()
-        .position(|f| {
-            first_segment(&f.name) == Some("test")
-                || f.name.starts_with("wasmtest::__private")
-                || f.name.starts_with("wasmtest::host::")
-        })
+        .position(|f| is_caller(&f.name))
         .map_or(all, |end| &all[..end]);
     let Some(first) = inside.iter().position(|f| !f.runtime) else {
         return Vec::new();

@@ -1,0 +1,234 @@
+//! Doctests: merged and not, under cargo with our runner and under `cargo wasmtest`.
+
+use super::made::{Crate, MANIFEST};
+use crate::support::{Events, Target, finish};
+use std::collections::BTreeMap;
+
+const LIB: &str = r#"//! ```
+//! assert_eq!(made::one(), 1);
+//! ```
+
+/// One.
+/// ```
+/// println!("before");
+/// assert_eq!(made::one(), 2, "the middle one");
+/// ```
+/// ```should_panic
+/// panic!("as expected");
+/// ```
+/// ```should_panic
+/// // it does not
+/// ```
+/// ```
+/// std::process::exit(0);
+/// ```
+/// ```ignore
+/// nope();
+/// ```
+/// ```no_run
+/// loop {}
+/// ```
+/// ```compile_fail
+/// let x: u32 = "";
+/// ```
+/// ```standalone_crate
+/// assert!(std::fs::exists("Cargo.toml").unwrap());
+/// ```
+/// ```standalone_crate
+/// std::process::exit(3);
+/// ```
+pub fn one() -> u32 { 1 }
+"#;
+
+fn package(edition: &str) -> Crate {
+    Crate::new(&[
+        ("Cargo.toml", &MANIFEST.replace("2024", edition)),
+        ("src/lib.rs", LIB),
+    ])
+}
+
+/// Line of the doctest's fence, and how it ended.
+fn outcomes(events: &Events) -> BTreeMap<u32, String> {
+    events
+        .ends()
+        .filter(|e| e["type"] == "test")
+        .map(|e| {
+            let name = e["name"].as_str().expect("a name");
+            let module = "made::doc/made src/lib.rs - ";
+            assert!(name.starts_with(module), "{name}");
+            let (_, line) = name.rsplit_once("(line ").expect("a line");
+            let line = line
+                .strip_suffix(')')
+                .expect("a line")
+                .parse()
+                .expect("a number");
+            (
+                line,
+                e["wasmtest"]["outcome"].as_str().expect("there").to_owned(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn cargo_wasmtest_reports_every_doctest_whoever_judges_it() {
+    for edition in ["2024", "2021"] {
+        let package = package(edition);
+        for target in Target::BOTH {
+            let args = [
+                "--doc",
+                "--target",
+                target.triple(),
+                "--",
+                "--message-format",
+                "json",
+            ];
+            let events = Events::of(package.wasmtest(&args));
+            assert_eq!(events.code, 1, "{events:?}");
+            let expected = [
+                (1, "passed"),
+                (6, "failed"),
+                (10, "passed"),
+                (13, "failed"),
+                (16, "passed"),
+                (19, "skipped"),
+                (22, "skipped"),
+                (25, "passed"),
+                (28, "passed"),
+                (31, "failed"),
+            ];
+            let expected: BTreeMap<u32, String> =
+                expected.map(|(line, o)| (line, o.to_owned())).into();
+            assert_eq!(outcomes(&events), expected, "{edition} {target:?}");
+            let middle = events
+                .ends()
+                .find(|e| e["name"].as_str().is_some_and(|n| n.ends_with("(line 6)")))
+                .expect("it ended");
+            let message = middle["wasmtest"]["message"].as_str().expect("a message");
+            assert!(message.contains("the middle one"), "{message}");
+            if edition == "2024" {
+                assert!(message.starts_with("panicked at src/lib.rs:8"), "{message}");
+                let text = middle.to_string();
+                assert!(!text.contains("doctest_bundle"), "{text}");
+            }
+        }
+        let one = ["--doc", "--", "--exact", "src/lib.rs - one (line 6)"];
+        let ran = package.wasmtest(&one);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stdout.contains("Ran 1 test"), "{ran:?}");
+        let ran = package.wasmtest(&["--doc", "(line 1)"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("Ran 1 test"), "{ran:?}");
+    }
+}
+
+#[test]
+fn cargo_test_runs_merged_doctests_apart_and_tells_them_as_libtest_does() {
+    let package = package("2024");
+    for target in Target::BOTH {
+        let test = |args: &[&str]| {
+            let all = [&["test", "--doc", "--target", target.triple()][..], args].concat();
+            finish(&mut package.cargo(&all))
+        };
+        let ran = test(&[]);
+        assert_eq!(ran.code, 101, "{ran:?}");
+        for line in [
+            "running 7 tests",
+            "test src/lib.rs - (line 1) ... ok",
+            "test src/lib.rs - one (line 6) ... FAILED",
+            "test src/lib.rs - one (line 10) - should panic ... ok",
+            "test src/lib.rs - one (line 13) - should panic ... FAILED",
+            "test src/lib.rs - one (line 16) ... ok",
+            "test src/lib.rs - one (line 19) ... ignored",
+            "test src/lib.rs - one (line 22) - compile ... ok",
+            "panicked at src/lib.rs:8:",
+            "it is marked `should_panic` and did not panic",
+            "test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
+            "test src/lib.rs - one (line 25) - compile fail ... ok",
+            "test src/lib.rs - one (line 28) ... ok",
+            "test src/lib.rs - one (line 31) ... FAILED",
+        ] {
+            assert!(ran.stdout.contains(line), "{line}: {ran:?}");
+        }
+        // the user's arguments are built in
+        let ran = test(&["--", "--skip", "6)", "--skip", "13", "--skip", "31"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("running 5 tests"), "{ran:?}");
+    }
+}
+
+#[test]
+fn doctests_count_with_everything_else_and_a_library_without_any_is_no_trouble() {
+    let member = |name: &str| MANIFEST.replace("made", name);
+    let tests = "/// ```\n/// assert!(true);\n/// ```\npub fn f() {}\n#[test] fn unit() {}\n";
+    let workspace = Crate::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"a\", \"b\", \"c\"]\nresolver = \"3\"\n",
+        ),
+        ("a/Cargo.toml", &member("a")),
+        ("a/src/lib.rs", tests),
+        ("b/Cargo.toml", &member("b")),
+        ("b/src/lib.rs", "#[test] fn unit() {}\n"),
+        ("c/Cargo.toml", &member("c").replace("2024", "2021")),
+        ("c/src/lib.rs", tests),
+    ]);
+    let ran = workspace.wasmtest(&["--", "-v"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for id in [
+        "a unit",
+        "b unit",
+        "c unit",
+        "a::doc/a a/src/lib.rs - f (line 1)",
+        "c::doc/c c/src/lib.rs - f (line 1)",
+    ] {
+        assert!(
+            ran.stdout.contains(&format!("PASS   {id} ")),
+            "{id}: {ran:?}"
+        );
+    }
+    assert!(ran.stdout.contains("Ran 5 tests"), "{ran:?}");
+    // rustdoc names files from the workspace's folder, and its tests run in the package's
+    workspace.write(
+        "a/src/lib.rs",
+        "/// ```\n/// assert_eq!(1, 2);\n/// ```\npub fn f() {}\n",
+    );
+    let ran = workspace.wasmtest(&["-p", "a"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("panicked at a/src/lib.rs:2"), "{ran:?}");
+    // one that does not compile is a failure with the compiler's words
+    workspace.write(
+        "a/src/lib.rs",
+        "/// ```\n/// let x: u32 = \"\";\n/// ```\npub fn f() {}\n",
+    );
+    let ran = workspace.wasmtest(&["-p", "a"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(
+        ran.stdout.contains("error[E0308]: mismatched types"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn the_binary_of_an_unknown_rustdoc_is_one_test() {
+    let package = package("2024");
+    // a runner in between that changes what rustdoc wrote, as another rustdoc would
+    let wasmtest = env!("CARGO_BIN_EXE_wasmtest");
+    package.write(
+        "between",
+        &format!("#!/bin/sh\nfor f in \"$(dirname \"$1\")\"/doctest_runner_2024.rs; do [ -e \"$f\" ] && sed -i 's/new_doctest/doctest_new/' \"$f\"; done\nexec {wasmtest} cargo-runner \"$@\"\n"),
+    );
+    let between = package.root().join("between");
+    super::made::executable(&between);
+    let mut command = package.cargo(&["test", "--doc", "--target", Target::P1.triple()]);
+    let ran = finish(command.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", &between));
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stderr.contains("this rustdoc is not known here"),
+        "{ran:?}"
+    );
+    assert!(
+        !ran.stdout.contains("test src/lib.rs - one (line 6) ... ok"),
+        "{ran:?}"
+    );
+}
