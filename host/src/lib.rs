@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod denied;
 pub mod ending;
 pub mod event;
 pub mod exit;

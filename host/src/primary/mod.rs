@@ -200,6 +200,7 @@ fn go_with(
         scratch: scratch.path().to_owned(),
         keep_scratch: settings.keep_scratch,
         dirs: settings.dirs.clone(),
+        how_to_grant: settings.how_to_grant,
         env: settings.env.clone(),
         wasm_stack: settings.wasm_stack,
         after_failure: match settings.max_fail {

@@ -15,11 +15,13 @@ pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{ListedTest, LoadError};
 pub use setup::{
-    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber,
-    ModuleSpec, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
+    Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, Keep, ModuleGrants,
+    ModuleNumber, ModuleSpec, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports,
+    WorkerSetup,
 };
 pub use task::{Expect, SharedTask, Task};
 
+use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome};
 use crate::sandbox::snapshot::Globals;
 use crate::suite::{SuiteFailure, ValueNumber};
@@ -154,7 +156,8 @@ impl Done {
             && self.attachments.is_empty()
             && self.scratch.is_none()
             && self.suites.is_empty()
-            && self.notes.is_empty();
+            && self.notes.is_empty()
+            && self.denied.is_empty();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
         }
@@ -184,6 +187,7 @@ impl Done {
             attachments: Vec::new(),
             suites: Vec::new(),
             notes: Vec::new(),
+            denied: Denials::default(),
         }
     }
 }
@@ -213,6 +217,8 @@ pub struct Done {
     pub suites: Vec<SuiteFailure>,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// What it tried to reach of files and could not, kept only if it did not pass.
+    pub denied: Denials,
 }
 
 #[cfg(test)]
@@ -234,6 +240,7 @@ mod tests {
                 guest: vec!["b".into(), "/a/b".into()],
                 access: Access::ReadOnly,
             }],
+            how_to_grant: HowToGrant::Rw,
             env: vec![("TMPDIR".into(), "/tmp".into())],
             wasm_stack: 8 << 20,
             after_failure: AfterFailure::GiveBack,

@@ -10,7 +10,7 @@ use crate::config;
 use crate::event::quoted;
 use crate::filter::{Filter, Matching};
 use crate::plan::Ignored;
-use crate::protocol::{DirGrant, Keep, ModuleGrants, UnknownImports};
+use crate::protocol::{DirGrant, HowToGrant, Keep, ModuleGrants, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -120,6 +120,8 @@ pub struct Settings {
     pub max_fail: MaxFail,
     /// The folders granted.
     pub dirs: Vec<DirGrant>,
+    /// How more folders can be granted, in the mode in which this runs.
+    pub how_to_grant: HowToGrant,
     /// The environment granted.
     pub env: Vec<(String, String)>,
     /// WebAssembly stack, in bytes.
@@ -198,6 +200,7 @@ impl Settings {
                 (false, None) => MaxFail::Unlimited,
             },
             dirs: folders::grants(&args.dirs)?,
+            how_to_grant: HowToGrant::Dir,
             env,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
@@ -265,6 +268,7 @@ impl Settings {
             max_timeout: LONGEST_TIMEOUT,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
+            how_to_grant: HowToGrant::Dir,
             env: Vec::new(),
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,

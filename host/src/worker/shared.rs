@@ -94,6 +94,7 @@ impl Executor {
         let Extras {
             mut logs,
             attachments,
+            denied: _,
         } = extras;
         logs.extend(attachments.iter().map(|a| {
             let bytes = a.content.len();
