@@ -214,6 +214,16 @@ fn a_fixture_that_cannot_be_set_up_tells_what_it_lacks() {
 }
 
 #[test]
+fn a_setup_that_looks_where_nothing_is_can_be_replayed() {
+    let root = granted();
+    let module = guest("denied", Target::P1, "dev");
+    let events = run_in(root.path(), &module, &["--processes", "1"], "probed::");
+    assert_eq!(events.code, 0, "{events:#?}");
+    let kept = |e: &&Value| e["type"] == "fixture" && e["event"] == "snapshot";
+    assert_eq!(events.all.iter().filter(kept).count(), 1, "{events:#?}");
+}
+
+#[test]
 fn what_people_read() {
     let root = granted();
     for target in Target::BOTH {

@@ -125,7 +125,7 @@ pub enum SetUpError {
     /// Its module cannot be loaded.
     Load(LoadError),
     /// It failed.
-    Failed(SuiteFailure),
+    Failed(Box<SuiteFailure>),
     /// It asked for its tests to be skipped.
     Skipped(String),
     /// The run was interrupted.

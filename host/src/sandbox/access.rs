@@ -321,6 +321,9 @@ fn names(place: Option<&Place>, path: &str) -> (String, Option<String>) {
 /// The folder that would have to be granted for this path; `None` if none can be named.
 fn folder_of(path: &str, target: Target) -> Option<String> {
     let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return None;
+    }
     let folder = match (target, path.rsplit_once('/')) {
         (Target::Folder, _) => path,
         (Target::Entry, Some((folder, _))) => folder,

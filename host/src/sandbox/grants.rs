@@ -1,6 +1,6 @@
 //! What a guest may reach: environment, folders, scratch; and the host functions that lead there.
 //!
-//! The only file that names WASI's types. Folders are opened once and shared
+//! With `access` and `waiting` all that names WASI's types. Folders are opened once and shared
 //! by the contexts of all tests, so that a test which touches no file costs no
 //! file-system call; whether one has touched any is noticed in the host
 //! functions themselves.

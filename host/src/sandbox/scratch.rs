@@ -10,6 +10,9 @@ use cap_std::fs::Dir;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The folder that stays empty, below the run's own.
+pub const NOTHING: &str = "nothing";
+
 /// The scratch folders of one worker.
 pub struct Scratch {
     root: PathBuf,
@@ -17,7 +20,8 @@ pub struct Scratch {
     worker: u32,
     number: u64,
     current: Option<String>,
-    nothing: Option<String>,
+    /// Whether the folder that stays empty is known to be there.
+    has_nothing: bool,
 }
 
 impl Scratch {
@@ -32,7 +36,7 @@ impl Scratch {
             worker: std::process::id(),
             number: 0,
             current: None,
-            nothing: None,
+            has_nothing: false,
         })
     }
 
@@ -41,21 +45,27 @@ impl Scratch {
     /// # Errors
     /// Those of the file system.
     pub fn folder(&mut self) -> io::Result<PathBuf> {
-        if self.current.is_none() {
-            self.current = Some(self.make()?);
-        }
-        Ok(self.root.join(self.current.as_deref().unwrap_or_default()))
+        let name = match self.current.take() {
+            Some(name) => name,
+            None => self.make()?,
+        };
+        Ok(self.root.join(self.current.insert(name)))
     }
 
-    /// A folder in which nothing ever is: to be granted for reading alone.
+    /// The run's folder in which nothing ever is: to be granted for reading alone.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn nothing(&mut self) -> io::Result<PathBuf> {
-        if self.nothing.is_none() {
-            self.nothing = Some(self.make()?);
+        if !self.has_nothing {
+            match self.dir.create_dir(NOTHING) {
+                // all workers of a run share it
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made?,
+            }
+            self.has_nothing = true;
         }
-        Ok(self.root.join(self.nothing.as_deref().unwrap_or_default()))
+        Ok(self.root.join(NOTHING))
     }
 
     fn make(&mut self) -> io::Result<String> {
@@ -87,8 +97,5 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         self.discard();
-        if let Some(nothing) = self.nothing.take() {
-            let _ = self.dir.remove_dir(nothing);
-        }
     }
 }

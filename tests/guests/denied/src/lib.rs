@@ -147,3 +147,24 @@ mod without_data {
     #[wasmtest::test]
     fn is_not_run() {}
 }
+
+/// Looks for a file that need not be; that leaves nothing of the host's behind.
+#[cfg(test)]
+#[wasmtest::suite(split)]
+mod probed {
+    use std::path::Path;
+
+    #[wasmtest::setup]
+    fn begin() {
+        assert!(!Path::new("/etc/wasmtest.conf").exists());
+    }
+
+    #[wasmtest::test]
+    fn one() {}
+
+    #[wasmtest::test]
+    fn two() {}
+
+    #[wasmtest::test]
+    fn three() {}
+}
