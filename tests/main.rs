@@ -5,6 +5,7 @@ mod bad_input;
 mod cache;
 mod cargo;
 mod console;
+mod denied;
 mod exec;
 mod host_fixtures;
 mod instrument;

@@ -153,10 +153,15 @@ fn what_wasm_lacks_is_said_with_the_way_out() {
             .unwrap_or_default()
             .to_owned()
     };
-    assert!(hint("asks_for_a_temp_dir").contains("/tmp"));
+    assert!(hint("asks_for_a_temp_dir").contains("TMPDIR"));
     assert!(hint("spawns_a_thread").contains("no threads"));
     assert!(hint("catches_a_panic").contains("catch_unwind"));
-    assert!(hint("opens_what_is_not_granted").contains("--dir"));
+    // that one is named
+    assert_eq!(hint("opens_what_is_not_granted"), "");
+    let end = events.end("tests::opens_what_is_not_granted");
+    let denied = &end["wasmtest"]["denied"][0];
+    assert_eq!(denied["path"], "data/secret.txt", "{end:#}");
+    assert_eq!(denied["allow"][0], "--dir data", "{end:#}");
 }
 
 #[test]

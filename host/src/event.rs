@@ -4,6 +4,7 @@
 //! produces and every reporter reads. A reporter is a function of this stream
 //! and of nothing else, so whatever a report needs has to be in here.
 
+use crate::denied::Denials;
 use crate::suite::SuitePart;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -326,6 +327,8 @@ pub struct TestEnd {
     pub attachments: Vec<Attachment>,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// What it tried to reach of files and could not; kept only for tests that did not pass.
+    pub denied: Denials,
 }
 
 /// Where and when a test ran.
@@ -356,6 +359,8 @@ pub struct ModuleError {
     pub stdout: Captured,
     /// What it wrote to stderr before it died.
     pub stderr: Captured,
+    /// What it tried to reach of files and could not.
+    pub denied: Denials,
 }
 
 /// A target that a build tool was asked for and that did not build.

@@ -5,6 +5,7 @@
 //! process's standard streams, and of the host what it is granted. Nothing is
 //! said unless the program cannot be run, traps or is stopped.
 
+use crate::denied::Denials;
 use crate::ending::{Ending, Trap};
 use crate::event::{Cause, Format, Harness, Outcome};
 use crate::exit;
@@ -306,6 +307,7 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
         backtrace: &backtrace,
         timeout: exec.timeout.unwrap_or(Duration::MAX),
         wasm_stack: exec.wasm_stack,
+        denied: &Denials::default(),
     };
     let mut cause = match evidence.common_outcome() {
         // in its own words on stderr already

@@ -10,6 +10,7 @@
 pub mod cargo;
 pub mod cli;
 pub mod config;
+pub mod denied;
 pub mod ending;
 pub mod entry;
 pub mod event;

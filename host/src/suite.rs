@@ -3,6 +3,7 @@
 //! Plain types, known to nobody's secrets: `module` reads the first from a file,
 //! `plan` makes the second of them, `worker` follows these.
 
+use crate::denied::Denials;
 use crate::event::{Captured, Cause};
 use serde::{Deserialize, Serialize};
 
@@ -212,6 +213,8 @@ pub struct SuiteFailure {
     pub stdout: Captured,
     /// What it wrote to stderr.
     pub stderr: Captured,
+    /// What it tried to reach of files and could not.
+    pub denied: Denials,
 }
 
 impl SuiteFailure {
@@ -229,6 +232,7 @@ impl SuiteFailure {
             cause,
             stdout: Captured::default(),
             stderr: Captured::default(),
+            denied: Denials::default(),
         }
     }
 }

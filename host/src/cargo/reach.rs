@@ -7,8 +7,9 @@
 //! its absolute name then stays inside of one grant.
 
 use crate::protocol::{Access, DirGrant};
+use crate::sandbox::as_libc_sees;
 use crate::settings::UsageError;
-use crate::settings::folders::{as_libc_sees, plain};
+use crate::settings::folders::plain;
 use std::path::{Path, PathBuf};
 
 /// Where a package lies, as cargo spells it: absolute.

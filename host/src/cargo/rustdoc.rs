@@ -10,6 +10,7 @@ use super::libtest::result::MARK;
 use super::toolchain::WASIP1;
 use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
+use crate::denied::Denials;
 use crate::event::{
     Captured, Cause, Format, Frame, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
 };
@@ -263,6 +264,7 @@ impl Doctests<'_> {
                 ..Captured::default()
             },
             stderr: Captured::default(),
+            denied: Denials::default(),
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),
@@ -283,6 +285,7 @@ impl Doctests<'_> {
                 head: said.last.join("\n").into_bytes(),
                 ..Captured::default()
             },
+            denied: Denials::default(),
         }
     }
 }

@@ -82,6 +82,7 @@ fn ended_well(counts: Counts) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::denied::Denials;
     use crate::ending::Backtrace;
     use crate::module::scan::Scan;
 
@@ -108,6 +109,7 @@ mod tests {
                     stdout: &scan,
                     stderr: &Scan::default(),
                     backtrace: &Backtrace::default(),
+                    denied: &Denials::default(),
                     timeout: Duration::from_secs(60),
                     wasm_stack: 8 << 20,
                 },

@@ -329,6 +329,7 @@ pub fn without_pass(stdout: &mut Captured) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::denied::Denials;
     use crate::ending::{Backtrace, Trap};
     use crate::module::scan::Scan;
     use std::time::Duration;
@@ -350,6 +351,7 @@ mod tests {
                 stdout: &scan(stdout),
                 stderr: &scan(stderr),
                 backtrace: &Backtrace::default(),
+                denied: &Denials::default(),
                 timeout: Duration::from_secs(60),
                 wasm_stack: 8 << 20,
             },

@@ -4,6 +4,7 @@
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
 use super::scan::{Panic, Scan};
+use crate::denied::Denials;
 use crate::ending::{Backtrace, Ending, Trap};
 use crate::event::{Cause, Outcome};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Evidence<'a> {
     pub stderr: &'a Scan,
     /// The guest's stack at its trap.
     pub backtrace: &'a Backtrace,
+    /// What was refused to the guest.
+    pub denied: &'a Denials,
     /// The time limit of the test.
     pub timeout: Duration,
     /// The limit of the WebAssembly stack, in bytes.
@@ -109,9 +112,11 @@ impl Evidence<'_> {
                 .take_while(|f| !f.starts_with("test::"))
                 .any(|f| f.starts_with(name))
         };
+        // what was refused is named anyway, with what would allow it
+        let unnamed = self.denied.is_empty();
         if in_std && message.contains("no filesystem") {
             Some(
-                "std::env::temp_dir() always panics on WASI; the private folder of a test is at /tmp (and in TMPDIR)",
+                "std::env::temp_dir() always panics on WASI; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp",
             )
         } else if message.contains("failed to spawn thread")
             || (message.contains("Unsupported") && caught("std::thread::"))
@@ -119,17 +124,19 @@ impl Evidence<'_> {
             Some(
                 "WASI has no threads: run this test elsewhere, #[cfg_attr(target_family = \"wasm\", ignore = \"needs threads\")]",
             )
-        } else if message.contains("pre-opened file descriptor") {
+        } else if unnamed && message.contains("pre-opened file descriptor") {
             Some(
                 "the sandbox grants no such folder; --dir FOLDER allows reading it, --dir FOLDER::rw writing",
             )
-        } else if message.contains("code: 44, kind: NotFound") {
+        } else if unnamed && message.contains("code: 44, kind: NotFound") {
             Some(
                 "was it outside of what is granted? --dir FOLDER lets tests read it, --dir FOLDER:rw write too",
             )
         } else if message.contains("capacity overflow") {
             Some("a size beyond what 32 bits can address")
-        } else if message.contains("kind: Unsupported") || message.contains("PermissionDenied") {
+        } else if message.contains("kind: Unsupported")
+            || (unnamed && message.contains("PermissionDenied"))
+        {
             Some(
                 "the sandbox has no sockets, processes or threads, and folders only where they were granted",
             )

@@ -1,6 +1,7 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
 use crate::config::{Choice, Fixture};
+use crate::denied::Denials;
 use crate::event::{
     Captured, Cause, Event, FixtureError, Interrupt, ModuleError, NotBuilt, Outcome, Ran, Summary,
     TestEnd,
@@ -99,6 +100,7 @@ impl<'a> Ledger<'a> {
             logs: Vec::new(),
             attachments: Vec::new(),
             notes: Vec::new(),
+            denied: Denials::default(),
         });
     }
 
@@ -152,6 +154,7 @@ impl<'a> Ledger<'a> {
             cause: Cause::new(why).hint("please report this"),
             stdout: Captured::default(),
             stderr: Captured::default(),
+            denied: Denials::default(),
         });
     }
 

@@ -33,6 +33,7 @@ use crate::protocol::{
     TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
+use crate::sandbox::scratch::NOTHING;
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, folders};
 use crate::suite::{Furniture, SuitePart};
 use anyhow::Context as _;
@@ -257,6 +258,7 @@ fn go_with(
         scratch: scratch.path().to_owned(),
         keep_scratch: settings.keep_scratch,
         dirs: settings.dirs.clone(),
+        how_to_grant: settings.how_to_grant,
         env: settings.env.clone(),
         wasm_stack: settings.wasm_stack,
         after_failure: match settings.max_fail {
@@ -335,6 +337,8 @@ fn go_with(
     drop(slots);
     let folder = scratch.path().to_owned();
     if kept_scratch {
+        // beside what tests left there is nothing to see; it may never have been made
+        let _ = std::fs::remove_dir(folder.join(NOTHING));
         let _ = scratch.keep();
     } else if scratch.close().is_err() && std::fs::remove_dir_all(&folder).is_err() {
         let note = format!("a test left what cannot be removed: {}", folder.display());

@@ -7,6 +7,7 @@
 use super::discover::{self, Discovered};
 use super::peer::{Peer, Role};
 use super::{Goal, Happened, Run};
+use crate::denied::Denials;
 use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::module::cache::{Cache, Compiler, Part};
@@ -119,6 +120,7 @@ impl Run<'_> {
                 cause: file.cause,
                 stdout: Captured::default(),
                 stderr: Captured::default(),
+                denied: Denials::default(),
             });
         }
         for file in modules {
@@ -472,6 +474,7 @@ impl Run<'_> {
             cause: failure.cause,
             stdout: failure.stdout,
             stderr: failure.stderr,
+            denied: failure.denied,
         });
         if failure.part == SuitePart::Teardown {
             return;
@@ -544,6 +547,7 @@ impl Run<'_> {
             cause,
             stdout: Captured::default(),
             stderr,
+            denied: Denials::default(),
         });
         self.check_max_fail();
     }

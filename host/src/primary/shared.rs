@@ -336,7 +336,7 @@ impl Run<'_> {
                 not_run(&of, "could not be set up")
             }
             Err(SetUpError::Failed(failure)) => {
-                self.suite_failed(module, failure);
+                self.suite_failed(module, *failure);
                 not_run(&of, "could not be set up")
             }
             Err(SetUpError::Skipped(reason)) => Outcome::Skipped { reason },

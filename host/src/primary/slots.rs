@@ -5,6 +5,7 @@
 
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
+use crate::denied::Denials;
 use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::{PlannedTask, PlannedTest};
@@ -300,6 +301,7 @@ impl Run<'_> {
             logs: done.logs,
             attachments: done.attachments,
             notes: done.notes,
+            denied: done.denied,
         });
         if !is_good {
             self.check_max_fail();
@@ -338,6 +340,7 @@ impl Run<'_> {
                 logs: Vec::new(),
                 attachments: Vec::new(),
                 notes,
+                denied: Denials::default(),
             });
         }
         self.queue_again(tests.map(|(test, _)| test).collect());

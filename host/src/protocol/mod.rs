@@ -15,12 +15,13 @@ pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{ListedTest, LoadError};
 pub use setup::{
-    Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants,
-    ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber,
-    UnknownImports, WorkerSetup,
+    Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, Keep,
+    ModuleGrants, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse,
+    TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use task::{Expect, SharedTask, Task};
 
+use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome};
 use crate::sandbox::snapshot::Globals;
 use crate::suite::{SuiteFailure, ValueNumber};
@@ -124,7 +125,7 @@ pub enum SetUpError {
     /// Its module cannot be loaded.
     Load(LoadError),
     /// It failed.
-    Failed(SuiteFailure),
+    Failed(Box<SuiteFailure>),
     /// It asked for its tests to be skipped.
     Skipped(String),
     /// The run was interrupted.
@@ -157,7 +158,8 @@ impl Done {
             && self.suites.is_empty()
             && self.stdout.is_empty()
             && self.stderr.is_empty()
-            && self.notes.is_empty();
+            && self.notes.is_empty()
+            && self.denied.is_empty();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
         }
@@ -187,6 +189,7 @@ impl Done {
             attachments: Vec::new(),
             suites: Vec::new(),
             notes: Vec::new(),
+            denied: Denials::default(),
         }
     }
 }
@@ -216,6 +219,8 @@ pub struct Done {
     pub suites: Vec<SuiteFailure>,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// What it tried to reach of files and could not, kept only if it did not pass.
+    pub denied: Denials,
 }
 
 #[cfg(test)]
@@ -237,6 +242,7 @@ mod tests {
                 guest: vec!["b".into(), "/a/b".into()],
                 access: Access::ReadOnly,
             }],
+            how_to_grant: HowToGrant::Rw,
             env: vec![("TMPDIR".into(), "/tmp".into())],
             wasm_stack: 8 << 20,
             after_failure: AfterFailure::GiveBack,

@@ -62,6 +62,16 @@ pub enum Access {
     ReadWrite,
 }
 
+/// By which flag the person who runs the tests can grant more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HowToGrant {
+    /// `--dir FOLDER`, or `--dir FOLDER:rw`.
+    #[default]
+    Dir,
+    /// `--rw FOLDER`, for what may be read already.
+    Rw,
+}
+
 /// What becomes of a scratch folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Keep {
@@ -123,6 +133,8 @@ pub struct WorkerSetup {
     pub keep_scratch: Keep,
     /// The folders granted.
     pub dirs: Vec<DirGrant>,
+    /// How more folders can be granted.
+    pub how_to_grant: HowToGrant,
     /// The environment granted, `TMPDIR` included.
     pub env: Vec<(String, String)>,
     /// The WebAssembly stack, in bytes.

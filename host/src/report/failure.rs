@@ -1,6 +1,7 @@
 //! A failure in full, as the console shows it.
 
 use super::text::{Escaped, duration, one_line, size};
+use crate::denied::Denials;
 use crate::event::{
     Cause, FixtureEnd, FixtureError, Frame, ModuleError, Outcome, TestEnd, TestInfo,
 };
@@ -77,6 +78,7 @@ impl Styles {
                 let _ = writeln!(text, "{INDENT}in flight when the run was interrupted");
             }
         }
+        self.write_denied(&mut text, &end.denied);
         let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
@@ -129,6 +131,7 @@ impl Styles {
             error.what,
         );
         self.write_cause(&mut text, &error.cause);
+        self.write_denied(&mut text, &error.denied);
         let stderr = without_repetition(&error.stderr.text(), Some(&error.cause));
         self.write_output(&mut text, "stdout", &error.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
@@ -222,6 +225,20 @@ impl Styles {
         }
         if let Some(hint) = &cause.hint {
             let _ = writeln!(text, "{INDENT}hint: {}", Escaped(hint));
+        }
+    }
+
+    /// What was refused; paths are the guest's words.
+    fn write_denied(&self, text: &mut String, denied: &Denials) {
+        if denied.left_out > 0 {
+            let before = format!(
+                "… {} attempts at files refused before these",
+                denied.left_out
+            );
+            let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(before));
+        }
+        for denied in denied.told() {
+            let _ = writeln!(text, "{INDENT}{}", one_line(&denied.to_string()));
         }
     }
 

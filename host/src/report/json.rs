@@ -7,6 +7,7 @@
 use super::Reporter;
 use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
+use crate::denied::Denials;
 use crate::event::{
     Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, ModuleError,
     Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
@@ -167,6 +168,7 @@ fn ended(end: &TestEnd) -> Value {
     if !end.notes.is_empty() {
         own.insert("notes".into(), json!(end.notes));
     }
+    insert_denied(&mut own, &end.denied);
     if !end.logs.is_empty() {
         own.insert("logs".into(), json!(end.logs));
     }
@@ -256,6 +258,16 @@ fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
     }
 }
 
+fn insert_denied(own: &mut Map<String, Value>, denied: &Denials) {
+    if denied.is_empty() {
+        return;
+    }
+    own.insert("denied".into(), json!(denied.told().collect::<Vec<_>>()));
+    if denied.left_out > 0 {
+        own.insert("denied_before".into(), json!(denied.left_out));
+    }
+}
+
 /// libtest puts everything that a test wrote, its panic included, into `stdout`.
 fn output(outcome: &Outcome, stdout: &Captured, stderr: &Captured) -> String {
     let mut text = stdout.text();
@@ -281,6 +293,7 @@ fn module_failed(error: &ModuleError) -> Value {
         own.insert("file".into(), json!(file));
     }
     insert_cause(&mut own, &error.cause);
+    insert_denied(&mut own, &error.denied);
     let text = format!(
         "{} {}: {}\n{}{}",
         error.module,

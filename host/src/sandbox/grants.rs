@@ -1,21 +1,25 @@
 //! What a guest may reach: environment, folders, scratch; and the host functions that lead there.
 //!
-//! The only file that names WASI's types. Folders are opened once and shared
+//! With `access` and `waiting` all that names WASI's types. Folders are opened once and shared
 //! by the contexts of all tests, so that a test which touches no file costs no
 //! file-system call; whether one has touched any is noticed in the host
 //! functions themselves.
 
+use super::access::{self, GrantedBy, Place, Places, Watch};
 use super::deadline::Guard;
 use super::guest::Call;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::waiting;
-use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber, ModuleGrants, ModuleNumber};
+use crate::protocol::{
+    Access, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, ModuleGrants, ModuleNumber,
+};
 use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtx, WasiFilesystemView};
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -23,6 +27,9 @@ use wasmtime_wasi::{p0, p2};
 
 /// Where a test finds its scratch folder.
 pub const SCRATCH: &str = "/tmp";
+/// Where it finds an empty folder, so that attempts at what is not granted reach the host:
+/// wasi-libc makes no call for a path that no folder's name is a part of.
+const NOTHING: &str = "/";
 
 /// What a store carries.
 pub struct State {
@@ -37,6 +44,8 @@ pub struct State {
     pub report: Report,
     /// Who stops the guest, for functions in which it waits.
     pub guard: Guard,
+    /// What was refused to it.
+    pub(super) watch: Watch,
 }
 
 impl WasiView for State {
@@ -65,12 +74,25 @@ pub struct Grants {
     fixtures: Vec<FixtureGrant>,
     /// The folders, scratch included, by the module and the fixtures that add to them;
     /// made again with every new scratch folder.
-    opened: HashMap<(Option<ModuleNumber>, Vec<FixtureNumber>), WasiFilesystemCtx>,
+    opened: HashMap<(Option<ModuleNumber>, Vec<FixtureNumber>), Opened>,
+    how: HowToGrant,
+}
+
+/// Folders that are open, and what they are.
+#[derive(Clone)]
+struct Opened {
+    files: WasiFilesystemCtx,
+    places: Arc<Places>,
 }
 
 impl Grants {
     /// The grants of a run.
-    pub fn new(dirs: Vec<DirGrant>, env: Vec<(String, String)>, scratch: Scratch) -> Self {
+    pub fn new(
+        dirs: Vec<DirGrant>,
+        env: Vec<(String, String)>,
+        scratch: Scratch,
+        how: HowToGrant,
+    ) -> Self {
         Grants {
             dirs,
             env,
@@ -78,6 +100,7 @@ impl Grants {
             modules: HashMap::new(),
             fixtures: Vec::new(),
             opened: HashMap::new(),
+            how,
         }
     }
 
@@ -121,6 +144,7 @@ impl Grants {
         }
         builder.envs(call.env);
         let mut wasi = builder.build_p1();
+        let mut watch = Watch::default();
         if let Reach::Granted(module) = call.reach {
             let module = self.modules.contains_key(&module).then_some(module);
             let of = (module, folders);
@@ -128,7 +152,8 @@ impl Grants {
                 Some(opened) => opened.clone(),
                 None => self.open(of)?,
             };
-            *wasi.ctx().ctx.filesystem() = opened;
+            *wasi.ctx().ctx.filesystem() = opened.files;
+            watch = Watch::new(opened.places);
         }
         Ok(State {
             wasi,
@@ -137,6 +162,7 @@ impl Grants {
             max_memory: None,
             report: Report::default(),
             guard: Guard::default(),
+            watch,
         })
     }
 
@@ -184,10 +210,7 @@ impl Grants {
         Ok(folders)
     }
 
-    fn open(
-        &mut self,
-        of: (Option<ModuleNumber>, Vec<FixtureNumber>),
-    ) -> anyhow::Result<WasiFilesystemCtx> {
+    fn open(&mut self, of: (Option<ModuleNumber>, Vec<FixtureNumber>)) -> anyhow::Result<Opened> {
         let (module, fixtures) = &of;
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
@@ -198,13 +221,35 @@ impl Grants {
             .filter_map(|f| f.dir.as_ref());
         let of_module = module.and_then(|m| self.modules.get(&m));
         let of_module = of_module.map_or(&[][..], |m| &m.dirs);
+        let by = |by: GrantedBy| move |grant| (grant, by);
+        let grants = of_module.iter().map(by(GrantedBy::Module));
+        let grants = grants.chain(self.dirs.iter().map(by(GrantedBy::Run)));
+        let mut list = Vec::new();
         // of two folders of one name a guest sees the one that is given last
-        for grant in of_module.iter().chain(&self.dirs).chain(of_fixtures) {
+        for (grant, by) in grants.chain(of_fixtures.map(by(GrantedBy::Fixture))) {
             open_grant(&mut builder, grant)?;
+            let places = grant.guest.iter();
+            list.extend(places.map(|guest| Place::granted(guest, grant, by)));
         }
         let scratch = self.scratch.folder().context("the scratch folder")?;
         open_scratch(&mut builder, &scratch)?;
-        let opened = builder.build().filesystem().clone();
+        list.push(Place::scratch(SCRATCH));
+        // a grant of this name, to wasi-libc, would hide it or be hidden
+        if list.iter().all(|place| !place.is_called(NOTHING)) {
+            let nothing = self.scratch.nothing().context("the empty folder")?;
+            builder
+                .preopened_dir(nothing, NOTHING, FsPerms::ReadOnly)
+                .map_err(anyhow::Error::from)
+                .context("the empty folder")?;
+            list.push(Place::nothing(NOTHING));
+        }
+        let opened = Opened {
+            files: builder.build().filesystem().clone(),
+            places: Arc::new(Places {
+                list,
+                how: self.how,
+            }),
+        };
         self.opened.insert(of, opened.clone());
         Ok(opened)
     }
@@ -306,6 +351,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
                 Err(I32Exit(status).into())
             })?;
         }
+        access::core::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
         sdk::add_to_linker(&mut linker)
     };
@@ -314,23 +360,14 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
 }
 
 /// The functions of WASI 0.1 through which a guest can reach or change what
-/// lies in a folder, or what the host holds for it; all else needs a descriptor
-/// that came from one of them.
-const TOUCHING: [&str; 14] = [
+/// lies in a folder, or what the host holds for it, beside those that take a path
+/// (`access::core`); all else needs a descriptor that came from one of them.
+const TOUCHING: [&str; 5] = [
     "fd_close",
     "fd_fdstat_set_flags",
     "fd_read",
     "fd_renumber",
     "fd_filestat_set_times",
-    "path_create_directory",
-    "path_filestat_get",
-    "path_filestat_set_times",
-    "path_link",
-    "path_open",
-    "path_remove_directory",
-    "path_rename",
-    "path_symlink",
-    "path_unlink_file",
 ];
 
 /// The interfaces of WASI 0.2, for components.
@@ -342,13 +379,7 @@ pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<Sta
     let mut add = || -> wasmtime::Result<()> {
         p2::add_to_linker_sync(&mut linker)?;
         linker.allow_shadowing(true);
-        p2::bindings::sync::filesystem::types::add_to_linker::<State, WasiFilesystem>(
-            &mut linker,
-            |state| {
-                state.touched_files = true;
-                state.filesystem()
-            },
-        )?;
+        access::component::add_to_linker(&mut linker)?;
         waiting::add_to_component_linker(&mut linker)?;
         linker.allow_shadowing(false);
         Ok(())
@@ -361,6 +392,11 @@ impl State {
     /// WASI's part, for functions put in front of wasmtime's.
     pub fn wasi(&mut self) -> &mut WasiP1Ctx {
         &mut self.wasi
+    }
+
+    /// WASI's part, where refusals are noted, and whether files were touched, at once.
+    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut bool) {
+        (&mut self.wasi, &mut self.watch, &mut self.touched_files)
     }
 
     /// Limits the memory to what a test says itself, in bytes.
@@ -383,6 +419,7 @@ impl State {
             max_memory: None,
             report: Report::default(),
             guard: Guard::default(),
+            watch: Watch::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::scratch::Scratch;
 use super::sdk::{Refused, Skipped};
 use super::snapshot::{Replay, Replayed};
 use super::stubs::StubCalled;
+use crate::denied::Denials;
 use crate::ending::{Ending, Trap};
 use crate::event::{Attachment, Captured, Cause, Format};
 use crate::instrument::{Facts, PAGE};
@@ -139,6 +140,8 @@ pub struct Called {
     pub stderr: Captured,
     /// What was seen in it.
     pub stderr_scan: Scan,
+    /// What it tried to reach of files and could not.
+    pub denied: Denials,
     touched_files: bool,
 }
 
@@ -162,7 +165,12 @@ impl Sandbox {
             pooled: Host::new(engine::for_running(setup.wasm_stack)?),
             plain: OnceCell::new(),
             wasm_stack: setup.wasm_stack,
-            grants: Grants::new(setup.dirs.clone(), setup.env.clone(), scratch),
+            grants: Grants::new(
+                setup.dirs.clone(),
+                setup.env.clone(),
+                scratch,
+                setup.how_to_grant,
+            ),
             keep_scratch: setup.keep_scratch,
             deadline,
         })
@@ -417,6 +425,7 @@ impl Seen {
             logs: std::mem::take(&mut state.report.logs),
             attachments: std::mem::take(&mut state.report.attachments),
             stack,
+            denied: state.watch.take(),
             touched_files: state.touched_files,
             ..Called::without_store(ending, streams)
         }
@@ -468,6 +477,7 @@ impl Called {
             stdout_scan,
             stderr,
             stderr_scan,
+            denied: Denials::default(),
             touched_files: false,
         }
     }

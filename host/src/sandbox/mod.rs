@@ -4,6 +4,7 @@
 //! environment, arguments and folders that it is given here, an empty stdin,
 //! no sockets, and nothing else of the host.
 
+mod access;
 pub mod capture;
 pub mod deadline;
 pub mod engine;
@@ -17,3 +18,5 @@ pub mod single;
 pub mod snapshot;
 mod stubs;
 mod waiting;
+
+pub use access::as_libc_sees;

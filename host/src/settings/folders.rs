@@ -2,6 +2,7 @@
 
 use super::{UsageError, usage};
 use crate::protocol::{Access, DirGrant};
+use crate::sandbox::as_libc_sees;
 use crate::sandbox::grants::SCRATCH;
 use std::path::{Component, Path, PathBuf};
 
@@ -127,15 +128,6 @@ pub fn refuse_writable_cache(dirs: &[DirGrant], cache: &Path) -> Result<(), Usag
         }
     }
     Ok(())
-}
-
-/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
-pub(crate) fn as_libc_sees(path: &str) -> String {
-    let parts = Path::new(path).components().filter_map(|c| match c {
-        Component::Normal(part) => Some(part.to_string_lossy()),
-        _ => None,
-    });
-    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The names under which a granted folder is found: as it was written, and by

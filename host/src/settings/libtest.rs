@@ -9,7 +9,7 @@ use crate::cli::{CargoRunnerArgs, MessageFormat};
 use crate::config;
 use crate::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
-use crate::protocol::{Benchmarks, Keep, Outputs, UnknownImports};
+use crate::protocol::{Benchmarks, HowToGrant, Keep, Outputs, UnknownImports};
 use std::io::IsTerminal;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -73,6 +73,7 @@ impl Settings {
                 false => MaxFail::Unlimited,
             },
             dirs: dirs(&own.dirs)?,
+            how_to_grant: HowToGrant::Rw,
             env: env_grants(&own.env)?,
             wasm_stack: (own.wasm_stack as usize) << 20,
             unknown_imports: match own.stub_imports {

@@ -14,7 +14,7 @@ use crate::event::quoted;
 use crate::filter::{Filter, Matching};
 use crate::plan::{Choice, Ignored};
 use crate::protocol::{
-    Benchmarks, DirGrant, Keep, ListedTest, ModuleGrants, Outputs, UnknownImports,
+    Benchmarks, DirGrant, HowToGrant, Keep, ListedTest, ModuleGrants, Outputs, UnknownImports,
 };
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
@@ -127,6 +127,8 @@ pub struct Settings {
     pub max_fail: MaxFail,
     /// The folders granted.
     pub dirs: Vec<DirGrant>,
+    /// How more folders can be granted, in the mode in which this runs.
+    pub how_to_grant: HowToGrant,
     /// The environment granted.
     pub env: Vec<(String, String)>,
     /// WebAssembly stack, in bytes.
@@ -210,6 +212,7 @@ impl Settings {
                 (false, None) => MaxFail::Unlimited,
             },
             dirs: dirs(&args.dirs)?,
+            how_to_grant: HowToGrant::Dir,
             env: env_grants(&args.env)?,
             wasm_stack: (args.wasm_stack as usize) << 20,
             unknown_imports: match args.stub_imports {
@@ -255,7 +258,11 @@ impl Settings {
         let filters: Vec<String> = filter.into_iter().chain(&rest.filters).cloned().collect();
         let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
         selection.files = files;
-        Settings::of(&rest.options, selection, again(&rest.options))
+        let settings = Settings::of(&rest.options, selection, again(&rest.options))?;
+        Ok(Settings {
+            how_to_grant: HowToGrant::Rw,
+            ..settings
+        })
     }
 
     /// What `wasmtest list` needs of a run.
@@ -290,6 +297,7 @@ impl Settings {
             max_timeout: LONGEST_TIMEOUT,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
+            how_to_grant: HowToGrant::Dir,
             env: Vec::new(),
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,

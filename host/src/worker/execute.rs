@@ -316,6 +316,9 @@ impl Executor {
             }
             done.stderr = called.stderr;
         }
+        if !outcome.is_good() {
+            done.denied = called.denied;
+        }
         done.logs = called.logs;
         done.attachments = called.attachments;
         done.outcome = Ok(outcome);
@@ -346,6 +349,7 @@ impl Executor {
             stdout: &called.stdout_scan,
             stderr: &called.stderr_scan,
             backtrace: &backtrace,
+            denied: &called.denied,
             timeout,
             wasm_stack: self.sandbox.wasm_stack(),
         };

@@ -67,7 +67,7 @@ impl Executor {
                     };
                     let (path, cause) = (path.unwrap_or_default(), Cause::new(why));
                     let failure = SuiteFailure::new(of, path, SuitePart::Setup, cause);
-                    Err(SetUpError::Failed(failure))
+                    Err(SetUpError::Failed(Box::new(failure)))
                 }
             },
             Ok(()) => Ok(None),
@@ -95,6 +95,7 @@ impl Executor {
         let Extras {
             mut logs,
             attachments,
+            denied: _,
         } = extras;
         logs.extend(attachments.iter().map(|a| {
             let bytes = a.content.len();
@@ -128,7 +129,7 @@ impl From<NotThere> for SetUpError {
     fn from(why: NotThere) -> Self {
         match why {
             NotThere::Load(e) => SetUpError::Load(e),
-            NotThere::Failed(failure) => SetUpError::Failed(*failure),
+            NotThere::Failed(failure) => SetUpError::Failed(failure),
             NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
             NotThere::Interrupted => SetUpError::Interrupted,
         }

@@ -7,6 +7,7 @@
 
 use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
+use crate::denied::Denials;
 use crate::ending::Ending;
 use crate::event::{Attachment, Cause, Outcome};
 use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
@@ -35,13 +36,15 @@ pub struct Stand {
     extras: Extras,
 }
 
-/// What guests hand over for the report.
+/// What guests leave for the report.
 #[derive(Default)]
 pub struct Extras {
     /// Lines of log.
     pub logs: Vec<String>,
     /// Attachments.
     pub attachments: Vec<Attachment>,
+    /// What they tried to reach of files and could not.
+    pub denied: Denials,
 }
 
 /// Why something is not there that a test needs.
@@ -214,6 +217,7 @@ impl Executor {
         stand.spent += began.elapsed();
         stand.extras.logs.append(&mut called.logs);
         stand.extras.attachments.append(&mut called.attachments);
+        stand.extras.denied.append(called.denied.clone());
         current.end()?;
         let outcome = self.judge(stand.module, &called, task.timeout, verdict);
         stand.poisoned |= called.ending != Ending::Returned && called.entered;
@@ -402,5 +406,6 @@ fn failure(
             .unwrap_or_else(|| Cause::new(format!("it ended as {}", outcome.name()))),
         stdout: called.stdout,
         stderr: called.stderr,
+        denied: called.denied,
     }
 }

@@ -219,6 +219,9 @@ impl Executor {
         // what its fixtures and hooks handed over is told with the first test after them
         let extras = stand.take_extras();
         (done.logs, done.attachments) = (extras.logs, extras.attachments);
+        if !outcome.is_good() {
+            done.denied = extras.denied;
+        }
         done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
         Some(())

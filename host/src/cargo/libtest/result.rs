@@ -180,6 +180,9 @@ impl Seen {
         if let Some(cause) = end.outcome.cause() {
             say_cause(&mut host, cause, &stderr);
         }
+        for denied in end.denied.told() {
+            say(&mut host, &denied.to_string());
+        }
         for log in &end.logs {
             say(&mut host, &format!("log: {log}"));
         }

@@ -1,0 +1,434 @@
+//! Attempts of a guest at files that were refused, noted so that a failure can name them.
+//!
+//! The functions of WASI that take a path are put in front of wasmtime's own (`core`,
+//! `component`), call those, and note here what came back as refused. What succeeds pays
+//! for a look at the result. Decides nothing: what a guest may reach is the grants' alone.
+
+pub(super) mod component;
+pub(super) mod core;
+
+use crate::denied::{Denials, Denied, Refusal, Tried};
+use crate::event::quoted;
+use crate::protocol::{Access, DirGrant, HowToGrant};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// What is kept of a path that a guest gives, in bytes.
+const LONGEST: usize = 512;
+
+/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
+pub fn as_libc_sees(path: &str) -> String {
+    let parts = Path::new(path).components().filter_map(|c| match c {
+        Component::Normal(part) => Some(part.to_string_lossy()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// A folder as a guest finds it.
+pub struct Place {
+    /// Its name there.
+    name: String,
+    ground: Ground,
+}
+
+/// What lies at a place.
+enum Ground {
+    /// An empty folder, there so that attempts at what is not granted reach the host.
+    Nothing,
+    /// The test's own folder.
+    Scratch,
+    /// A folder of the host's.
+    Granted {
+        host: PathBuf,
+        access: Access,
+        by: GrantedBy,
+        /// Whether its name leads to it on the host, too.
+        same_name: bool,
+    },
+}
+
+/// Whom a folder is granted by, and so how more of it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// A flag of the run's.
+    Run,
+    /// Whoever named the module.
+    Module,
+    /// A host fixture, as it is configured.
+    Fixture,
+}
+
+impl Place {
+    /// The empty folder.
+    pub fn nothing(name: &str) -> Place {
+        Place {
+            name: name.to_owned(),
+            ground: Ground::Nothing,
+        }
+    }
+
+    /// A test's own folder.
+    pub fn scratch(name: &str) -> Place {
+        Place {
+            name: name.to_owned(),
+            ground: Ground::Scratch,
+        }
+    }
+
+    /// A granted folder, under one of its names.
+    pub fn granted(name: &str, grant: &DirGrant, by: GrantedBy) -> Place {
+        Place {
+            name: name.to_owned(),
+            ground: Ground::Granted {
+                host: grant.host.clone(),
+                access: grant.access,
+                by,
+                same_name: grant.guest.iter().any(|g| Path::new(g) == grant.host),
+            },
+        }
+    }
+
+    /// Whether this is its name, to wasi-libc.
+    pub fn is_called(&self, name: &str) -> bool {
+        as_libc_sees(&self.name) == as_libc_sees(name)
+    }
+
+    fn is_read_only(&self) -> bool {
+        match &self.ground {
+            Ground::Nothing => true,
+            Ground::Scratch => false,
+            Ground::Granted { access, .. } => *access == Access::ReadOnly,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        matches!(self.ground, Ground::Nothing)
+    }
+}
+
+/// All folders that a guest finds, in the order in which it is told of them.
+pub struct Places {
+    pub list: Vec<Place>,
+    pub how: HowToGrant,
+}
+
+/// Notes what is refused to one guest.
+#[derive(Default)]
+pub struct Watch {
+    places: Option<Arc<Places>>,
+    denials: Denials,
+}
+
+/// How an attempt came back that may be worth a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    NoEntry,
+    NotPermitted,
+}
+
+/// A path that a guest gave, cut to what is kept.
+struct Given {
+    text: String,
+    is_whole: bool,
+}
+
+impl Given {
+    fn new(bytes: &[u8], length: usize) -> Given {
+        let bytes = &bytes[..bytes.len().min(LONGEST)];
+        let is_whole = bytes.len() == length;
+        let mut text = String::from_utf8_lossy(bytes).into_owned();
+        if !is_whole {
+            // the cut may have gone through a character
+            text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+        }
+        Given { text, is_whole }
+    }
+}
+
+/// Where an attempt went.
+struct Spot {
+    /// The place that the path begins at; `None` for a folder that the guest had opened.
+    place: Option<usize>,
+    is_read_only: bool,
+    path: Given,
+}
+
+/// What an attempt was at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// Something in a folder.
+    Entry,
+    /// A folder itself.
+    Folder,
+}
+
+impl Watch {
+    /// For a guest that finds these folders.
+    pub fn new(places: Arc<Places>) -> Watch {
+        Watch {
+            places: Some(places),
+            denials: Denials::default(),
+        }
+    }
+
+    /// What was noted since this was asked for last.
+    pub fn take(&mut self) -> Denials {
+        std::mem::take(&mut self.denials)
+    }
+
+    /// The place of this name; of two, the last, which hides the other.
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.list().iter().rposition(|p| p.name == name)
+    }
+
+    fn list(&self) -> &[Place] {
+        self.places.as_ref().map_or(&[], |places| &places.list)
+    }
+
+    fn is_nothing(&self, spot: &Spot) -> bool {
+        spot.place.is_some_and(|at| self.list()[at].is_nothing())
+    }
+
+    /// Notes an attempt that came back so. Gives whether it went where nothing is, so
+    /// that nothing can have been touched.
+    fn refused(&mut self, tried: Tried, target: Target, came: Came, spots: Vec<Spot>) -> bool {
+        let Some(places) = self.places.clone() else {
+            return false;
+        };
+        let read_only = |s: &Spot| tried.changes() && s.is_read_only;
+        let dotted = |s: &Spot| s.path.text.split('/').any(|part| part == "..");
+        // of two paths the one that is to blame, as far as that shows
+        let find = |test: &dyn Fn(&Spot) -> bool| spots.iter().position(test);
+        let (at, why) = if let Some(at) = find(&|s| self.is_nothing(s)) {
+            (at, Refusal::NotGranted)
+        } else if came == Came::NoEntry {
+            (0, Refusal::NotThere)
+        } else if let Some(at) = find(&read_only) {
+            (at, Refusal::ReadOnly)
+        } else {
+            (find(&dotted).unwrap_or(0), Refusal::LeadsOut)
+        };
+        if let Some(spot) = spots.get(at) {
+            let place = spot.place.map(|at| &places.list[at]);
+            let denied = denied(tried, target, why, place, &spot.path, places.how);
+            self.denials.add(denied);
+        }
+        why == Refusal::NotGranted
+    }
+}
+
+fn denied(
+    tried: Tried,
+    target: Target,
+    why: Refusal,
+    place: Option<&Place>,
+    given: &Given,
+    how: HowToGrant,
+) -> Denied {
+    let (mut path, mut or) = names(place, &given.text);
+    let parents: Vec<String> = match given.is_whole {
+        true => [Some(path.as_str()), or.as_deref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| folder_of(path, target))
+            .collect(),
+        false => Vec::new(),
+    };
+    let rw = if tried.changes() { ":rw" } else { "" };
+    let granted = place.and_then(|place| match &place.ground {
+        Ground::Granted {
+            host,
+            by,
+            same_name,
+            ..
+        } => Some((place, host, *by, *same_name)),
+        _ => None,
+    });
+    let mut allow = Vec::new();
+    let mut relative_to = None;
+    match (why, how, granted) {
+        (Refusal::NotGranted, HowToGrant::Dir, _) => {
+            let flag = |folder: &String| format!("--dir {}", quoted(&format!("{folder}{rw}")));
+            allow = parents.iter().map(flag).collect();
+        }
+        (Refusal::ReadOnly, how, Some((place, host, by, same_name))) => {
+            // a folder that is there is meant: its like at the root of all would be a chance
+            let first = parents.first();
+            if first.is_some_and(|folder| host.join(folder).is_dir()) {
+                or = None;
+            }
+            match (how, by) {
+                (HowToGrant::Dir, GrantedBy::Run) => {
+                    let what = match same_name {
+                        true => format!("{}:rw", place.name),
+                        false => format!("{}::{}:rw", host.display(), place.name),
+                    };
+                    allow.push(format!("--dir {}", quoted(&what)));
+                }
+                (HowToGrant::Rw, GrantedBy::Run | GrantedBy::Module) => {
+                    allow.extend(first.map(|folder| format!("--rw {}", quoted(folder))));
+                }
+                _ => {}
+            }
+        }
+        (Refusal::NotThere, HowToGrant::Rw, Some((place, host, ..)))
+            if !tried.changes() && place.is_called("/") =>
+        {
+            relative_to = Some(host.display().to_string());
+        }
+        _ => {}
+    }
+    if !given.is_whole {
+        path.push_str(" …");
+        or = None;
+    }
+    Denied {
+        tried,
+        path,
+        or,
+        why,
+        allow,
+        relative_to,
+    }
+}
+
+/// The path as the guest has most likely written it, and what else it may have written:
+/// to wasi-libc a path from `/` and one from `.` are the same.
+fn names(place: Option<&Place>, path: &str) -> (String, Option<String>) {
+    let Some(place) = place else {
+        return (format!("…/{path}"), None);
+    };
+    if path.starts_with('/') {
+        return (path.to_owned(), None);
+    }
+    let is_itself = matches!(path, "" | ".");
+    if place.is_called("/") {
+        let out = Path::new(path).starts_with("..");
+        return match is_itself {
+            true => (".".to_owned(), Some("/".to_owned())),
+            false => (path.to_owned(), (!out).then(|| format!("/{path}"))),
+        };
+    }
+    let name = place.name.trim_end_matches('/');
+    match is_itself {
+        true => (name.to_owned(), None),
+        false => (format!("{name}/{path}"), None),
+    }
+}
+
+/// The folder that would have to be granted for this path; `None` if none can be named.
+fn folder_of(path: &str, target: Target) -> Option<String> {
+    let path = path.trim_end_matches('/');
+    if path.is_empty() {
+        return None;
+    }
+    let folder = match (target, path.rsplit_once('/')) {
+        (Target::Folder, _) => path,
+        (Target::Entry, Some((folder, _))) => folder,
+        (Target::Entry, None) => ".",
+    };
+    // the root of all is no good advice; and `..` inside leads the guest elsewhere
+    let inside = Path::new(folder)
+        .components()
+        .skip_while(|c| *c == Component::ParentDir)
+        .any(|c| c == Component::ParentDir);
+    (!folder.is_empty() && !folder.starts_with('…') && !inside).then(|| folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(host: &Path, guest: &[&str], by: GrantedBy) -> Place {
+        let grant = DirGrant {
+            host: host.to_owned(),
+            guest: guest.iter().map(|g| (*g).to_owned()).collect(),
+            access: Access::ReadOnly,
+        };
+        Place::granted(guest[0], &grant, by)
+    }
+
+    fn with(tried: Tried, why: Refusal, place: &Place, path: &str, how: HowToGrant) -> String {
+        let given = Given::new(path.as_bytes(), path.len());
+        denied(tried, Target::Entry, why, Some(place), &given, how).to_string()
+    }
+
+    #[test]
+    fn a_build_tool_grants_the_folder_of_the_file() {
+        let root = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(root.path().join("tests/snap")).expect("made");
+        let package = place(root.path(), &["."], GrantedBy::Module);
+        let told = |tried, why, path| with(tried, why, &package, path, HowToGrant::Rw);
+        assert_eq!(
+            told(Tried::Write, Refusal::ReadOnly, "tests/snap/a.snap.new"),
+            "tried to write tests/snap/a.snap.new: read-only; --rw tests/snap allows it"
+        );
+        assert_eq!(
+            told(Tried::Create, Refusal::ReadOnly, "new"),
+            "tried to create new: read-only; --rw . allows it"
+        );
+        assert_eq!(
+            told(Tried::Write, Refusal::ReadOnly, "home/me/x"),
+            "tried to write home/me/x (or /home/me/x): read-only; --rw home/me allows it"
+        );
+        assert_eq!(
+            told(Tried::Read, Refusal::NotThere, "data/x.txt"),
+            format!(
+                "tried to read data/x.txt (or /data/x.txt): not there; relative paths lead to {}",
+                root.path().display()
+            )
+        );
+        // what there is no flag for has no advice
+        let nothing = Place::nothing("/");
+        assert_eq!(
+            with(
+                Tried::Read,
+                Refusal::NotGranted,
+                &nothing,
+                "x",
+                HowToGrant::Rw
+            ),
+            "tried to read x (or /x): nothing is granted there"
+        );
+        let fixture = place(root.path(), &["/srv"], GrantedBy::Fixture);
+        for how in [HowToGrant::Rw, HowToGrant::Dir] {
+            assert_eq!(
+                with(Tried::Write, Refusal::ReadOnly, &fixture, "x", how),
+                "tried to write /srv/x: read-only"
+            );
+        }
+    }
+
+    #[test]
+    fn a_flag_is_one_word_for_a_shell_and_names_no_folder_that_it_cannot() {
+        let nothing = Place::nothing("/");
+        let told = |tried, path| {
+            with(tried, Refusal::NotGranted, &nothing, path, HowToGrant::Dir)
+                .rsplit_once(": nothing is granted there")
+                .map(|(_, advice)| advice.to_owned())
+        };
+        let advice = |advice: &str| Some(advice.to_owned());
+        assert_eq!(
+            told(Tried::Read, "my data/x"),
+            advice("; --dir 'my data' or --dir '/my data' allows it")
+        );
+        assert_eq!(told(Tried::Read, "x"), advice("; --dir . allows it"));
+        assert_eq!(
+            told(Tried::Write, "../x"),
+            advice("; --dir ..:rw allows it")
+        );
+        assert_eq!(told(Tried::Read, "a/../../b/x"), advice(""));
+        assert_eq!(told(Tried::Read, "."), advice("; --dir . allows it"));
+    }
+
+    #[test]
+    fn wasi_libc_takes_the_root_and_the_current_folder_for_one() {
+        for same in ["", ".", "/", "./", "/."] {
+            assert_eq!(as_libc_sees(same), "", "{same}");
+        }
+        assert_eq!(as_libc_sees("/a/./b/"), "a/b");
+        assert_eq!(as_libc_sees(".."), "..");
+    }
+}
