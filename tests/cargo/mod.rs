@@ -3,6 +3,7 @@
 mod doctests;
 mod libtest_face;
 mod made;
+mod public;
 mod runner;
 mod wasmtest;
 
