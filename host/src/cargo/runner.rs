@@ -11,10 +11,11 @@ use crate::cli::CargoRunnerArgs;
 use crate::config::{self, Config};
 use crate::event::{Cause, Harness};
 use crate::exec::{self, Exec};
-use crate::module::{identify, names};
+use crate::module::cache::Cache;
+use crate::module::{ContentHash, identify, names};
 use crate::protocol::{ModuleGrants, UnknownImports};
 use crate::report::text::{Escaped, tell};
-use crate::settings::{TestFile, Unmarked, UsageError};
+use crate::settings::{self, TestFile, Unmarked, UsageError};
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::path::Path;
@@ -34,7 +35,7 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
         None => return Ok(refuse("cargo-runner: no file was given", None)),
     };
     let doctests = doctests::beside(file);
-    let harness = match harness(file) {
+    let harness = match harness(file, args) {
         Ok(harness) => harness,
         Err(cause) => {
             let what = format!("{} cannot be run: {}", file.display(), cause.message);
@@ -125,10 +126,29 @@ fn name(file: &Path) -> String {
 }
 
 /// How the program in this file is run.
-fn harness(file: &Path) -> Result<Option<Harness>, Cause> {
-    let bytes =
-        std::fs::read(file).map_err(|e| Cause::new(format!("the file cannot be read: {e}")))?;
-    Ok(identify::identify(&bytes)?.harness)
+///
+/// Hot path: a program may be started hundreds of times, so a file that has not
+/// changed is not read again for this.
+fn harness(file: &Path, args: &CargoRunnerArgs) -> Result<Option<Harness>, Cause> {
+    let unreadable = |e: std::io::Error| Cause::new(format!("the file cannot be read: {e}"));
+    let meta = std::fs::metadata(file).map_err(unreadable)?;
+    let root = settings::cache_root(args.cache_dir.as_deref()).ok();
+    let cache = root.and_then(|root| Cache::find(&root).ok());
+    let known = cache.as_ref().and_then(|cache| {
+        let content = cache.known_content(&meta)?;
+        cache.kind(content)
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let bytes = std::fs::read(file).map_err(unreadable)?;
+    let harness = identify::identify(&bytes)?.harness;
+    if let Some(cache) = &cache {
+        let content = ContentHash::of(&bytes);
+        let _ = cache.store_content(&meta, content);
+        cache.store_kind(content, harness);
+    }
+    Ok(harness)
 }
 
 /// Whether what should be a file is this runner's own command.

@@ -71,7 +71,7 @@ const IN_USE: Duration = Duration::from_secs(3600);
 /// Times closer together than this may hide a change (coarse file systems).
 const RACY: i128 = 2_000_000_000;
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 3;
+const LISTING: u32 = 4;
 /// To be raised with any change in how modules are rewritten.
 const FACTS: u32 = 1;
 /// The layout of the folder; another version has another folder.
@@ -248,6 +248,20 @@ impl Cache {
             read,
         };
         self.write_whole(&known_name(file), &serde_json::to_vec(&known)?)
+    }
+
+    /// How a file of this content runs when it is started, if that was found out; the inner
+    /// `None` if there is nothing to start.
+    pub fn kind(&self, content: ContentHash) -> Option<Option<Harness>> {
+        let file = self.open_file(&kind_name(content)).ok()?;
+        serde_json::from_reader(file.take(64)).ok()
+    }
+
+    /// Keeps how a file of this content runs; a failure costs the next call a look.
+    pub fn store_kind(&self, content: ContentHash, kind: Option<Harness>) {
+        if let Ok(bytes) = serde_json::to_vec(&kind) {
+            let _ = self.write_whole(&kind_name(content), &bytes);
+        }
     }
 
     /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
@@ -456,7 +470,7 @@ impl Cache {
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
         for (path, _) in self.files()? {
-            let ours = ["cwasm", "json", "tests", "facts", "known", "state"];
+            let ours = ["cwasm", "json", "tests", "facts", "known", "kind", "state"];
             if !path
                 .extension()
                 .is_some_and(|e| ours.iter().any(|o| e == *o))
@@ -530,6 +544,11 @@ fn listing_name(content: ContentHash, harness: Harness) -> String {
 
 fn known_name(file: &fs::Metadata) -> String {
     format!("{:x}-{:x}.known", file.dev(), file.ino())
+}
+
+fn kind_name(content: ContentHash) -> String {
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}.kind")
 }
 
 fn facts_name(content: ContentHash) -> String {
