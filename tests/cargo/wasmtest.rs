@@ -94,8 +94,28 @@ fn every_target_of_a_package_is_run_under_a_name_that_does_not_change() {
     );
     let again = ["-p", "made", "--lib", "--", "--exact", "--", "panics"];
     assert_eq!(package.wasmtest(&again).code, 1);
-    let ran = package.wasmtest(&["--lib", "--", "--run-ignored"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
+    // as with libtest
+    for flag in ["--run-ignored", "--ignored"] {
+        let ran = package.wasmtest(&["--lib", "--", flag]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    package.write(
+        "tests/api.rs",
+        "#[test] fn says() { println!(\"hello\"); eprint!(\"there\") }\n",
+    );
+    let ran = package.wasmtest(&["--test", "api"]);
+    assert!(!ran.stdout.contains("hello"), "{ran:?}");
+    for flag in ["--show-output", "--nocapture"] {
+        let ran = package.wasmtest(&["--test", "api", "--", flag, "--test-threads", "1"]);
+        for word in [
+            "PASS   made::api says\n",
+            "stdout │ hello",
+            "stderr │ there",
+            "on 1 process",
+        ] {
+            assert!(ran.stdout.contains(word), "{word}: {ran:?}");
+        }
+    }
 }
 
 #[test]

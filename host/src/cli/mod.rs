@@ -17,13 +17,16 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(name = "wasmtest", version, styles = STYLES, max_term_width = 100)]
 #[command(after_help = "\
-A Rust test binary becomes a test module with
-  cargo test --no-run --target wasm32-wasip1
-and runs with
+In a Rust crate or workspace, as it is:
+  cargo wasmtest
+Any test module:
   wasmtest run target/wasm32-wasip1/debug/deps/NAME-HASH.wasm
+As cargo's runner, for cargo test, cargo nextest, cargo run and doctests:
+  wasmtest init
 
 Exit codes: 0 all passed, 1 some test did not, 2 usage, 3 a module could not be loaded or
-listed or the results not be written, 4 nothing to run, 130 interrupted, 143 terminated.")]
+listed or the results not be written, 4 nothing to run, 5 (cargo wasmtest) something could
+not be built, 130 interrupted, 143 terminated.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -119,6 +122,7 @@ pub struct RunOptions {
     /// How many worker processes: a number, `auto` or -1 for one a CPU, 0 to run in this process
     #[arg(
         long,
+        alias = "test-threads",
         value_name = "N",
         default_value = "auto",
         env = "WASMTEST_PROCESSES",
@@ -192,6 +196,15 @@ pub struct RunOptions {
     #[arg(long, help_heading = "Granting")]
     pub stub_imports: bool,
 
+    /// Show what tests wrote that passed, too
+    #[arg(
+        long,
+        alias = "nocapture",
+        alias = "no-capture",
+        help_heading = "Reporting"
+    )]
+    pub show_output: bool,
+
     /// Keep the /tmp of tests that did not pass, and say where
     #[arg(long, help_heading = "Reporting")]
     pub keep_scratch: bool,
@@ -249,7 +262,12 @@ pub struct MatchArgs {
     pub skip_tags: Vec<String>,
 
     /// Run only the tests marked as ignored
-    #[arg(long, help_heading = "Selecting", conflicts_with = "include_ignored")]
+    #[arg(
+        long,
+        alias = "ignored",
+        help_heading = "Selecting",
+        conflicts_with = "include_ignored"
+    )]
     pub run_ignored: bool,
 
     /// Run the tests marked as ignored too

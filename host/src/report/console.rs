@@ -13,6 +13,7 @@ use crate::event::{
 };
 use crate::exit;
 use crate::plan::tree::Line;
+use crate::protocol::Outputs;
 use crate::settings::{Settings, Verbosity};
 use crate::suite::SuitePart;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -36,6 +37,8 @@ pub struct Console<W> {
     in_dots: bool,
     running: Vec<(Arc<TestInfo>, Instant)>,
     failed: Vec<((usize, usize), String)>,
+    /// What tests wrote that passed, if that is shown.
+    outputs: Option<Vec<((usize, usize), String)>>,
     /// Tests that were not run, and why.
     not_run: Vec<((usize, usize), String)>,
     /// What is told of host fixtures: before the failures that they explain, and after.
@@ -71,6 +74,7 @@ impl<W: Write> Console<W> {
             in_dots: false,
             running: Vec::new(),
             failed: Vec::new(),
+            outputs: (settings.outputs == Outputs::All).then(Vec::new),
             not_run: Vec::new(),
             fixtures: (Vec::new(), Vec::new()),
             not_built: Vec::new(),
@@ -115,6 +119,8 @@ impl<W: Write> Console<W> {
             self.bad += 1;
             let text = self.styles.failure(end);
             self.failed.push((end.order, text));
+        } else if let Some(outputs) = &mut self.outputs {
+            outputs.extend(self.styles.output(end).map(|text| (end.order, text)));
         }
         self.remember_reason(&end.outcome);
         match (self.verbosity, &self.bar) {
@@ -281,7 +287,14 @@ impl<W: Write> Console<W> {
             // whichever came first: by their names
             self.fixtures.0.sort();
             let failed = self.failed.iter().map(|(_, failure)| failure);
-            for part in self.fixtures.0.iter().chain(failed).chain(&self.fixtures.1) {
+            let mut outputs = self.outputs.take().unwrap_or_default();
+            outputs.sort_by_key(|(order, _)| *order);
+            let outputs = outputs.iter().map(|(_, output)| output);
+            for part in outputs
+                .chain(&self.fixtures.0)
+                .chain(failed)
+                .chain(&self.fixtures.1)
+            {
                 text.push_str(part);
                 text.push('\n');
             }

@@ -95,6 +95,20 @@ impl Styles {
         text
     }
 
+    /// What a test wrote that passed or was expected to fail; `None` if it wrote nothing.
+    pub fn output(&self, end: &TestEnd) -> Option<String> {
+        if end.stdout.is_empty() && end.stderr.is_empty() {
+            return None;
+        }
+        let (word, style) = self.word(&end.outcome);
+        let id = one_line(&end.test.id.to_string());
+        let word = style.apply_to(format!("{word:<6}"));
+        let mut text = format!("{word} {}\n", self.bold.apply_to(&id));
+        self.write_output(&mut text, "stdout", &end.stdout.text());
+        self.write_output(&mut text, "stderr", &end.stderr.text());
+        Some(text)
+    }
+
     /// What a test logged and attached.
     pub fn write_extras(&self, text: &mut String, end: &TestEnd) {
         let more = |text: &mut String, all: usize, what: &str| {

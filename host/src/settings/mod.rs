@@ -223,7 +223,10 @@ impl Settings {
                 true => Snapshots::Off,
                 false => Snapshots::On,
             },
-            outputs: Outputs::NotPassed,
+            outputs: match args.show_output {
+                true => Outputs::All,
+                false => Outputs::NotPassed,
+            },
             shuffle: None,
             keep_scratch: match args.keep_scratch {
                 true => Keep::Failed,
