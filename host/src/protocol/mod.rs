@@ -13,7 +13,7 @@ mod task;
 pub use compile::{CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob};
 pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
-pub use listed::{ListedTest, LoadError};
+pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     Access, AfterFailure, DirGrant, FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber,
     ModuleSpec, ReplaySpec, SnapshotNumber, SnapshotUse, TaskNumber, UnknownImports, WorkerSetup,
@@ -91,7 +91,7 @@ pub enum FromWorker {
         /// Which module.
         module: ModuleNumber,
         /// Its tests.
-        tests: Result<Vec<ListedTest>, LoadError>,
+        tests: Result<Listing, LoadError>,
     },
     /// A test has passed and left nothing to tell: task, start and duration in
     /// nanoseconds. Most messages are this one, so it is as small as it can be.

@@ -49,6 +49,8 @@ impl WasiView for State {
 pub enum Reach {
     /// What the run grants, what this module is granted beside it, and a scratch folder.
     Granted(ModuleNumber),
+    /// The same to read, and nothing to write to: for a list that is made of files.
+    Readable(ModuleNumber),
     /// Nothing: for listing.
     Closed,
 }
@@ -108,7 +110,7 @@ impl Grants {
             .allow_tcp(false)
             .allow_udp(false);
         let mut folders = Vec::new();
-        if let Reach::Granted(module) = call.reach {
+        if let Reach::Granted(module) | Reach::Readable(module) = call.reach {
             match (call.fixtures, self.modules.get(&module)) {
                 ([], None) => {
                     builder.envs(&self.env);
@@ -120,14 +122,22 @@ impl Grants {
         }
         builder.envs(call.env);
         let mut wasi = builder.build_p1();
-        if let Reach::Granted(module) = call.reach {
-            let module = self.modules.contains_key(&module).then_some(module);
-            let of = (module, folders);
-            let opened = match self.opened.get(&of) {
-                Some(opened) => opened.clone(),
-                None => self.open(of)?,
-            };
-            *wasi.ctx().ctx.filesystem() = opened;
+        match call.reach {
+            Reach::Closed => {}
+            Reach::Readable(module) => {
+                let mut opened = WasiCtxBuilder::new();
+                self.open_granted(Some(module), &folders, Some(Access::ReadOnly), &mut opened)?;
+                *wasi.ctx().ctx.filesystem() = opened.build().filesystem().clone();
+            }
+            Reach::Granted(module) => {
+                let module = self.modules.contains_key(&module).then_some(module);
+                let of = (module, folders);
+                let opened = match self.opened.get(&of) {
+                    Some(opened) => opened.clone(),
+                    None => self.open(of)?,
+                };
+                *wasi.ctx().ctx.filesystem() = opened;
+            }
         }
         Ok(State {
             wasi,
@@ -187,8 +197,26 @@ impl Grants {
         &mut self,
         of: (Option<ModuleNumber>, Vec<FixtureNumber>),
     ) -> anyhow::Result<WasiFilesystemCtx> {
-        let (module, fixtures) = &of;
         let mut builder = WasiCtxBuilder::new();
+        self.open_granted(of.0, &of.1, None, &mut builder)?;
+        let scratch = self.scratch.folder().context("the scratch folder")?;
+        builder
+            .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)
+            .map_err(anyhow::Error::from)
+            .context("the scratch folder")?;
+        let opened = builder.build().filesystem().clone();
+        self.opened.insert(of, opened.clone());
+        Ok(opened)
+    }
+
+    /// Opens what is granted, with the access that it is granted with or with this one.
+    fn open_granted(
+        &self,
+        module: Option<ModuleNumber>,
+        fixtures: &[FixtureNumber],
+        access: Option<Access>,
+        builder: &mut WasiCtxBuilder,
+    ) -> anyhow::Result<()> {
         builder.allow_blocking_current_thread(true);
         let of_fixtures = self
             .fixtures
@@ -199,7 +227,7 @@ impl Grants {
         let of_module = of_module.map_or(&[][..], |m| &m.dirs);
         // of two folders of one name a guest sees the one that is given last
         for grant in of_module.iter().chain(&self.dirs).chain(of_fixtures) {
-            let perms = match grant.access {
+            let perms = match access.unwrap_or(grant.access) {
                 Access::ReadOnly => FsPerms::ReadOnly,
                 Access::ReadWrite => FsPerms::ReadWrite,
             };
@@ -210,14 +238,7 @@ impl Grants {
                     .with_context(|| format!("the granted folder {}", grant.host.display()))?;
             }
         }
-        let scratch = self.scratch.folder().context("the scratch folder")?;
-        builder
-            .preopened_dir(scratch, SCRATCH, FsPerms::ReadWrite)
-            .map_err(anyhow::Error::from)
-            .context("the scratch folder")?;
-        let opened = builder.build().filesystem().clone();
-        self.opened.insert(of, opened.clone());
-        Ok(opened)
+        Ok(())
     }
 
     /// After a test that touched files: its scratch folder goes, or stays as it left it.

@@ -13,8 +13,8 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, custom, doctest, libtest, sdk};
 use crate::protocol::{
-    Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber, ModuleSpec,
-    SnapshotNumber, Task, WorkerSetup,
+    Done, Expect, FixtureGrant, FromWorker, Holds, ListedTest, Listing, LoadError, ModuleNumber,
+    ModuleSpec, SnapshotNumber, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -129,23 +129,34 @@ impl Executor {
         self.sandbox.add_fixture(grant);
     }
 
-    /// Lists a module's tests, in a closed sandbox.
+    /// Lists a module's tests, in a closed sandbox; a custom harness reads what its tests read.
     ///
     /// # Errors
     /// If the module cannot be loaded or does not list its tests.
-    pub fn list(
+    pub fn list(&mut self, module: ModuleNumber, timeout: Duration) -> Result<Listing, LoadError> {
+        let mut holds = Holds::ForTheModule;
+        let tests = self.list_tests(module, timeout, &mut holds)?;
+        Ok(Listing { tests, holds })
+    }
+
+    fn list_tests(
         &mut self,
         module: ModuleNumber,
         timeout: Duration,
+        holds: &mut Holds,
     ) -> Result<Vec<ListedTest>, LoadError> {
         let (spec, program) = self.program(module)?;
         if spec.harness == Harness::Command {
             return Ok(command::list());
         }
         let asked = spec.harness == Harness::Custom;
-        let (longest, timeout) = match asked {
-            true => (custom::LIST_MAX, timeout.min(custom::LIST_TIMEOUT)),
-            false => (LISTING, timeout),
+        let (longest, timeout, reach) = match asked {
+            true => (
+                custom::LIST_MAX,
+                timeout.min(custom::LIST_TIMEOUT),
+                Reach::Readable(module),
+            ),
+            false => (LISTING, timeout, Reach::Closed),
         };
         let mut called = |call: ListCall| {
             let args: Vec<&str> = [spec.name.as_str()]
@@ -154,20 +165,24 @@ impl Executor {
                 .copied()
                 .collect();
             let streams = (Stream::new(longest), Stream::new(self.capture));
-            self.sandbox.call(
+            let called = self.sandbox.call(
                 &program,
                 Entry::Start,
                 &Call {
                     test_id: "",
                     max_memory: None,
-                    reach: Reach::Closed,
+                    reach,
                     fixtures: &[],
                     args: &args,
                     env: call.env(),
                     timeout,
                     streams,
                 },
-            )
+            );
+            if called.may_differ() {
+                *holds = Holds::ForTheRun;
+            }
+            called
         };
         let complete =
             |called: &Called| called.ending == Ending::Returned && called.stdout.dropped == 0;
