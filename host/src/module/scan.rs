@@ -106,11 +106,7 @@ impl Scan {
         } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
             self.allocation = Some(line.to_owned());
             self.collecting = Collecting::Nothing;
-        } else if (line.starts_with("note: run with `RUST_BACKTRACE=") || line == BACKTRACE)
-            && !self.awaits_message()
-        {
-            self.collecting = Collecting::Nothing;
-        } else if line == "failures:" && self.collecting == Collecting::Told {
+        } else if self.is_after_text(line) {
             self.collecting = Collecting::Nothing;
         } else if line.starts_with("---- ")
             && line.ends_with(" ----")
@@ -141,6 +137,18 @@ impl Scan {
 }
 
 impl Scan {
+    /// Whether this line is no part of what is collected, and ends it.
+    fn is_after_text(&self, line: &str) -> bool {
+        match self.collecting {
+            Collecting::Told => line == "failures:",
+            _ => {
+                let after =
+                    line == BACKTRACE || line.starts_with("note: run with `RUST_BACKTRACE=");
+                after && !self.awaits_message()
+            }
+        }
+    }
+
     /// Whether a panic's message has not begun: whatever comes belongs to it.
     fn awaits_message(&self) -> bool {
         self.collecting == Collecting::Panic
