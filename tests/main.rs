@@ -4,6 +4,7 @@ mod acceptance;
 mod bad_input;
 mod cache;
 mod console;
+mod ecosystem;
 mod host_fixtures;
 mod instrument;
 mod isolation;
