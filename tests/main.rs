@@ -6,6 +6,7 @@ mod cache;
 mod cargo;
 mod console;
 mod denied;
+mod ecosystem;
 mod exec;
 mod host_fixtures;
 mod instrument;

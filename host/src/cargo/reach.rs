@@ -4,7 +4,9 @@
 //! as it is written wins, and `..` never leaves a granted folder. So the package is `.`,
 //! each folder above it up to the workspace's is `..`, `../..`, and at absolute paths
 //! there is only the outermost folder: a path that goes up from the package by
-//! its absolute name then stays inside of one grant.
+//! its absolute name then stays inside of one grant. Beside that the package has the name
+//! that it has in the workspace: `file!()` begins with it, and proptest, which goes up from
+//! the working directory until it finds such a file, cannot go up from `/`.
 
 use crate::protocol::{Access, DirGrant};
 use crate::sandbox::as_libc_sees;
@@ -27,6 +29,7 @@ impl Place<'_> {
     /// The folders that tests read: the package, its workspace, what was built for it.
     pub fn folders(&self) -> Vec<DirGrant> {
         let mut grants = vec![read(self.package, ".")];
+        grants[0].guest.extend(self.name_in_workspace(self.package));
         let mut up = String::new();
         let inside = self.package.starts_with(self.workspace);
         if inside {
@@ -50,6 +53,15 @@ impl Place<'_> {
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
         grants.retain(|g| g.host.is_dir());
         grants
+    }
+
+    /// A folder as sources of a member are named: from the workspace's. Not if the package
+    /// has something of its own there.
+    fn name_in_workspace(&self, folder: &Path) -> Option<String> {
+        let member = self.package.strip_prefix(self.workspace).ok()?;
+        let hides = self.package.join(member.components().next()?).exists();
+        let name = folder.strip_prefix(self.workspace).ok()?.to_str()?;
+        (folder.starts_with(self.package) && !hides).then(|| name.to_owned())
     }
 
     /// The folders that tests may write to, at the path as it was asked for and where
@@ -95,6 +107,9 @@ impl Place<'_> {
             add(relative);
         }
         add(&plain(asked));
+        if let Some(name) = self.name_in_workspace(&absolute) {
+            add(Path::new(&name));
+        }
         add(&absolute);
         add(&host);
         if guest
@@ -209,7 +224,7 @@ mod tests {
             .collect();
         let text = |p: &Path| p.display().to_string();
         let expected = [
-            (package.clone(), ".".to_owned()),
+            (package.clone(), ". deep/a".to_owned()),
             (root.join("crates/deep"), "..".to_owned()),
             (workspace.clone(), "../..".to_owned()),
             (workspace.clone(), text(&workspace)),
@@ -222,11 +237,18 @@ mod tests {
         assert!(package.join("tests/snap").is_dir());
         assert_eq!(
             rw[0].guest,
-            ["tests/snap".to_owned(), text(&package.join("tests/snap"))]
+            [
+                "tests/snap".to_owned(),
+                "deep/a/tests/snap".to_owned(),
+                text(&package.join("tests/snap"))
+            ]
         );
         assert_eq!(rw[1].guest[0], "../b");
         assert!(place.writable(&[root.join("missing")]).is_err());
         assert!(place.writable(&["tmp".into()]).is_err());
+        // what is the package's own is not hidden
+        std::fs::create_dir(package.join("deep")).expect("made");
+        assert_eq!(place.folders()[0].guest, ["."]);
     }
 
     #[test]

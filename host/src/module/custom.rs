@@ -1,8 +1,9 @@
 //! The custom harness: a test target with `harness = false` that follows libtest's command line.
 //!
 //! criterion, libtest-mimic and datatest-stable are such; a program of one's own
-//! may be. Nothing in the file tells, so it is asked for its list once, in a closed
-//! sandbox; whatever does not answer as libtest would is a command. How its
+//! may be. Nothing in the file tells, so it is asked for its list once; it may make
+//! that of files (datatest-stable does), so it reads what its tests read, and writes
+//! nothing. Whatever does not answer as libtest would is a command. How its
 //! tests leave is not laid down (libtest-mimic exits, criterion returns), so a
 //! status of 0 is a pass, unless libtest's own lines say that nothing was run.
 
@@ -25,7 +26,8 @@ pub fn read_list(stdout: &str) -> Option<Vec<ListedTest>> {
         let (path, kind) = line.rsplit_once(": ")?;
         let benchmark = match kind {
             "test" => false,
-            "benchmark" => true,
+            // libtest's and criterion's word, and libtest-mimic's
+            "benchmark" | "bench" => true,
             _ => return None,
         };
         Some(ListedTest {
@@ -49,10 +51,19 @@ pub fn outcome(evidence: &Evidence<'_>, format: Format) -> Outcome {
         ),
         (Ending::Returned | Ending::Exited(0), None) => Outcome::Passed,
         (Ending::Exited(status), _) if format == Format::Core => {
-            Outcome::Failed(Cause::new(format!("exited with status {status}")))
+            Outcome::Failed(exited(&format!("status {status}"), evidence))
         }
-        _ => Outcome::Failed(Cause::new("exited with failure")),
+        _ => Outcome::Failed(exited("failure", evidence)),
     }
+}
+
+/// The exit, and what libtest-mimic tells of its reason.
+fn exited(how: &str, evidence: &Evidence<'_>) -> Cause {
+    let told = evidence.stdout.told.as_deref().unwrap_or_default().trim();
+    Cause::new(match told {
+        "" => format!("exited with {how}"),
+        told => format!("exited with {how}\n{told}"),
+    })
 }
 
 fn ended_well(counts: Counts) -> Outcome {
@@ -88,9 +99,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_list_from_its_first_line_to_its_last() {
-        let tests = read_list("a b: test\nc: benchmark\n").expect("a list");
-        assert_eq!(tests.len(), 2);
-        assert!(tests[1].benchmark && tests[0].path == "a b");
+        let tests = read_list("a b: test\nc: benchmark\nd: bench\n").expect("a list");
+        assert_eq!(tests.len(), 3);
+        assert!(tests[1].benchmark && tests[2].benchmark && tests[0].path == "a b");
         assert_eq!(read_list(""), Some(Vec::new()));
         for no in ["hello\n", "a: test\n\n", "a: test\nok\n", "a: suite\n"] {
             assert_eq!(read_list(no), None, "{no:?}");

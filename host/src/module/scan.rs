@@ -11,6 +11,9 @@ const MAX_LINE: usize = 4096;
 /// How much of a panic's message is kept.
 const MAX_MESSAGE: usize = 16 << 10;
 
+/// What follows a panic's message if `RUST_BACKTRACE` asks for it; on wasm it is empty.
+pub const BACKTRACE: &str = "stack backtrace:";
+
 /// libtest's closing line, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
@@ -46,6 +49,8 @@ pub struct Scan {
     pub panic: Option<Panic>,
     /// What followed the last `Error: ` at the beginning of a line.
     pub error: Option<String>,
+    /// What libtest-mimic tells of a failure, below the test's name.
+    pub told: Option<String>,
     /// std's last word when an allocation fails.
     pub allocation: Option<String>,
     /// Why the SDK, running as libtest's, skipped a test.
@@ -58,6 +63,7 @@ enum Collecting {
     Nothing,
     Panic,
     Error,
+    Told,
 }
 
 impl Scan {
@@ -100,15 +106,18 @@ impl Scan {
         } else if line.starts_with("memory allocation of ") && line.ends_with(" failed") {
             self.allocation = Some(line.to_owned());
             self.collecting = Collecting::Nothing;
-        } else if (line.starts_with("note: run with `RUST_BACKTRACE=")
-            // std has no frames here, and says so in more lines
-            || line == "stack backtrace:")
-            && !self.awaits_message()
-        {
+        } else if self.is_after_text(line) {
             self.collecting = Collecting::Nothing;
+        } else if line.starts_with("---- ")
+            && line.ends_with(" ----")
+            && self.collecting == Collecting::Nothing
+        {
+            self.told = Some(String::new());
+            self.collecting = Collecting::Told;
         } else {
             let text = match (self.collecting, line.strip_prefix("Error: ")) {
                 (Collecting::Panic, _) => self.panic.as_mut().map(|p| &mut p.message),
+                (Collecting::Told, _) => self.told.as_mut(),
                 (_, Some(first)) => {
                     self.error = Some(first.to_owned());
                     self.collecting = Collecting::Error;
@@ -128,6 +137,18 @@ impl Scan {
 }
 
 impl Scan {
+    /// Whether this line is no part of what is collected, and ends it.
+    fn is_after_text(&self, line: &str) -> bool {
+        match self.collecting {
+            Collecting::Told => line == "failures:",
+            _ => {
+                let after =
+                    line == BACKTRACE || line.starts_with("note: run with `RUST_BACKTRACE=");
+                after && !self.awaits_message()
+            }
+        }
+    }
+
     /// Whether a panic's message has not begun: whatever comes belongs to it.
     fn awaits_message(&self) -> bool {
         self.collecting == Collecting::Panic
@@ -233,6 +254,11 @@ mod tests {
             panic.message,
             "assertion `left == right` failed\n  left: 1\n right: 2"
         );
+        let traced = scan(
+            "thread 'main' panicked at a:1:1:\ngone\nstack backtrace:\n\
+             note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n",
+        );
+        assert_eq!(traced.panic.expect("there is one").message, "gone");
         let old = scan("thread 'main' panicked at 'it's gone', src/lib.rs:2:5").panic;
         assert_eq!(old.expect("there is one").message, "it's gone");
     }
@@ -243,6 +269,9 @@ mod tests {
             scan("Error: \"no\"\n  more").error.as_deref(),
             Some("\"no\"\n  more")
         );
+        let mimic = "\nfailures:\n\n---- a b ----\nno `=`\n  at 1\n\n\nfailures:\n    a b\n\n";
+        let told = scan(mimic).told.expect("there is one");
+        assert_eq!(told.trim(), "no `=`\n  at 1");
         let s = scan("memory allocation of 8388608 bytes failed\n");
         assert_eq!(
             s.allocation.as_deref(),

@@ -108,8 +108,8 @@ impl Evidence<'_> {
             self.backtrace
                 .functions
                 .iter()
-                // libtest catches panics itself: only what lies inside the test counts
-                .take_while(|f| !f.starts_with("test::"))
+                // harnesses catch panics themselves: only what lies inside the test counts
+                .take_while(|f| !f.starts_with("test::") && !f.starts_with("libtest_mimic::"))
                 .any(|f| f.starts_with(name))
         };
         // what was refused is named anyway, with what would allow it
@@ -131,6 +131,10 @@ impl Evidence<'_> {
         } else if unnamed && message.contains("code: 44, kind: NotFound") {
             Some(
                 "was it outside of what is granted? --dir FOLDER lets tests read it, --dir FOLDER:rw write too",
+            )
+        } else if message.contains("code: 63, kind: PermissionDenied") {
+            Some(
+                "what it wanted to change there it may only read: --dir FOLDER:rw lets tests write, in cargo also --rw FOLDER",
             )
         } else if message.contains("capacity overflow") {
             Some("a size beyond what 32 bits can address")

@@ -15,8 +15,8 @@ use crate::module::compile;
 use crate::module::sdk;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, ListedTest, LoadError,
-    ModuleNumber, ModuleSpec, ReplaySpec,
+    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, Holds, ListedTest, Listing,
+    LoadError, ModuleNumber, ModuleSpec, ReplaySpec,
 };
 use crate::settings::Processes;
 use crate::settings::Snapshots;
@@ -351,15 +351,13 @@ impl Run<'_> {
     }
 
     /// A worker has answered for a module's list.
-    pub(super) fn listing_came(
-        &mut self,
-        number: ModuleNumber,
-        tests: Result<Vec<ListedTest>, LoadError>,
-    ) {
+    pub(super) fn listing_came(&mut self, number: ModuleNumber, tests: Result<Listing, LoadError>) {
         match tests {
-            Ok(tests) => {
+            Ok(Listing { tests, holds }) => {
                 let spec = &self.modules[number.0].spec;
-                self.cache.store_listing(spec.content, spec.harness, &tests);
+                if holds == Holds::ForTheModule {
+                    self.cache.store_listing(spec.content, spec.harness, &tests);
+                }
                 self.listed(number, tests);
             }
             Err(LoadError::Artefact(why)) => self.compile_again(number, why),

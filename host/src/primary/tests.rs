@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::event::{Harness, Outcome};
 use crate::exit;
-use crate::protocol::{Done, ListedTest, Task, ToWorker, read_frame, write_frame};
+use crate::protocol::{Done, Holds, ListedTest, Listing, Task, ToWorker, read_frame, write_frame};
 use crate::suite::ValueNumber;
 use clap::Parser as _;
 use std::io::{self, Write as _};
@@ -18,7 +18,10 @@ fn serve(mut channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io:
             ToWorker::Setup(_) => write_frame(&mut channel, &FromWorker::Ready),
             ToWorker::List { module, .. } => {
                 let tests = ["a", "b"].map(|t| ListedTest::named(t, Harness::Command));
-                let tests = Ok(tests.into());
+                let tests = Ok(Listing {
+                    tests: tests.into(),
+                    holds: Holds::ForTheRun,
+                });
                 write_frame(&mut channel, &FromWorker::Listed { module, tests })
             }
             ToWorker::Run(task) => answer(&mut channel, &task),

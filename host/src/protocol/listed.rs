@@ -6,6 +6,24 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use wasmtest_section::EXPORT_PREFIX;
 
+/// What a module answers when it is asked for its tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Its tests.
+    pub tests: Vec<ListedTest>,
+    /// For how long that is so.
+    pub holds: Holds,
+}
+
+/// For how long an answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holds {
+    /// As long as the module has the same bytes.
+    ForTheModule,
+    /// In this run: it hangs on files, or on how busy the machine was.
+    ForTheRun,
+}
+
 /// A test as its harness lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedTest {

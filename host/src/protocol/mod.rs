@@ -13,7 +13,7 @@ mod task;
 pub use compile::{CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob};
 pub(crate) use frame::path_bytes;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
-pub use listed::{ListedTest, LoadError};
+pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, Keep,
     ModuleGrants, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse,
@@ -93,7 +93,7 @@ pub enum FromWorker {
         /// Which module.
         module: ModuleNumber,
         /// Its tests.
-        tests: Result<Vec<ListedTest>, LoadError>,
+        tests: Result<Listing, LoadError>,
     },
     /// A test has passed and left nothing to tell: task, start and duration in
     /// nanoseconds. Most messages are this one, so it is as small as it can be.

@@ -5,6 +5,7 @@ use crate::denied::Denials;
 use crate::event::{
     Cause, FixtureEnd, FixtureError, Frame, ModuleError, Outcome, TestEnd, TestInfo,
 };
+use crate::module::scan::BACKTRACE;
 use console::Style;
 use std::fmt::Write as _;
 
@@ -327,11 +328,15 @@ fn without_repetition(stderr: &str, cause: Option<&Cause>) -> String {
         return stderr.to_owned();
     };
     let start = stderr[..at].rfind('\n').map_or(0, |n| n + 1);
-    let after = stderr[at + said.len()..].trim_start_matches('\n');
-    let after = match after.starts_with("note: run with `RUST_BACKTRACE=") {
-        true => after.split_once('\n').map_or("", |(_, after)| after),
-        false => after,
+    let mut after = stderr[at + said.len()..].trim_start_matches('\n');
+    let of_std = |line: &str| {
+        line == BACKTRACE
+            || line.starts_with("note: run with `RUST_BACKTRACE=")
+            || line.starts_with("note: Some details are omitted, run with `RUST_BACKTRACE=")
     };
+    while after.lines().next().is_some_and(of_std) {
+        after = after.split_once('\n').map_or("", |(_, after)| after);
+    }
     format!("{}{after}", &stderr[..start])
 }
 

@@ -59,6 +59,8 @@ impl WasiView for State {
 pub enum Reach {
     /// What the run grants, what this module is granted beside it, and a scratch folder.
     Granted(ModuleNumber),
+    /// The same to read, and nothing to write to: for a list that is made of files.
+    Readable(ModuleNumber),
     /// Nothing: for listing.
     Closed,
 }
@@ -132,7 +134,7 @@ impl Grants {
             .allow_tcp(false)
             .allow_udp(false);
         let mut folders = Vec::new();
-        if let Reach::Granted(module) = call.reach {
+        if let Reach::Granted(module) | Reach::Readable(module) = call.reach {
             match (call.fixtures, self.modules.get(&module)) {
                 ([], None) => {
                     builder.envs(&self.env);
@@ -145,15 +147,23 @@ impl Grants {
         builder.envs(call.env);
         let mut wasi = builder.build_p1();
         let mut watch = Watch::default();
-        if let Reach::Granted(module) = call.reach {
-            let module = self.modules.contains_key(&module).then_some(module);
-            let of = (module, folders);
-            let opened = match self.opened.get(&of) {
-                Some(opened) => opened.clone(),
-                None => self.open(of)?,
-            };
-            *wasi.ctx().ctx.filesystem() = opened.files;
-            watch = Watch::new(opened.places);
+        match call.reach {
+            Reach::Closed => {}
+            Reach::Readable(module) => {
+                let mut opened = WasiCtxBuilder::new();
+                self.open_dirs(Some(module), &folders, Some(Access::ReadOnly), &mut opened)?;
+                *wasi.ctx().ctx.filesystem() = opened.build().filesystem().clone();
+            }
+            Reach::Granted(module) => {
+                let module = self.modules.contains_key(&module).then_some(module);
+                let of = (module, folders);
+                let opened = match self.opened.get(&of) {
+                    Some(opened) => opened.clone(),
+                    None => self.open(of)?,
+                };
+                *wasi.ctx().ctx.filesystem() = opened.files;
+                watch = Watch::new(opened.places);
+            }
         }
         Ok(State {
             wasi,
@@ -211,26 +221,8 @@ impl Grants {
     }
 
     fn open(&mut self, of: (Option<ModuleNumber>, Vec<FixtureNumber>)) -> anyhow::Result<Opened> {
-        let (module, fixtures) = &of;
         let mut builder = WasiCtxBuilder::new();
-        builder.allow_blocking_current_thread(true);
-        let of_fixtures = self
-            .fixtures
-            .iter()
-            .filter(|f| fixtures.contains(&f.number))
-            .filter_map(|f| f.dir.as_ref());
-        let of_module = module.and_then(|m| self.modules.get(&m));
-        let of_module = of_module.map_or(&[][..], |m| &m.dirs);
-        let by = |by: GrantedBy| move |grant| (grant, by);
-        let grants = of_module.iter().map(by(GrantedBy::Module));
-        let grants = grants.chain(self.dirs.iter().map(by(GrantedBy::Run)));
-        let mut list = Vec::new();
-        // of two folders of one name a guest sees the one that is given last
-        for (grant, by) in grants.chain(of_fixtures.map(by(GrantedBy::Fixture))) {
-            open_grant(&mut builder, grant)?;
-            let places = grant.guest.iter();
-            list.extend(places.map(|guest| Place::granted(guest, grant, by)));
-        }
+        let mut list = self.open_dirs(of.0, &of.1, None, &mut builder)?;
         let scratch = self.scratch.folder().context("the scratch folder")?;
         open_scratch(&mut builder, &scratch)?;
         list.push(Place::scratch(SCRATCH));
@@ -252,6 +244,39 @@ impl Grants {
         };
         self.opened.insert(of, opened.clone());
         Ok(opened)
+    }
+
+    /// Opens what is granted, with the access that it is granted with or with this one.
+    fn open_dirs(
+        &self,
+        module: Option<ModuleNumber>,
+        fixtures: &[FixtureNumber],
+        access: Option<Access>,
+        builder: &mut WasiCtxBuilder,
+    ) -> anyhow::Result<Vec<Place>> {
+        builder.allow_blocking_current_thread(true);
+        let of_fixtures = self
+            .fixtures
+            .iter()
+            .filter(|f| fixtures.contains(&f.number))
+            .filter_map(|f| f.dir.as_ref());
+        let of_module = module.and_then(|m| self.modules.get(&m));
+        let of_module = of_module.map_or(&[][..], |m| &m.dirs);
+        let by = |by: GrantedBy| move |grant| (grant, by);
+        let grants = of_module.iter().map(by(GrantedBy::Module));
+        let grants = grants.chain(self.dirs.iter().map(by(GrantedBy::Run)));
+        let mut list = Vec::new();
+        // of two folders of one name a guest sees the one that is given last
+        for (grant, by) in grants.chain(of_fixtures.map(by(GrantedBy::Fixture))) {
+            let grant = &DirGrant {
+                access: access.unwrap_or(grant.access),
+                ..grant.clone()
+            };
+            open_grant(builder, grant)?;
+            let places = grant.guest.iter();
+            list.extend(places.map(|guest| Place::granted(guest, grant, by)));
+        }
+        Ok(list)
     }
 
     /// After a test that touched files: its scratch folder goes, or stays as it left it.

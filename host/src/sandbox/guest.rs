@@ -296,6 +296,14 @@ impl Sandbox {
     }
 }
 
+impl Called {
+    /// Whether what it did may hang on more than its module and its arguments: it
+    /// looked at files, or did not come to its end.
+    pub fn may_differ(&self) -> bool {
+        self.touched_files || self.ending == Ending::Interrupted
+    }
+}
+
 impl Program {
     pub(super) fn start(
         &self,

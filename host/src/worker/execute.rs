@@ -13,8 +13,8 @@ use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
 use crate::module::{command, custom, doctest, libtest, sdk};
 use crate::protocol::{
-    Benchmarks, Done, Expect, FixtureGrant, FromWorker, ListedTest, LoadError, ModuleNumber,
-    ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
+    Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, ListedTest, Listing, LoadError,
+    ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
 };
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -133,14 +133,21 @@ impl Executor {
         self.sandbox.add_fixture(grant);
     }
 
-    /// Lists a module's tests, in a closed sandbox.
+    /// Lists a module's tests, in a closed sandbox; a custom harness reads what its tests read.
     ///
     /// # Errors
     /// If the module cannot be loaded or does not list its tests.
-    pub fn list(
+    pub fn list(&mut self, module: ModuleNumber, timeout: Duration) -> Result<Listing, LoadError> {
+        let mut holds = Holds::ForTheModule;
+        let tests = self.list_tests(module, timeout, &mut holds)?;
+        Ok(Listing { tests, holds })
+    }
+
+    fn list_tests(
         &mut self,
         module: ModuleNumber,
         timeout: Duration,
+        holds: &mut Holds,
     ) -> Result<Vec<ListedTest>, LoadError> {
         let (spec, program) = self.program(module)?;
         if spec.harness == Harness::Command {
@@ -151,27 +158,31 @@ impl Executor {
             true => (custom::LIST_MAX, timeout.min(custom::LIST_TIMEOUT)),
             false => (LISTING, timeout),
         };
-        let mut called = |call: ListCall| {
+        let mut called_with = |call: ListCall, reach: Reach| {
             let args: Vec<&str> = [spec.name.as_str()]
                 .iter()
                 .chain(call.args())
                 .copied()
                 .collect();
             let streams = (Stream::new(longest), Stream::new(self.capture));
-            self.sandbox.call(
+            let called = self.sandbox.call(
                 &program,
                 Entry::Start,
                 &Call {
                     test_id: "",
                     max_memory: None,
-                    reach: Reach::Closed,
+                    reach,
                     fixtures: &[],
                     args: &args,
                     env: call.env(),
                     timeout,
                     streams,
                 },
-            )
+            );
+            if called.may_differ() {
+                *holds = Holds::ForTheRun;
+            }
+            called
         };
         let complete =
             |called: &Called| called.ending == Ending::Returned && called.stdout.dropped == 0;
@@ -182,18 +193,28 @@ impl Executor {
                 let text = std::str::from_utf8(&called.stdout.head).ok();
                 text.filter(|_| whole).and_then(custom::read_list)
             };
-            let all = answered(&called(ListCall::Terse));
             // silence is no list: a program of one's own that takes no arguments is silent too
-            let Some(mut tests) = all.filter(|tests| !tests.is_empty()) else {
+            let list = |called: &Called| answered(called).filter(|tests| !tests.is_empty());
+            let mut reach = Reach::Closed;
+            let closed = called_with(ListCall::Terse, reach);
+            let mut all = list(&closed);
+            // it may make its list of files, as datatest-stable does
+            if all.is_none() && closed.ending != Ending::DeadlinePassed {
+                reach = Reach::Readable(module);
+                all = list(&called_with(ListCall::Terse, reach));
+            }
+            let Some(mut tests) = all else {
                 return Ok(command::list());
             };
-            let ignored = answered(&called(ListCall::TerseIgnored)).unwrap_or_default();
+            let ignored = answered(&called_with(ListCall::TerseIgnored, reach));
+            let ignored = ignored.unwrap_or_default();
             // all of them again: it may well not know the flag, and says so when it runs them
             if ignored.len() < tests.len() {
                 libtest::mark_ignored(&mut tests, &ignored);
             }
             return named_shortly(tests);
         }
+        let mut called = |call: ListCall| called_with(call, Reach::Closed);
         let first = called(ListCall::Json);
         let from_json = complete(&first)
             .then(|| libtest::read_json(&first.stdout.text()))
