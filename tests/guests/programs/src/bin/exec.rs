@@ -25,7 +25,10 @@ fn main() {
                 println!("hello {}", line.expect("it can be read"));
             }
         }
-        "read" => print!("{}", std::fs::read_to_string(&args[2]).expect("it is there")),
+        "read" => print!(
+            "{}",
+            std::fs::read_to_string(&args[2]).expect("it is there")
+        ),
         "scratch" => {
             let file = std::env::var("TMPDIR").expect("it is set") + "/file";
             std::fs::write(&file, &args[2]).expect("it can be written");
