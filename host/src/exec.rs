@@ -126,6 +126,9 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
     }
     let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
+    if let Some(scratch) = scratch_path {
+        leave_nothing_at_signals(scratch.to_owned());
+    }
     if let Some(limit) = exec.timeout {
         end_if_blocked(exec, limit, scratch_path.map(ToOwned::to_owned));
     }
@@ -141,6 +144,21 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
     std::mem::forget((single, program));
     drop(scratch);
     Ok(code(exec, &source, &ran))
+}
+
+/// Has a signal that ends the process remove the scratch folder before.
+fn leave_nothing_at_signals(scratch: PathBuf) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else {
+        return;
+    };
+    thread::spawn(move || {
+        for signal in &mut signals {
+            let _ = fs::remove_dir_all(&scratch);
+            // the caller sees that it was the signal
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
 }
 
 /// A program's file, of which no more is read than has to be.

@@ -12,7 +12,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Some module could not be loaded or listed, or the runner itself failed.
 pub const LOAD: u8 = 3;
-/// There was nothing to run.
+/// There was nothing to run, or nothing was run: all was skipped.
 pub const NOTHING: u8 = 4;
 /// Something could not be built.
 pub const NOT_BUILT: u8 = 5;
@@ -37,7 +37,7 @@ pub fn of(summary: &Summary) -> u8 {
         Some(Interrupt::Interrupted) => INTERRUPTED,
         Some(Interrupt::Terminated) => TERMINATED,
         None if summary.modules_failed > 0 => LOAD,
-        None if summary.is_green() && summary.ran() == 0 => NOTHING,
+        None if summary.is_green() && summary.ran() == summary.skipped => NOTHING,
         None if summary.is_green() => OK,
         None if only_missed(summary) => NOT_BUILT,
         None => FAILED,
@@ -69,6 +69,8 @@ mod tests {
         };
         assert_eq!(of(|_| ()), 0);
         assert_eq!(of(|s| s.passed = 0), 4);
+        assert_eq!(of(|s| (s.passed, s.skipped) = (0, 3)), 4);
+        assert_eq!(of(|s| (s.passed, s.expected_failures) = (0, 1)), 0);
         assert_eq!(of(|s| s.failures = 1), 1);
         assert_eq!(of(|s| s.timeouts = 1), 1);
         assert_eq!(of(|s| s.not_run = 1), 1);

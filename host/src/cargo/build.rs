@@ -4,7 +4,7 @@
 //! they are read here for the list of what was not built, hands them over
 //! rendered. Runs nothing that was built.
 
-use super::project::{Project, cargo};
+use super::project::{self, Project, cargo};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest, PackageArgs, TargetArgs};
 use crate::event::NotBuilt;
@@ -28,6 +28,8 @@ pub struct Built {
     pub scripts: HashMap<PackageId, BuildScript>,
     /// Programs of each package, by name: what `CARGO_BIN_EXE_...` names.
     pub programs: HashMap<PackageId, Vec<(String, PathBuf)>>,
+    /// Packages whose library was built, for its own tests or for others.
+    pub libraries: HashSet<PackageId>,
     /// Targets that were meant and did not build.
     pub not_built: Vec<NotBuilt>,
     /// Whether cargo built everything.
@@ -185,6 +187,7 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
     add_packages(&mut command, &args.packages);
     add_targets(&mut command, &args.targets);
     add_build(&mut command, &args.build, target);
+    project::ends_with_us(&mut command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -253,6 +256,20 @@ fn show(message: &CompilerMessage) {
 
 impl Built {
     fn take(&mut self, artifact: Artifact) {
+        let is_library = !artifact.profile.test
+            && !artifact.target.kind.iter().any(|kind| {
+                let kinds = [
+                    TargetKind::Bin,
+                    TargetKind::Example,
+                    TargetKind::Test,
+                    TargetKind::Bench,
+                    TargetKind::CustomBuild,
+                ];
+                kinds.contains(kind)
+            });
+        if is_library {
+            self.libraries.insert(artifact.package_id.clone());
+        }
         let Some(file) = artifact.executable else {
             return;
         };
@@ -288,9 +305,16 @@ fn not_built(
             let failed = errors
                 .iter()
                 .find(|e| e.package_id == package.id && e.target == *target);
-            // features that it requires may not be on: then cargo passes it over
-            let expected = target.required_features.is_empty() || failed.is_some();
-            if !is_meant(&args.targets, target) || !expected || built.tests.iter().any(there) {
+            // where features that it requires are off, cargo passes it over
+            let on = enabled_features(&args.build, package);
+            let expected =
+                failed.is_some() || target.required_features.iter().all(|f| on.contains(f));
+            let native = target.is_proc_macro() && failed.is_none();
+            if !is_meant(&args.targets, target)
+                || native
+                || !expected
+                || built.tests.iter().any(there)
+            {
                 continue;
             }
             missing.push(NotBuilt {
@@ -300,6 +324,30 @@ fn not_built(
         }
     }
     missing
+}
+
+/// The features of a package that these flags turn on, by its own table of features.
+fn enabled_features(build: &BuildArgs, package: &Package) -> HashSet<String> {
+    if build.all_features {
+        return package.features.keys().cloned().collect();
+    }
+    let asked = build.features.iter().flat_map(|f| f.split([',', ' ']));
+    let own = |feature: &str| match feature.split_once('/') {
+        Some((of, feature)) => (of == package.name.as_str()).then(|| feature.to_owned()),
+        None => Some(feature.to_owned()),
+    };
+    let mut waiting: Vec<String> = asked.filter_map(own).collect();
+    if !build.no_default_features {
+        waiting.push("default".to_owned());
+    }
+    let mut on = HashSet::new();
+    while let Some(feature) = waiting.pop() {
+        let more = package.features.get(&feature).cloned().unwrap_or_default();
+        if on.insert(feature) {
+            waiting.extend(more);
+        }
+    }
+    on
 }
 
 /// The first error of a target; of its own package, if that is where it stopped; of

@@ -51,16 +51,17 @@ impl Caller {
         })
     }
 
-    /// What a guest may reach.
+    /// What a guest from this file may reach.
     ///
     /// # Errors
     /// If something that was asked for cannot be granted.
-    pub fn grants(&self, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
+    pub fn grants(&self, file: &Path, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
         let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
         let place = Place {
             package: &self.here,
             workspace: &self.workspace,
             out_dir: out_dir.as_deref(),
+            target_dir: &target_dir(file, &self.workspace),
         };
         let package_dir = !asked.no_package_dir && self.wanted.package_dir();
         let mut env = asked_env(&self.wanted)?;
@@ -76,6 +77,18 @@ impl Caller {
             dirs: grants_in(place, package_dir, &asked.rw, &self.wanted)?,
             env: once_each(env),
         })
+    }
+}
+
+/// Where cargo builds, from a file that it built: it marks that folder.
+fn target_dir(file: &Path, workspace: &Path) -> PathBuf {
+    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    match (file.ancestors().find(marked), named) {
+        (Some(folder), _) => folder.to_owned(),
+        (None, Some(named)) => std::path::absolute(&named).unwrap_or(named),
+        (None, None) => workspace.join("target"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `cargo wasmtest`: builds with cargo, runs what came of it as one run.
 
 use super::build::{self, Built, TestBinary, module_name};
-use super::project::{NoProject, Project, Wanted};
+use super::project::{Manifests, NoProject, Project, Wanted};
 use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
 use super::toolchain;
@@ -35,7 +35,11 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         rest.options.color = color;
     }
     let config = Config::load(&settings::config_source(&rest.options))?;
-    let project = match Project::load(&args.packages, &args.build, &config) {
+    let manifests = match rest.options.no_config {
+        true => Manifests::Ignored,
+        false => Manifests::Asked,
+    };
+    let project = match Project::load(&args.packages, &args.build, &config, manifests) {
         Ok(project) => project,
         Err(e) => match e.downcast_ref::<NoProject>() {
             Some(no) => {
@@ -122,7 +126,14 @@ struct Cargo<'a> {
 impl Cargo<'_> {
     /// The binaries, each with what its tests may reach.
     fn files(&self) -> anyhow::Result<Vec<TestFile>> {
-        let tests = self.built.tests.iter();
+        let is_native = |test: &&TestBinary| test.target.is_proc_macro();
+        for test in self.built.tests.iter().filter(is_native) {
+            text::tell(&format!(
+                "note: {} is a procedural macro, whose tests are a native program: `cargo test` runs them",
+                Escaped(&test.target.name)
+            ));
+        }
+        let tests = self.built.tests.iter().filter(|test| !is_native(test));
         let of = |test: &TestBinary| {
             let package = self.project.package(&test.package);
             let package =
@@ -132,7 +143,7 @@ impl Cargo<'_> {
             Ok(TestFile {
                 file: test.file.clone(),
                 grants: self.grants(package, test, &wanted)?,
-                unknown_imports: match self.rest.options.stub_imports || wanted.stubs(&name) {
+                unknown_imports: match self.rest.options.guest.stub_imports || wanted.stubs(&name) {
                     true => UnknownImports::Trap,
                     false => UnknownImports::Refuse,
                 },
@@ -158,9 +169,21 @@ impl Cargo<'_> {
             package: folder.as_std_path(),
             workspace: self.project.root(),
             out_dir: script.map(|s| s.out_dir.as_std_path()),
+            target_dir: self
+                .args
+                .build
+                .target_dir
+                .as_deref()
+                .unwrap_or(self.project.target_dir()),
         };
         let asked = &self.rest.grants;
         let package_dir = !asked.no_package_dir && wanted.package_dir();
+        if package_dir && place.is_withheld() {
+            text::tell(&format!(
+                "note: tests cannot read their package, since that is all of {}; --dir grants a folder",
+                Escaped(folder.as_str())
+            ));
+        }
         let dirs = grants_in(place, package_dir, &asked.rw, wanted)?;
         let mut env = asked_env(wanted)?;
         env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
@@ -256,12 +279,14 @@ impl Cargo<'_> {
     fn doctests(&self, selected: &[&Package]) -> anyhow::Result<Vec<rustdoc::Of>> {
         let mut all = Vec::new();
         for package in selected {
-            let failed = |t: &cargo_metadata::Target| {
-                let name = module_name(package.name.as_str(), t);
-                self.built.not_built.iter().any(|n| n.name == name)
-            };
-            let lib = package.targets.iter().find(|t| t.doctest && !failed(t));
-            if let Some(lib) = lib {
+            // a library that does not build is told of by whatever needs it
+            let own_tests = |t: &TestBinary| t.package == package.id && t.target.doctest;
+            let built = self.built.complete
+                || self.built.libraries.contains(&package.id)
+                || self.built.tests.iter().any(own_tests);
+            let mut libs = package.targets.iter().filter(|_| built);
+            // a procedural macro is the compiler's: its doctests are native programs
+            if let Some(lib) = libs.find(|t| t.doctest && !t.is_proc_macro()) {
                 all.push(rustdoc::Of {
                     package: package.id.repr.clone(),
                     library: lib.name.clone(),
@@ -324,7 +349,8 @@ impl Cargo<'_> {
 
     /// A run of nothing is worth a word: why, and what to do.
     fn tell_nothing(&self, summary: &Summary) {
-        if summary.filtered_out == 0 && summary.not_run == 0 && summary.errors == 0 {
+        let untold = summary.filtered_out + summary.not_run + summary.errors == 0;
+        if untold && summary.interrupt.is_none() {
             text::tell(
                 "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
             );

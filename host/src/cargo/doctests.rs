@@ -19,9 +19,14 @@ pub(super) struct Sources {
     bundle: String,
 }
 
+/// Whether rustdoc has made this file: the name that it gives all of its programs.
+pub(super) fn is_rustdocs(file: &Path) -> bool {
+    file.file_stem().is_some_and(|name| name == "rust_out")
+}
+
 /// The sources beside a file that rustdoc has merged, if it is one.
 pub(super) fn beside(file: &Path) -> Option<Sources> {
-    let folder = file.parent()?;
+    let folder = file.parent().filter(|_| is_rustdocs(file))?;
     let runner = std::fs::read_to_string(folder.join(RUNNER)).ok()?;
     let bundle = std::fs::read_to_string(folder.join(BUNDLE)).unwrap_or_default();
     Some(Sources { runner, bundle })

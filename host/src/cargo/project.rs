@@ -5,6 +5,8 @@ use crate::config::cargo::Placed;
 use crate::config::{Config, ConfigError};
 use anyhow::Context as _;
 use cargo_metadata::{Metadata, Package, PackageId};
+#[cfg(target_os = "linux")]
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -14,6 +16,16 @@ pub struct Project {
     metadata: Metadata,
     /// `[workspace.metadata.wasmtest]` and `[cargo]` of `wasmtest.toml`, in the order in which they count.
     common: Vec<Placed>,
+    manifests: Manifests,
+}
+
+/// Whether manifests are asked for settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manifests {
+    /// They are.
+    Asked,
+    /// They are not: no configuration is read.
+    Ignored,
 }
 
 /// There is nothing that cargo could build, in its words.
@@ -53,6 +65,20 @@ pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// Has a command ended when this process is, where the system can do that.
+pub fn ends_with_us(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: `prctl` may be called between fork and exec, and nothing is allocated.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            Ok(())
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
 impl Project {
     /// Asks cargo.
     ///
@@ -62,6 +88,7 @@ impl Project {
         packages: &PackageArgs,
         build: &BuildArgs,
         config: &Config,
+        manifests: Manifests,
     ) -> anyhow::Result<Project> {
         let mut command = cargo();
         command.args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -83,19 +110,29 @@ impl Project {
             serde_json::from_slice(&output.stdout).context("cargo's metadata cannot be read")?;
         let manifest = metadata.workspace_root.join("Cargo.toml");
         let mut common = Vec::new();
-        let of_workspace = Placed::of_metadata(
-            &metadata.workspace_metadata,
-            manifest.as_std_path(),
-            "workspace",
-        )?;
-        common.extend(of_workspace);
+        if manifests == Manifests::Asked {
+            common.extend(Placed::of_metadata(
+                &metadata.workspace_metadata,
+                manifest.as_std_path(),
+                "workspace",
+            )?);
+        }
         common.extend(config.cargo.clone());
-        Ok(Project { metadata, common })
+        Ok(Project {
+            metadata,
+            common,
+            manifests,
+        })
     }
 
     /// The workspace's folder.
     pub fn root(&self) -> &Path {
         self.metadata.workspace_root.as_std_path()
+    }
+
+    /// Where cargo builds.
+    pub fn target_dir(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
     }
 
     /// The packages of the workspace.
@@ -110,13 +147,7 @@ impl Project {
 
     /// The packages that cargo would test.
     pub fn selected(&self, args: &PackageArgs) -> Vec<&Package> {
-        let named = |specs: &[String], p: &Package| {
-            specs.iter().any(|spec| {
-                // NAME, NAME@VERSION, URL#NAME; a glob is left to cargo
-                let name = spec.rsplit(['#', '/']).next().unwrap_or(spec);
-                name.split('@').next() == Some(p.name.as_str()) || spec.contains(['*', '?', '['])
-            })
-        };
+        let named = |specs: &[String], p: &Package| specs.iter().any(|spec| means(spec, p));
         let all = self.metadata.packages.iter();
         if args.workspace || !args.exclude.is_empty() {
             return all.filter(|p| !named(&args.exclude, p)).collect();
@@ -152,7 +183,10 @@ impl Project {
     /// If its own table has an unknown key or a value that makes no sense.
     pub fn wanted(&self, package: &Package) -> Result<Wanted, ConfigError> {
         let manifest = package.manifest_path.as_std_path();
-        let own = Placed::of_metadata(&package.metadata, manifest, "package")?;
+        let own = match self.manifests {
+            Manifests::Asked => Placed::of_metadata(&package.metadata, manifest, "package")?,
+            Manifests::Ignored => None,
+        };
         Ok(Wanted(
             own.into_iter().chain(self.common.iter().cloned()).collect(),
         ))
@@ -169,6 +203,33 @@ impl Project {
             _ => self.common.clone(),
         };
         Ok(all.into_iter().find_map(|p| p.settings.target))
+    }
+}
+
+/// Whether a package is meant by one of cargo's specs: a name, which may be a glob, with a
+/// version behind `@` or `:`, or a URL with either behind `#`.
+fn means(spec: &str, package: &Package) -> bool {
+    let is_named = |spec: &str| {
+        let (name, version) = match spec.split_once(['@', ':']) {
+            Some((name, version)) => (name, Some(version)),
+            None => (spec, None),
+        };
+        let version = version.is_none_or(|v| {
+            let own = package.version.to_string();
+            own == v || own.starts_with(&format!("{v}."))
+        });
+        let matches = |pattern: glob::Pattern| pattern.matches(package.name.as_str());
+        version && glob::Pattern::new(name).is_ok_and(matches)
+    };
+    if !spec.contains("://") {
+        return is_named(spec);
+    }
+    let id = package.id.repr.trim_start_matches("path+");
+    let spec = spec.trim_start_matches("path+");
+    let url = id.split('#').next().unwrap_or(id);
+    match spec.split_once('#') {
+        Some((of, rest)) => of == url && (is_named(rest) || rest == package.version.to_string()),
+        None => spec == url,
     }
 }
 
@@ -222,4 +283,38 @@ pub fn around(package: &Path) -> Result<(PathBuf, Vec<Placed>), ConfigError> {
         placed.extend(Placed::of_metadata(&value, &file, key)?);
     }
     Ok((root, placed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_mean_what_they_mean_to_cargo() {
+        let package: Package = serde_json::from_value(serde_json::json!({
+            "name": "alpha-x", "version": "0.1.2", "id": "path+file:///w/a#alpha-x@0.1.2",
+            "dependencies": [], "targets": [], "features": {}, "manifest_path": "/w/a/Cargo.toml",
+        }))
+        .expect("a package");
+        for spec in [
+            "alpha-x",
+            "alpha-*",
+            "alpha-x@0.1.2",
+            "alpha-x:0.1",
+            "path+file:///w/a#alpha-x@0.1.2",
+            "file:///w/a#0.1.2",
+            "file:///w/a",
+        ] {
+            assert!(means(spec, &package), "{spec}");
+        }
+        for spec in [
+            "alpha",
+            "beta-*",
+            "alpha-x@0.2",
+            "file:///w/b",
+            "file:///w/a#beta",
+        ] {
+            assert!(!means(spec, &package), "{spec}");
+        }
+    }
 }

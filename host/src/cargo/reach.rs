@@ -23,6 +23,8 @@ pub struct Place<'a> {
     pub workspace: &'a Path,
     /// Where its build script wrote.
     pub out_dir: Option<&'a Path>,
+    /// Where cargo builds.
+    pub target_dir: &'a Path,
 }
 
 impl Place<'_> {
@@ -51,8 +53,16 @@ impl Place<'_> {
             outermost.push(out);
         }
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
-        grants.retain(|g| g.host.is_dir());
+        let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+        grants.retain(|g| g.host.is_dir() && !is_too_much(&g.host, home.as_deref()));
         grants
+    }
+
+    /// Whether the package lies where a grant would open far more than a project.
+    pub fn is_withheld(&self) -> bool {
+        let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+        let folder = self.package.canonicalize();
+        folder.is_ok_and(|folder| is_too_much(&folder, home.as_deref()))
     }
 
     /// A folder as sources of a member are named: from the workspace's. Not if the package
@@ -80,6 +90,18 @@ impl Place<'_> {
         };
         let absolute = plain(&self.package.join(asked));
         let ours = absolute.starts_with(self.package) || absolute.starts_with(self.workspace);
+        // a test that may write could have made a link of it
+        if ours && let Some(elsewhere) = self.leads_out(&absolute) {
+            return Err(wrong(format!(
+                "a link in it leads to {}; name that if it is meant",
+                elsewhere.display()
+            )));
+        }
+        if let Some(what) = self.holds_what_is_run(&absolute) {
+            return Err(wrong(format!(
+                "it holds {what}, which is run on this machine; name a smaller folder"
+            )));
+        }
         if !absolute.exists() && ours {
             std::fs::create_dir_all(&absolute)
                 .map_err(|e| wrong(format!("it cannot be made: {e}")))?;
@@ -123,6 +145,57 @@ impl Place<'_> {
             guest,
             access: Access::ReadWrite,
         })
+    }
+}
+
+/// Whether this is the whole machine, or what it tells of itself, or all that a user has.
+fn is_too_much(folder: &Path, home: Option<&Path>) -> bool {
+    let system = ["/proc", "/sys", "/dev"]
+        .iter()
+        .any(|s| folder.starts_with(s));
+    folder.parent().is_none() || system || Some(folder) == home
+}
+
+impl Place<'_> {
+    /// Where a folder really lies, or would be made, if that is neither in the package nor
+    /// in the workspace.
+    fn leads_out(&self, folder: &Path) -> Option<PathBuf> {
+        let there = folder.ancestors().find_map(|f| f.canonicalize().ok())?;
+        let ours = [self.package, self.workspace].map(|f| f.canonicalize().ok());
+        let inside = ours.iter().flatten().any(|f| there.starts_with(f));
+        (!inside).then_some(there)
+    }
+
+    /// What a folder holds, or lies in, that is run on this machine outside of any sandbox.
+    fn holds_what_is_run(&self, folder: &Path) -> Option<&'static str> {
+        let real = |f: &Path| f.canonicalize().unwrap_or_else(|_| f.to_owned());
+        let folder = folder
+            .ancestors()
+            .find_map(|f| Some(f.canonicalize().ok()?.join(folder.strip_prefix(f).ok()?)))
+            .unwrap_or_else(|| folder.to_owned());
+        let (package, workspace) = (real(self.package), real(self.workspace));
+        if package.starts_with(&folder) || workspace.starts_with(&folder) {
+            return Some("the manifest and the build script");
+        }
+        if folder.components().any(|c| c.as_os_str() == ".cargo") {
+            return Some("cargo's configuration");
+        }
+        let target = real(self.target_dir);
+        if target.starts_with(&folder) {
+            return Some("cargo's target folder");
+        }
+        // `target/criterion` and the like are nobody's; a profile's folder is cargo's
+        let profile = |f: &Path| f.join(".fingerprint").is_dir();
+        let inner = folder.strip_prefix(&target).ok()?;
+        let mut at = target.clone();
+        for part in inner {
+            at.push(part);
+            let below = std::fs::read_dir(&at).into_iter().flatten().flatten();
+            if profile(&at) || below.map(|e| e.path()).any(|f| profile(&f)) {
+                return Some("what cargo has built");
+            }
+        }
+        None
     }
 }
 
@@ -213,6 +286,7 @@ mod tests {
             package: &package,
             workspace: &workspace,
             out_dir: Some(&out),
+            target_dir: &workspace.join("target"),
         };
         let all: Vec<(PathBuf, String)> = place
             .folders()
@@ -249,6 +323,79 @@ mod tests {
         // what is the package's own is not hidden
         std::fs::create_dir(package.join("deep")).expect("made");
         assert_eq!(place.folders()[0].guest, ["."]);
+    }
+
+    #[test]
+    fn nothing_that_is_run_can_be_granted_for_writing_nor_what_a_link_leads_to() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("there");
+        let package = root.join("ws/p");
+        let target = root.join("ws/target");
+        for folder in [
+            "ws/p/tests",
+            "ws/target/debug/.fingerprint",
+            "ws/target/t/debug/.fingerprint",
+            "out",
+        ] {
+            std::fs::create_dir_all(root.join(folder)).expect("made");
+        }
+        std::os::unix::fs::symlink("../../../out", package.join("tests/link")).expect("made");
+        std::os::unix::fs::symlink("tests", package.join("inside")).expect("made");
+        let place = Place {
+            package: &package,
+            workspace: &root.join("ws"),
+            out_dir: None,
+            target_dir: &target,
+        };
+        let refused = |path: &str| place.writable(&[path.into()]).expect_err(path).why;
+        for (path, word) in [
+            (".", "manifest"),
+            ("..", "manifest"),
+            ("tests/link", "leads to"),
+            ("tests/link/new", "leads to"),
+            ("../target", "target folder"),
+            ("../target/debug", "cargo has built"),
+            ("../target/debug/deps", "cargo has built"),
+            ("../target/t", "cargo has built"),
+            (".cargo", "configuration"),
+        ] {
+            let why = refused(path);
+            assert!(why.contains(word), "{path}: {why}");
+        }
+        assert!(!root.join("out/new").exists());
+        for path in [
+            "tests",
+            "inside",
+            "tests/new",
+            "../target/criterion",
+            "target/criterion",
+        ] {
+            assert!(place.writable(&[path.into()]).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn neither_the_whole_machine_nor_a_home_is_granted_unasked() {
+        let place = |folder: &'static str| Place {
+            package: Path::new(folder),
+            workspace: Path::new("/"),
+            out_dir: None,
+            target_dir: Path::new("/target"),
+        };
+        assert!(place("/").folders().is_empty());
+        assert!(place("/").is_withheld());
+        // a workspace at the root does not open what lies beside its member
+        let of_member = place("/usr").folders();
+        assert_eq!(of_member.len(), 1, "{of_member:?}");
+        assert!(!place("/usr").is_withheld());
+        assert!(is_too_much(
+            Path::new("/home/a"),
+            Some(Path::new("/home/a"))
+        ));
+        assert!(!is_too_much(
+            Path::new("/home/a/b"),
+            Some(Path::new("/home/a"))
+        ));
     }
 
     #[test]

@@ -83,8 +83,10 @@ impl<'a> Call<'a> {
         let name = name(file);
         Ok(Call {
             file,
-            grants: caller.grants(&args.grants)?,
-            unknown_imports: match args.stub_imports || caller.wanted.stubs(&name) {
+            grants: caller.grants(file, &args.grants)?,
+            unknown_imports: match args.guest.stub_imports
+                || ids(&name).any(|id| caller.wanted.stubs(&id))
+            {
                 true => UnknownImports::Trap,
                 false => UnknownImports::Refuse,
             },
@@ -114,6 +116,10 @@ impl<'a> Call<'a> {
         dirs.append(&mut exec.dirs);
         exec.dirs = dirs;
         exec.unknown_imports = self.unknown_imports;
+        // a doctest is a test, and rustdoc sets it no limit
+        if exec.timeout.is_none() && doctests::is_rustdocs(self.file) {
+            exec.timeout = Some(settings::DEFAULT_TIMEOUT);
+        }
         Ok(exec)
     }
 }
@@ -123,6 +129,16 @@ fn name(file: &Path) -> String {
     names::assign(&[file.to_owned()], &[false])
         .pop()
         .unwrap_or_default()
+}
+
+/// The ids that a file may have in `cargo wasmtest`: the runner is not told of what kind
+/// its target is.
+fn ids(name: &str) -> impl Iterator<Item = String> {
+    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+    let target = name.strip_suffix(".wasm").unwrap_or(name);
+    let named =
+        ["", "bin/", "example/", "bench/", "doc/"].map(|kind| format!("{package}::{kind}{target}"));
+    named.into_iter().chain([package, name.to_owned()])
 }
 
 /// How the program in this file is run.

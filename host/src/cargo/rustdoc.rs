@@ -22,9 +22,11 @@ use crate::protocol::ListedTest;
 use crate::settings::Settings;
 use anyhow::Context as _;
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A library whose doctests are meant.
@@ -67,26 +69,31 @@ impl Doctests<'_> {
         let mut command = self.command()?;
         // in one stream, so that it is known whose doctests a line tells of
         command.stderr(writer.try_clone()?).stdout(writer);
-        let mut child = command.spawn().context("cargo cannot be started")?;
+        let mut child = Child::spawn(&mut command).context("cargo cannot be started")?;
         // it holds the pipe's other end
         drop(command);
+        let lines = lines_of(reader)?;
         let mut said = Said::default();
         let mut current: Option<&Of> = None;
         let mut order = 0;
         let mut since = Instant::now();
         let mut failed = 0;
-        let mut lines = BufReader::new(reader);
-        let mut line = Vec::new();
         loop {
-            line.clear();
-            let end = lines
-                .read_until(b'\n', &mut line)
-                .context("what cargo says cannot be read")?
-                == 0;
-            let text = String::from_utf8_lossy(&line);
-            let group = match end {
-                true => said.end(),
-                false => said.line(text.trim_end_matches(['\n', '\r'])),
+            let line = match lines.recv_timeout(TICK) {
+                Ok(line) => Some(line),
+                Err(RecvTimeoutError::Disconnected) => None,
+                Err(RecvTimeoutError::Timeout) if more.interrupted() => break,
+                // what it has left running may hold the pipe for ever
+                Err(RecvTimeoutError::Timeout) if child.has_ended() => None,
+                Err(RecvTimeoutError::Timeout) => {
+                    more.tick();
+                    continue;
+                }
+            };
+            let end = line.is_none();
+            let group = match line {
+                None => said.end(),
+                Some(line) => said.line(&line),
             };
             more.tick();
             if let Some(Line::Group(results)) = &group {
@@ -107,7 +114,12 @@ impl Doctests<'_> {
                 break;
             }
         }
-        let status = child.wait().context("cargo cannot be waited for")?;
+        if more.interrupted() {
+            child.end();
+            more.note("the run was interrupted in its doctests");
+            return Ok(());
+        }
+        let status = child.0.wait().context("cargo cannot be waited for")?;
         if !status.success() && failed == 0 {
             more.module_failed(self.unexplained(current, &said));
         }
@@ -149,16 +161,15 @@ impl Doctests<'_> {
         let options = &self.rest.options;
         let mut flags: Vec<String> = Vec::new();
         let mut push = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
-        if let Some(timeout) = &options.process_timeout {
-            push("--process-timeout", timeout.clone());
-        }
-        for dir in &options.dirs {
+        let limit = self.settings.timeout.min(self.settings.max_timeout);
+        push("--process-timeout", limit.as_secs_f64().to_string());
+        for dir in &options.guest.dirs {
             push("--dir", dir.clone());
         }
-        for env in &options.env {
+        for env in &options.guest.env {
             push("--env", env.clone());
         }
-        push("--wasm-stack", options.wasm_stack.to_string());
+        push("--wasm-stack", options.guest.wasm_stack.to_string());
         push(
             "--cache-dir",
             self.settings.selection.cache_root.display().to_string(),
@@ -167,7 +178,7 @@ impl Doctests<'_> {
             push("--rw", path.display().to_string());
         }
         for (flag, on) in [
-            ("--stub-imports", options.stub_imports),
+            ("--stub-imports", options.guest.stub_imports),
             ("--no-package-dir", self.rest.grants.no_package_dir),
         ] {
             if on {
@@ -294,6 +305,61 @@ impl Doctests<'_> {
 fn without_marked(output: &str) -> String {
     let own = output.lines().filter(|l| !l.starts_with(MARK));
     own.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// cargo with all that it starts, in a process group of its own: whatever becomes of the
+/// run, it ends.
+struct Child(std::process::Child);
+
+impl Child {
+    fn spawn(command: &mut Command) -> io::Result<Child> {
+        project::ends_with_us(command);
+        Ok(Child(command.process_group(0).spawn()?))
+    }
+
+    fn has_ended(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(_)))
+    }
+
+    /// Asks the group to end, and then makes it.
+    fn end(&mut self) {
+        let group = self.0.id().cast_signed();
+        let signal = |signal| {
+            // SAFETY: a signal to a group whose leader was not waited for yet, so that
+            // its number is nobody else's; nothing of this process's is touched.
+            unsafe { libc::kill(-group, signal) };
+        };
+        signal(libc::SIGTERM);
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE && matches!(self.0.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        signal(libc::SIGKILL);
+        let _ = self.0.wait();
+    }
+}
+
+/// How long cargo has to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the run was interrupted.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Lines as they come, without their ends.
+fn lines_of(reader: io::PipeReader) -> io::Result<Receiver<String>> {
+    let (tx, rx) = mpsc::channel();
+    std::thread::Builder::new().spawn(move || {
+        let mut reader = BufReader::new(reader);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\n', '\r']).to_owned();
+            line.clear();
+            if tx.send(text).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(rx)
 }
 
 /// What a failed doctest's output says of it: its own words, and those that the runner has marked.

@@ -168,21 +168,9 @@ pub struct RunOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Running")]
     pub max_fail: Option<u64>,
 
-    /// Let tests read a folder, or write too; as GUEST, or under its own name and absolute path
-    #[arg(
-        long = "dir",
-        value_name = "HOST[::GUEST][:ro|:rw]",
-        help_heading = "Granting"
-    )]
-    pub dirs: Vec<String>,
-
-    /// Give tests a variable, with this value or the one it has here
-    #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = "Granting")]
-    pub env: Vec<String>,
-
-    /// WebAssembly stack of a test, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024), help_heading = "Granting")]
-    pub wasm_stack: u64,
+    /// What tests may reach and use.
+    #[command(flatten)]
+    pub guest: GuestArgs,
 
     /// Run the setup of split suites and fixtures again for each test
     ///
@@ -191,10 +179,6 @@ pub struct RunOptions {
     /// all tests that begin from it.
     #[arg(long, help_heading = "Running")]
     pub no_snapshot: bool,
-
-    /// Let modules run whose imports nobody provides: calling such an import fails the test
-    #[arg(long, help_heading = "Granting")]
-    pub stub_imports: bool,
 
     /// Show what tests wrote that passed, too
     #[arg(
@@ -224,6 +208,27 @@ pub struct RunOptions {
     /// When to use colour (NO_COLOR is respected)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Reporting")]
     pub color: When,
+}
+
+/// What a guest may reach and use, whatever starts it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Granting")]
+pub struct GuestArgs {
+    /// Let guests read a folder, or write too; as GUEST, or under its own name and absolute path
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro|:rw]")]
+    pub dirs: Vec<String>,
+
+    /// Give guests a variable, with this value or the one it has here
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+
+    /// WebAssembly stack of a guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub wasm_stack: u64,
+
+    /// Let modules run whose imports nobody provides; calling such an import is a trap
+    #[arg(long)]
+    pub stub_imports: bool,
 }
 
 /// Which tests.
@@ -327,25 +332,9 @@ pub struct ExecArgs {
     #[arg(long, value_name = "NAME")]
     pub argv0: Option<String>,
 
-    /// Let the program read a folder, or write too; as GUEST, or under its own name and absolute path
-    #[arg(
-        long = "dir",
-        value_name = "HOST[::GUEST][:ro|:rw]",
-        help_heading = "Granting"
-    )]
-    pub dirs: Vec<String>,
-
-    /// Give the program a variable, with this value or the one it has here
-    #[arg(long = "env", value_name = "NAME[=VALUE]", help_heading = "Granting")]
-    pub env: Vec<String>,
-
-    /// WebAssembly stack, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024), help_heading = "Granting")]
-    pub wasm_stack: u64,
-
-    /// Run it even if nobody provides what it imports: calling such an import is a trap
-    #[arg(long, help_heading = "Granting")]
-    pub stub_imports: bool,
+    /// What it may reach and use.
+    #[command(flatten)]
+    pub guest: GuestArgs,
 
     /// Stop the program after this time; fractions are allowed [default: never]
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
@@ -430,13 +419,9 @@ pub struct CargoRunnerArgs {
     #[arg(value_name = "BIN", required = true, trailing_var_arg = true)]
     pub call: Vec<OsString>,
 
-    /// Let tests read a folder, or write too; as GUEST, or under its own name and absolute path
-    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro|:rw]")]
-    pub dirs: Vec<String>,
-
-    /// Give tests a variable, with this value or the one it has here
-    #[arg(long = "env", value_name = "NAME[=VALUE]")]
-    pub env: Vec<String>,
+    /// What the program may reach and use.
+    #[command(flatten)]
+    pub guest: GuestArgs,
 
     /// How long one test may run; fractions are allowed [default: 60, or the test's own limit]
     #[arg(
@@ -456,14 +441,6 @@ pub struct CargoRunnerArgs {
         hide_env_values = true
     )]
     pub cache_dir: Option<OsString>,
-
-    /// Let modules run whose imports nobody provides: calling such an import fails the test
-    #[arg(long)]
-    pub stub_imports: bool,
-
-    /// WebAssembly stack of a test, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1024))]
-    pub wasm_stack: u64,
 
     /// What is granted inside cargo.
     #[command(flatten)]

@@ -132,7 +132,7 @@ impl Evidence<'_> {
             Some(
                 "was it outside of what is granted? --dir FOLDER lets tests read it, --dir FOLDER:rw write too",
             )
-        } else if message.contains("code: 63, kind: PermissionDenied") {
+        } else if unnamed && message.contains("code: 63, kind: PermissionDenied") {
             Some(
                 "what it wanted to change there it may only read: --dir FOLDER:rw lets tests write, in cargo also --rw FOLDER",
             )

@@ -141,6 +141,7 @@ pub fn run_with(
 /// Takes the results of tests that somebody else runs, at the end of a run.
 pub struct More<'a, 'b> {
     ledger: &'a mut Ledger<'b>,
+    rx: &'a Receiver<Happened>,
     /// Whether nothing new is to be started.
     pub stopping: bool,
 }
@@ -169,6 +170,22 @@ impl More<'_, '_> {
     /// As many tests more were left out by the filters.
     pub fn filtered_out(&mut self, count: usize) {
         self.ledger.filtered_out(count);
+    }
+
+    /// Whether the run was interrupted meanwhile, which is then recorded: whoever runs
+    /// tests elsewhere has to end them.
+    pub fn interrupted(&mut self) -> bool {
+        while let Ok(happened) = self.rx.try_recv() {
+            if let Happened::Signal(interrupt) = happened {
+                self.ledger.interrupted(interrupt);
+            }
+        }
+        self.ledger.interrupt().is_some()
+    }
+
+    /// Tests were in flight elsewhere or not begun; how many is not known.
+    pub fn not_run(&mut self, count: usize) {
+        self.ledger.not_run(count);
     }
 
     /// Time has passed.
@@ -317,6 +334,7 @@ fn go_with(
         elsewhere(&mut More {
             stopping: run.stopping,
             ledger: &mut run.ledger,
+            rx: &rx,
         });
     }
     if let Some(fatal) = run.fatal {

@@ -359,6 +359,7 @@ impl<W: Write> Console<W> {
             None if exit::of(summary) == exit::NOT_BUILT => ("INCOMPLETE", &self.styles.bad),
             None if !summary.is_green() => ("FAILED", &self.styles.bad),
             None if summary.ran() == 0 => ("NOTHING TO RUN", &self.styles.skipped),
+            None if summary.ran() == summary.skipped => ("NOTHING WAS RUN", &self.styles.skipped),
             None => ("OK", &self.styles.good),
         };
         let _ = writeln!(text, "{}{counts}", style.apply_to(word));

@@ -268,7 +268,10 @@ fn denied(
                     allow.push(format!("--dir {}", quoted(&what)));
                 }
                 (HowToGrant::Rw, GrantedBy::Run | GrantedBy::Module) => {
-                    allow.extend(first.map(|folder| format!("--rw {}", quoted(folder))));
+                    // a whole package cannot be granted for writing
+                    let whole = |f: &&String| Path::new(f).components().all(is_dots);
+                    let folder = first.filter(|f| !whole(f));
+                    allow.extend(folder.map(|folder| format!("--rw {}", quoted(folder))));
                 }
                 _ => {}
             }
@@ -292,6 +295,10 @@ fn denied(
         allow,
         relative_to,
     }
+}
+
+fn is_dots(part: Component<'_>) -> bool {
+    matches!(part, Component::CurDir | Component::ParentDir)
 }
 
 /// The path as the guest has most likely written it, and what else it may have written:
@@ -367,7 +374,7 @@ mod tests {
         );
         assert_eq!(
             told(Tried::Create, Refusal::ReadOnly, "new"),
-            "tried to create new: read-only; --rw . allows it"
+            "tried to create new: read-only"
         );
         assert_eq!(
             told(Tried::Write, Refusal::ReadOnly, "home/me/x"),

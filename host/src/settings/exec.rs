@@ -30,7 +30,7 @@ impl Exec {
             first.clone_from(name);
         }
         let mut env: Vec<(String, String)> = Vec::new();
-        for grant in &args.env {
+        for grant in &args.guest.env {
             let (name, value) = env_grant(grant)?;
             env.retain(|(n, _)| *n != name);
             env.push((name, value));
@@ -39,9 +39,9 @@ impl Exec {
             file,
             args: texts,
             env,
-            dirs: super::dirs(&args.dirs)?,
-            wasm_stack: (args.wasm_stack as usize) << 20,
-            unknown_imports: match args.stub_imports {
+            dirs: super::dirs(&args.guest.dirs)?,
+            wasm_stack: (args.guest.wasm_stack as usize) << 20,
+            unknown_imports: match args.guest.stub_imports {
                 true => UnknownImports::Trap,
                 false => UnknownImports::Refuse,
             },
@@ -60,10 +60,7 @@ impl Exec {
     pub fn for_cargo(args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
         Exec::of(&ExecArgs {
             program: args.call.clone(),
-            dirs: args.dirs.clone(),
-            env: args.env.clone(),
-            stub_imports: args.stub_imports,
-            wasm_stack: args.wasm_stack,
+            guest: args.guest.clone(),
             timeout: args.process_timeout.clone().filter(|t| !t.is_empty()),
             cache_dir: args.cache_dir.clone(),
             argv0: None,

@@ -72,11 +72,11 @@ impl Settings {
                 true => MaxFail::After(1),
                 false => MaxFail::Unlimited,
             },
-            dirs: dirs(&own.dirs)?,
+            dirs: dirs(&own.guest.dirs)?,
             how_to_grant: HowToGrant::Rw,
-            env: env_grants(&own.env)?,
-            wasm_stack: (own.wasm_stack as usize) << 20,
-            unknown_imports: match own.stub_imports {
+            env: env_grants(&own.guest.env)?,
+            wasm_stack: (own.guest.wasm_stack as usize) << 20,
+            unknown_imports: match own.guest.stub_imports {
                 true => UnknownImports::Trap,
                 false => UnknownImports::Refuse,
             },

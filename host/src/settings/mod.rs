@@ -211,11 +211,11 @@ impl Settings {
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: dirs(&args.dirs)?,
+            dirs: dirs(&args.guest.dirs)?,
             how_to_grant: HowToGrant::Dir,
-            env: env_grants(&args.env)?,
-            wasm_stack: (args.wasm_stack as usize) << 20,
-            unknown_imports: match args.stub_imports {
+            env: env_grants(&args.guest.env)?,
+            wasm_stack: (args.guest.wasm_stack as usize) << 20,
+            unknown_imports: match args.guest.stub_imports {
                 true => UnknownImports::Trap,
                 false => UnknownImports::Refuse,
             },
@@ -487,16 +487,16 @@ pub(crate) fn again(args: &RunOptions) -> String {
     if args.no_config {
         push("--no-config", None);
     }
-    for dir in &args.dirs {
+    for dir in &args.guest.dirs {
         push("--dir", Some(dir));
     }
-    for env in &args.env {
+    for env in &args.guest.env {
         push("--env", Some(env));
     }
-    if args.wasm_stack != 8 {
-        push("--wasm-stack", Some(&args.wasm_stack.to_string()));
+    if args.guest.wasm_stack != 8 {
+        push("--wasm-stack", Some(&args.guest.wasm_stack.to_string()));
     }
-    if args.stub_imports {
+    if args.guest.stub_imports {
         push("--stub-imports", None);
     }
     if args.no_snapshot {
