@@ -3,6 +3,7 @@
 use super::made::{Crate, MANIFEST};
 use crate::support::{Events, Target, finish};
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 const LIB: &str = r#"//! ```
 //! assert_eq!(made::one(), 1);
@@ -231,4 +232,41 @@ fn the_binary_of_an_unknown_rustdoc_is_one_test() {
         !ran.stdout.contains("test src/lib.rs - one (line 6) ... ok"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn an_interrupt_ends_doctests_and_everything_that_runs_them() {
+    let lib = "/// ```\n/// std::fs::write(\"out/begun\", \"\").unwrap();\n/// loop {}\n/// ```\npub fn f() {}\n";
+    let package = Crate::new(&[
+        ("Cargo.toml", &MANIFEST.replace("2024", "2021")),
+        ("src/lib.rs", lib),
+    ]);
+    let mut command = package.cargo_wasmtest(&["--doc", "--", "--rw", "out"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    let begun = package.root().join("out/begun");
+    while !begun.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // SAFETY: a signal to a process that this test started and has not waited for.
+    unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
+    // its pipes close once nothing holds them that it has started
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("TERMINATED"), "{said}");
+}
+
+#[test]
+fn a_doctest_that_rustdoc_judges_has_the_runs_limit() {
+    let package = Crate::new(&[
+        ("Cargo.toml", &MANIFEST.replace("2024", "2021")),
+        (
+            "src/lib.rs",
+            "/// ```\n/// loop {}\n/// ```\npub fn f() {}\n",
+        ),
+    ]);
+    let ran = package.wasmtest(&["--doc", "--", "--process-timeout", "0.5"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("FAIL   made::doc/made"), "{ran:?}");
 }

@@ -227,7 +227,11 @@ fn init_shows_its_change_writes_it_and_cargo_follows_it() {
     );
     assert!(!file.exists());
     package.write(".cargo/config.toml", "# ours\n[env]\nA = \"b\"\n");
+    // nobody can be asked
     let ran = init(&[]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("--yes writes it"), "{ran:?}");
+    let ran = init(&["--yes"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let text = std::fs::read_to_string(&file).expect("it was written");
     assert!(text.starts_with("# ours\n[env]\nA = \"b\"\n"), "{text}");
@@ -253,8 +257,52 @@ fn init_shows_its_change_writes_it_and_cargo_follows_it() {
     let ran = init(&[]);
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("--force replaces it"), "{ran:?}");
-    assert_eq!(init(&["--force"]).code, 0);
+    assert_eq!(init(&["--force", "--yes"]).code, 0);
     let nowhere = tempfile::tempdir().expect("a folder");
     let ran = finish(wasmtest().arg("init").current_dir(nowhere.path()));
     assert_eq!(ran.code, 2, "{ran:?}");
+}
+
+#[test]
+fn nextest_hears_of_a_trial_that_leaves_in_the_middle() {
+    if !super::public::has_nextest() {
+        println!("cargo-nextest is not installed: not tried");
+        return;
+    }
+    let own = r#"
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.contains(&"--list".to_owned()) {
+        if !args.contains(&"--ignored".to_owned()) { println!("good: test\nleaves: test"); }
+        return;
+    }
+    println!("\nrunning 1 test");
+    if args[0] == "leaves" { std::process::exit(0); }
+    println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out");
+}
+"#;
+    let package = package();
+    package.write("tests/own.rs", own);
+    let mut command = std::process::Command::new("cargo-nextest");
+    let cargo = package.cargo(&[]);
+    for (name, value) in cargo.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+        .current_dir(package.root())
+        .args([
+            "nextest",
+            "run",
+            "--no-fail-fast",
+            "--target",
+            Target::P1.triple(),
+        ])
+        .args(["--test", "own"])
+        .stdin(Stdio::null());
+    let ran = finish(&mut command);
+    assert_eq!(ran.code, 100, "{ran:?}");
+    assert!(ran.stderr.contains("1 passed, 1 failed"), "{ran:?}");
 }

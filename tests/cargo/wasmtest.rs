@@ -444,3 +444,122 @@ fn main() {
         }
     }
 }
+
+#[test]
+fn keep_going_runs_what_runs_without_it_whatever_is_asked_for() {
+    let package = Crate::new(&[
+        ("Cargo.toml", MANIFEST),
+        ("src/lib.rs", "#[test] fn unit() {}\n"),
+        ("src/main.rs", "fn main() {}\n#[test] fn in_a_binary() {}\n"),
+        ("tests/api.rs", "#[test] fn outside() {}\n"),
+        (
+            "examples/shown.rs",
+            "fn main() {}\n#[test] fn in_an_example() {}\n",
+        ),
+        (
+            "examples/broken.rs",
+            "fn main() { nope() }\n#[test] fn t() {}\n",
+        ),
+    ]);
+    let run = |flags: &[&str]| {
+        let flags = [flags, &["--", "--message-format", "json"]].concat();
+        listed(&outcomes(package.wasmtest(&flags)))
+    };
+    for flags in [
+        &["--lib"][..],
+        &["--bins"],
+        &["--bin", "made"],
+        &["--test", "api"],
+        &["--tests"],
+        &["--lib", "--test", "api"],
+        &["--example", "shown"],
+    ] {
+        let all = run(flags);
+        assert!(!all.is_empty(), "{flags:?}");
+        assert_eq!(run(&[flags, &["--keep-going"]].concat()), all, "{flags:?}");
+    }
+    let ran = package.wasmtest(&["--keep-going", "--examples"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("NOT BUILT made::example/broken  error[E0425]"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_procedural_macro_in_a_workspace_is_no_trouble() {
+    let member = |name: &str| MANIFEST.replace("made", name);
+    let workspace = Crate::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"mac\", \"user\"]\nresolver = \"3\"\n",
+        ),
+        (
+            "mac/Cargo.toml",
+            &format!("{}[lib]\nproc-macro = true\n", member("mac")),
+        ),
+        ("mac/src/lib.rs", "#[test] fn native() {}\n"),
+        ("user/Cargo.toml", &member("user")),
+        ("user/src/lib.rs", "#[test] fn t() {}\n"),
+    ]);
+    for flags in [&["--workspace"][..], &["--workspace", "--keep-going"]] {
+        let ran = workspace.wasmtest(flags);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("Ran 1 test "), "{ran:?}");
+        assert!(ran.stderr.contains("mac is a procedural macro"), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_all_tests_skip_is_no_pass_and_an_excluded_package_takes_nothing_along() {
+    let member = |name: &str| MANIFEST.replace("made", name);
+    let failing = "/// ```\n/// panic!();\n/// ```\npub fn f() {}\n";
+    let workspace = Crate::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"alpha\", \"host-x\"]\nresolver = \"3\"\n",
+        ),
+        ("alpha/Cargo.toml", &member("alpha")),
+        ("alpha/src/lib.rs", failing),
+        ("host-x/Cargo.toml", &member("host-x")),
+        ("host-x/src/lib.rs", "#[test] #[ignore] fn t() {}\n"),
+    ]);
+    for flags in [
+        &["--workspace", "--exclude", "host-*"][..],
+        &["-p", "alpha:0.1.0"],
+        &["-p", "al*"],
+    ] {
+        let ran = workspace.wasmtest(flags);
+        assert_eq!(ran.code, 1, "{flags:?}: {ran:?}");
+        assert!(ran.stdout.contains("FAIL   alpha::doc/alpha"), "{ran:?}");
+    }
+    let ran = workspace.wasmtest(&["-p", "host-x"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(
+        ran.stdout.contains("NOTHING WAS RUN (skipped=1)"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn what_is_run_on_this_machine_is_never_granted_for_writing() {
+    let package = Crate::new(&[
+        ("Cargo.toml", MANIFEST),
+        ("src/lib.rs", "#[test] fn t() {}\n"),
+        ("../outside/file", "o"),
+    ]);
+    let link = package.root().join("snap");
+    std::os::unix::fs::symlink("../outside", &link).expect("made");
+    for (path, word) in [
+        (".", "manifest"),
+        ("target", "target folder"),
+        ("snap", "a link in it leads to"),
+        ("snap/new", "a link in it leads to"),
+    ] {
+        let ran = package.wasmtest(&["--lib", "--", "--rw", path]);
+        assert_eq!(ran.code, 2, "{path}: {ran:?}");
+        assert!(ran.stderr.contains(word), "{path}: {ran:?}");
+    }
+    assert!(!package.root().join("../outside/new").exists());
+}

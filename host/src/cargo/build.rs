@@ -155,6 +155,38 @@ fn add_targets(command: &mut Command, args: &TargetArgs) {
     }
 }
 
+/// What `cargo build` has to be asked for in place of `cargo test`: by kind or name it
+/// builds libraries and programs, and their tests only with `--tests`.
+fn add_targets_to_build(command: &mut Command, args: &TargetArgs) {
+    if args.doc {
+        command.arg("--lib");
+        return;
+    }
+    let of_programs = args.lib || args.bins || !args.bin.is_empty();
+    if of_programs || args.tests || args.all_targets || is_default(args) {
+        command.arg("--tests");
+    } else {
+        for name in &args.test {
+            command.arg("--test").arg(name);
+        }
+    }
+    if args.benches || args.all_targets {
+        command.arg("--benches");
+    } else {
+        for name in &args.bench {
+            command.arg("--bench").arg(name);
+        }
+    }
+    // their tests are built by a call of their own
+    if args.examples || args.all_targets {
+        command.arg("--examples");
+    } else {
+        for name in &args.example {
+            command.arg("--example").arg(name);
+        }
+    }
+}
+
 /// Whether no target was asked for by kind or name.
 pub fn is_default(args: &TargetArgs) -> bool {
     let mut probe = Command::new("");
@@ -172,9 +204,6 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
     let reads_errors = args.build.keep_going;
     if reads_errors {
         command.args(["build", "--keep-going"]);
-        if is_default(&args.targets) {
-            command.arg("--tests");
-        }
     } else {
         command.args(["test", "--no-run"]);
     }
@@ -185,48 +214,116 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
         (true, false) => "--message-format=json",
     });
     add_packages(&mut command, &args.packages);
-    add_targets(&mut command, &args.targets);
+    match reads_errors {
+        true => add_targets_to_build(&mut command, &args.targets),
+        false => add_targets(&mut command, &args.targets),
+    }
     add_build(&mut command, &args.build, target);
     project::ends_with_us(&mut command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cargo cannot be started: is it on the PATH?")?;
-    let stdout = child.stdout.take().expect("it was asked for");
     let mut built = Built::default();
     let mut errors: Vec<CompilerMessage> = Vec::new();
-    let mut shown: HashSet<Option<String>> = HashSet::new();
-    for line in BufReader::new(stdout).lines() {
-        let line = line.context("cargo's messages cannot be read")?;
-        // what is no message a build script or a wrapper has printed
-        let Ok(message) = serde_json::from_str::<Message>(&line) else {
-            continue;
-        };
-        match message {
-            Message::CompilerArtifact(artifact) => built.take(artifact),
-            Message::BuildScriptExecuted(script) => {
-                built.scripts.insert(script.package_id.clone(), script);
-            }
-            Message::CompilerMessage(message) => {
-                let rendered = message.message.rendered.clone();
-                // a library's and its tests' are the same
-                if shown.insert(rendered) {
-                    show(&message);
-                }
-                if message.message.level == DiagnosticLevel::Error {
-                    errors.push(message);
-                }
-            }
-            _ => {}
+    built.complete = built.follow(&mut command, &mut errors)?;
+    if reads_errors {
+        built.tests.retain(|t| is_meant(&args.targets, &t.target));
+        built.build_examples(args, project, target, &mut errors)?;
+        if !built.complete && (!errors.is_empty() || !built.tests.is_empty()) {
+            built.not_built = not_built(args, project, &built, &errors);
+            // what failed was not asked for, and only stood in the way of nothing
+            built.complete = built.not_built.is_empty() && !built.tests.is_empty();
         }
     }
-    let status = child.wait().context("cargo cannot be waited for")?;
-    built.complete = status.success();
-    if reads_errors && !built.complete && (!errors.is_empty() || !built.tests.is_empty()) {
-        built.not_built = not_built(args, project, &built, &errors);
-    }
     Ok(built)
+}
+
+impl Built {
+    /// Has cargo build, and takes what comes of it; gives whether everything was built.
+    fn follow(
+        &mut self,
+        command: &mut Command,
+        errors: &mut Vec<CompilerMessage>,
+    ) -> anyhow::Result<bool> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cargo cannot be started: is it on the PATH?")?;
+        let stdout = child.stdout.take().expect("it was asked for");
+        let mut shown: HashSet<Option<String>> = HashSet::new();
+        let told = errors.iter().map(|e| e.message.rendered.clone());
+        shown.extend(told);
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("cargo's messages cannot be read")?;
+            // what is no message a build script or a wrapper has printed
+            let Ok(message) = serde_json::from_str::<Message>(&line) else {
+                continue;
+            };
+            match message {
+                Message::CompilerArtifact(artifact) => self.take(artifact),
+                Message::BuildScriptExecuted(script) => {
+                    self.scripts.insert(script.package_id.clone(), script);
+                }
+                Message::CompilerMessage(message) => {
+                    // a library's and its tests' are the same
+                    if shown.insert(message.message.rendered.clone()) {
+                        show(&message);
+                    }
+                    if message.message.level == DiagnosticLevel::Error {
+                        errors.push(message);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let status = child.wait().context("cargo cannot be waited for")?;
+        Ok(status.success())
+    }
+
+    /// With `--keep-going`: the tests in examples, which only `cargo test` builds, package
+    /// by package, since it stops at the first that does not build.
+    fn build_examples(
+        &mut self,
+        args: &CargoWasmtest,
+        project: &Project,
+        target: &str,
+        errors: &mut Vec<CompilerMessage>,
+    ) -> anyhow::Result<()> {
+        for package in project.selected(&args.packages) {
+            let examples = package.targets.iter().filter(|t| t.is_example());
+            let there = |t: &Target| {
+                let mut tests = self.tests.iter();
+                tests.any(|b| b.package == package.id && b.target == *t)
+            };
+            let wanted: Vec<&Target> = examples
+                .filter(|t| is_meant(&args.targets, t) && !there(t))
+                .filter(|t| {
+                    !errors
+                        .iter()
+                        .any(|e| e.package_id == package.id && e.target == **t)
+                })
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let mut command = cargo();
+            command.args(["test", "--no-run"]);
+            command.arg(match colored(args.build.color) {
+                true => "--message-format=json-diagnostic-rendered-ansi",
+                false => "--message-format=json",
+            });
+            command.arg("--package").arg(&package.id.repr);
+            if let Some(path) = &args.packages.manifest_path {
+                command.arg("--manifest-path").arg(path);
+            }
+            for example in wanted {
+                command.arg("--example").arg(&example.name);
+            }
+            add_build(&mut command, &args.build, target);
+            project::ends_with_us(&mut command);
+            let complete = self.follow(&mut command, errors)?;
+            self.complete &= complete;
+        }
+        Ok(())
+    }
 }
 
 /// Whether cargo's diagnostics are to have colours.
@@ -390,7 +487,10 @@ fn is_meant(args: &TargetArgs, target: &Target) -> bool {
     if is(TargetKind::CustomBuild) {
         return false;
     }
-    if is_default(args) || args.tests {
+    if args.doc {
+        return target.doctest;
+    }
+    if is_default(args) || args.tests && target.test {
         return target.test;
     }
     let bench = is(TargetKind::Bench);

@@ -6,7 +6,7 @@ use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
 use super::toolchain;
 use crate::cli::MessageFormat;
-use crate::cli::cargo::{BuildArgs, CargoRest, CargoWasmtest};
+use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::config::{Config, ConfigError};
 use crate::event::{NotBuilt, Summary, quoted};
 use crate::exit;
@@ -56,12 +56,14 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
     };
     let target = toolchain::known(target.unwrap_or_else(|| toolchain::WASIP1.to_owned()))?;
     if toolchain::lacks_std(&target, &args.build.unstable) {
+        let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
+        let toolchain = toolchain.map_or(String::new(), |t| format!(" --toolchain {t}"));
         text::tell(&format!(
-            "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}"
+            "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}{toolchain}"
         ));
         return Ok(exit::NOT_BUILT);
     }
-    let built = match args.targets.doc {
+    let built = match args.targets.doc && !args.build.keep_going {
         true => Built {
             complete: true,
             ..Built::default()
@@ -206,7 +208,6 @@ impl Cargo<'_> {
         let mut env: Vec<(String, String)> = [
             ("CARGO_MANIFEST_DIR", folder.unwrap_or_default()),
             ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
-            ("CARGO_CRATE_NAME", test.target.name.replace('-', "_")),
             ("CARGO_PKG_NAME", package.name.to_string()),
             ("CARGO_PKG_VERSION", version.to_string()),
             ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
@@ -259,7 +260,7 @@ impl Cargo<'_> {
         format!(
             "cargo wasmtest -p {} {target}{} --{}",
             quoted(package.name.as_str()),
-            again_flags(&self.args.build),
+            again_flags(self.args),
             self.again_rest()
         )
     }
@@ -294,7 +295,7 @@ impl Cargo<'_> {
                     again: format!(
                         "cargo wasmtest -p {} --doc{} --{}",
                         quoted(package.name.as_str()),
-                        again_flags(&self.args.build),
+                        again_flags(self.args),
                         self.again_rest()
                     ),
                 });
@@ -349,8 +350,10 @@ impl Cargo<'_> {
 
     /// A run of nothing is worth a word: why, and what to do.
     fn tell_nothing(&self, summary: &Summary) {
-        let untold = summary.filtered_out + summary.not_run + summary.errors == 0;
-        if untold && summary.interrupt.is_none() {
+        let untold =
+            summary.filtered_out + summary.not_run + summary.errors + summary.not_built == 0;
+        let filtered = self.args.filter.is_some() || !self.rest.filters.is_empty();
+        if untold && !filtered && summary.interrupt.is_none() {
             text::tell(
                 "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
             );
@@ -419,7 +422,8 @@ pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
 }
 
 /// The flags of cargo's that a command needs to build the same again.
-fn again_flags(build: &BuildArgs) -> String {
+fn again_flags(args: &CargoWasmtest) -> String {
+    let build = &args.build;
     let mut flags = String::new();
     let mut push = |flag: &str, value: Option<&str>| {
         flags.push(' ');
@@ -449,6 +453,18 @@ fn again_flags(build: &BuildArgs) -> String {
     }
     for features in &build.features {
         push("--features", Some(features));
+    }
+    for config in &build.config {
+        push("--config", Some(config));
+    }
+    let paths = [
+        ("--manifest-path", &args.packages.manifest_path),
+        ("--target-dir", &build.target_dir),
+    ];
+    for (flag, path) in paths {
+        if let Some(path) = path {
+            push(flag, Some(&path.display().to_string()));
+        }
     }
     flags
 }

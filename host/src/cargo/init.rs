@@ -58,9 +58,20 @@ pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
     if args.dry_run {
         return Ok(exit::OK);
     }
-    if !args.yes && io::stdin().is_terminal() && !agreed()? {
-        println!("nothing was changed");
-        return Ok(exit::OK);
+    match (args.yes, io::stdin().is_terminal()) {
+        (true, _) => {}
+        (false, true) if agreed()? => {}
+        (false, true) => {
+            println!("nothing was changed");
+            return Ok(exit::OK);
+        }
+        (false, false) => {
+            return Err(UsageError {
+                flag: "init",
+                why: "nothing was changed, since nobody can be asked here; --yes writes it".into(),
+            }
+            .into());
+        }
     }
     write(&file, &change.text).with_context(|| format!("{} cannot be written", file.display()))?;
     println!("written: `cargo test --target {WASIP1}` runs its tests with wasmtest now");
@@ -122,19 +133,26 @@ fn change(before: &str, force: bool) -> Result<Option<Change>, String> {
     if !changed {
         return Ok(None);
     }
-    let text = document.to_string();
+    let mut text = document.to_string();
     let old: Vec<&str> = before.lines().collect();
-    let shown =
-        text.lines()
-            .filter(|line| !line.is_empty())
-            .map(|line| match old.contains(&line) {
-                true => format!("    {line}"),
-                false => format!("  + {line}"),
-            });
-    Ok(Some(Change {
-        shown: shown.collect(),
-        text,
-    }))
+    let new: Vec<&str> = text.lines().collect();
+    let gone = old
+        .iter()
+        .filter(|line| !line.is_empty() && !new.contains(line));
+    let gone: Vec<String> = gone.map(|line| format!("  - {line}")).collect();
+    let kept = text
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| match old.contains(&line) {
+            true => format!("    {line}"),
+            false => format!("  + {line}"),
+        });
+    let shown = gone.into_iter().chain(kept).collect();
+    // TOML is written with one kind of line end, and the file may have the other
+    if before.contains("\r\n") {
+        text = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    Ok(Some(Change { shown, text }))
 }
 
 /// Whether a runner is this program, however it is written.
@@ -206,6 +224,18 @@ mod tests {
         assert!(why.contains("is \"wasmtime\" already; --force"), "{why}");
         let forced = change(theirs, true).expect("fine").expect("to be written");
         assert!(!forced.text.contains("wasmtime"), "{}", forced.text);
+        assert!(
+            forced
+                .shown
+                .contains(&"  - runner = \"wasmtime\"".to_owned())
+        );
+        let windows = change("[env]\r\nA = \"b\"\r\n", false)
+            .expect("fine")
+            .expect("to be written");
+        assert_eq!(
+            windows.text.matches('\n').count(),
+            windows.text.matches("\r\n").count()
+        );
         assert!(change("[target", false).is_err());
         assert!(change("target = 3", false).is_err());
     }

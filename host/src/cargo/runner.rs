@@ -13,7 +13,7 @@ use crate::event::{Cause, Harness};
 use crate::exec::{self, Exec};
 use crate::module::cache::Cache;
 use crate::module::{ContentHash, identify, names};
-use crate::protocol::{ModuleGrants, UnknownImports};
+use crate::protocol::{ListedTest, ModuleGrants, UnknownImports};
 use crate::report::text::{Escaped, tell};
 use crate::settings::{self, TestFile, Unmarked, UsageError};
 use anyhow::Context as _;
@@ -60,11 +60,30 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
         (Some(Harness::Libtest), None) => {
             Ok(i32::from(libtest::run(&call.test_file(), rest, args)))
         }
+        (Some(Harness::Command), _) if let Some(test) = asked_by_nextest(rest) => {
+            let mut file = call.test_file();
+            file.listed = Some(vec![test]);
+            Ok(i32::from(libtest::run(&file, rest, args)))
+        }
         _ => {
             let exec = call.exec(args).context("the program cannot be run")?;
             exec::run(&exec)
         }
     }
+}
+
+/// The test that cargo-nextest wants of a harness of somebody's own: it knows exit codes alone,
+/// so that is judged here, as `cargo wasmtest` does.
+fn asked_by_nextest(rest: &[OsString]) -> Option<ListedTest> {
+    std::env::var_os("NEXTEST").filter(|v| v == "1")?;
+    let rest: Vec<&str> = rest.iter().filter_map(|a| a.to_str()).collect();
+    let ["--exact", name, "--nocapture", more @ ..] = rest.as_slice() else {
+        return None;
+    };
+    Some(ListedTest {
+        ignored: more.contains(&"--ignored").then(String::new),
+        ..ListedTest::named(*name, Harness::Custom)
+    })
 }
 
 /// A file that cargo hands over, and what it may reach.

@@ -328,6 +328,10 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
                 false => format!("ignored: {reason}"),
             },
         },
+        // rustdoc has not compiled it
+        Some(_) if test.harness == Harness::Doctest => Action::Skip {
+            reason: "ignored".to_owned(),
+        },
         _ if cannot_run(test) => Action::Skip {
             reason: libtest::SHOULD_PANIC.to_owned(),
         },

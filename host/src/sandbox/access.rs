@@ -249,13 +249,17 @@ fn denied(
     let mut allow = Vec::new();
     let mut relative_to = None;
     match (why, how, granted) {
-        (Refusal::NotGranted, HowToGrant::Dir, _) => {
+        (Refusal::NotGranted, ..) => {
             let flag = |folder: &String| format!("--dir {}", quoted(&format!("{folder}{rw}")));
             allow = parents.iter().map(flag).collect();
         }
         (Refusal::ReadOnly, how, Some((place, host, by, same_name))) => {
             // a folder that is there is meant: its like at the root of all would be a chance
-            let first = parents.first();
+            let itself = tried == Tried::Create && given.is_whole && host.join(&path).is_dir();
+            let first = match itself {
+                true => Some(&path),
+                false => parents.first(),
+            };
             if first.is_some_and(|folder| host.join(folder).is_dir()) {
                 or = None;
             }
@@ -270,8 +274,10 @@ fn denied(
                 (HowToGrant::Rw, GrantedBy::Run | GrantedBy::Module) => {
                     // a whole package cannot be granted for writing
                     let whole = |f: &&String| Path::new(f).components().all(is_dots);
-                    let folder = first.filter(|f| !whole(f));
-                    allow.extend(folder.map(|folder| format!("--rw {}", quoted(folder))));
+                    let one = first.filter(|f| !whole(f));
+                    let other = or.as_ref().and_then(|_| parents.get(1));
+                    let folders = one.into_iter().chain(other);
+                    allow.extend(folders.map(|folder| format!("--rw {}", quoted(folder))));
                 }
                 _ => {}
             }
