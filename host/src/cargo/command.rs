@@ -55,7 +55,11 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         None => project.target(&selected)?,
     };
     let target = toolchain::known(target.unwrap_or_else(|| toolchain::WASIP1.to_owned()))?;
-    if toolchain::lacks_std(&target, &args.build.unstable) {
+    let target_dir = args.build.target_dir.as_deref();
+    let target_dir = target_dir.unwrap_or(project.target_dir());
+    // to ask the compiler takes as long as all else before the build
+    let built_before = target_dir.join(&target).is_dir();
+    if !built_before && toolchain::lacks_std(&target, &args.build.unstable) {
         let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
         let toolchain = toolchain.map_or(String::new(), |t| format!(" --toolchain {t}"));
         text::tell(&format!(

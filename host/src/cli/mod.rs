@@ -25,8 +25,8 @@ As cargo's runner, for cargo test, cargo nextest, cargo run and doctests:
   wasmtest init
 
 Exit codes: 0 all passed, 1 some test did not, 2 usage, 3 a module could not be loaded or
-listed or the results not be written, 4 nothing to run, 5 (cargo wasmtest) something could
-not be built, 130 interrupted, 143 terminated.")]
+listed or the results not be written, 4 nothing to run or all skipped, 5 (cargo wasmtest)
+something could not be built, 130 interrupted, 143 terminated.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
