@@ -197,6 +197,19 @@ fn doctests_count_with_everything_else_and_a_library_without_any_is_no_trouble()
     let ran = workspace.wasmtest(&["-p", "a"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("panicked at a/src/lib.rs:2"), "{ran:?}");
+    // one library that does not build takes no other's doctests along
+    workspace.write("b/src/lib.rs", "pub fn f() { nope() }\n");
+    let keep_going = ["--workspace", "--keep-going", "--doc", "--", "-v"];
+    let ran = workspace.wasmtest(&keep_going);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    for line in [
+        "NOT BUILT b  error[E0425]",
+        "FAIL   a::doc/a",
+        "PASS   c::doc/c",
+        "not built=1",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}: {ran:?}");
+    }
     // one that does not compile is a failure with the compiler's words
     workspace.write(
         "a/src/lib.rs",

@@ -407,11 +407,11 @@ fn not_built(
             let expected =
                 failed.is_some() || target.required_features.iter().all(|f| on.contains(f));
             let native = target.is_proc_macro() && failed.is_none();
-            if !is_meant(&args.targets, target)
-                || native
-                || !expected
-                || built.tests.iter().any(there)
-            {
+            let there = match args.targets.doc {
+                true => built.libraries.contains(&package.id),
+                false => built.tests.iter().any(there),
+            };
+            if !is_meant(&args.targets, target) || native || !expected || there {
                 continue;
             }
             missing.push(NotBuilt {
@@ -469,8 +469,18 @@ fn why(
         return line(error);
     }
     let own = errors.iter().find(|e| e.package_id == package.id);
-    match own.or(errors.first()) {
-        None => "cargo did not say why".to_owned(),
+    let needs = |e: &&CompilerMessage| {
+        let of = project.package(&e.package_id);
+        // what is no member can be needed by way of others
+        of.is_none_or(|of| {
+            package
+                .dependencies
+                .iter()
+                .any(|d| d.name == of.name.as_str())
+        })
+    };
+    match own.or(errors.iter().find(needs)) {
+        None => "cargo did not say why: try it alone".to_owned(),
         Some(error) => {
             let of = match project.package(&error.package_id) {
                 Some(p) => module_name(p.name.as_str(), &error.target),

@@ -2,9 +2,10 @@
 //!
 //! rustdoc judges most doctests itself, from the exit status of a program or of the
 //! compiler, and merged ones are judged by the runner that it calls; both speak
-//! libtest's text, which is read here. What doctests themselves print stands in blocks
-//! of their own, and is never read as a result; and whatever is read, the run is green
-//! only if cargo says so too.
+//! libtest's text, which [`said`] reads. A doctest that prints such text itself can make up
+//! results of others; but whatever is read, the run is green only if cargo says so too.
+
+mod said;
 
 use super::libtest::result::MARK;
 use super::toolchain::WASIP1;
@@ -21,7 +22,7 @@ use crate::primary::More;
 use crate::protocol::ListedTest;
 use crate::settings::Settings;
 use anyhow::Context as _;
-use std::collections::HashMap;
+use said::{Doctested, Line, Said, Verdict};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -55,9 +56,6 @@ pub struct Doctests<'a> {
     /// What that comes to.
     pub settings: &'a Settings,
 }
-
-/// How many of cargo's last lines are told if it fails otherwise.
-const LAST_LINES: usize = 40;
 
 impl Doctests<'_> {
     /// Runs them, and reports each.
@@ -405,235 +403,23 @@ fn cause_of(output: &str) -> Cause {
     cause
 }
 
-/// What is known of a doctest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Doctested {
-    path: String,
-    verdict: Verdict,
-    output: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Verdict {
-    Passed,
-    Compiled,
-    Ignored(String),
-    Failed,
-}
-
-/// What a line led to.
-#[derive(Debug, PartialEq, Eq)]
-enum Line {
-    /// What follows is about this library.
-    Library(String),
-    /// A group of doctests has ended.
-    Group(Vec<Doctested>),
-}
-
-/// Reads libtest's text, line by line.
-#[derive(Default)]
-struct Said {
-    state: State,
-    results: Vec<Doctested>,
-    outputs: HashMap<String, String>,
-    /// The last lines that are no result.
-    last: Vec<String>,
-}
-
-#[derive(Default)]
-enum State {
-    /// Before a group.
-    #[default]
-    Between,
-    /// Among its results.
-    Results,
-    /// In what its failed ones printed; of the one with this printed name.
-    Failures(Option<String>),
-}
-
-impl Said {
-    fn line(&mut self, line: &str) -> Option<Line> {
-        match &mut self.state {
-            State::Between => {
-                if let Some(library) = line.trim_start().strip_prefix("Doc-tests ") {
-                    return Some(Line::Library(library.trim().to_owned()));
-                }
-                if line.starts_with("running ") && line.contains(" test") {
-                    self.state = State::Results;
-                } else {
-                    self.remember(line);
-                }
-            }
-            State::Results => {
-                if let Some((path, verdict)) = read_result(line) {
-                    self.results.push(Doctested {
-                        path,
-                        verdict,
-                        output: String::new(),
-                    });
-                } else if line == "failures:" {
-                    self.state = State::Failures(None);
-                } else if line.starts_with("test result: ") {
-                    return Some(Line::Group(self.group()));
-                } else {
-                    self.remember(line);
-                }
-            }
-            State::Failures(of) => {
-                let header = line
-                    .strip_prefix("---- ")
-                    .and_then(|l| l.strip_suffix(" stdout ----"));
-                // a header counts once, and only if such a doctest failed
-                let failed = header.map(without_mark).filter(|name| {
-                    let known = |r: &Doctested| r.path == **name && r.verdict == Verdict::Failed;
-                    self.results.iter().any(known) && !self.outputs.contains_key(*name)
-                });
-                if let Some(name) = failed {
-                    let name = name.to_owned();
-                    self.outputs.insert(name.clone(), String::new());
-                    *of = Some(name);
-                    return None;
-                }
-                let failed = |r: &&Doctested| r.verdict == Verdict::Failed;
-                let failed = self.results.iter().filter(failed).count();
-                if self.outputs.len() == failed && line.starts_with("test result: ") {
-                    return Some(Line::Group(self.group()));
-                }
-                if let Some(output) = of.as_ref().and_then(|of| self.outputs.get_mut(of)) {
-                    output.push_str(line);
-                    output.push('\n');
-                }
-            }
-        }
-        None
-    }
-
-    /// The text has ended; in the middle of a group, perhaps.
-    fn end(&mut self) -> Option<Line> {
-        Some(Line::Group(self.group()))
-    }
-
-    fn group(&mut self) -> Vec<Doctested> {
-        self.state = State::Between;
-        let mut outputs = std::mem::take(&mut self.outputs);
-        let mut results = std::mem::take(&mut self.results);
-        for result in &mut results {
-            if let Some(output) = outputs.remove(&result.path) {
-                // what libtest prints after the last of them
-                let list = output.rfind("\nfailures:\n");
-                let output = list.map_or(output.as_str(), |at| &output[..at]);
-                result.output = output.trim_matches('\n').to_owned() + "\n";
-            }
-        }
-        results
-    }
-
-    fn remember(&mut self, line: &str) {
-        if !line.is_empty() {
-            self.last.push(line.to_owned());
-            if self.last.len() > LAST_LINES {
-                self.last.remove(0);
-            }
-        }
-    }
-}
-
-/// `test NAME ... ok`
-fn read_result(line: &str) -> Option<(String, Verdict)> {
-    let (name, word) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    let verdict = match word.split_once(", ").unwrap_or((word, "")) {
-        ("ok", _) if name.ends_with(" - compile") => Verdict::Compiled,
-        ("ok", _) => Verdict::Passed,
-        ("FAILED", _) => Verdict::Failed,
-        ("ignored", reason) => Verdict::Ignored(reason.to_owned()),
-        _ => return None,
-    };
-    Some((without_mark(name.trim_end()).to_owned(), verdict))
-}
-
-/// A doctest's name without what libtest adds to it.
-fn without_mark(name: &str) -> &str {
-    let marks = [" - should panic", " - compile fail", " - compile"];
-    marks
-        .iter()
-        .find_map(|m| name.strip_suffix(m))
-        .unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = "\
-   Compiling dt v0.1.0
-   Doc-tests dt
-
-running 4 tests
-test src/lib.rs - (line 2) ... ok
-test src/lib.rs - one (line 15) ... ignored
-test src/lib.rs - one (line 19) - compile ... ok
-test src/lib.rs - one (line 7) ... FAILED
-
-failures:
-
----- src/lib.rs - one (line 7) stdout ----
-test src/lib.rs - forged (line 1) ... ok
-thread 'main' (1) panicked at src/lib.rs:8:
-the middle one
-
-
-failures:
-    src/lib.rs - one (line 7)
-
-test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
-
-running 1 test
-test src/lib.rs - one (line 23) - compile fail ... ok
-
-test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.14s
-";
-
     #[test]
-    fn results_are_read_and_what_a_doctest_prints_is_none() {
-        let mut said = Said::default();
-        let mut all = Vec::new();
-        for line in TEXT.lines() {
-            match said.line(line) {
-                Some(Line::Group(results)) => all.extend(results),
-                Some(Line::Library(name)) => assert_eq!(name, "dt"),
-                None => {}
-            }
-        }
-        assert_eq!(said.end(), Some(Line::Group(Vec::new())));
-        let short: Vec<(&str, &Verdict)> =
-            all.iter().map(|r| (r.path.as_str(), &r.verdict)).collect();
-        assert_eq!(
-            short,
-            [
-                ("src/lib.rs - (line 2)", &Verdict::Passed),
-                (
-                    "src/lib.rs - one (line 15)",
-                    &Verdict::Ignored(String::new())
-                ),
-                ("src/lib.rs - one (line 19)", &Verdict::Compiled),
-                ("src/lib.rs - one (line 7)", &Verdict::Failed),
-                ("src/lib.rs - one (line 23)", &Verdict::Passed),
-            ]
-        );
-        assert!(all[3].output.starts_with("test src/lib.rs - forged"));
-        let cause = cause_of(&all[3].output);
+    fn a_cause_is_what_std_said_or_what_the_runner_has_marked() {
+        let own = "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n";
+        let cause = cause_of(own);
         assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
-    }
-
-    #[test]
-    fn a_group_that_does_not_end_is_told_as_far_as_it_got() {
-        let mut said = Said::default();
-        for line in TEXT.lines().take(6) {
-            said.line(line);
-        }
-        let Some(Line::Group(results)) = said.end() else {
-            panic!("a group");
-        };
-        assert_eq!(results.len(), 2);
+        let marked =
+            format!("said\n{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
+        let cause = cause_of(&marked);
+        assert_eq!(cause.message, "stopped at its limit");
+        assert_eq!(
+            (cause.frames.len(), cause.hint.as_deref()),
+            (1, Some("wait"))
+        );
+        assert_eq!(without_marked(&marked), "said\n");
     }
 }
