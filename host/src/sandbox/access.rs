@@ -384,7 +384,7 @@ mod tests {
         );
         assert_eq!(
             told(Tried::Write, Refusal::ReadOnly, "home/me/x"),
-            "tried to write home/me/x (or /home/me/x): read-only; --rw home/me allows it"
+            "tried to write home/me/x (or /home/me/x): read-only; --rw home/me or --rw /home/me allows it"
         );
         assert_eq!(
             told(Tried::Read, Refusal::NotThere, "data/x.txt"),
