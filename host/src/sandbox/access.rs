@@ -393,7 +393,7 @@ mod tests {
                 root.path().display()
             )
         );
-        // what there is no flag for has no advice
+        // where nothing is granted a folder has to be named in full
         let nothing = Place::nothing("/");
         assert_eq!(
             with(
@@ -403,7 +403,7 @@ mod tests {
                 "x",
                 HowToGrant::Rw
             ),
-            "tried to read x (or /x): nothing is granted there"
+            "tried to read x (or /x): nothing is granted there; --dir . allows it"
         );
         let fixture = place(root.path(), &["/srv"], GrantedBy::Fixture);
         for how in [HowToGrant::Rw, HowToGrant::Dir] {
