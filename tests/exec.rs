@@ -233,12 +233,13 @@ fn a_program_whose_output_nobody_reads_is_told_so() {
 
 #[test]
 fn a_signal_ends_the_process_which_is_alone() {
-    // a scratch folder stays behind
     let tmp = tempfile::tempdir().expect("a folder");
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut command = exec([program(Target::P1)]);
         let mut child = spawn(command.arg("answer").env("TMPDIR", tmp.path()));
         let mut stdout = child.stdout.take().expect("it is piped");
+        // to wait would close it, and the program end by itself
+        let _stdin = child.stdin.take();
         expect(&mut stdout, "name? ");
         assert_eq!(children(child.id()), "");
         let id = i32::try_from(child.id()).expect("it is one");
@@ -248,6 +249,7 @@ fn a_signal_ends_the_process_which_is_alone() {
         assert_eq!(status.signal(), Some(signal), "{status}");
         assert_eq!(rest(Some(stdout)) + &rest(child.stderr.take()), "");
     }
+    assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 0);
 }
 
 /// The processes that a process has started and that are there.

@@ -24,6 +24,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ impl NotRun {
 /// # Errors
 /// A [`NotRun`] if it was not run.
 pub fn run(exec: &Exec) -> anyhow::Result<i32> {
+    let to_remove: Scratch = Arc::default();
+    Held::back().leave_nothing(to_remove.clone());
     let cache = match Cache::find(&exec.cache_root) {
         Ok(cache) => Some(cache),
         // without one it is compiled every time
@@ -126,9 +129,7 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
     }
     let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
-    if let Some(scratch) = scratch_path {
-        leave_nothing_at_signals(scratch.to_owned());
-    }
+    *to_remove.lock().unwrap_or_else(PoisonError::into_inner) = scratch_path.map(ToOwned::to_owned);
     if let Some(limit) = exec.timeout {
         end_if_blocked(exec, limit, scratch_path.map(ToOwned::to_owned));
     }
@@ -146,19 +147,54 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
     Ok(code(exec, &source, &ran))
 }
 
-/// Has a signal that ends the process remove the scratch folder before.
-fn leave_nothing_at_signals(scratch: PathBuf) {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]) else {
-        return;
-    };
-    thread::spawn(move || {
-        for signal in &mut signals {
-            let _ = fs::remove_dir_all(&scratch);
-            // the caller sees that it was the signal
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    });
+/// The scratch folder, once it is made.
+type Scratch = Arc<Mutex<Option<PathBuf>>>;
+
+/// Signals that end the process, held back so that none of them disturbs what the program
+/// reads just then.
+struct Held(libc::sigset_t);
+
+impl Held {
+    /// To be called before any thread is started, which all then hold them back.
+    fn back() -> Held {
+        let mut set = std::mem::MaybeUninit::uninit();
+        // SAFETY: `sigemptyset` makes a set of the memory that it is given; the others
+        // take that set, and change this thread's mask and nothing else.
+        let set = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            let mut set = set.assume_init();
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            set
+        };
+        Held(set)
+    }
+
+    /// Has the first of them remove the scratch folder, and then end the process as it would have.
+    fn leave_nothing(self, scratch: Scratch) {
+        thread::spawn(move || {
+            let Held(set) = self;
+            let mut signal = 0;
+            // SAFETY: waits for a signal of the set, which is valid, and writes its number.
+            if unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0 {
+                return;
+            }
+            let scratch = scratch
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(scratch) = scratch {
+                let _ = fs::remove_dir_all(scratch);
+            }
+            // SAFETY: nothing here has set a handler for it, so this ends the process.
+            unsafe {
+                libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+                libc::raise(signal);
+            }
+        });
+    }
 }
 
 /// A program's file, of which no more is read than has to be.
