@@ -207,11 +207,9 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
     } else {
         command.args(["test", "--no-run"]);
     }
-    let color = colored(args.build.color);
-    command.arg(match (reads_errors, color) {
-        (false, _) => "--message-format=json-render-diagnostics",
-        (true, true) => "--message-format=json-diagnostic-rendered-ansi",
-        (true, false) => "--message-format=json",
+    command.arg(match reads_errors {
+        true => diagnostics_here(&args.build),
+        false => "--message-format=json-render-diagnostics",
     });
     add_packages(&mut command, &args.packages);
     match reads_errors {
@@ -306,10 +304,7 @@ impl Built {
             }
             let mut command = cargo();
             command.args(["test", "--no-run"]);
-            command.arg(match colored(args.build.color) {
-                true => "--message-format=json-diagnostic-rendered-ansi",
-                false => "--message-format=json",
-            });
+            command.arg(diagnostics_here(&args.build));
             command.arg("--package").arg(&package.id.repr);
             if let Some(path) = &args.packages.manifest_path {
                 command.arg("--manifest-path").arg(path);
@@ -323,6 +318,14 @@ impl Built {
             self.complete &= complete;
         }
         Ok(())
+    }
+}
+
+/// The flag by which cargo hands its diagnostics over, rendered, in place of showing them.
+fn diagnostics_here(build: &BuildArgs) -> &'static str {
+    match colored(build.color) {
+        true => "--message-format=json-diagnostic-rendered-ansi",
+        false => "--message-format=json",
     }
 }
 

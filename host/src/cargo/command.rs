@@ -429,14 +429,7 @@ pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
 fn again_flags(args: &CargoWasmtest) -> String {
     let build = &args.build;
     let mut flags = String::new();
-    let mut push = |flag: &str, value: Option<&str>| {
-        flags.push(' ');
-        flags.push_str(flag);
-        if let Some(value) = value {
-            flags.push(' ');
-            flags.push_str(&quoted(value));
-        }
-    };
+    let mut push = |flag: &str, value: Option<&str>| settings::push_flag(&mut flags, flag, value);
     let valued = [
         ("--target", build.target.as_deref()),
         ("--profile", build.profile.as_deref()),

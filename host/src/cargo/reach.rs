@@ -53,16 +53,15 @@ impl Place<'_> {
             outermost.push(out);
         }
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
-        let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+        let home = home();
         grants.retain(|g| g.host.is_dir() && !is_too_much(&g.host, home.as_deref()));
         grants
     }
 
     /// Whether the package lies where a grant would open far more than a project.
     pub fn is_withheld(&self) -> bool {
-        let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
         let folder = self.package.canonicalize();
-        folder.is_ok_and(|folder| is_too_much(&folder, home.as_deref()))
+        folder.is_ok_and(|folder| is_too_much(&folder, home().as_deref()))
     }
 
     /// A folder as sources of a member are named: from the workspace's. Not if the package
@@ -146,6 +145,11 @@ impl Place<'_> {
             access: Access::ReadWrite,
         })
     }
+}
+
+/// Where all that a user has lies.
+fn home() -> Option<PathBuf> {
+    std::env::home_dir()?.canonicalize().ok()
 }
 
 /// Whether this is the whole machine, or what it tells of itself, or all that a user has.

@@ -465,16 +465,19 @@ pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {
     Ok((name.to_owned(), value))
 }
 
+/// Adds a flag, and a value as a shell wants it, to a command that is shown.
+pub(crate) fn push_flag(flags: &mut String, flag: &str, value: Option<&str>) {
+    flags.push(' ');
+    flags.push_str(flag);
+    if let Some(value) = value {
+        flags.push(' ');
+        flags.push_str(&quoted(value));
+    }
+}
+
 pub(crate) fn again(args: &RunOptions) -> String {
     let mut flags = String::new();
-    let mut push = |flag: &str, value: Option<&str>| {
-        flags.push(' ');
-        flags.push_str(flag);
-        if let Some(value) = value {
-            flags.push(' ');
-            flags.push_str(&quoted(value));
-        }
-    };
+    let mut push = |flag: &str, value: Option<&str>| push_flag(&mut flags, flag, value);
     if args.processes.parse() == Ok(0) {
         push("--processes", Some("0"));
     }
