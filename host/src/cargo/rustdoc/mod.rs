@@ -2,7 +2,7 @@
 //!
 //! rustdoc judges most doctests itself, from the exit status of a program or of the
 //! compiler, and merged ones are judged by the runner that it calls; both speak
-//! libtest's text, which [`said`] reads. A doctest that prints such text itself can make up
+//! libtest's text, which `said` reads. A doctest that prints such text itself can make up
 //! results of others; but whatever is read, the run is green only if cargo says so too.
 
 mod said;
