@@ -149,10 +149,9 @@ impl Cargo<'_> {
             Ok(TestFile {
                 file: test.file.clone(),
                 grants: self.grants(package, test, &wanted)?,
-                unknown_imports: match self.rest.options.guest.stub_imports || wanted.stubs(&name) {
-                    true => UnknownImports::Trap,
-                    false => UnknownImports::Refuse,
-                },
+                unknown_imports: UnknownImports::stubbed(
+                    self.rest.options.guest.stub_imports || wanted.stubs(&name),
+                ),
                 again: self.again(package, test),
                 unmarked: Unmarked::Asked,
                 listed: None,

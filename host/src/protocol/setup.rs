@@ -111,6 +111,16 @@ pub enum UnknownImports {
     Trap,
 }
 
+impl UnknownImports {
+    /// What `--stub-imports`, or a setting of that name, asks for.
+    pub fn stubbed(asked: bool) -> UnknownImports {
+        match asked {
+            true => UnknownImports::Trap,
+            false => UnknownImports::Refuse,
+        }
+    }
+}
+
 /// What a worker does with the tasks that wait in it after a test that did not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterFailure {

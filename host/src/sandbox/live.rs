@@ -4,10 +4,11 @@
 //! and for shared fixtures, whose instance lives to the end of the run. Where its module was
 //! rewritten, the state in which it stands can be taken, and others can begin there.
 
+use super::called::{Called, Seen, pointed_to};
 use super::capture::Stream;
 use super::deadline::AtInterrupt;
 use super::grants::State;
-use super::guest::{Call, Called, Kind, Made, Program, Sandbox, Seen, from_state, pointed_to};
+use super::guest::{Call, Kind, Made, Program, Sandbox, from_state};
 use super::load::module_of;
 use super::sdk::Refused;
 use super::snapshot::{Captured, Globals, Replay};

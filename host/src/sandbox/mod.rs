@@ -5,6 +5,7 @@
 //! no sockets, and nothing else of the host.
 
 mod access;
+pub mod called;
 pub mod capture;
 pub mod deadline;
 pub mod engine;

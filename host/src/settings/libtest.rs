@@ -76,10 +76,7 @@ impl Settings {
             how_to_grant: HowToGrant::Rw,
             env: env_grants(&own.guest.env)?,
             wasm_stack: (own.guest.wasm_stack as usize) << 20,
-            unknown_imports: match own.guest.stub_imports {
-                true => UnknownImports::Trap,
-                false => UnknownImports::Refuse,
-            },
+            unknown_imports: UnknownImports::stubbed(own.guest.stub_imports),
             snapshots: Snapshots::On,
             outputs: match parsed.nocapture || parsed.show_output || parsed.bench {
                 true => Outputs::All,

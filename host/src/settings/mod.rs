@@ -3,19 +3,19 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
+mod again;
 mod exec;
 pub(crate) mod folders;
 mod libtest;
+mod selection;
+
+pub(crate) use again::{again, push_flag};
+pub use selection::{Selection, TestFile, Unmarked};
 
 use crate::cli::cargo::CargoRest;
-use crate::cli::{MatchArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
+use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
-use crate::event::quoted;
-use crate::filter::{Filter, Matching};
-use crate::plan::{Choice, Ignored};
-use crate::protocol::{
-    Benchmarks, DirGrant, HowToGrant, Keep, ListedTest, ModuleGrants, Outputs, UnknownImports,
-};
+use crate::protocol::{DirGrant, HowToGrant, Keep, Outputs, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -66,50 +66,6 @@ pub enum MaxFail {
     Unlimited,
     /// After as many, nothing new is started.
     After(u64),
-}
-
-/// A file that a build tool has named, with what it said of it.
-#[derive(Clone, Debug)]
-pub struct TestFile {
-    /// Where it is.
-    pub file: PathBuf,
-    /// Its name in the run, unique among these.
-    pub name: String,
-    /// What its tests may reach beside what the run grants.
-    pub grants: ModuleGrants,
-    /// What is done about its unknown imports.
-    pub unknown_imports: UnknownImports,
-    /// The first part of the command that runs its tests again.
-    pub again: String,
-    /// What it is taken for if nothing in it says that it is a libtest binary.
-    pub unmarked: Unmarked,
-    /// Its tests, where they are known already.
-    pub listed: Option<Vec<ListedTest>>,
-}
-
-/// What a program is taken for that bears no marks of a harness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmarked {
-    /// One test.
-    Command,
-    /// A harness that may list its tests as libtest does: it is asked, in a closed
-    /// sandbox, and is one test if it does not answer.
-    Asked,
-}
-
-/// Which files and tests are meant.
-#[derive(Clone, Debug)]
-pub struct Selection {
-    /// Files and folders to look for test modules in.
-    pub paths: Vec<PathBuf>,
-    /// Files that a build tool has named.
-    pub files: Vec<TestFile>,
-    /// Which of their tests.
-    pub filter: Filter,
-    /// What is done with those that are ignored, and with benchmarks.
-    pub choice: Choice,
-    /// Where the cache is.
-    pub cache_root: PathBuf,
 }
 
 /// A resolved run.
@@ -215,10 +171,7 @@ impl Settings {
             how_to_grant: HowToGrant::Dir,
             env: env_grants(&args.guest.env)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
-            unknown_imports: match args.guest.stub_imports {
-                true => UnknownImports::Trap,
-                false => UnknownImports::Refuse,
-            },
+            unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
             snapshots: match args.no_snapshot {
                 true => Snapshots::Off,
                 false => Snapshots::On,
@@ -314,47 +267,6 @@ impl Settings {
             color: false,
             progress: false,
             again: String::new(),
-        })
-    }
-}
-
-impl Selection {
-    fn new(args: &SelectArgs) -> Result<Selection, UsageError> {
-        let paths = match args.paths.is_empty() {
-            true => vec![PathBuf::from(".")],
-            false => args.paths.clone(),
-        };
-        Selection::of(paths, &args.filters, &args.matching)
-    }
-
-    fn of(
-        paths: Vec<PathBuf>,
-        filters: &[String],
-        args: &MatchArgs,
-    ) -> Result<Selection, UsageError> {
-        Ok(Selection {
-            paths,
-            files: Vec::new(),
-            filter: Filter {
-                patterns: filters.to_vec(),
-                skip: args.skip.clone(),
-                tags: args.tags.clone(),
-                skip_tags: args.skip_tags.clone(),
-                matching: match args.exact {
-                    true => Matching::Exact,
-                    false => Matching::Substring,
-                },
-                ..Filter::default()
-            },
-            choice: Choice {
-                ignored: match (args.run_ignored, args.include_ignored) {
-                    (true, _) => Ignored::Only,
-                    (_, true) => Ignored::Include,
-                    _ => Ignored::Skip,
-                },
-                benchmarks: Benchmarks::Once,
-            },
-            cache_root: cache_root(args.cache_dir.as_deref())?,
         })
     }
 }
@@ -463,52 +375,6 @@ pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {
         return usage("--env", format!("`{text}` names no variable"));
     }
     Ok((name.to_owned(), value))
-}
-
-/// Adds a flag, and a value as a shell wants it, to a command that is shown.
-pub(crate) fn push_flag(flags: &mut String, flag: &str, value: Option<&str>) {
-    flags.push(' ');
-    flags.push_str(flag);
-    if let Some(value) = value {
-        flags.push(' ');
-        flags.push_str(&quoted(value));
-    }
-}
-
-pub(crate) fn again(args: &RunOptions) -> String {
-    let mut flags = String::new();
-    let mut push = |flag: &str, value: Option<&str>| push_flag(&mut flags, flag, value);
-    if args.processes.parse() == Ok(0) {
-        push("--processes", Some("0"));
-    }
-    if let Some(timeout) = args.process_timeout.as_deref().filter(|t| !t.is_empty()) {
-        push("--process-timeout", Some(timeout));
-    }
-    if let Some(config) = &args.config {
-        push("--config", Some(&config.display().to_string()));
-    }
-    if args.no_config {
-        push("--no-config", None);
-    }
-    for dir in &args.guest.dirs {
-        push("--dir", Some(dir));
-    }
-    for env in &args.guest.env {
-        push("--env", Some(env));
-    }
-    if args.guest.wasm_stack != 8 {
-        push("--wasm-stack", Some(&args.guest.wasm_stack.to_string()));
-    }
-    if args.guest.stub_imports {
-        push("--stub-imports", None);
-    }
-    if args.no_snapshot {
-        push("--no-snapshot", None);
-    }
-    if args.keep_scratch {
-        push("--keep-scratch", None);
-    }
-    flags
 }
 
 #[cfg(test)]

@@ -16,10 +16,11 @@ use crate::protocol::{
     Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, ListedTest, Listing, LoadError,
     ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
 };
+use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::grants::Reach;
-use crate::sandbox::guest::{Call, Called, Entry, LoadProblem, Program, Sandbox};
+use crate::sandbox::guest::{Call, Entry, LoadProblem, Program, Sandbox};
 use crate::suite::ValueNumber;
 use std::collections::HashMap;
 use std::rc::Rc;

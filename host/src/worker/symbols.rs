@@ -11,7 +11,7 @@ use crate::event::Frame;
 use crate::instrument::Facts;
 use crate::module::{ContentHash, strip};
 use crate::protocol::ModuleSpec;
-use crate::sandbox::guest::StackFrame;
+use crate::sandbox::called::StackFrame;
 use addr2line::Context;
 use gimli::{EndianRcSlice, LittleEndian};
 use std::collections::HashMap;

@@ -1,0 +1,181 @@
+//! A test: its name, what is known of it before it runs, and what came of it.
+
+use super::{Outcome, quoted};
+use crate::denied::Denials;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The name of one test: the module's name, a space, its path in the module.
+///
+/// The same from build to build: the module's name carries no hash of cargo's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TestId {
+    /// The module's name, unique in the run (`tests.wasm`).
+    pub module: Arc<str>,
+    /// The test's path inside the module (`db::insert`).
+    pub path: Arc<str>,
+}
+
+impl fmt::Display for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.module, self.path)
+    }
+}
+
+/// What a file is: independent of the harness in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// A core WebAssembly module (wasm32-wasip1).
+    Core,
+    /// A component (wasm32-wasip2).
+    Component,
+}
+
+/// How the tests of a file are listed and run: independent of its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Harness {
+    /// A test that the guest SDK made: listed from the file, called by its export.
+    Sdk,
+    /// A Rust test binary, as `cargo test` makes it.
+    Libtest,
+    /// A test target's own harness that follows libtest's command line.
+    Custom,
+    /// A doctest of a bundle that rustdoc has made, or one that rustdoc itself has judged.
+    Doctest,
+    /// A plain WASI command: the file is one test.
+    Command,
+}
+
+/// What is known of a test before it runs.
+#[derive(Clone, Debug)]
+pub struct TestInfo {
+    /// Its name.
+    pub id: TestId,
+    /// The harness that runs it.
+    pub harness: Harness,
+    /// The format of its file.
+    pub format: Format,
+    /// `file:line` of the test, where the harness tells.
+    pub source: Option<String>,
+    /// The first part of the command that runs it again, shared by its module's tests.
+    pub again: Arc<str>,
+    /// Whether it is marked as ignored and was run all the same.
+    pub ignored: bool,
+    /// The reason with which it is marked as ignored, if it is; may be empty.
+    pub ignore_reason: Option<String>,
+    /// Whether it is expected to panic.
+    pub should_panic: bool,
+    /// Whether it is a benchmark.
+    pub benchmark: bool,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its short description.
+    pub description: Option<String>,
+    /// A time limit of its own.
+    pub timeout: Option<Duration>,
+    /// A memory limit of its own, in bytes.
+    pub max_memory: Option<u64>,
+}
+
+impl TestInfo {
+    /// The command that runs this test again, alone, in the mode it was run in.
+    pub fn again(&self) -> String {
+        let ignored = if self.ignored {
+            " --include-ignored"
+        } else {
+            ""
+        };
+        format!(
+            "{}{ignored} --exact -- {}",
+            self.again,
+            quoted(&self.id.path)
+        )
+    }
+}
+
+/// What a test wrote to one stream: its head and its tail, up to a cap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The first bytes.
+    #[serde(with = "serde_bytes")]
+    pub head: Vec<u8>,
+    /// The last bytes, where the head did not hold everything.
+    #[serde(with = "serde_bytes")]
+    pub tail: Vec<u8>,
+    /// How many bytes between the two were dropped.
+    pub dropped: u64,
+}
+
+impl Captured {
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty()
+    }
+
+    /// The text, as far as it is text, with a line that says what was dropped.
+    pub fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.dropped > 0 {
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&format!("[{} bytes left out]\n", self.dropped));
+        }
+        text.push_str(&String::from_utf8_lossy(&self.tail));
+        text
+    }
+}
+
+/// Something that a test attached to its report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// Its media type, as the test gave it.
+    pub media_type: String,
+    /// Its content.
+    #[serde(with = "serde_bytes")]
+    pub content: Vec<u8>,
+}
+
+/// A test that has ended.
+#[derive(Clone, Debug)]
+pub struct TestEnd {
+    /// Which test.
+    pub test: Arc<TestInfo>,
+    /// Its place in the plan, by which reports are ordered.
+    pub order: (usize, usize),
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it began and how long it ran; `None` for a test that never started.
+    pub ran: Option<Ran>,
+    /// What it wrote to stdout; kept only for tests that did not pass.
+    pub stdout: Captured,
+    /// What it wrote to stderr; kept only for tests that did not pass.
+    pub stderr: Captured,
+    /// Where its scratch folder was kept, if it was.
+    pub scratch: Option<String>,
+    /// What it logged for the report.
+    pub logs: Vec<String>,
+    /// What it attached to the report.
+    pub attachments: Vec<Attachment>,
+    /// What else there is to know.
+    pub notes: Vec<String>,
+    /// What it tried to reach of files and could not; kept only for tests that did not pass.
+    pub denied: Denials,
+}
+
+/// Where and when a test ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// The worker's number, from 1; 0 is the primary itself.
+    pub worker: usize,
+    /// When it began, by the machine's clock.
+    pub start: SystemTime,
+    /// How long it took.
+    pub duration: Duration,
+}

@@ -1,0 +1,173 @@
+//! What was found out about files: what they hold, how they run, their tests, their rewriting.
+
+use super::stamp::Stamp;
+use super::{Cache, now};
+use crate::event::Harness;
+use crate::instrument::Facts;
+use crate::module::ContentHash;
+use crate::protocol::ListedTest;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+
+/// To be raised with any change in how files are listed.
+const LISTING: u32 = 5;
+/// To be raised with any change in how modules are rewritten.
+const FACTS: u32 = 1;
+
+/// What a file of the user's was found to hold.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    content: ContentHash,
+    stamp: Stamp,
+    /// When it was read, nanoseconds since the epoch.
+    read: i128,
+}
+
+impl Cache {
+    /// What a file of the user's holds, if it was read before and has not changed since.
+    pub fn known_content(&self, file: &fs::Metadata) -> Option<ContentHash> {
+        let known = self.open_file(&known_name(file)).ok()?;
+        let known: Known = serde_json::from_reader(known.take(4096)).ok()?;
+        let same = known.stamp == Stamp::of(file) && known.stamp.is_settled_at(known.read);
+        same.then_some(known.content)
+    }
+
+    /// Keeps what a file of the user's holds, which had this metadata before it was read.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_content(&self, file: &fs::Metadata, content: ContentHash) -> io::Result<()> {
+        let stamp = Stamp::of(file);
+        let read = now();
+        if !stamp.is_settled_at(read) {
+            // it would never be believed
+            return Ok(());
+        }
+        let known = Known {
+            content,
+            stamp,
+            read,
+        };
+        self.write_whole(&known_name(file), &serde_json::to_vec(&known)?)
+    }
+
+    /// How a file of this content runs when it is started, if that was found out; the inner
+    /// `None` if there is nothing to start.
+    pub fn kind(&self, content: ContentHash) -> Option<Option<Harness>> {
+        let file = self.open_file(&kind_name(content)).ok()?;
+        serde_json::from_reader(file.take(64)).ok()
+    }
+
+    /// Keeps how a file of this content runs; a failure costs the next call a look.
+    pub fn store_kind(&self, content: ContentHash, kind: Option<Harness>) {
+        if let Ok(bytes) = serde_json::to_vec(&kind) {
+            let _ = self.write_whole(&kind_name(content), &bytes);
+        }
+    }
+
+    /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
+    /// that was not tried.
+    pub fn facts(&self, content: ContentHash) -> Option<Result<Facts, String>> {
+        let mut bytes = Vec::new();
+        let mut file = self.open_file(&facts_name(content)).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        ciborium::from_reader(bytes.as_slice()).ok()
+    }
+
+    /// Keeps what is known of a module's rewriting.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_facts(
+        &self,
+        content: ContentHash,
+        facts: &Result<Facts, String>,
+    ) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(facts, &mut bytes).map_err(io::Error::other)?;
+        self.write_whole(&facts_name(content), &bytes)
+    }
+
+    /// The tests that a module was found to hold.
+    pub fn listing(&self, content: ContentHash, harness: Harness) -> Option<Vec<ListedTest>> {
+        let mut bytes = Vec::new();
+        let name = listing_name(content, harness);
+        let mut file = self.open_file(&name).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        ciborium::from_reader(bytes.as_slice()).ok()
+    }
+
+    /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
+    pub fn store_listing(&self, content: ContentHash, harness: Harness, tests: &[ListedTest]) {
+        let mut bytes = Vec::new();
+        if ciborium::into_writer(tests, &mut bytes).is_ok() {
+            let _ = self.write_whole(&listing_name(content, harness), &bytes);
+        }
+    }
+}
+
+fn listing_name(content: ContentHash, harness: Harness) -> String {
+    // a program is a command to who does not ask it for tests
+    let asked = match harness {
+        Harness::Custom => "-asked",
+        Harness::Sdk | Harness::Libtest | Harness::Doctest | Harness::Command => "",
+    };
+    // another wasmtest may know more of a file
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}-{LISTING}{asked}.tests")
+}
+
+fn known_name(file: &fs::Metadata) -> String {
+    format!("{:x}-{:x}.known", file.dev(), file.ino())
+}
+
+fn kind_name(content: ContentHash) -> String {
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}.kind")
+}
+
+fn facts_name(content: ContentHash) -> String {
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}-{FACTS}.facts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stamp::RACY;
+    use super::super::tests::cache;
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn a_file_is_known_until_it_changes_and_never_while_that_could_be_missed() {
+        let (root, cache) = cache();
+        let path = root.path().join("program.wasm");
+        let hash = ContentHash::of(b"a program");
+        let write = |age: u64| {
+            let mut file = File::create(&path).expect("made");
+            file.write_all(b"a program").expect("written");
+            file.set_modified(SystemTime::now() - Duration::from_secs(age))
+                .expect("ours");
+            file.metadata().expect("there")
+        };
+        let written = write(100);
+        // its time of change, which nobody can set, is this moment
+        cache.store_content(&written, hash).expect("left out");
+        assert_eq!(cache.known_content(&written), None);
+        let known = Known {
+            content: hash,
+            stamp: Stamp::of(&written),
+            read: now() + RACY,
+        };
+        let known = serde_json::to_vec(&known).expect("it can be written");
+        cache
+            .write_whole(&known_name(&written), &known)
+            .expect("written");
+        assert_eq!(cache.known_content(&written), Some(hash));
+        assert_eq!(cache.known_content(&write(50)), None);
+    }
+}

@@ -1,0 +1,389 @@
+//! Compiled forms and listings, kept between runs in a folder that is the user's alone.
+//!
+//! An artefact is native code: loading one that somebody else wrote would be
+//! running their program. So the folder must belong to this user and be closed
+//! to all others, each file is opened without following links and its owner
+//! checked, and a checksum is verified once a run, or skipped when inode, size
+//! and times are those recorded and lie at least two seconds before the
+//! record (a file that changed later than that could carry the same times).
+//! Whatever does not fit is made again and replaced, never loaded.
+//!
+//! An artefact is named by content, compiler and engine settings; a listing by
+//! content alone. By the same rule of times the content of a file is known by
+//! its device and inode, for those who start the same program again and again.
+
+mod housekeeping;
+mod known;
+mod stamp;
+
+pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
+
+use super::ContentHash;
+use crate::sandbox::engine;
+use housekeeping::IN_USE;
+use serde::{Deserialize, Serialize};
+use stamp::Stamp;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What made a compiled form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compiler {
+    /// wasmtime's optimising compiler.
+    Cranelift,
+}
+
+/// What is compiled of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The module as it is.
+    Plain,
+    /// The module with its memory from outside.
+    Rewritten,
+    /// What that memory begins with.
+    Pristine,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Part::Plain => "",
+            Part::Rewritten => "-rewritten",
+            Part::Pristine => "-pristine",
+        }
+    }
+}
+
+impl Compiler {
+    fn name(self) -> &'static str {
+        match self {
+            Compiler::Cranelift => "cranelift",
+        }
+    }
+}
+
+/// The layout of the folder; another version has another folder.
+const LAYOUT: &str = "v1";
+
+/// What can be wrong with a cache folder.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The folder cannot be made or read.
+    #[error("the cache folder {} cannot be used: {source}", dir.display())]
+    Io {
+        /// Which folder.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others could write to the folder.
+    #[error("the cache folder {} is not this user's alone ({why}): compiled code is never loaded from there", dir.display())]
+    NotPrivate {
+        /// Which folder.
+        dir: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// The cache folder.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    dir: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    checksum: String,
+    stamp: Stamp,
+    /// When this record was written, nanoseconds since the epoch.
+    recorded: i128,
+}
+
+impl Cache {
+    /// Opens the cache in `root`, making it if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be made, or if it is not this user's alone.
+    pub fn open(root: &Path) -> Result<Cache, CacheError> {
+        let cache = Cache::find(root)?;
+        // nothing can be kept where nothing can be written
+        tempfile::tempfile_in(&cache.dir).map_err(|source| CacheError::Io {
+            dir: cache.dir.clone(),
+            source,
+        })?;
+        Ok(cache)
+    }
+
+    /// The same for one who can do without storing anything: whether the folder can
+    /// be written is not tried.
+    ///
+    /// # Errors
+    /// If it is not there and cannot be made, or if it is not this user's alone.
+    pub fn find(root: &Path) -> Result<Cache, CacheError> {
+        let dir = root.join(LAYOUT);
+        let io = |source| CacheError::Io {
+            dir: dir.clone(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(io)?;
+        let meta = fs::symlink_metadata(&dir).map_err(io)?;
+        let not_private = |why: String| CacheError::NotPrivate {
+            dir: dir.clone(),
+            why,
+        };
+        if !meta.is_dir() {
+            return Err(not_private("it is a link".into()));
+        }
+        if meta.uid() != current_user() {
+            return Err(not_private(format!("it belongs to user {}", meta.uid())));
+        }
+        if meta.mode() & 0o077 != 0 {
+            return Err(not_private(format!(
+                "its mode is {:o}; chmod 700 it",
+                meta.mode() & 0o777
+            )));
+        }
+        Ok(Cache { dir })
+    }
+
+    /// The cache in a folder that [`Cache::open`] has checked in another process of this run.
+    pub fn at(dir: PathBuf) -> Cache {
+        Cache { dir }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file name of a module's compiled form.
+    pub fn artefact_name(content: ContentHash, compiler: Compiler, part: Part) -> String {
+        let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
+        let (compiler, part) = (compiler.name(), part.name());
+        format!("{content}-{compiler}-{}{part}.cwasm", &settings[..16])
+    }
+
+    /// A file name that no other run uses, nor this one for another number.
+    pub fn name_for_a_run(number: usize, extension: &str) -> String {
+        format!("run-{}-{}-{number}.{extension}", std::process::id(), now())
+    }
+
+    /// Writes a state that is to be compiled, under a name that ends in `.state`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_state(&self, name: &str, module: &[u8]) -> io::Result<()> {
+        self.write_whole(name, module)
+    }
+
+    /// Reads such a state, and removes its file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn take_state(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_file(name)?.read_to_end(&mut bytes)?;
+        fs::remove_file(self.dir.join(name))?;
+        Ok(bytes)
+    }
+
+    /// Removes a compiled form that no other run can want.
+    pub fn remove_artefact(&self, name: &str) {
+        let _ = fs::remove_file(self.dir.join(name));
+        let _ = fs::remove_file(self.record_path(name));
+    }
+
+    /// Whether a compiled form is here and is what was written. One that is not
+    /// stays where it is until the compiler, which holds its lock, replaces it:
+    /// another process may be writing it just now.
+    pub fn has_artefact(&self, name: &str) -> bool {
+        self.check_artefact(name).unwrap_or(false)
+    }
+
+    fn check_artefact(&self, name: &str) -> io::Result<bool> {
+        let mut file = self.open_file(name)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        let Some(record) = self.read_record(name) else {
+            return Ok(false);
+        };
+        if record.stamp != stamp || !stamp.is_settled_at(record.recorded) {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(&mut file)?;
+            if hasher.finalize().to_hex().as_str() != record.checksum {
+                return Ok(false);
+            }
+            // where the record cannot be renewed it is verified again next time
+            let _ = self.write_record(name, &record.checksum, stamp);
+        } else {
+            self.mark_used(name);
+        }
+        Ok(true)
+    }
+
+    /// Opens a compiled form that [`Cache::has_artefact`] found or that was just stored.
+    ///
+    /// # Errors
+    /// If it is gone or not this user's alone.
+    pub fn open_artefact(&self, name: &str) -> io::Result<File> {
+        self.open_file(name)
+    }
+
+    /// Opens a file of the cache: no link, this user's, writable by nobody else.
+    fn open_file(&self, name: &str) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(self.dir.join(name))?;
+        let meta = file.metadata()?;
+        if !meta.is_file() || meta.uid() != current_user() || meta.mode() & 0o022 != 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "not this user's file alone",
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Locks one entry across processes, until the file is dropped.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn lock(&self, name: &str) -> io::Result<File> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .open(self.dir.join(format!("{name}.lock")))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// Stores a compiled form: whole, or not at all.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_artefact(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.write_whole(name, bytes)?;
+        let stamp = Stamp::of(&fs::symlink_metadata(self.dir.join(name))?);
+        self.write_record(name, blake3::hash(bytes).to_hex().as_str(), stamp)
+    }
+
+    fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(&self.dir)?;
+        file.write_all(bytes)?;
+        file.persist(self.dir.join(name)).map_err(|e| e.error)?;
+        Ok(())
+    }
+
+    fn record_path(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.json"))
+    }
+
+    fn read_record(&self, name: &str) -> Option<Record> {
+        let file = self.open_file(&format!("{name}.json")).ok()?;
+        serde_json::from_reader(file.take(4096)).ok()
+    }
+
+    fn write_record(&self, name: &str, checksum: &str, stamp: Stamp) -> io::Result<()> {
+        let record = Record {
+            checksum: checksum.to_owned(),
+            stamp,
+            recorded: now(),
+        };
+        self.write_whole(&format!("{name}.json"), &serde_json::to_vec(&record)?)
+    }
+
+    /// A record's time of modification says when its entry was last used.
+    fn mark_used(&self, name: &str) {
+        let path = self.record_path(name);
+        let stale = fs::symlink_metadata(&path)
+            .and_then(|m| m.modified())
+            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age > IN_USE / 2));
+        if stale && let Ok(file) = OpenOptions::new().write(true).open(&path) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+    }
+}
+
+fn now() -> i128 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as i128)
+}
+
+fn current_user() -> u32 {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    pub(super) fn cache() -> (tempfile::TempDir, Cache) {
+        let root = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(root.path()).expect("a private folder");
+        (root, cache)
+    }
+
+    #[test]
+    fn what_was_stored_is_found_and_what_was_changed_is_not() {
+        let (_root, cache) = cache();
+        assert!(!cache.has_artefact("a.cwasm"));
+        cache
+            .store_artefact("a.cwasm", b"native code")
+            .expect("stored");
+        assert!(cache.has_artefact("a.cwasm"));
+        fs::write(cache.dir().join("a.cwasm"), b"NATIVE code").expect("written");
+        assert!(!cache.has_artefact("a.cwasm"));
+        cache
+            .store_artefact("a.cwasm", b"native code")
+            .expect("stored");
+        assert!(cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn links_and_files_open_to_others_are_never_used() {
+        let (root, cache) = cache();
+        cache.store_artefact("a.cwasm", b"x").expect("stored");
+        let path = cache.dir().join("a.cwasm");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("ours");
+        assert!(!cache.has_artefact("a.cwasm"));
+        cache.store_artefact("a.cwasm", b"x").expect("stored");
+        fs::rename(&path, root.path().join("elsewhere")).expect("moved");
+        std::os::unix::fs::symlink(root.path().join("elsewhere"), &path).expect("linked");
+        assert!(!cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn a_folder_that_others_can_reach_is_refused() {
+        let root = tempfile::tempdir().expect("a folder");
+        let dir = root.path().join(LAYOUT);
+        fs::create_dir(&dir).expect("made");
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("ours");
+        assert!(matches!(
+            Cache::open(root.path()),
+            Err(CacheError::NotPrivate { .. })
+        ));
+        fs::remove_dir(&dir).expect("empty");
+        std::os::unix::fs::symlink("/tmp", &dir).expect("linked");
+        assert!(matches!(
+            Cache::open(root.path()),
+            Err(CacheError::NotPrivate { .. })
+        ));
+    }
+}

@@ -1,0 +1,256 @@
+//! How a call into a guest came back: what it returned, left behind, or died of.
+//!
+//! Takes what wasmtime says of a call and what lies in the guest's store; nothing of that is
+//! trusted beyond its bounds.
+
+use super::capture::Stream;
+use super::deadline::Stopped;
+use super::engine;
+use super::grants::State;
+use super::sdk::{Refused, Skipped};
+use super::stubs::StubCalled;
+use crate::denied::Denials;
+use crate::ending::{Ending, Trap};
+use crate::event::{Attachment, Captured};
+use crate::module::scan::Scan;
+use wasmtime::{Instance, Store, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+/// How a call came back.
+pub struct Called {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether its entry was reached: a trap before that is one of its start.
+    pub entered: bool,
+    /// What a test's export returned.
+    pub returned: Option<i32>,
+    /// The message of the panic that the SDK recorded in a test.
+    pub panicked: Option<String>,
+    /// What a test logged.
+    pub logs: Vec<String>,
+    /// What a test attached.
+    pub attachments: Vec<Attachment>,
+    /// The guest's stack at its trap, innermost first.
+    pub stack: Vec<StackFrame>,
+    /// What was kept of its stdout.
+    pub stdout: Captured,
+    /// What was seen in it.
+    pub stdout_scan: Scan,
+    /// What was kept of its stderr.
+    pub stderr: Captured,
+    /// What was seen in it.
+    pub stderr_scan: Scan,
+    /// What it tried to reach of files and could not.
+    pub denied: Denials,
+    touched_files: bool,
+}
+
+/// One frame of a guest's stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StackFrame {
+    /// The function's index in its core module.
+    pub function: u32,
+    /// Offset in the file that was compiled.
+    pub offset: Option<usize>,
+}
+
+impl Called {
+    /// Whether what it did may hang on more than its module and its arguments: it
+    /// looked at files, or did not come to its end.
+    pub fn may_differ(&self) -> bool {
+        self.touched_files || self.ending == Ending::Interrupted
+    }
+}
+
+impl Called {
+    pub(super) fn touched_files(&self) -> bool {
+        self.touched_files
+    }
+
+    /// How a call came back that left nothing but this and its output.
+    pub(super) fn without_store(ending: Ending, streams: &(Stream, Stream)) -> Called {
+        let (stdout, stdout_scan) = streams.0.finish();
+        let (stderr, stderr_scan) = streams.1.finish();
+        Called {
+            ending,
+            entered: false,
+            returned: None,
+            panicked: None,
+            logs: Vec::new(),
+            attachments: Vec::new(),
+            stack: Vec::new(),
+            stdout,
+            stdout_scan,
+            stderr,
+            stderr_scan,
+            denied: Denials::default(),
+            touched_files: false,
+        }
+    }
+}
+
+/// What is learned in a call beside its result.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) entered: bool,
+    pub(super) returned: Option<i32>,
+    pub(super) panicked: Option<String>,
+}
+
+impl Seen {
+    /// Calls an export that runs something.
+    pub(super) fn run(
+        &mut self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        export: &str,
+    ) -> wasmtime::Result<Ending> {
+        self.entered = true;
+        if let Some(allowed) = store.data().max_memory
+            && let Some(memory) = instance.get_memory(&mut *store, "memory")
+        {
+            enough(allowed, memory.data_size(&*store) as u64)?;
+        }
+        let run = instance.get_typed_func::<(), i32>(&mut *store, export)?;
+        match run.call(&mut *store, ()) {
+            Ok(returned) => {
+                self.returned = Some(returned);
+                Ok(Ending::Returned)
+            }
+            Err(e) => {
+                self.panicked = panicked(store, instance);
+                Err(e)
+            }
+        }
+    }
+
+    /// Puts together how a call came back.
+    pub(super) fn account(
+        self,
+        store: &mut Store<State>,
+        (result, stopped): (Option<wasmtime::Result<Ending>>, Option<Stopped>),
+        streams: &(Stream, Stream),
+    ) -> Called {
+        let (ending, stack) = ended(result, stopped);
+        let state = store.data_mut();
+        Called {
+            entered: self.entered,
+            returned: self.returned,
+            panicked: self.panicked,
+            logs: std::mem::take(&mut state.report.logs),
+            attachments: std::mem::take(&mut state.report.attachments),
+            stack,
+            denied: state.watch.take(),
+            touched_files: state.touched_files,
+            ..Called::without_store(ending, streams)
+        }
+    }
+}
+
+/// Whether a test's own limit leaves room for what its module has already.
+pub(super) fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
+    match there > allowed {
+        false => Ok(()),
+        true => Err(Refused(format!(
+            "its mark allows {allowed} bytes of memory (max_memory), and its module and fixtures have {there} before it begins"
+        ))
+        .into()),
+    }
+}
+
+/// How a call ended, and its stack if it trapped.
+pub(super) fn ended(
+    result: Option<wasmtime::Result<Ending>>,
+    stopped: Option<Stopped>,
+) -> (Ending, Vec<StackFrame>) {
+    let error = match result {
+        None => return (Ending::Interrupted, Vec::new()),
+        Some(Ok(ending)) => return (ending, Vec::new()),
+        Some(Err(error)) => error,
+    };
+    let mut stack = Vec::new();
+    if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
+        stack.extend(trace.frames().iter().map(|f| StackFrame {
+            function: f.func_index(),
+            offset: f.module_offset(),
+        }));
+    }
+    let ending = match ending_of(&error) {
+        Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => Ending::Interrupted,
+        ending => ending,
+    };
+    (ending, stack)
+}
+
+/// The message that the SDK's panic hook left in the guest's memory: two words at
+/// an exported address say where. Nothing in there is to be trusted.
+fn panicked(store: &mut Store<State>, instance: &Instance) -> Option<String> {
+    const LONGEST: usize = 64 << 20;
+    let message = pointed_to(store, instance, "wasmtest-panicked", LONGEST)?;
+    Some(String::from_utf8_lossy(&message).into_owned())
+}
+
+/// The bytes that two words at an exported address point to, up to so many; `None`
+/// if they are not there or the first word is 0.
+pub(super) fn pointed_to(
+    store: &mut Store<State>,
+    instance: &Instance,
+    export: &str,
+    longest: usize,
+) -> Option<Vec<u8>> {
+    let at = instance.get_global(&mut *store, export)?;
+    let at = at.get(&mut *store).i32()? as u32 as usize;
+    let memory = instance.get_memory(&mut *store, "memory")?;
+    let data = memory.data(&*store);
+    let word = |at: usize| -> Option<usize> {
+        let bytes = data.get(at..at.checked_add(4)?)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+    };
+    let (address, length) = (word(at)?, word(at.checked_add(4)?)?);
+    if address == 0 {
+        return None;
+    }
+    let end = address.checked_add(length.min(longest))?;
+    data.get(address..end).map(<[u8]>::to_vec)
+}
+
+fn ending_of(error: &wasmtime::Error) -> Ending {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Ending::Exited(exit.0);
+    }
+    if let Some(skipped) = error.downcast_ref::<Skipped>() {
+        return Ending::Skipped(skipped.0.clone());
+    }
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return Ending::Trapped(Trap::Other(refused.0.clone()));
+    }
+    if let Some(stub) = error.downcast_ref::<StubCalled>() {
+        return Ending::Trapped(Trap::StubCalled(stub.0.clone()));
+    }
+    use wasmtime::Trap as T;
+    match error.downcast_ref::<T>() {
+        Some(T::Interrupt) => Ending::DeadlinePassed,
+        Some(T::UnreachableCodeReached) => Ending::Trapped(Trap::Unreachable),
+        Some(T::StackOverflow) => Ending::Trapped(Trap::CallStack),
+        Some(T::IntegerDivisionByZero) => Ending::Trapped(Trap::DivisionByZero),
+        Some(T::MemoryOutOfBounds) => {
+            let (address, memory) = fault(error).unzip();
+            Ending::Trapped(Trap::OutOfBounds { address, memory })
+        }
+        Some(trap) => Ending::Trapped(Trap::Other(trap.to_string())),
+        None => Ending::Trapped(Trap::Other(engine::chain(error))),
+    }
+}
+
+/// wasmtime attaches address and memory size to a fault, as text only:
+/// `memory fault at wasm address 0x.. in linear memory of size 0x..`.
+fn fault(error: &wasmtime::Error) -> Option<(u64, u64)> {
+    error.chain().find_map(|cause| {
+        let text = cause.to_string();
+        let (address, memory) = text
+            .strip_prefix("memory fault at wasm address 0x")?
+            .split_once(" in linear memory of size 0x")?;
+        let hex = |s: &str| u64::from_str_radix(s.trim(), 16).ok();
+        Some((hex(address)?, hex(memory)?))
+    })
+}

@@ -1,0 +1,95 @@
+//! Which files and which of their tests are meant.
+
+use super::{UsageError, cache_root};
+use crate::cli::{MatchArgs, SelectArgs};
+use crate::filter::{Filter, Matching};
+use crate::plan::{Choice, Ignored};
+use crate::protocol::{Benchmarks, ListedTest, ModuleGrants, UnknownImports};
+use std::path::PathBuf;
+
+/// Which files and tests are meant.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Files and folders to look for test modules in.
+    pub paths: Vec<PathBuf>,
+    /// Files that a build tool has named.
+    pub files: Vec<TestFile>,
+    /// Which of their tests.
+    pub filter: Filter,
+    /// What is done with those that are ignored, and with benchmarks.
+    pub choice: Choice,
+    /// Where the cache is.
+    pub cache_root: PathBuf,
+}
+
+/// A file that a build tool has named, with what it said of it.
+#[derive(Clone, Debug)]
+pub struct TestFile {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its name in the run, unique among these.
+    pub name: String,
+    /// What its tests may reach beside what the run grants.
+    pub grants: ModuleGrants,
+    /// What is done about its unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// The first part of the command that runs its tests again.
+    pub again: String,
+    /// What it is taken for if nothing in it says that it is a libtest binary.
+    pub unmarked: Unmarked,
+    /// Its tests, where they are known already.
+    pub listed: Option<Vec<ListedTest>>,
+}
+
+/// What a program is taken for that bears no marks of a harness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmarked {
+    /// One test.
+    Command,
+    /// A harness that may list its tests as libtest does: it is asked, in a closed
+    /// sandbox, and is one test if it does not answer.
+    Asked,
+}
+
+impl Selection {
+    /// What `wasmtest run` and `list` are given.
+    pub(super) fn new(args: &SelectArgs) -> Result<Selection, UsageError> {
+        let paths = match args.paths.is_empty() {
+            true => vec![PathBuf::from(".")],
+            false => args.paths.clone(),
+        };
+        Selection::of(paths, &args.filters, &args.matching)
+    }
+
+    /// The same in parts.
+    pub(super) fn of(
+        paths: Vec<PathBuf>,
+        filters: &[String],
+        args: &MatchArgs,
+    ) -> Result<Selection, UsageError> {
+        Ok(Selection {
+            paths,
+            files: Vec::new(),
+            filter: Filter {
+                patterns: filters.to_vec(),
+                skip: args.skip.clone(),
+                tags: args.tags.clone(),
+                skip_tags: args.skip_tags.clone(),
+                matching: match args.exact {
+                    true => Matching::Exact,
+                    false => Matching::Substring,
+                },
+                ..Filter::default()
+            },
+            choice: Choice {
+                ignored: match (args.run_ignored, args.include_ignored) {
+                    (true, _) => Ignored::Only,
+                    (_, true) => Ignored::Include,
+                    _ => Ignored::Skip,
+                },
+                benchmarks: Benchmarks::Once,
+            },
+            cache_root: cache_root(args.cache_dir.as_deref())?,
+        })
+    }
+}
