@@ -3,8 +3,8 @@
 use crate::support::{Ran, Target, finish, guest, wasmtest, wat};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -236,20 +236,56 @@ fn a_signal_ends_the_process_which_is_alone() {
     let tmp = tempfile::tempdir().expect("a folder");
     for signal in [libc::SIGTERM, libc::SIGINT] {
         let mut command = exec([program(Target::P1)]);
-        let mut child = spawn(command.arg("answer").env("TMPDIR", tmp.path()));
+        command.arg("answer").env("TMPDIR", tmp.path());
+        let mut child = spawn(starts_with(&mut command, signal, libc::SIG_DFL));
         let mut stdout = child.stdout.take().expect("it is piped");
         // to wait would close it, and the program end by itself
         let _stdin = child.stdin.take();
         expect(&mut stdout, "name? ");
         assert_eq!(children(child.id()), "");
-        let id = i32::try_from(child.id()).expect("it is one");
-        // SAFETY: sends a signal to a child that was not waited for.
-        assert_eq!(unsafe { libc::kill(id, signal) }, 0);
+        send(&child, signal);
         let status = child.wait().expect("it ends");
         assert_eq!(status.signal(), Some(signal), "{status}");
         assert_eq!(rest(Some(stdout)) + &rest(child.stderr.take()), "");
     }
     assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 0);
+}
+
+#[test]
+fn a_signal_that_the_caller_has_ignored_changes_nothing() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        let mut command = exec([program(Target::P1)]);
+        command.arg("answer").env("TMPDIR", tmp.path());
+        let mut child = spawn(starts_with(&mut command, signal, libc::SIG_IGN));
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        expect(&mut stdout, "name? ");
+        send(&child, signal);
+        stdin.write_all(b"you\n").expect("it is read");
+        expect(&mut stdout, "hello you\n");
+        assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 1);
+        drop(stdin);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    }
+    assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 0);
+}
+
+/// Has a process begin with a signal ignored or not, whatever this one was started with.
+fn starts_with(command: &mut Command, signal: i32, how: libc::sighandler_t) -> &mut Command {
+    // SAFETY: sets what becomes of a signal, and nothing else, in the new process.
+    unsafe {
+        command.pre_exec(move || match libc::signal(signal, how) {
+            libc::SIG_ERR => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        })
+    }
+}
+
+fn send(child: &Child, signal: i32) {
+    let id = i32::try_from(child.id()).expect("it is one");
+    // SAFETY: sends a signal to a child that was not waited for.
+    assert_eq!(unsafe { libc::kill(id, signal) }, 0);
 }
 
 /// The processes that a process has started and that are there.

@@ -14,14 +14,16 @@ use crate::module::scan::Scan;
 use crate::module::verdict::{Evidence, stopped_at_limit};
 use crate::module::{ContentHash, compile, identify};
 use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, UnknownImports};
-use crate::report::{failure, text};
+use crate::report::failure;
+use crate::report::text::{self, MARK};
+use crate::sandbox::capture::Stream;
 use crate::sandbox::grants::SCRATCH;
 use crate::sandbox::guest::{LoadProblem, Program};
 use crate::sandbox::single::{Artefact, Given, Ran, Single};
 use crate::settings::folders;
 use crate::worker::symbols::Symbols;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,6 +56,18 @@ pub struct Exec {
     pub cache_root: PathBuf,
     /// How long it may run; without one, as long as it likes.
     pub timeout: Option<Duration>,
+    /// What becomes of its output.
+    pub output: Output,
+}
+
+/// What becomes of a program's stdout and stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// They are this process's.
+    Inherited,
+    /// So many bytes of each one's head and of its tail are passed on when it has ended:
+    /// whoever reads them holds all of it in memory.
+    Bounded(usize),
 }
 
 /// Why a program was not run.
@@ -130,8 +144,13 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
     }
     let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
     *to_remove.lock().unwrap_or_else(PoisonError::into_inner) = scratch_path.map(ToOwned::to_owned);
+    let kept = match exec.output {
+        Output::Inherited => None,
+        Output::Bounded(cap) => Some((Stream::new(cap), Stream::new(cap))),
+    };
     if let Some(limit) = exec.timeout {
-        end_if_blocked(exec, limit, scratch_path.map(ToOwned::to_owned));
+        let scratch = scratch_path.map(ToOwned::to_owned);
+        end_if_blocked(exec, limit, scratch, kept.clone());
     }
     let given = Given {
         args: &exec.args,
@@ -139,31 +158,39 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
         dirs: &exec.dirs,
         scratch: scratch_path,
         limit: exec.timeout,
+        kept: kept.as_ref(),
     };
     let ran = single.run(&program, &given)?;
+    pass_on(kept.as_ref());
     // unmapping a program's code takes longer than ending the process
     std::mem::forget((single, program));
     drop(scratch);
-    Ok(code(exec, &source, &ran))
+    let code = code(exec, &source, &ran);
+    for denied in ran.denied.told().filter(|_| code != 0) {
+        text::tell(&format!("{MARK}{}", text::one_line(&denied.to_string())));
+    }
+    Ok(code)
 }
 
 /// The scratch folder, once it is made.
 type Scratch = Arc<Mutex<Option<PathBuf>>>;
 
 /// Signals that end the process, held back so that none of them disturbs what the program
-/// reads just then.
+/// reads just then. One that the caller has this process ignore (`nohup`, a job of a
+/// script's in the background) ends nothing, and is left alone.
 struct Held(libc::sigset_t);
 
 impl Held {
     /// To be called before any thread is started, which all then hold them back.
     fn back() -> Held {
+        let signals = [libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
         let mut set = std::mem::MaybeUninit::uninit();
         // SAFETY: `sigemptyset` makes a set of the memory that it is given; the others
         // take that set, and change this thread's mask and nothing else.
         let set = unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             let mut set = set.assume_init();
-            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            for signal in signals.into_iter().filter(|s| !is_ignored(*s)) {
                 libc::sigaddset(&raw mut set, signal);
             }
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
@@ -194,6 +221,16 @@ impl Held {
                 libc::raise(signal);
             }
         });
+    }
+}
+
+/// Whether this process ignores a signal.
+fn is_ignored(signal: i32) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: changes nothing, and writes what is set, which is read only if it was.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
@@ -314,16 +351,42 @@ fn artefact_name(source: &Source) -> String {
 }
 
 /// Ends the process if the program is blocked in the host when its limit has passed.
-fn end_if_blocked(exec: &Exec, limit: Duration, scratch: Option<PathBuf>) {
+fn end_if_blocked(
+    exec: &Exec,
+    limit: Duration,
+    scratch: Option<PathBuf>,
+    kept: Option<(Stream, Stream)>,
+) {
     let file = exec.file.display().to_string();
     thread::spawn(move || {
         thread::sleep(limit.saturating_add(GRACE));
         if let Some(scratch) = scratch {
             let _ = fs::remove_dir_all(scratch);
         }
+        pass_on(kept.as_ref());
         tell(&file, &stopped_at_limit(limit));
         std::process::exit(i32::from(exit::TIMED_OUT));
     });
+}
+
+/// Writes what was kept of a program's output, and how much was not.
+fn pass_on(kept: Option<&(Stream, Stream)>) {
+    let Some((stdout, stderr)) = kept else { return };
+    let write = |to: &mut dyn Write, stream: &Stream| {
+        let written = stream.finish().0;
+        let mut write = || -> io::Result<()> {
+            to.write_all(&written.head)?;
+            if written.dropped > 0 {
+                write!(to, "\n[{} bytes left out]\n", written.dropped)?;
+            }
+            to.write_all(&written.tail)?;
+            to.flush()
+        };
+        // where nobody reads it, it is not missed
+        let _ = write();
+    };
+    write(&mut io::stdout(), stdout);
+    write(&mut io::stderr(), stderr);
 }
 
 /// The exit code, and on stderr what a program cannot say itself.

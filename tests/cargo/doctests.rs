@@ -3,6 +3,8 @@
 use super::made::{Crate, MANIFEST};
 use crate::support::{Events, Target, finish};
 use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 const LIB: &str = r#"//! ```
@@ -249,18 +251,21 @@ fn the_binary_of_an_unknown_rustdoc_is_one_test() {
 
 #[test]
 fn an_interrupt_ends_doctests_and_everything_that_runs_them() {
-    let lib = "/// ```\n/// std::fs::write(\"out/begun\", \"\").unwrap();\n/// loop {}\n/// ```\npub fn f() {}\n";
+    let lib = "/// ```\n/// std::fs::File::create(\"out/begun\").unwrap();\n/// loop {}\n/// ```\npub fn f() {}\n";
     let package = Crate::new(&[
         ("Cargo.toml", &MANIFEST.replace("2024", "2021")),
         ("src/lib.rs", lib),
     ]);
+    std::fs::create_dir(package.root().join("out")).expect("made");
+    let begun = package.root().join("out/begun");
+    let path = CString::new(begun.as_os_str().as_bytes()).expect("no NUL in it");
+    // SAFETY: makes a pipe at a path that ends in a NUL, and touches nothing here.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
     let mut command = package.cargo_wasmtest(&["--doc", "--", "--rw", "out"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("it starts");
-    let begun = package.root().join("out/begun");
-    while !begun.exists() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    // comes back when the doctest opens the other end
+    drop(std::fs::File::open(&begun).expect("a pipe"));
     // SAFETY: a signal to a process that this test started and has not waited for.
     unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
     // its pipes close once nothing holds them that it has started
@@ -282,4 +287,44 @@ fn a_doctest_that_rustdoc_judges_has_the_runs_limit() {
     let ran = package.wasmtest(&["--doc", "--", "--process-timeout", "0.5"]);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stdout.contains("FAIL   made::doc/made"), "{ran:?}");
+}
+
+#[test]
+fn a_failed_doctest_names_what_was_refused_to_it_whoever_judges_it() {
+    let lib =
+        "/// ```\n/// std::fs::write(\"snap/new\", \"x\").unwrap();\n/// ```\npub fn f() {}\n";
+    for edition in ["2024", "2021"] {
+        let package = Crate::new(&[
+            ("Cargo.toml", &MANIFEST.replace("2024", edition)),
+            ("src/lib.rs", lib),
+            ("snap/old", ""),
+        ]);
+        for target in Target::BOTH {
+            let ran = package.wasmtest(&["--doc", "--target", target.triple()]);
+            assert_eq!(ran.code, 1, "{ran:?}");
+            assert!(ran.stdout.contains("panicked at src/lib.rs"), "{ran:?}");
+            let told = "tried to write snap/new: read-only; --rw snap allows it";
+            assert!(ran.stdout.contains(told), "{edition} {target:?}: {ran:?}");
+        }
+        let ran = package.wasmtest(&["--doc", "--", "--rw", "snap"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_doctest_that_floods_its_output_does_not_fill_anybodys_memory() {
+    let lib = "/// ```\n/// println!(\"the first line\");\n/// let line = \"x\".repeat(1 << 20);\n/// for _ in 0..64 { println!(\"{line}\"); }\n/// panic!(\"the last line\");\n/// ```\npub fn f() {}\n";
+    for edition in ["2024", "2021"] {
+        let package = Crate::new(&[
+            ("Cargo.toml", &MANIFEST.replace("2024", edition)),
+            ("src/lib.rs", lib),
+        ]);
+        let test = ["test", "--doc", "--target", Target::P1.triple()];
+        let ran = finish(&mut package.cargo(&test));
+        assert_eq!(ran.code, 101, "{}", ran.stderr);
+        assert!(ran.stdout.len() < 4 << 20, "{}", ran.stdout.len());
+        for said in ["the first line", "the last line", "bytes left out"] {
+            assert!(ran.stdout.contains(said), "{edition}: {said}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::{doctests, libtest};
 use crate::cli::CargoRunnerArgs;
 use crate::config::{self, Config};
 use crate::event::{Cause, Harness};
-use crate::exec::{self, Exec};
+use crate::exec::{self, Exec, Output};
 use crate::module::cache::Cache;
 use crate::module::{ContentHash, identify, names};
 use crate::protocol::{ListedTest, ModuleGrants, UnknownImports};
@@ -103,12 +103,9 @@ impl<'a> Call<'a> {
         Ok(Call {
             file,
             grants: caller.grants(file, &args.grants)?,
-            unknown_imports: match args.guest.stub_imports
-                || ids(&name).any(|id| caller.wanted.stubs(&id))
-            {
-                true => UnknownImports::Trap,
-                false => UnknownImports::Refuse,
-            },
+            unknown_imports: UnknownImports::stubbed(
+                args.guest.stub_imports || ids(&name).any(|id| caller.wanted.stubs(&id)),
+            ),
             caller,
         })
     }
@@ -135,9 +132,10 @@ impl<'a> Call<'a> {
         dirs.append(&mut exec.dirs);
         exec.dirs = dirs;
         exec.unknown_imports = self.unknown_imports;
-        // a doctest is a test, and rustdoc sets it no limit
-        if exec.timeout.is_none() && doctests::is_rustdocs(self.file) {
-            exec.timeout = Some(settings::DEFAULT_TIMEOUT);
+        // a doctest is a test, and rustdoc limits neither its time nor its output
+        if doctests::is_rustdocs(self.file) {
+            exec.timeout.get_or_insert(settings::DEFAULT_TIMEOUT);
+            exec.output = Output::Bounded(settings::CAPTURE);
         }
         Ok(exec)
     }

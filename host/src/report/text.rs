@@ -24,6 +24,9 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// How a line of the runner's is marked that stands among a test's own.
+pub const MARK: &str = "wasmtest: ";
+
 /// Writes a line to stderr; if that cannot be done there is nobody to tell.
 pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");

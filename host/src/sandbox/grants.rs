@@ -10,6 +10,7 @@ use super::deadline::Guard;
 use super::guest::Call;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
+use super::single::Given;
 use super::waiting;
 use crate::protocol::{
     Access, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, ModuleGrants, ModuleNumber,
@@ -317,28 +318,35 @@ fn open_scratch(builder: &mut WasiCtxBuilder, scratch: &Path) -> anyhow::Result<
 ///
 /// # Errors
 /// If a folder cannot be opened.
-pub fn inheriting(
-    args: &[String],
-    env: &[(String, String)],
-    dirs: &[DirGrant],
-    scratch: Option<&Path>,
-) -> anyhow::Result<State> {
+pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
     let mut builder = WasiCtxBuilder::new();
     builder
-        .args(args)
-        .envs(env)
+        .args(given.args)
+        .envs(given.env)
         .inherit_stdio()
         .allow_tcp(false)
         .allow_udp(false)
         .allow_blocking_current_thread(true);
-    for grant in dirs {
+    if let Some((stdout, stderr)) = given.kept {
+        builder.stdout(stdout.clone()).stderr(stderr.clone());
+    }
+    let mut list = Vec::new();
+    for grant in given.dirs {
         open_grant(&mut builder, grant)?;
+        let places = grant.guest.iter();
+        list.extend(places.map(|guest| Place::granted(guest, grant, GrantedBy::Module)));
     }
-    if let Some(scratch) = scratch {
+    if let Some(scratch) = given.scratch {
         open_scratch(&mut builder, scratch)?;
+        list.push(Place::scratch(SCRATCH));
     }
+    let how = HowToGrant::Rw;
     Ok(State {
         wasi: builder.build_p1(),
+        watch: match given.kept {
+            Some(_) => Watch::new(Arc::new(Places { list, how })),
+            None => Watch::default(),
+        },
         ..State::nothing()
     })
 }

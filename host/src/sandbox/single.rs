@@ -1,14 +1,18 @@
 //! Runs one program once, on this process's own standard streams.
 //!
 //! For `exec`: no pool, since there is one instance, and no limit unless one is
-//! given. What the guest writes goes where this process's output goes, unread.
+//! given. What the guest writes goes where this process's output goes, unread, unless
+//! it is to be kept.
 
+use super::called::{StackFrame, ended};
+use super::capture::Stream;
 use super::deadline::{AtInterrupt, Deadline};
 use super::engine;
 use super::grants;
-use super::guest::{Kind, LoadProblem, Program, StackFrame, ended};
+use super::guest::{Kind, LoadProblem, Program};
 pub use super::load::Artefact;
 use super::load::Host;
+use crate::denied::Denials;
 use crate::ending::Ending;
 use crate::event::{Cause, Format};
 use crate::protocol::{DirGrant, UnknownImports};
@@ -28,6 +32,9 @@ pub struct Given<'a> {
     pub scratch: Option<&'a Path>,
     /// When it is stopped.
     pub limit: Option<Duration>,
+    /// Where its stdout and stderr are kept, if they are not this process's. Then what is
+    /// refused to it is noted, too, as for a test of cargo's.
+    pub kept: Option<&'a (Stream, Stream)>,
 }
 
 /// How a program came back.
@@ -38,6 +45,8 @@ pub struct Ran {
     pub entered: bool,
     /// Its stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
+    /// What was refused to it, if that was noted.
+    pub denied: Denials,
 }
 
 /// An engine for one program.
@@ -91,7 +100,7 @@ impl Single {
     /// If what it is given cannot be opened.
     pub fn run(&self, program: &Program, given: &Given<'_>) -> anyhow::Result<Ran> {
         let mut deadline = Deadline::default();
-        let mut state = grants::inheriting(given.args, given.env, given.dirs, given.scratch)?;
+        let mut state = grants::inheriting(given)?;
         state.guard = deadline.guard();
         let mut store = Store::new(&program.engine, state);
         store.set_epoch_deadline(1);
@@ -101,12 +110,14 @@ impl Single {
             program.start(&mut store, &mut entered, &mut None)
         });
         let (ending, stack) = ended(result, stopped);
+        let denied = store.data_mut().watch.take();
         // the process ends now: what the system takes back by itself need not be given back
         std::mem::forget(store);
         Ok(Ran {
             ending,
             entered,
             stack,
+            denied,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{UsageError, cache_root, env_grant, seconds, usage};
 use crate::cli::{CargoRunnerArgs, ExecArgs};
-use crate::exec::Exec;
+use crate::exec::{Exec, Output};
 use crate::protocol::UnknownImports;
 use std::path::PathBuf;
 
@@ -41,15 +41,13 @@ impl Exec {
             env,
             dirs: super::dirs(&args.guest.dirs)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
-            unknown_imports: match args.guest.stub_imports {
-                true => UnknownImports::Trap,
-                false => UnknownImports::Refuse,
-            },
+            unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
             cache_root: cache_root(args.cache_dir.as_deref())?,
             timeout: match &args.timeout {
                 Some(text) => Some(seconds("--timeout", text)?),
                 None => None,
             },
+            output: Output::Inherited,
         })
     }
 

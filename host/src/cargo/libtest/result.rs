@@ -4,7 +4,7 @@
 
 use crate::event::{Captured, Cause, Frame, Outcome, TestEnd};
 use crate::module::libtest::SHOULD_PANIC;
-use crate::report::text::Escaped;
+use crate::report::text::{Escaped, MARK};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -256,9 +256,6 @@ impl Seen {
         text
     }
 }
-
-/// How each line of the runner's is marked.
-pub const MARK: &str = "wasmtest: ";
 
 fn say(text: &mut String, what: &str) {
     for line in what.lines() {

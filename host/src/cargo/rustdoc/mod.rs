@@ -7,7 +7,6 @@
 
 mod said;
 
-use super::libtest::result::MARK;
 use super::toolchain::WASIP1;
 use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
@@ -20,6 +19,7 @@ use crate::module::scan::Scan;
 use crate::plan::Ignored;
 use crate::primary::More;
 use crate::protocol::ListedTest;
+use crate::report::text::MARK;
 use crate::settings::Settings;
 use anyhow::Context as _;
 use said::{Doctested, Line, Said, Verdict};
@@ -224,6 +224,7 @@ impl Doctests<'_> {
         if !self.settings.selection.filter.matches(&id, &listed) {
             return more.filtered_out(1);
         }
+        let mut notes = Vec::new();
         let outcome = match &result.verdict {
             Verdict::Passed => Outcome::Passed,
             Verdict::Compiled => Outcome::Skipped {
@@ -235,7 +236,7 @@ impl Doctests<'_> {
                     reason => format!("ignored: {reason}"),
                 },
             },
-            Verdict::Failed => Outcome::Failed(cause_of(&result.output)),
+            Verdict::Failed => Outcome::Failed(cause_of(&result.output, &mut notes)),
         };
         let source = result.path.split_once(" - ").and_then(|(file, rest)| {
             let line = rest.rsplit_once("(line ")?.1.strip_suffix(')')?;
@@ -277,7 +278,7 @@ impl Doctests<'_> {
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),
-            notes: Vec::new(),
+            notes,
         });
     }
 
@@ -360,8 +361,9 @@ fn lines_of(reader: io::PipeReader) -> io::Result<Receiver<String>> {
     Ok(rx)
 }
 
-/// What a failed doctest's output says of it: its own words, and those that the runner has marked.
-fn cause_of(output: &str) -> Cause {
+/// What a failed doctest's output says of it: its own words, and those that the runner has
+/// marked, of which some are notes.
+fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
     let mut scan = Scan::default();
     let mut cause = Cause::default();
     for line in output.lines() {
@@ -370,6 +372,13 @@ fn cause_of(output: &str) -> Cause {
             scan.write(b"\n");
             continue;
         };
+        if ["tried to ", "log: ", "attached: "]
+            .iter()
+            .any(|p| ours.starts_with(p))
+        {
+            notes.push(ours.to_owned());
+            continue;
+        }
         match (ours.strip_prefix("hint: "), ours.strip_prefix("  ")) {
             (Some(hint), _) => cause.hint = Some(hint.to_owned()),
             (None, Some(frame)) => {
@@ -383,7 +392,7 @@ fn cause_of(output: &str) -> Cause {
                 });
             }
             (None, None) if cause.message.is_empty() => ours.clone_into(&mut cause.message),
-            (None, None) => {}
+            (None, None) => notes.push(ours.strip_prefix("note: ").unwrap_or(ours).to_owned()),
         }
     }
     scan.finish();
@@ -410,16 +419,24 @@ mod tests {
     #[test]
     fn a_cause_is_what_std_said_or_what_the_runner_has_marked() {
         let own = "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n";
-        let cause = cause_of(own);
+        let cause = cause_of(own, &mut Vec::new());
         assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
         let marked =
             format!("said\n{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
-        let cause = cause_of(&marked);
+        let cause = cause_of(&marked, &mut Vec::new());
         assert_eq!(cause.message, "stopped at its limit");
         assert_eq!(
             (cause.frames.len(), cause.hint.as_deref()),
             (1, Some("wait"))
         );
         assert_eq!(without_marked(&marked), "said\n");
+        // what was refused to it is no cause
+        let mut notes = Vec::new();
+        let cause = cause_of(
+            &format!("{own}{MARK}tried to write x: read-only\n"),
+            &mut notes,
+        );
+        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
+        assert_eq!(notes, ["tried to write x: read-only"]);
     }
 }
