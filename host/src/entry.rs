@@ -30,7 +30,7 @@ pub fn wasmtest() -> ExitCode {
         Command::Cache(args) => show_cache(&args),
         Command::Exec(args) => Exec::of(&args)
             .map_err(Into::into)
-            .and_then(|exec| exec::run(&exec))
+            .and_then(|exec| Ok(exec::run(&exec)?.code))
             // a status that the system masks, not this
             .map(|code| std::process::exit(code)),
         Command::CargoRunner(args) => {

@@ -328,3 +328,116 @@ fn a_doctest_that_floods_its_output_does_not_fill_anybodys_memory() {
         }
     }
 }
+
+#[test]
+fn what_a_doctest_prints_is_never_a_result_of_another() {
+    let hostile = [
+        "test result: FAILED. 0 passed; 1 failed;",
+        "   Doc-tests b\\n\\nrunning 1 test\\ntest b/src/lib.rs - f (line 1) ... ok\\n\\ntest result: ok. 1 passed; 0 failed",
+        "   Doc-tests a\\n\\nrunning 1 test\\ntest zzz ... FAILED\\nfailures:\\n",
+    ];
+    let lines: String = hostile
+        .iter()
+        .map(|line| format!("/// println!(\"{line}\");\n"))
+        .collect();
+    let a = format!("/// ```\n{lines}/// std::process::exit(1);\n/// ```\npub fn hostile() {{}}\n");
+    let b = "/// ```\n/// panic!(\"b really fails\");\n/// ```\npub fn f() {}\n";
+    for edition in ["2024", "2021"] {
+        let manifest = |name: &str| MANIFEST.replace("made", name).replace("2024", edition);
+        let all = Crate::new(&[
+            (
+                "Cargo.toml",
+                "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"3\"\n",
+            ),
+            ("a/Cargo.toml", &manifest("a")),
+            ("a/src/lib.rs", &a),
+            ("b/Cargo.toml", &manifest("b")),
+            ("b/src/lib.rs", b),
+        ]);
+        // a filter that libtest cannot follow: all are run, and `a`'s are left out afterwards
+        let args = [
+            "--workspace",
+            "--doc",
+            "b::",
+            "--",
+            "--message-format",
+            "json",
+        ];
+        let events = Events::of(all.wasmtest(&args));
+        assert_eq!(events.code, 1, "{events:?}");
+        let ends: Vec<(&str, &str)> = events
+            .ends()
+            .filter(|e| e["type"] == "test")
+            .filter_map(|e| Some((e["name"].as_str()?, e["wasmtest"]["outcome"].as_str()?)))
+            .collect();
+        assert_eq!(
+            ends,
+            [("b::doc/b b/src/lib.rs - f (line 1)", "failed")],
+            "{edition}"
+        );
+    }
+}
+
+#[test]
+fn no_doctest_is_hidden_by_another_that_exits_nor_passes_by_being_stopped() {
+    // its name would be taken for the arguments by who does not look twice
+    let odd = "let test_args = &[.rs";
+    let package = Crate::new(&[
+        ("Cargo.toml", MANIFEST),
+        (
+            "src/lib.rs",
+            &format!(
+                "#[path = \"{odd}\"] pub mod z;\n/// ```\n/// std::process::exit(0);\n/// ```\npub fn a() {{}}\n/// ```\n/// panic!(\"seen\");\n/// ```\npub fn b() {{}}\n"
+            ),
+        ),
+        (&format!("src/{odd}"), "/// ```\n/// ```\npub fn z() {}\n"),
+    ]);
+    let ran = package.wasmtest(&["--doc"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("Ran 3 tests"), "{ran:?}");
+    // of an unknown rustdoc, too
+    let wasmtest = env!("CARGO_BIN_EXE_wasmtest");
+    package.write(
+        "between",
+        &format!("#!/bin/sh\nsed -i 's/test_args/args_of_test/' \"$(dirname \"$1\")\"/doctest_runner_2024.rs\nexec {wasmtest} cargo-runner \"$@\"\n"),
+    );
+    let between = package.root().join("between");
+    super::made::executable(&between);
+    let mut command = package.cargo(&["test", "--doc", "--target", Target::P1.triple()]);
+    let ran = finish(command.env("CARGO_TARGET_WASM32_WASIP1_RUNNER", &between));
+    assert_eq!(ran.code, 101, "{ran:?}");
+    assert!(ran.stderr.contains("were not run"), "{ran:?}");
+    // a panic is asked for, and rustdoc takes any end for one
+    package.write(
+        "src/lib.rs",
+        "/// ```should_panic,standalone_crate\n/// loop {}\n/// ```\npub fn a() {}\n",
+    );
+    let ran = package.wasmtest(&["--doc", "--", "--process-timeout", "0.5"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stdout.contains("stopped at their limit"), "{ran:?}");
+}
+
+#[test]
+fn doctests_of_other_editions_in_a_crate_are_run_and_judged() {
+    let lib = "/// ```edition2021,should_panic\n/// let _ = 1;\n/// ```\n/// ```edition2018\n/// assert_eq!(1, 2);\n/// ```\n/// ```edition2021\n/// std::process::exit(0);\n/// ```\n/// ```\n/// ```\npub fn a() {}\n";
+    let package = Crate::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", lib)]);
+    for target in Target::BOTH {
+        let args = [
+            "--doc",
+            "--target",
+            target.triple(),
+            "--",
+            "--message-format",
+            "json",
+        ];
+        let events = Events::of(package.wasmtest(&args));
+        assert_eq!(events.code, 1, "{events:?}");
+        let expected = [(1, "failed"), (4, "failed"), (7, "passed"), (10, "passed")];
+        let expected: BTreeMap<u32, String> = expected.map(|(l, o)| (l, o.to_owned())).into();
+        assert_eq!(outcomes(&events), expected, "{target:?}");
+        let test = ["test", "--doc", "--target", target.triple()];
+        let ran = finish(&mut package.cargo(&test));
+        assert_eq!(ran.code, 101, "{ran:?}");
+        assert!(!ran.stdout.contains("running 0 tests"), "{ran:?}");
+    }
+}

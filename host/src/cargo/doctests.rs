@@ -4,19 +4,24 @@
 //! doctests it has stands in the source beside it. If that has another shape than the
 //! one that is known, the whole binary is one test, and that is said.
 
-use super::libtest;
-use super::runner::{Call, FAILED};
+use super::libtest::{self, sections};
+use super::runner::{self, Call, FAILED};
 use crate::cli::CargoRunnerArgs;
 use crate::event::{Captured, Frame, Outcome, TestEnd};
-use crate::module::doctest::{BUNDLE, Bundle, Doctest, RUNNER, read_runner, relocate, source_of};
-use crate::report::text::{Escaped, tell};
+use crate::exec::{self, Ended, EndedBy};
+use crate::module::doctest::{self, read_runner, relocate};
+use crate::report::text::{self, MARK, tell};
 use std::ffi::OsString;
 use std::path::Path;
 
 /// What lies beside a merged binary.
+#[derive(Default)]
 pub(super) struct Sources {
     runner: String,
-    bundle: String,
+    /// Its name, and what it holds.
+    bundle: (String, String),
+    /// Whether rustdoc has left anything there.
+    are_any: bool,
 }
 
 /// Whether rustdoc has made this file: the name that it gives all of its programs.
@@ -24,12 +29,26 @@ pub(super) fn is_rustdocs(file: &Path) -> bool {
     file.file_stem().is_some_and(|name| name == "rust_out")
 }
 
-/// The sources beside a file that rustdoc has merged, if it is one.
-pub(super) fn beside(file: &Path) -> Option<Sources> {
-    let folder = file.parent().filter(|_| is_rustdocs(file))?;
-    let runner = std::fs::read_to_string(folder.join(RUNNER)).ok()?;
-    let bundle = std::fs::read_to_string(folder.join(BUNDLE)).unwrap_or_default();
-    Some(Sources { runner, bundle })
+/// The sources beside a file that rustdoc has made: none, if it has not merged it, or is another
+/// rustdoc than is known.
+pub(super) fn beside(file: &Path) -> Sources {
+    let mut sources = Sources::default();
+    let Some(folder) = file.parent() else {
+        return sources;
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| file.file_name() != Some(&e.file_name())) {
+        sources.are_any = true;
+        let name = entry.file_name();
+        let Some(edition) = name.to_str().and_then(doctest::edition_of) else {
+            continue;
+        };
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let bundle = doctest::bundle(edition);
+        sources.runner = read(&doctest::runner(edition));
+        sources.bundle = (bundle.clone(), read(&bundle));
+    }
+    sources
 }
 
 /// Runs its doctests; gives the exit code.
@@ -42,11 +61,13 @@ pub(super) fn run(
     let bundle = match read_runner(&sources.runner) {
         Ok(bundle) => bundle,
         Err(why) => {
+            // marked where `cargo wasmtest` reads it
+            let mark = runner::marks(own).map_or("", |_| MARK);
             tell(&format!(
-                "note: {}: {why}; this rustdoc is not known here, so its merged doctests are run as one test: a newer wasmtest may know it",
-                Escaped(&call.file.display().to_string())
+                "{mark}note: {}: {why}; this rustdoc is not known here, so its merged doctests are run as one test: a newer wasmtest may know it",
+                text::one_line(&call.file.display().to_string())
             ));
-            return one_test(call, own);
+            return one_test(call, own, sources.are_any);
         }
     };
     let mut file = call.test_file();
@@ -55,50 +76,72 @@ pub(super) fn run(
     let mut args: Vec<OsString> = bundle.args.iter().map(OsString::from).collect();
     args.extend(rest.iter().cloned());
     let places = Places {
-        bundle: &bundle,
-        text: &sources.bundle,
-        // rustdoc names files from the workspace's folder
-        folders: [&call.caller.workspace, &call.caller.here],
+        bundle: &sources.bundle.0,
+        sources: doctest::Sources::new(
+            &sources.bundle.1,
+            &bundle.doctests,
+            // rustdoc names files from the workspace's folder
+            [&call.caller.workspace, &call.caller.here],
+        ),
     };
     libtest::run_retold(&file, &args, own, &|end| places.retold(end))
 }
 
 /// The binary as it is, which runs all of its doctests in one instance: what it prints
-/// and how it ends is the result.
-fn one_test(call: &Call<'_>, own: &CargoRunnerArgs) -> u8 {
-    match call
-        .exec(own)
-        .map_err(Into::into)
-        .and_then(|exec| crate::exec::run(&exec))
-    {
-        Ok(0) => 0,
-        Ok(_) => FAILED,
-        Err(e) => {
-            tell(&format!("error: {}", Escaped(&format!("{e:#}"))));
-            FAILED
-        }
+/// and how it ends is the result. It comes back if all have passed: one of them that exits
+/// takes those along that come after it.
+fn one_test(call: &Call<'_>, own: &CargoRunnerArgs, is_merged: bool) -> u8 {
+    const NAME: &str = "all merged doctests, as one test";
+    let is_read = is_merged && runner::marks(own).is_some();
+    if is_read {
+        print!("{}", sections::running(1, None));
     }
+    let ran = call.exec(own).map_err(Into::into);
+    let passed = match ran.and_then(|exec| exec::run(&exec)) {
+        Ok(Ended { code: 0, by }) => {
+            if by != EndedBy::Returning {
+                tell(&format!(
+                    "{MARK}a doctest has left by `exit(0)`: those that come after it were not run"
+                ));
+            }
+            by == EndedBy::Returning
+        }
+        Ok(_) => false,
+        Err(e) => {
+            tell(&format!(
+                "{MARK}error: {}",
+                text::one_line(&format!("{e:#}"))
+            ));
+            false
+        }
+    };
+    if is_read {
+        // in the shape of whatever else is read there
+        let (word, passes) = if passed { ("ok", 1) } else { ("FAILED", 0) };
+        println!("test {NAME} ... {word}");
+        println!(
+            "\ntest result: {word}. {passes} passed; {} failed; 0 ignored; 0 measured; 0 filtered out\n",
+            1 - passes
+        );
+    }
+    if passed { 0 } else { FAILED }
 }
 
 /// Tells places in the merged source as places in the sources.
 struct Places<'a> {
-    bundle: &'a Bundle,
-    text: &'a str,
-    folders: [&'a Path; 2],
+    bundle: &'a str,
+    sources: doctest::Sources<'a>,
 }
 
 impl Places<'_> {
     fn text(&self, text: &str) -> String {
-        let doctests: &[Doctest] = &self.bundle.doctests;
-        relocate(text, |line| {
-            source_of(self.text, doctests, &self.folders, line)
-        })
+        relocate(text, self.bundle, |line| self.sources.place(line))
     }
 
     fn captured(&self, captured: &mut Captured) {
         for bytes in [&mut captured.head, &mut captured.tail] {
             if let Ok(text) = std::str::from_utf8(bytes)
-                && text.contains(BUNDLE)
+                && text.contains(self.bundle)
             {
                 *bytes = self.text(text).into_bytes();
             }
@@ -118,7 +161,7 @@ impl Places<'_> {
             cause.message = self.text(&cause.message);
             cause.frames.retain_mut(|frame| match frame {
                 // rustdoc's own `main` around the doctest's lines tells nothing more
-                Frame::Function { name, .. } => match own_name(name) {
+                Frame::Function { name, .. } => match doctest::own_name(name) {
                     Some("main") => false,
                     Some(own) => {
                         *name = own.to_owned();
@@ -140,10 +183,4 @@ impl Places<'_> {
         }
         end
     }
-}
-
-/// A function's name in its doctest.
-fn own_name(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("doctest_bundle_2024::__doctest_")?;
-    Some(rest.split_once("::")?.1)
 }

@@ -6,11 +6,11 @@
 //! program ends that cannot go on: cargo knows no code of ours.
 
 use super::caller::Caller;
-use super::{doctests, libtest};
+use super::{doctests, libtest, rustdoc};
 use crate::cli::CargoRunnerArgs;
 use crate::config::{self, Config};
 use crate::event::{Cause, Harness};
-use crate::exec::{self, Exec, Output};
+use crate::exec::{self, Exec, Marks, Output};
 use crate::module::cache::Cache;
 use crate::module::{ContentHash, identify, names};
 use crate::protocol::{ListedTest, ModuleGrants, UnknownImports};
@@ -30,11 +30,13 @@ pub const FAILED: u8 = 101;
 /// # Errors
 /// If a program, which is no test binary, cannot be run.
 pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
+    if let Some(marks) = marks(args) {
+        rustdoc::channel::end_with(&marks.stops);
+    }
     let (file, rest) = match args.call.split_first() {
         Some((file, rest)) => (Path::new(file), rest),
         None => return Ok(refuse("cargo-runner: no file was given", None)),
     };
-    let doctests = doctests::beside(file);
     let harness = match harness(file, args) {
         Ok(harness) => harness,
         Err(cause) => {
@@ -53,21 +55,26 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
         Ok(call) => call,
         Err(e) => return Ok(refuse(&format!("{e:#}"), None)),
     };
-    match (harness, doctests) {
-        (Some(Harness::Libtest), Some(source)) => {
-            Ok(i32::from(doctests::run(&call, rest, args, &source)))
+    match harness {
+        Some(Harness::Libtest) if doctests::is_rustdocs(file) => {
+            let sources = doctests::beside(file);
+            Ok(i32::from(doctests::run(&call, rest, args, &sources)))
         }
-        (Some(Harness::Libtest), None) => {
-            Ok(i32::from(libtest::run(&call.test_file(), rest, args)))
-        }
-        (Some(Harness::Command), _) if let Some(test) = asked_by_nextest(rest) => {
+        Some(Harness::Libtest) => Ok(i32::from(libtest::run(&call.test_file(), rest, args))),
+        Some(Harness::Command) if let Some(test) = asked_by_nextest(rest) => {
             let mut file = call.test_file();
             file.listed = Some(vec![test]);
             Ok(i32::from(libtest::run(&file, rest, args)))
         }
         _ => {
             let exec = call.exec(args).context("the program cannot be run")?;
-            exec::run(&exec)
+            match exec::run(&exec) {
+                Ok(ended) => Ok(ended.code),
+                Err(e) => {
+                    exec.output.tell_stop();
+                    Err(e)
+                }
+            }
         }
     }
 }
@@ -135,10 +142,24 @@ impl<'a> Call<'a> {
         // a doctest is a test, and rustdoc limits neither its time nor its output
         if doctests::is_rustdocs(self.file) {
             exec.timeout.get_or_insert(settings::DEFAULT_TIMEOUT);
-            exec.output = Output::Bounded(settings::CAPTURE);
+            exec.output = Output::Bounded {
+                cap: settings::CAPTURE,
+                marks: marks(args),
+            };
         }
         Ok(exec)
     }
+}
+
+/// What `cargo wasmtest` gives the runners of its doctests.
+pub(super) fn marks(args: &CargoRunnerArgs) -> Option<Marks> {
+    let [word, stops] = args.doctests.as_slice() else {
+        return None;
+    };
+    Some(Marks {
+        word: word.clone(),
+        stops: stops.into(),
+    })
 }
 
 /// A file's name without cargo's hash.

@@ -445,6 +445,11 @@ pub struct CargoRunnerArgs {
     /// What is granted inside cargo.
     #[command(flatten)]
     pub grants: cargo::CargoGrantArgs,
+
+    /// How doctests are told apart from what they print: a word and a folder, as
+    /// `cargo wasmtest` gives them
+    #[arg(long, num_args = 2, value_names = ["WORD", "DIR"], hide = true)]
+    pub doctests: Vec<String>,
 }
 
 /// What is printed on stdout.

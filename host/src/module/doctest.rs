@@ -1,4 +1,5 @@
-//! The doctest harness: a bundle of doctests that rustdoc has merged into one program (edition 2024).
+//! The doctest harness: a bundle of doctests that rustdoc has merged into one program, in a
+//! crate of edition 2024; those of another edition in it, into one of their own.
 //!
 //! Such a program runs one of its doctests if a variable holds the doctest's number.
 //! Which there are stands in the source of its `main`, which rustdoc leaves beside
@@ -10,14 +11,43 @@ use super::verdict::Evidence;
 use crate::ending::{Ending, Trap};
 use crate::event::{Cause, Format, Harness, Outcome};
 use crate::protocol::{Expect, ListedTest};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The variable that holds the number of the doctest to run.
 pub const RUN_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
-/// The source of the program's `main`, beside it.
-pub const RUNNER: &str = "doctest_runner_2024.rs";
-/// The doctests themselves, beside it.
-pub const BUNDLE: &str = "doctest_bundle_2024.rs";
+/// What the name of the source of the program's `main` begins with: then comes the edition.
+const RUNNER: &str = "doctest_runner_";
+/// What the name of the source of the doctests themselves begins with.
+const BUNDLE: &str = "doctest_bundle_";
+
+/// The edition whose doctests are merged into a program beside which a file of this name lies.
+pub fn edition_of(file: &str) -> Option<&str> {
+    let edition = file.strip_prefix(RUNNER)?.strip_suffix(".rs")?;
+    edition
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then_some(edition)
+}
+
+/// The source of the `main` of such a program, beside it.
+pub fn runner(edition: &str) -> String {
+    format!("{RUNNER}{edition}.rs")
+}
+
+/// The source of its doctests, beside it.
+pub fn bundle(edition: &str) -> String {
+    format!("{BUNDLE}{edition}.rs")
+}
+
+/// The name that a function of a bundle has in its doctest.
+pub fn own_name(function: &str) -> Option<&str> {
+    let (edition, rest) = function.strip_prefix(BUNDLE)?.split_once("::__doctest_")?;
+    let (number, own) = rest.split_once("::")?;
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    (digits(edition) && digits(number)).then_some(own)
+}
 
 /// A merged program's doctests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,21 +111,33 @@ impl Doctest {
 /// # Errors
 /// What about it is not as it is known here.
 pub fn read_runner(source: &str) -> Result<Bundle, String> {
-    if !source.contains(&format!("\"{RUN_ONE}\"")) {
+    // a file's name may hold anything, and stands in strings alone
+    let code = without_strings(source);
+    let option = "RUN_OPTION: &str = ";
+    let known = code.find(option).is_some_and(|at| {
+        read_string(&source[at + option.len()..]).is_some_and(|(name, _)| name == RUN_ONE)
+    });
+    if !known {
         return Err(format!("it does not know {RUN_ONE}"));
     }
     let mut doctests = Vec::new();
-    let mut rest = source;
+    let mut from = 0;
     loop {
         let number = doctests.len();
         let module = format!("mod __doctest_{number} {{");
-        let Some(at) = rest.find(&module) else { break };
-        rest = &rest[at + module.len()..];
-        let doctest = read_doctest(rest).ok_or(format!("its doctest {number} is none"))?;
+        let Some(at) = code[from..].find(&module) else {
+            break;
+        };
+        from += at + module.len();
+        let call = "new_doctest(";
+        let doctest = code[from..]
+            .find(call)
+            .and_then(|at| read_doctest(&source[from + at + call.len()..]))
+            .ok_or(format!("its doctest {number} is none"))?;
         doctests.push(doctest);
     }
     // the order in which it holds them decides which number is whose
-    let mut pushed = source
+    let mut pushed = code
         .split("tests.push(__doctest_")
         .skip(1)
         .map(|s| s.split("::").next().unwrap_or_default());
@@ -103,9 +145,10 @@ pub fn read_runner(source: &str) -> Result<Bundle, String> {
     if doctests.is_empty() || !in_order || pushed.next().is_some() {
         return Err("its list of doctests is not as expected".to_owned());
     }
-    let args = source
-        .split_once("let test_args = &[")
-        .and_then(|(_, rest)| read_strings(rest, ".to_string(),"))
+    let list = "let test_args = &[";
+    let args = code
+        .find(list)
+        .and_then(|at| read_strings(&source[at + list.len()..], ".to_string(),"))
         .ok_or("its arguments are not as expected")?;
     Ok(Bundle {
         doctests,
@@ -113,10 +156,29 @@ pub fn read_runner(source: &str) -> Result<Bundle, String> {
     })
 }
 
-/// `... new_doctest("NAME", IGNORE, "FILE", LINE, NO_RUN, SHOULD_PANIC, ...`
+/// Source of the same length in which every string literal is blank.
+fn without_strings(source: &str) -> String {
+    let mut code = String::with_capacity(source.len());
+    let (mut inside, mut escaped) = (false, false);
+    for c in source.chars() {
+        match (inside, escaped, c) {
+            (_, false, '"') => {
+                inside = !inside;
+                code.push(c);
+            }
+            (false, ..) => code.push(c),
+            (true, ..) => {
+                escaped = !escaped && c == '\\';
+                code.extend(std::iter::repeat_n(' ', c.len_utf8()));
+            }
+        }
+    }
+    code
+}
+
+/// `"NAME", IGNORE, "FILE", LINE, NO_RUN, SHOULD_PANIC, ...`
 fn read_doctest(source: &str) -> Option<Doctest> {
-    let (_, rest) = source.split_once("new_doctest(")?;
-    let (name, rest) = read_string(rest.trim_start())?;
+    let (name, rest) = read_string(source.trim_start())?;
     let (ignore, rest) = read_word(rest)?;
     let (file, rest) = read_string(rest.strip_prefix(',')?.trim_start())?;
     let (line, rest) = read_word(rest)?;
@@ -216,59 +278,90 @@ pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, format: Format) -> Outc
     }
 }
 
-/// Where a line of the bundle stands in the sources, as `FILE:LINE`: a doctest's own
-/// lines are found again below its opening fence; of any other line, that fence. Files are looked
-/// for in these folders.
-pub fn source_of(
-    bundle: &str,
-    doctests: &[Doctest],
-    folders: &[&Path],
-    line: usize,
-) -> Option<String> {
-    let lines: Vec<&str> = bundle.lines().collect();
-    let above = lines.get(..line)?;
-    let number: usize = above.iter().rev().find_map(|l| {
-        let module = l.strip_prefix("pub mod __doctest_")?;
-        module.split_whitespace().next()?.parse().ok()
-    })?;
-    let doctest = doctests.get(number)?;
-    let start = usize::try_from(doctest.line).ok()?;
-    let own = |text: &str| {
-        let text = text.trim_start();
-        let text = ["///", "//!"]
-            .iter()
-            .find_map(|c| text.strip_prefix(c))
-            .unwrap_or(text);
-        text.trim().to_owned()
-    };
-    let wanted = lines.get(line - 1)?.trim();
-    let found = folders
-        .iter()
-        .find_map(|f| std::fs::read_to_string(f.join(&doctest.file)).ok());
-    let found = found.and_then(|source| {
-        let mut body = source
-            .lines()
-            .enumerate()
-            .skip(start)
-            .map(|(n, l)| (n, own(l)));
-        body.by_ref()
-            .take_while(|(_, l)| !l.starts_with("```"))
-            .find(|(_, l)| !wanted.is_empty() && l == wanted)
-            .map(|(n, _)| n + 1)
-    });
-    Some(format!("{}:{}", doctest.file, found.unwrap_or(start)))
+/// Where lines of a bundle stand in the sources. A doctest may print as many places as it
+/// likes: each line is looked for once, and each file read once.
+pub struct Sources<'a> {
+    bundle: Vec<&'a str>,
+    /// Whose each of those lines is, by the doctest's number.
+    owners: Vec<Option<usize>>,
+    doctests: &'a [Doctest],
+    folders: [&'a Path; 2],
+    files: RefCell<HashMap<&'a str, Option<String>>>,
+    found: RefCell<HashMap<usize, Option<String>>>,
 }
 
-/// Replaces each place in the bundle by its place in the sources.
-pub fn relocate(text: &str, place: impl Fn(usize) -> Option<String>) -> String {
+impl<'a> Sources<'a> {
+    /// Of this bundle, whose files are looked for in these folders.
+    pub fn new(bundle: &'a str, doctests: &'a [Doctest], folders: [&'a Path; 2]) -> Sources<'a> {
+        let bundle: Vec<&str> = bundle.lines().collect();
+        let mut owner = None;
+        let owners = bundle.iter().map(|line| {
+            if let Some(module) = line.strip_prefix("pub mod __doctest_") {
+                let number = module.split_whitespace().next();
+                owner = number.and_then(|n| n.parse().ok());
+            }
+            owner
+        });
+        Sources {
+            owners: owners.collect(),
+            bundle,
+            doctests,
+            folders,
+            files: RefCell::default(),
+            found: RefCell::default(),
+        }
+    }
+
+    /// A line as `FILE:LINE`: a doctest's own lines are found again below its opening
+    /// fence; of any other line, that fence.
+    pub fn place(&self, line: usize) -> Option<String> {
+        if let Some(found) = self.found.borrow().get(&line) {
+            return found.clone();
+        }
+        let at = line.checked_sub(1)?;
+        let doctest = self.doctests.get((*self.owners.get(at)?)?)?;
+        let place = self.find(doctest, self.bundle[at].trim());
+        self.found.borrow_mut().insert(line, place.clone());
+        place
+    }
+
+    fn find(&self, doctest: &'a Doctest, wanted: &str) -> Option<String> {
+        let start = usize::try_from(doctest.line).ok()?;
+        let own = |text: &str| {
+            let text = text.trim_start();
+            let text = ["///", "//!"]
+                .iter()
+                .find_map(|c| text.strip_prefix(c))
+                .unwrap_or(text);
+            text.trim().to_owned()
+        };
+        let mut files = self.files.borrow_mut();
+        let file = files.entry(&doctest.file).or_insert_with(|| {
+            let read = |folder: &&Path| std::fs::read_to_string(folder.join(&doctest.file)).ok();
+            self.folders.iter().find_map(read)
+        });
+        let found = file.as_deref().and_then(|source| {
+            let lines = source.lines().enumerate().skip(start);
+            lines
+                .map(|(n, l)| (n, own(l)))
+                .take_while(|(_, l)| !l.starts_with("```"))
+                .find(|(_, l)| !wanted.is_empty() && l == wanted)
+                .map(|(n, _)| n + 1)
+        });
+        Some(format!("{}:{}", doctest.file, found.unwrap_or(start)))
+    }
+}
+
+/// Replaces each place in the bundle of this name by its place in the sources.
+pub fn relocate(text: &str, bundle: &str, place: impl Fn(usize) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(BUNDLE) {
+    while let Some(at) = rest.find(bundle) {
         // the name of the folder that rustdoc made, and removes
         let start = rest[..at]
             .rfind(|c: char| c.is_whitespace() || c == '(' || c == '"')
             .map_or(0, |s| s + 1);
-        let after = &rest[at + BUNDLE.len()..];
+        let after = &rest[at + bundle.len()..];
         let digits = |s: &str| s.len() - s.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let number = after.strip_prefix(':').map_or("", |a| &a[..digits(a)]);
         let place = number.parse().ok().and_then(&place);
@@ -283,7 +376,7 @@ pub fn relocate(text: &str, place: impl Fn(usize) -> Option<String>) -> String {
                 }
             }
             None => {
-                out.push_str(&rest[..at + BUNDLE.len()]);
+                out.push_str(&rest[..at + bundle.len()]);
                 rest = after;
             }
         }
@@ -346,6 +439,35 @@ let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_st
     }
 
     #[test]
+    fn a_name_may_hold_what_marks_the_source_itself() {
+        for mark in [
+            "let test_args = &[",
+            "mod __doctest_1 {",
+            "tests.push(__doctest_3::TEST);",
+            "new_doctest(",
+            "RUN_OPTION: &str = ",
+            "\\\\",
+            "\\\"",
+        ] {
+            let source = SOURCE.replace("src/lib.rs - (line 2)", mark);
+            let bundle = read_runner(&source).expect(mark);
+            assert_eq!(bundle.doctests.len(), 4, "{mark}");
+            assert_eq!(bundle.args, ["--skip", "a \"b\""], "{mark}");
+        }
+    }
+
+    #[test]
+    fn files_and_functions_are_of_an_edition() {
+        assert_eq!(edition_of("doctest_runner_2021.rs"), Some("2021"));
+        assert_eq!(edition_of("doctest_runner_x.rs"), None);
+        assert_eq!(
+            own_name("doctest_bundle_2018::__doctest_12::f::g"),
+            Some("f::g")
+        );
+        assert_eq!(own_name("other::__doctest_0::f"), None);
+    }
+
+    #[test]
     fn another_shape_is_refused() {
         let refused = |from: &str, to: &str| {
             assert!(SOURCE.contains(from), "{from}");
@@ -378,13 +500,15 @@ let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_st
             line: 3,
             kind: Kind::Run,
         }];
-        let place = |line| source_of(bundle, &doctests, &[root.path()], line);
+        let sources = Sources::new(bundle, &doctests, [root.path(), root.path()]);
+        let place = |line| sources.place(line);
+        assert_eq!(place(6).as_deref(), Some("lib.rs:5"));
         assert_eq!(place(6).as_deref(), Some("lib.rs:5"));
         assert_eq!(place(4).as_deref(), Some("lib.rs:3"));
         assert_eq!(place(1), None);
         let text = "panicked at /tmp/rustdoctestX/doctest_bundle_2024.rs:6:1:\nat (a/doctest_bundle_2024.rs:99)";
         assert_eq!(
-            relocate(text, place),
+            relocate(text, &super::bundle("2024"), place),
             "panicked at lib.rs:5:\nat (a/doctest_bundle_2024.rs:99)"
         );
     }

@@ -8,6 +8,7 @@ use super::args::Parsed;
 use super::log_line;
 use super::result::{Audience, Form, Seen, Tally, Unable, Verdict};
 use crate::event::{Event, FixtureError, ModuleError, Summary};
+use crate::exec::Marks;
 use crate::report::Reporter;
 use crate::report::output::Output;
 use crate::report::text::{Escaped, tell};
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub struct Face<'a, W> {
     out: Output<W>,
     retold: super::Retold<'a>,
+    marks: Option<Marks>,
     form: Box<dyn Form>,
     log: Option<File>,
     unable: Unable,
@@ -56,6 +58,7 @@ impl<'a, W: Write> Face<'a, W> {
         Face {
             out: Output::new(out),
             retold,
+            marks: None,
             form,
             log,
             unable: match parsed.is_single() && parsed.ignored == super::args::RunIgnored::Only {
@@ -73,6 +76,11 @@ impl<'a, W: Write> Face<'a, W> {
             tally: Tally::default(),
             not_able: 0,
         }
+    }
+
+    /// The same, with a test's words marked as these.
+    pub fn marked(self, marks: Option<Marks>) -> Self {
+        Face { marks, ..self }
     }
 
     /// Whether all that was meant passed or was ignored.
@@ -234,7 +242,11 @@ impl<W: Write> Reporter for Face<'_, W> {
             } => self.planned(*tests, *filtered_out),
             Event::Started(test) => self.tell(Told::Started(test.id.path.to_string())),
             Event::Ended(end) => {
-                let seen = Seen::of(&(self.retold)(end), self.unable);
+                let mut seen = Seen::of(&(self.retold)(end), self.unable);
+                if let Some(marks) = &self.marks {
+                    seen.stdout = marks.mark(&seen.stdout);
+                    seen.stderr = marks.mark(&seen.stderr);
+                }
                 self.tell(Told::Ended(Box::new(seen)));
             }
             Event::ModuleFailed(error) => self.module_failed(error),

@@ -12,10 +12,10 @@ mod junit;
 mod list;
 mod pretty;
 pub mod result;
-mod sections;
+pub(super) mod sections;
 mod terse;
 
-use super::runner::{FAILED, OK};
+use super::runner::{self, FAILED, OK};
 use crate::cli::CargoRunnerArgs;
 use crate::event::{Summary, TestEnd};
 use crate::primary;
@@ -89,7 +89,7 @@ fn called(
     };
     let form = form(&parsed, &settings, audience);
     let out = BufWriter::new(io::stdout());
-    let mut face = Face::new(out, form, audience, &parsed, log, retold);
+    let mut face = Face::new(out, form, audience, &parsed, log, retold).marked(runner::marks(own));
     let summary = primary::run(&settings, &mut face)?;
     face.result().context("the results cannot be written")?;
     if environment.nextest && parsed.is_single() && is_empty(&summary) {

@@ -2,9 +2,11 @@
 //!
 //! rustdoc judges most doctests itself, from the exit status of a program or of the
 //! compiler, and merged ones are judged by the runner that it calls; both speak
-//! libtest's text, which `said` reads. A doctest that prints such text itself can make up
-//! results of others; but whatever is read, the run is green only if cargo says so too.
+//! libtest's text, which `said` reads. What doctests themselves print is marked there
+//! (`channel`), so that it is taken for nothing else; and whatever is read, the run is
+//! green only if cargo says so too.
 
+pub(super) mod channel;
 mod said;
 
 use super::toolchain::WASIP1;
@@ -14,6 +16,7 @@ use crate::denied::Denials;
 use crate::event::{
     Captured, Cause, Format, Frame, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
 };
+use crate::exec::PANICKED;
 use crate::filter::Matching;
 use crate::module::scan::Scan;
 use crate::plan::Ignored;
@@ -22,7 +25,8 @@ use crate::protocol::ListedTest;
 use crate::report::text::MARK;
 use crate::settings::Settings;
 use anyhow::Context as _;
-use said::{Doctested, Line, Said, Verdict};
+use channel::Channel;
+use said::{Doctested, Group, Line, Said, Verdict};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -63,19 +67,17 @@ impl Doctests<'_> {
     /// # Errors
     /// If cargo cannot be started or read.
     pub fn run(&self, more: &mut More<'_, '_>) -> anyhow::Result<()> {
+        let channel = Channel::new()?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
-        let mut command = self.command()?;
+        let mut command = self.command(&channel)?;
         // in one stream, so that it is known whose doctests a line tells of
         command.stderr(writer.try_clone()?).stdout(writer);
         let mut child = Child::spawn(&mut command).context("cargo cannot be started")?;
         // it holds the pipe's other end
         drop(command);
         let lines = lines_of(reader)?;
-        let mut said = Said::default();
-        let mut current: Option<&Of> = None;
-        let mut order = 0;
-        let mut since = Instant::now();
-        let mut failed = 0;
+        let mut said = Said::new(channel.word());
+        let mut told = Told::nothing();
         loop {
             let line = match lines.recv_timeout(TICK) {
                 Ok(line) => Some(line),
@@ -88,43 +90,65 @@ impl Doctests<'_> {
                     continue;
                 }
             };
-            let end = line.is_none();
-            let group = match line {
+            let is_last = line.is_none();
+            let came = match line {
                 None => said.end(),
                 Some(line) => said.line(&line),
             };
             more.tick();
-            if let Some(Line::Group(results)) = &group {
-                let took = since.elapsed() / (results.len().max(1) as u32);
-                since = Instant::now();
-                for result in results {
-                    order += 1;
-                    let Some(of) = current else { continue };
-                    failed += usize::from(result.verdict == Verdict::Failed);
-                    self.report(more, of, result, order, took);
-                }
+            match came {
+                Some(Line::Group(group)) => self.group(more, &mut told, &group),
+                Some(Line::Library(name)) => told.begin(self.of, &name),
+                Some(Line::Note(note)) => more.note(&note),
+                None => {}
             }
-            if let Some(Line::Library(name)) = &group {
-                current = self.of.iter().find(|of| of.library == *name);
-                since = Instant::now();
-            }
-            if end {
+            if is_last {
                 break;
             }
         }
         if more.interrupted() {
-            child.end();
+            child.end(&lines);
             more.note("the run was interrupted in its doctests");
             return Ok(());
         }
         let status = child.0.wait().context("cargo cannot be waited for")?;
-        if !status.success() && failed == 0 {
-            more.module_failed(self.unexplained(current, &said));
+        if !status.success() && told.failed == 0 {
+            let why = "`cargo test --doc` failed, and no doctest did";
+            more.module_failed(broken(told.current(self.of), why.to_owned(), &said.last));
+        }
+        let unseen = channel.stops().saturating_sub(said.stops);
+        if unseen > 0 {
+            let why = format!(
+                "{unseen} of the doctests that should panic did not: stopped at their limit, or not run at all, which rustdoc takes for a panic"
+            );
+            more.module_failed(broken(None, why, &[]));
         }
         Ok(())
     }
 
-    fn command(&self) -> anyhow::Result<Command> {
+    /// Reports doctests that were run together.
+    fn group(&self, more: &mut More<'_, '_>, told: &mut Told, group: &Group) {
+        let took = told.since.elapsed() / (group.results.len().max(1) as u32);
+        told.since = Instant::now();
+        let current = told.current(self.of);
+        for result in &group.results {
+            told.order += 1;
+            told.failed += usize::from(result.verdict == Verdict::Failed);
+            if let Some(of) = current {
+                self.report(more, of, result, told.order, took);
+            }
+        }
+        let read = group.results.len();
+        if read != group.announced || current.is_none() {
+            let why = format!(
+                "rustdoc said that it runs {} doctests, and told how {read} of them ended",
+                group.announced
+            );
+            more.module_failed(broken(current, why, &[]));
+        }
+    }
+
+    fn command(&self, channel: &Channel) -> anyhow::Result<Command> {
         let mut command = project::cargo();
         command.args(["test", "--doc", "--no-fail-fast"]);
         for of in self.of {
@@ -143,6 +167,7 @@ impl Doctests<'_> {
             .context("this program lies at a path that is not Unicode")?;
         let mut runner = vec![exe.to_owned(), "cargo-runner".to_owned()];
         runner.extend(self.runner_flags());
+        runner.extend(channel.flags()?);
         command.arg("--config").arg(format!(
             "target.{}.runner={}",
             self.target,
@@ -281,22 +306,57 @@ impl Doctests<'_> {
             notes,
         });
     }
+}
 
-    /// cargo failed, and no doctest did: what it said last.
-    fn unexplained(&self, current: Option<&Of>, said: &Said) -> ModuleError {
-        ModuleError {
-            module: current.map_or("doctests".into(), |of| of.module.as_str().into()),
-            file: None,
-            order: usize::MAX,
-            what: "cannot be run",
-            cause: Cause::new("`cargo test --doc` failed, and no doctest did"),
-            stdout: Captured::default(),
-            stderr: Captured {
-                head: said.last.join("\n").into_bytes(),
-                ..Captured::default()
-            },
-            denied: Denials::default(),
+/// What was told until now.
+struct Told {
+    /// The libraries whose doctests were begun, as places in the list of all.
+    begun: Vec<usize>,
+    /// The one of them whose turn it is.
+    current: Option<usize>,
+    order: usize,
+    failed: usize,
+    since: Instant,
+}
+
+impl Told {
+    fn nothing() -> Told {
+        Told {
+            begun: Vec::new(),
+            current: None,
+            order: 0,
+            failed: 0,
+            since: Instant::now(),
         }
+    }
+
+    /// Of two libraries of one name each has its turn.
+    fn begin(&mut self, of: &[Of], library: &str) {
+        let all = || (0..of.len()).filter(|at| of[*at].library == library);
+        self.current = all().find(|at| !self.begun.contains(at)).or(all().next());
+        self.begun.extend(self.current);
+        self.since = Instant::now();
+    }
+
+    fn current<'a>(&self, of: &'a [Of]) -> Option<&'a Of> {
+        self.current.map(|at| &of[at])
+    }
+}
+
+/// Something is wrong that is no doctest's; and what was said last.
+fn broken(current: Option<&Of>, why: String, said: &[String]) -> ModuleError {
+    ModuleError {
+        module: current.map_or("doctests".into(), |of| of.module.as_str().into()),
+        file: None,
+        order: usize::MAX,
+        what: "cannot be run",
+        cause: Cause::new(why),
+        stdout: Captured::default(),
+        stderr: Captured {
+            head: said.join("\n").into_bytes(),
+            ..Captured::default()
+        },
+        denied: Denials::default(),
     }
 }
 
@@ -320,8 +380,9 @@ impl Child {
         matches!(self.0.try_wait(), Ok(Some(_)))
     }
 
-    /// Asks the group to end, and then makes it.
-    fn end(&mut self) {
+    /// Asks the group to end, and then makes it. All of it has ended when nobody holds
+    /// the pipe any more that these lines come from.
+    fn end(&mut self, lines: &Receiver<String>) {
         let group = self.0.id().cast_signed();
         let signal = |signal| {
             // SAFETY: a signal to a group whose leader was not waited for yet, so that
@@ -330,8 +391,10 @@ impl Child {
         };
         signal(libc::SIGTERM);
         let asked = Instant::now();
-        while asked.elapsed() < PATIENCE && matches!(self.0.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
+        while let Some(left) = PATIENCE.checked_sub(asked.elapsed()) {
+            if lines.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
         }
         signal(libc::SIGKILL);
         let _ = self.0.wait();
@@ -396,6 +459,10 @@ fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
         }
     }
     scan.finish();
+    // where std has said more than that
+    if scan.panic.is_some() && cause.message == PANICKED {
+        cause.message.clear();
+    }
     if cause.message.is_empty() {
         cause.message = match scan.panic {
             Some(panic) => format!(

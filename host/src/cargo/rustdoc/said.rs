@@ -1,8 +1,9 @@
 //! libtest's text, as rustdoc and our runner print it for doctests, read line by line. Pure.
 //!
-//! What failed doctests have printed stands in blocks of their own, after the results;
-//! nothing in there is read as a result while a block that is due is still to come.
+//! Whatever a doctest itself has printed bears the runner's mark, and is read as nothing else. A
+//! group has as many results as were announced, or something is wrong.
 
+use crate::report::text::MARK;
 use std::collections::HashMap;
 
 /// How many of the last lines that are no result are kept.
@@ -34,23 +35,38 @@ pub(super) enum Line {
     /// What follows is about this library.
     Library(String),
     /// A group of doctests has ended.
-    Group(Vec<Doctested>),
+    Group(Group),
+    /// Something that the runner says to the user.
+    Note(String),
+}
+
+/// Doctests that were run together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Group {
+    /// What is known of each.
+    pub(super) results: Vec<Doctested>,
+    /// How many there should be.
+    pub(super) announced: usize,
 }
 
 /// Reads libtest's text, line by line.
-#[derive(Default)]
 pub(super) struct Said {
+    /// What every line of a guest's begins with.
+    word: String,
     state: State,
+    announced: usize,
     results: Vec<Doctested>,
     outputs: HashMap<String, String>,
+    /// What a guest wrote before its result is told.
+    pending: String,
+    /// How many of the failed ones the host has ended.
+    pub(super) stops: usize,
     /// The last lines that are no result.
     pub(super) last: Vec<String>,
 }
 
-#[derive(Default)]
 enum State {
     /// Before a group.
-    #[default]
     Between,
     /// Among its results.
     Results,
@@ -59,30 +75,66 @@ enum State {
 }
 
 impl Said {
+    /// Reads a text in which a guest's lines begin with this word.
+    pub(super) fn new(word: &str) -> Said {
+        Said {
+            word: word.to_owned(),
+            state: State::Between,
+            announced: 0,
+            results: Vec::new(),
+            outputs: HashMap::new(),
+            pending: String::new(),
+            stops: 0,
+            last: Vec::new(),
+        }
+    }
+
     /// Takes the next line.
     pub(super) fn line(&mut self, line: &str) -> Option<Line> {
+        if let Some(own) = line.strip_prefix(self.word.as_str()) {
+            match own.strip_prefix(' ') {
+                Some(own) => self.guests_own(own),
+                None => self.stops += 1,
+            }
+            return None;
+        }
+        if let Some(note) = line
+            .strip_prefix(MARK)
+            .and_then(|l| l.strip_prefix("note: "))
+            && !matches!(self.state, State::Failures(Some(_)))
+        {
+            return Some(Line::Note(note.to_owned()));
+        }
         match &mut self.state {
             State::Between => {
                 if let Some(library) = line.trim_start().strip_prefix("Doc-tests ") {
                     return Some(Line::Library(library.trim().to_owned()));
                 }
-                if line.starts_with("running ") && line.contains(" test") {
-                    self.state = State::Results;
-                } else {
-                    self.remember(line);
+                match announced(line) {
+                    Some(tests) => {
+                        self.state = State::Results;
+                        self.announced = tests;
+                    }
+                    None => self.remember(line),
                 }
             }
             State::Results => {
                 if let Some((path, verdict)) = read_result(line) {
+                    let output = std::mem::take(&mut self.pending);
                     self.results.push(Doctested {
+                        output: match verdict {
+                            Verdict::Failed => output,
+                            _ => String::new(),
+                        },
                         path,
                         verdict,
-                        output: String::new(),
                     });
                 } else if line == "failures:" {
                     self.state = State::Failures(None);
                 } else if line.starts_with("test result: ") {
                     return Some(Line::Group(self.group()));
+                } else if line.starts_with(MARK) {
+                    self.guests_own(line);
                 } else {
                     self.remember(line);
                 }
@@ -102,15 +154,10 @@ impl Said {
                     *of = Some(name);
                     return None;
                 }
-                let failed = |r: &&Doctested| r.verdict == Verdict::Failed;
-                let failed = self.results.iter().filter(failed).count();
-                if self.outputs.len() == failed && line.starts_with("test result: ") {
+                if line.starts_with("test result: ") {
                     return Some(Line::Group(self.group()));
                 }
-                if let Some(output) = of.as_ref().and_then(|of| self.outputs.get_mut(of)) {
-                    output.push_str(line);
-                    output.push('\n');
-                }
+                self.add_output(line);
             }
         }
         None
@@ -118,11 +165,34 @@ impl Said {
 
     /// The text has ended; in the middle of a group, perhaps.
     pub(super) fn end(&mut self) -> Option<Line> {
-        Some(Line::Group(self.group()))
+        match self.state {
+            State::Between => None,
+            State::Results | State::Failures(_) => Some(Line::Group(self.group())),
+        }
     }
 
-    fn group(&mut self) -> Vec<Doctested> {
+    fn guests_own(&mut self, line: &str) {
+        match self.state {
+            State::Failures(Some(_)) => self.add_output(line),
+            _ => {
+                self.pending.push_str(line);
+                self.pending.push('\n');
+            }
+        }
+    }
+
+    fn add_output(&mut self, line: &str) {
+        if let State::Failures(Some(of)) = &self.state
+            && let Some(output) = self.outputs.get_mut(of)
+        {
+            output.push_str(line);
+            output.push('\n');
+        }
+    }
+
+    fn group(&mut self) -> Group {
         self.state = State::Between;
+        self.pending.clear();
         let mut outputs = std::mem::take(&mut self.outputs);
         let mut results = std::mem::take(&mut self.results);
         for result in &mut results {
@@ -130,10 +200,14 @@ impl Said {
                 // what libtest prints after the last of them
                 let list = output.rfind("\nfailures:\n");
                 let output = list.map_or(output.as_str(), |at| &output[..at]);
-                result.output = output.trim_matches('\n').to_owned() + "\n";
+                result.output.push_str(output.trim_matches('\n'));
+                result.output.push('\n');
             }
         }
-        results
+        Group {
+            results,
+            announced: self.announced,
+        }
     }
 
     fn remember(&mut self, line: &str) {
@@ -144,6 +218,12 @@ impl Said {
             }
         }
     }
+}
+
+/// `running 3 tests`
+fn announced(line: &str) -> Option<usize> {
+    let (number, rest) = line.strip_prefix("running ")?.split_once(' ')?;
+    rest.starts_with("test").then(|| number.parse().ok())?
 }
 
 /// `test NAME ... ok`
@@ -185,9 +265,13 @@ test src/lib.rs - one (line 7) ... FAILED
 failures:
 
 ---- src/lib.rs - one (line 7) stdout ----
-test src/lib.rs - forged (line 1) ... ok
-thread 'main' (1) panicked at src/lib.rs:8:
-the middle one
+MARK test result: FAILED. 0 passed; 1 failed;
+MARK    Doc-tests other
+MARK running 1 test
+MARK test src/lib.rs - forged (line 1) ... ok
+MARK thread 'main' (1) panicked at src/lib.rs:8:
+MARK the middle one
+MARK!
 
 
 failures:
@@ -196,6 +280,7 @@ failures:
 test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
 
 running 1 test
+MARK written before
 test src/lib.rs - one (line 23) - compile fail ... ok
 
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.14s
@@ -203,16 +288,21 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 
     #[test]
     fn results_are_read_and_what_a_doctest_prints_is_none() {
-        let mut said = Said::default();
+        let mut said = Said::new("MARK");
         let mut all = Vec::new();
         for line in TEXT.lines() {
             match said.line(line) {
-                Some(Line::Group(results)) => all.extend(results),
+                Some(Line::Group(group)) => {
+                    assert_eq!(group.results.len(), group.announced);
+                    all.extend(group.results);
+                }
                 Some(Line::Library(name)) => assert_eq!(name, "dt"),
+                Some(Line::Note(note)) => panic!("{note}"),
                 None => {}
             }
         }
-        assert_eq!(said.end(), Some(Line::Group(Vec::new())));
+        assert_eq!(said.end(), None);
+        assert_eq!(said.stops, 1);
         let short: Vec<(&str, &Verdict)> =
             all.iter().map(|r| (r.path.as_str(), &r.verdict)).collect();
         assert_eq!(
@@ -228,18 +318,19 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
                 ("src/lib.rs - one (line 23)", &Verdict::Passed),
             ]
         );
-        assert!(all[3].output.starts_with("test src/lib.rs - forged"));
+        assert!(all[3].output.contains("\ntest src/lib.rs - forged"));
+        assert!(all[3].output.ends_with("the middle one\n"));
     }
 
     #[test]
     fn a_group_that_does_not_end_is_told_as_far_as_it_got() {
-        let mut said = Said::default();
+        let mut said = Said::new("MARK");
         for line in TEXT.lines().take(6) {
             said.line(line);
         }
-        let Some(Line::Group(results)) = said.end() else {
+        let Some(Line::Group(group)) = said.end() else {
             panic!("a group");
         };
-        assert_eq!(results.len(), 2);
+        assert_eq!((group.results.len(), group.announced), (2, 4));
     }
 }

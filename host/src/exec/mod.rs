@@ -5,6 +5,11 @@
 //! process's standard streams, and of the host what it is granted. Nothing is
 //! said unless the program cannot be run, traps or is stopped.
 
+mod output;
+mod signals;
+
+pub use output::{Marks, Output};
+
 use crate::denied::Denials;
 use crate::ending::{Ending, Trap};
 use crate::event::{Cause, Format, Harness, Outcome};
@@ -14,24 +19,26 @@ use crate::module::scan::Scan;
 use crate::module::verdict::{Evidence, stopped_at_limit};
 use crate::module::{ContentHash, compile, identify};
 use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, UnknownImports};
-use crate::report::failure;
-use crate::report::text::{self, MARK};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::grants::SCRATCH;
 use crate::sandbox::guest::{LoadProblem, Program};
 use crate::sandbox::single::{Artefact, Given, Ran, Single};
 use crate::settings::folders;
 use crate::worker::symbols::Symbols;
-use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Seek, Write};
+use signals::{AtEnd, Held};
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 /// A file's beginning, which tells a module from a component.
 const HEADER: usize = 8;
+
+/// What is said of a program that has panicked, beside what it says itself.
+pub const PANICKED: &str = "it panicked";
 
 /// A program that is blocked in the host at its limit is ended this much later.
 const GRACE: Duration = Duration::from_secs(1);
@@ -58,16 +65,6 @@ pub struct Exec {
     pub timeout: Option<Duration>,
     /// What becomes of its output.
     pub output: Output,
-}
-
-/// What becomes of a program's stdout and stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// They are this process's.
-    Inherited,
-    /// So many bytes of each one's head and of its tail are passed on when it has ended:
-    /// whoever reads them holds all of it in memory.
-    Bounded(usize),
 }
 
 /// Why a program was not run.
@@ -108,14 +105,36 @@ impl NotRun {
     }
 }
 
+/// What came of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The exit code that the process is to end with.
+    pub code: i32,
+    /// What ended it.
+    pub by: EndedBy,
+}
+
+/// What ended a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// Its entry came back.
+    Returning,
+    /// It asked for its exit.
+    Exiting,
+    /// A trap.
+    Trap,
+    /// The host: at its limit, or since it could not go on.
+    Host,
+}
+
 /// Runs a program to its end; gives the exit code. The caller ends the process
 /// with it at once: threads of the program's host may still be there.
 ///
 /// # Errors
 /// A [`NotRun`] if it was not run.
-pub fn run(exec: &Exec) -> anyhow::Result<i32> {
-    let to_remove: Scratch = Arc::default();
-    Held::back().leave_nothing(to_remove.clone());
+pub fn run(exec: &Exec) -> anyhow::Result<Ended> {
+    let at_end: Arc<AtEnd> = Arc::default();
+    Held::back().clean_up(at_end.clone());
     let cache = match Cache::find(&exec.cache_root) {
         Ok(cache) => Some(cache),
         // without one it is compiled every time
@@ -143,11 +162,8 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
     }
     let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
-    *to_remove.lock().unwrap_or_else(PoisonError::into_inner) = scratch_path.map(ToOwned::to_owned);
-    let kept = match exec.output {
-        Output::Inherited => None,
-        Output::Bounded(cap) => Some((Stream::new(cap), Stream::new(cap))),
-    };
+    at_end.finds(scratch_path, single.engine());
+    let kept = exec.output.streams();
     if let Some(limit) = exec.timeout {
         let scratch = scratch_path.map(ToOwned::to_owned);
         end_if_blocked(exec, limit, scratch, kept.clone());
@@ -161,77 +177,25 @@ pub fn run(exec: &Exec) -> anyhow::Result<i32> {
         kept: kept.as_ref(),
     };
     let ran = single.run(&program, &given)?;
-    pass_on(kept.as_ref());
+    at_end.let_it_end();
+    exec.output.pass_on(kept.as_ref());
     // unmapping a program's code takes longer than ending the process
     std::mem::forget((single, program));
     drop(scratch);
     let code = code(exec, &source, &ran);
     for denied in ran.denied.told().filter(|_| code != 0) {
-        text::tell(&format!("{MARK}{}", text::one_line(&denied.to_string())));
+        exec.output.tell_among(&denied.to_string());
     }
-    Ok(code)
-}
-
-/// The scratch folder, once it is made.
-type Scratch = Arc<Mutex<Option<PathBuf>>>;
-
-/// Signals that end the process, held back so that none of them disturbs what the program
-/// reads just then. One that the caller has this process ignore (`nohup`, a job of a
-/// script's in the background) ends nothing, and is left alone.
-struct Held(libc::sigset_t);
-
-impl Held {
-    /// To be called before any thread is started, which all then hold them back.
-    fn back() -> Held {
-        let signals = [libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
-        let mut set = std::mem::MaybeUninit::uninit();
-        // SAFETY: `sigemptyset` makes a set of the memory that it is given; the others
-        // take that set, and change this thread's mask and nothing else.
-        let set = unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            let mut set = set.assume_init();
-            for signal in signals.into_iter().filter(|s| !is_ignored(*s)) {
-                libc::sigaddset(&raw mut set, signal);
-            }
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-            set
-        };
-        Held(set)
+    let by = match &ran.ending {
+        Ending::Returned | Ending::ReturnedFailure => EndedBy::Returning,
+        Ending::Exited(_) => EndedBy::Exiting,
+        Ending::Trapped(_) | Ending::Skipped(_) => EndedBy::Trap,
+        Ending::DeadlinePassed | Ending::Interrupted | Ending::Refused(_) => EndedBy::Host,
+    };
+    if by == EndedBy::Host {
+        exec.output.tell_stop();
     }
-
-    /// Has the first of them remove the scratch folder, and then end the process as it would have.
-    fn leave_nothing(self, scratch: Scratch) {
-        thread::spawn(move || {
-            let Held(set) = self;
-            let mut signal = 0;
-            // SAFETY: waits for a signal of the set, which is valid, and writes its number.
-            if unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0 {
-                return;
-            }
-            let scratch = scratch
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(scratch) = scratch {
-                let _ = fs::remove_dir_all(scratch);
-            }
-            // SAFETY: nothing here has set a handler for it, so this ends the process.
-            unsafe {
-                libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
-                libc::raise(signal);
-            }
-        });
-    }
-}
-
-/// Whether this process ignores a signal.
-fn is_ignored(signal: i32) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: changes nothing, and writes what is set, which is read only if it was.
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    }
+    Ok(Ended { code, by })
 }
 
 /// A program's file, of which no more is read than has to be.
@@ -358,35 +322,17 @@ fn end_if_blocked(
     kept: Option<(Stream, Stream)>,
 ) {
     let file = exec.file.display().to_string();
+    let output = exec.output.clone();
     thread::spawn(move || {
         thread::sleep(limit.saturating_add(GRACE));
         if let Some(scratch) = scratch {
-            let _ = fs::remove_dir_all(scratch);
+            signals::remove(&scratch);
         }
-        pass_on(kept.as_ref());
-        tell(&file, &stopped_at_limit(limit));
+        output.pass_on(kept.as_ref());
+        output.tell(&file, &stopped_at_limit(limit));
+        output.tell_stop();
         std::process::exit(i32::from(exit::TIMED_OUT));
     });
-}
-
-/// Writes what was kept of a program's output, and how much was not.
-fn pass_on(kept: Option<&(Stream, Stream)>) {
-    let Some((stdout, stderr)) = kept else { return };
-    let write = |to: &mut dyn Write, stream: &Stream| {
-        let written = stream.finish().0;
-        let mut write = || -> io::Result<()> {
-            to.write_all(&written.head)?;
-            if written.dropped > 0 {
-                write!(to, "\n[{} bytes left out]\n", written.dropped)?;
-            }
-            to.write_all(&written.tail)?;
-            to.flush()
-        };
-        // where nobody reads it, it is not missed
-        let _ = write();
-    };
-    write(&mut io::stdout(), stdout);
-    write(&mut io::stderr(), stderr);
 }
 
 /// The exit code, and on stderr what a program cannot say itself.
@@ -430,7 +376,7 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
         // in its own words on stderr already
         _ if ran.ending == Ending::Trapped(Trap::Unreachable) => Cause::new(
             if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
-                "it panicked"
+                PANICKED
             } else if through(&["abort", "std::process::abort"]) {
                 "it aborted"
             } else {
@@ -449,11 +395,6 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
         );
     }
     cause.frames = backtrace.shown;
-    tell(&spec.name, &cause);
+    exec.output.tell(&spec.name, &cause);
     i32::from(code)
-}
-
-fn tell(file: &str, cause: &Cause) {
-    let told = failure::Styles::new(false).cause(cause);
-    text::tell(&format!("error: {}: {}", text::one_line(file), told.trim()));
 }

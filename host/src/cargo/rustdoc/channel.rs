@@ -1,0 +1,88 @@
+//! Between `cargo wasmtest` and the runners that cargo and rustdoc start for its doctests.
+//!
+//! rustdoc speaks libtest's text, and what a failed doctest printed stands in there. So each
+//! runner is given a word that no guest knows, with which it marks every line of a guest's;
+//! and a folder, in which it leaves a file for each program that the host ended: to rustdoc
+//! that is an end as good as a panic. A lock in that folder is held for as long as
+//! there is somebody to run doctests for.
+
+use anyhow::Context as _;
+use std::fs::File;
+use std::path::Path;
+use std::thread;
+use tempfile::TempDir;
+
+/// The file whose lock is held.
+const ALIVE: &str = "alive";
+
+/// This process's end.
+pub(super) struct Channel {
+    word: String,
+    folder: TempDir,
+    _alive: File,
+}
+
+impl Channel {
+    /// A channel that nobody else knows.
+    ///
+    /// # Errors
+    /// If no folder can be made.
+    pub(super) fn new() -> anyhow::Result<Channel> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|e| anyhow::anyhow!("no random number can be had: {e}"))?;
+        let folder = tempfile::Builder::new()
+            .prefix("wasmtest-doctests-")
+            .tempdir()
+            .context("no temporary folder can be made")?;
+        let alive = File::create(folder.path().join(ALIVE))
+            .and_then(|file| file.lock().map(|()| file))
+            .context("a temporary file cannot be made and locked")?;
+        Ok(Channel {
+            word: format!("wasmtest-{:032x}", u128::from_ne_bytes(random)),
+            folder,
+            _alive: alive,
+        })
+    }
+
+    /// What every line of a guest's begins with.
+    pub(super) fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// The flags by which a runner knows of it.
+    pub(super) fn flags(&self) -> anyhow::Result<[String; 3]> {
+        let folder = self.folder.path().to_str();
+        let folder = folder.context("the temporary folder's path is not Unicode")?;
+        Ok([
+            "--doctests".to_owned(),
+            self.word.clone(),
+            folder.to_owned(),
+        ])
+    }
+
+    /// How many programs the host has ended.
+    pub(super) fn stops(&self) -> usize {
+        let entries = std::fs::read_dir(self.folder.path());
+        let all = entries.into_iter().flatten().flatten();
+        all.filter(|e| e.file_name() != ALIVE).count()
+    }
+}
+
+/// Has this process, a runner, end when there is nobody any more that it runs doctests for.
+pub(in crate::cargo) fn end_with(folder: &Path) {
+    let alive = folder.join(ALIVE);
+    thread::spawn(move || {
+        // SAFETY: changes which signals this thread takes, which is none: what it sends is
+        // for the others, which clean up.
+        unsafe {
+            let mut all = std::mem::MaybeUninit::uninit();
+            libc::sigfillset(all.as_mut_ptr());
+            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut());
+        }
+        // comes back when the other end is gone
+        let _ = File::open(alive).and_then(|file| file.lock_shared());
+        // SAFETY: a signal to this process.
+        unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+    });
+}
