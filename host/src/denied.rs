@@ -49,6 +49,8 @@ pub enum Refusal {
     NotThere,
     /// `..` or a link in it leads outside of the folder that is granted.
     LeadsOut,
+    /// It is granted, and the operating system refuses it to this user.
+    OfTheSystem,
     /// No folder is granted there.
     NotGranted,
 }
@@ -72,6 +74,9 @@ pub struct Denied {
     /// The folder of the host from which a relative path leads, where that may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relative_to: Option<String>,
+    /// Another name for what is meant, under which it can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
 }
 
 impl fmt::Display for Denied {
@@ -92,11 +97,18 @@ impl fmt::Display for Denied {
         f.write_str(match self.why {
             Refusal::ReadOnly => ": read-only",
             Refusal::NotThere => ": not there",
-            Refusal::LeadsOut => ": leads outside of what is granted",
+            Refusal::LeadsOut => match self.instead {
+                Some(_) => ": leads out of the folder that it begins in",
+                None => ": leads outside of what is granted",
+            },
+            Refusal::OfTheSystem => ": the operating system refuses it to this user",
             Refusal::NotGranted => ": nothing is granted there",
         })?;
         if !self.allow.is_empty() {
             write!(f, "; {} allows it", self.allow.join(" or "))?;
+        }
+        if let Some(instead) = &self.instead {
+            write!(f, "; {instead} can be reached")?;
         }
         if let Some(folder) = &self.relative_to {
             write!(f, "; relative paths lead to {folder}")?;
@@ -167,6 +179,7 @@ mod tests {
             why,
             allow: Vec::new(),
             relative_to: None,
+            instead: None,
         }
     }
 

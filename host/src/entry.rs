@@ -18,11 +18,22 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// `wasmtest`; also every process that a run starts of either executable.
 pub fn wasmtest() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let first = std::env::args_os().nth(1).map(PathBuf::from);
+        let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));
+        if error.kind() == clap::error::ErrorKind::InvalidSubcommand && is_file {
+            let _ = error.print();
+            text::tell("hint: cargo's runner is `wasmtest cargo-runner`; by hand, `wasmtest run FILE` runs tests and `wasmtest exec FILE` a program");
+            std::process::exit(error.exit_code());
+        }
+        error.exit()
+    });
+    let result = match cli.command {
         Command::Run(args) => run(&args),
         Command::List(args) => list(&args),
         Command::Plan(args) => plan(&args),

@@ -17,6 +17,7 @@ pub mod event;
 pub mod exec;
 pub mod exit;
 pub mod filter;
+pub mod guarded;
 pub mod guardian;
 pub mod instrument;
 pub mod module;

@@ -26,6 +26,8 @@ pub struct Built {
     pub tests: Vec<TestBinary>,
     /// What build scripts said, by their package.
     pub scripts: HashMap<PackageId, BuildScript>,
+    /// Packages whose build script was compiled.
+    pub script_programs: Vec<PackageId>,
     /// Programs of each package, by name: what `CARGO_BIN_EXE_...` names.
     pub programs: HashMap<PackageId, Vec<(String, PathBuf)>>,
     /// Packages whose library was built, for its own tests or for others.
@@ -224,7 +226,10 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
     if reads_errors {
         built.tests.retain(|t| is_meant(&args.targets, &t.target));
         built.build_examples(args, project, target, &mut errors)?;
-        if !built.complete && (!errors.is_empty() || !built.tests.is_empty()) {
+        let is_known = !errors.is_empty()
+            || !built.tests.is_empty()
+            || built.failed_scripts().next().is_some();
+        if !built.complete && is_known {
             built.not_built = not_built(args, project, &built, &errors);
             // what failed was not asked for, and only stood in the way of nothing
             built.complete = built.not_built.is_empty() && !built.tests.is_empty();
@@ -355,7 +360,16 @@ fn show(message: &CompilerMessage) {
 }
 
 impl Built {
+    /// The packages whose build script did not come to its end.
+    fn failed_scripts(&self) -> impl Iterator<Item = &PackageId> {
+        let mut programs = self.script_programs.iter();
+        std::iter::from_fn(move || programs.by_ref().find(|id| !self.scripts.contains_key(*id)))
+    }
+
     fn take(&mut self, artifact: Artifact) {
+        if artifact.target.kind.contains(&TargetKind::CustomBuild) {
+            self.script_programs.push(artifact.package_id.clone());
+        }
         let is_library = !artifact.profile.test
             && !artifact.target.kind.iter().any(|kind| {
                 let kinds = [
@@ -419,7 +433,7 @@ fn not_built(
             }
             missing.push(NotBuilt {
                 name: module_name(package.name.as_str(), target),
-                why: why(project, package, failed, errors),
+                why: why(project, package, built, failed, errors),
             });
         }
     }
@@ -455,6 +469,7 @@ fn enabled_features(build: &BuildArgs, package: &Package) -> HashSet<String> {
 fn why(
     project: &Project,
     package: &Package,
+    built: &Built,
     failed: Option<&CompilerMessage>,
     errors: &[CompilerMessage],
 ) -> String {
@@ -482,8 +497,27 @@ fn why(
                 .any(|d| d.name == of.name.as_str())
         })
     };
+    let depends_on = |name: &str| package.dependencies.iter().any(|d| d.name == name);
+    // cargo shows what a script said, and hands nothing over
+    if own.is_none() && built.failed_scripts().any(|id| *id == package.id) {
+        return "its build script failed, as cargo shows above".to_owned();
+    }
+    let script = || {
+        let mut failed = built.failed_scripts();
+        let needed = |id: &&PackageId| project.package(id).is_none_or(|p| depends_on(&p.name));
+        Some(name_in(failed.find(needed)?))
+    };
+    let missing = || {
+        let mut members = project.packages().iter();
+        let is_missing = |p: &&Package| depends_on(&p.name) && !built.libraries.contains(&p.id);
+        Some(members.find(is_missing)?.name.to_string())
+    };
     match own.or(errors.iter().find(needs)) {
-        None => "cargo did not say why: try it alone".to_owned(),
+        None => match (script(), missing()) {
+            (Some(name), _) => format!("it needs `{name}`, whose build script failed"),
+            (None, Some(name)) => format!("it needs `{name}`, which was not built"),
+            (None, None) => "cargo did not say why: try it alone".to_owned(),
+        },
         Some(error) => {
             let of = match project.package(&error.package_id) {
                 Some(p) => module_name(p.name.as_str(), &error.target),
@@ -491,6 +525,15 @@ fn why(
             };
             format!("it needs `{of}`, which does not build: {}", line(error))
         }
+    }
+}
+
+/// A package's name, as its id has it: `...#NAME@VERSION`, or `.../NAME#VERSION`.
+fn name_in(id: &PackageId) -> String {
+    let (place, rest) = id.repr.split_once('#').unwrap_or((&id.repr, ""));
+    match rest.split_once('@') {
+        Some((name, _)) => name.to_owned(),
+        None => place.rsplit('/').next().unwrap_or_default().to_owned(),
     }
 }
 

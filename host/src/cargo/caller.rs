@@ -56,12 +56,19 @@ impl Caller {
     /// # Errors
     /// If something that was asked for cannot be granted.
     pub fn grants(&self, file: &Path, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
+        let target_dir = target_dir(file, &self.workspace);
+        // the caller's own variable of this name, where the package has no build script
+        let is_cargos = |out: &PathBuf| {
+            let beside = out.parent().map(|p| p.join("root-output"));
+            out.starts_with(&target_dir) || beside.is_some_and(|file| file.is_file())
+        };
         let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
+        let out_dir = out_dir.filter(is_cargos);
         let place = Place {
             package: &self.here,
             workspace: &self.workspace,
             out_dir: out_dir.as_deref(),
-            target_dir: &target_dir(file, &self.workspace),
+            target_dir: &target_dir,
         };
         let package_dir = !asked.no_package_dir && self.wanted.package_dir();
         let mut env = asked_env(&self.wanted)?;

@@ -50,21 +50,23 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         },
     };
     let selected = project.selected(&args.packages);
-    let target = match &args.build.target {
-        Some(target) => Some(target.clone()),
-        None => project.target(&selected)?,
+    let target = match (&args.build.target, project.target(&selected)?) {
+        (Some(target), _) => toolchain::known(target.clone())?,
+        (None, Some(target)) => toolchain::known(target).map_err(|e| UsageError {
+            flag: "`target` in the settings (Cargo.toml or wasmtest.toml)",
+            ..e
+        })?,
+        (None, None) => {
+            toolchain::of_cargo(&args.build.config).unwrap_or_else(|| toolchain::WASIP1.to_owned())
+        }
     };
-    let target = toolchain::known(target.unwrap_or_else(|| toolchain::WASIP1.to_owned()))?;
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
     // to ask the compiler takes as long as all else before the build
     let built_before = target_dir.join(&target).is_dir();
-    if !built_before && toolchain::lacks_std(&target, &args.build.unstable) {
-        let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
-        let toolchain = toolchain.map_or(String::new(), |t| format!(" --toolchain {t}"));
-        text::tell(&format!(
-            "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}{toolchain}"
-        ));
+    let lacks_std = || toolchain::lacks_std(&target, &args.build.unstable);
+    if !built_before && lacks_std() {
+        text::tell(&toolchain::how_to_install(&target));
         return Ok(exit::NOT_BUILT);
     }
     let built = match args.targets.doc && !args.build.keep_going {
@@ -74,7 +76,12 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         },
         false => build::build(args, &project, &target)?,
     };
-    if !built.complete && built.not_built.is_empty() {
+    // built with another toolchain, perhaps
+    let lacks_std = !built.complete && built_before && lacks_std();
+    if lacks_std {
+        text::tell(&toolchain::how_to_install(&target));
+    }
+    if lacks_std || !built.complete && built.not_built.is_empty() {
         // cargo has said why
         return Ok(exit::NOT_BUILT);
     }
@@ -315,10 +322,7 @@ impl Cargo<'_> {
         };
         let mut failed = None;
         let summary = primary::run_with(settings, reporter.as_mut(), |more| {
-            let missed = match self.args.build.allow_not_built {
-                true => Missed::No,
-                false => Missed::Yes,
-            };
+            let missed = Missed::unless(self.args.build.allow_not_built);
             for target in &self.built.not_built {
                 more.not_built(target.clone(), missed);
             }

@@ -8,6 +8,7 @@
 //! that it has in the workspace: `file!()` begins with it, and proptest, which goes up from
 //! the working directory until it finds such a file, cannot go up from `/`.
 
+use crate::guarded::{self, home, where_it_lies};
 use crate::protocol::{Access, DirGrant};
 use crate::sandbox::as_libc_sees;
 use crate::settings::UsageError;
@@ -90,7 +91,7 @@ impl Place<'_> {
         let absolute = plain(&self.package.join(asked));
         let ours = absolute.starts_with(self.package) || absolute.starts_with(self.workspace);
         // a test that may write could have made a link of it
-        if ours && let Some(elsewhere) = self.leads_out(&absolute) {
+        if ours && let Some(elsewhere) = self.led_astray(&absolute) {
             return Err(wrong(format!(
                 "a link in it leads to {}; name that if it is meant",
                 elsewhere.display()
@@ -147,59 +148,44 @@ impl Place<'_> {
     }
 }
 
-/// Where all that a user has lies.
-fn home() -> Option<PathBuf> {
-    std::env::home_dir()?.canonicalize().ok()
-}
-
 /// Whether this is the whole machine, or what it tells of itself, or all that a user has.
 fn is_too_much(folder: &Path, home: Option<&Path>) -> bool {
     let system = ["/proc", "/sys", "/dev"]
         .iter()
         .any(|s| folder.starts_with(s));
-    folder.parent().is_none() || system || Some(folder) == home
+    folder.parent().is_none() || system || home.is_some_and(|home| home.starts_with(folder))
 }
 
 impl Place<'_> {
-    /// Where a folder really lies, or would be made, if that is neither in the package nor
-    /// in the workspace.
-    fn leads_out(&self, folder: &Path) -> Option<PathBuf> {
-        let there = folder.ancestors().find_map(|f| f.canonicalize().ok())?;
-        let ours = [self.package, self.workspace].map(|f| f.canonicalize().ok());
-        let inside = ours.iter().flatten().any(|f| there.starts_with(f));
-        (!inside).then_some(there)
+    /// Where a folder of the package's or the workspace's really lies, if a link leads there.
+    fn led_astray(&self, folder: &Path) -> Option<PathBuf> {
+        let base = match folder.starts_with(self.package) {
+            true => self.package,
+            false => self.workspace,
+        };
+        let there = where_it_lies(folder);
+        let expected = where_it_lies(base).join(folder.strip_prefix(base).ok()?);
+        (there != expected).then_some(there)
     }
 
     /// What a folder holds, or lies in, that is run on this machine outside of any sandbox.
     fn holds_what_is_run(&self, folder: &Path) -> Option<&'static str> {
-        let real = |f: &Path| f.canonicalize().unwrap_or_else(|_| f.to_owned());
-        let folder = folder
-            .ancestors()
-            .find_map(|f| Some(f.canonicalize().ok()?.join(folder.strip_prefix(f).ok()?)))
-            .unwrap_or_else(|| folder.to_owned());
-        let (package, workspace) = (real(self.package), real(self.workspace));
+        let folder = where_it_lies(folder);
+        let (package, workspace) = (where_it_lies(self.package), where_it_lies(self.workspace));
         if package.starts_with(&folder) || workspace.starts_with(&folder) {
             return Some("the manifest and the build script");
         }
-        if folder.components().any(|c| c.as_os_str() == ".cargo") {
-            return Some("cargo's configuration");
-        }
-        let target = real(self.target_dir);
-        if target.starts_with(&folder) {
+        // `target/criterion` and the like are nobody's; a profile's folder is cargo's
+        if where_it_lies(self.target_dir).starts_with(&folder) {
             return Some("cargo's target folder");
         }
-        // `target/criterion` and the like are nobody's; a profile's folder is cargo's
-        let profile = |f: &Path| f.join(".fingerprint").is_dir();
-        let inner = folder.strip_prefix(&target).ok()?;
-        let mut at = target.clone();
-        for part in inner {
-            at.push(part);
-            let below = std::fs::read_dir(&at).into_iter().flatten().flatten();
-            if profile(&at) || below.map(|e| e.path()).any(|f| profile(&f)) {
-                return Some("what cargo has built");
-            }
-        }
-        None
+        // a package elsewhere may be one that this one depends on
+        let is_built = |of: &Path| {
+            !of.starts_with(&workspace)
+                || super::project::around(of)
+                    .is_ok_and(|(root, _)| where_it_lies(&root) == workspace)
+        };
+        guarded::lies_in(&folder).or_else(|| guarded::holds(&folder, is_built))
     }
 }
 
@@ -339,9 +325,25 @@ mod tests {
             "ws/p/tests",
             "ws/target/debug/.fingerprint",
             "ws/target/t/debug/.fingerprint",
+            "ws/old/debug/.fingerprint",
+            "ws/m",
+            "ws/crates/deep/n",
+            "ws/fixtures/own",
+            "other",
             "out",
         ] {
             std::fs::create_dir_all(root.join(folder)).expect("made");
+        }
+        let manifest = "[package]\nname = \"x\"\n";
+        for (folder, text) in [
+            ("ws", "[workspace]\nmembers = [\"*\"]\n"),
+            ("ws/p", manifest),
+            ("ws/m", manifest),
+            ("ws/crates/deep/n", manifest),
+            ("ws/fixtures/own", "[package]\nname = \"x\"\n[workspace]\n"),
+            ("other", manifest),
+        ] {
+            std::fs::write(root.join(folder).join("Cargo.toml"), text).expect("written");
         }
         std::os::unix::fs::symlink("../../../out", package.join("tests/link")).expect("made");
         std::os::unix::fs::symlink("tests", package.join("inside")).expect("made");
@@ -356,6 +358,13 @@ mod tests {
             (".", "manifest"),
             ("..", "manifest"),
             ("tests/link", "leads to"),
+            ("inside", "leads to"),
+            ("../m", "manifest"),
+            ("../crates", "manifest"),
+            ("../old", "cargo has built"),
+            ("../old/debug/x", "cargo has built"),
+            (".git/hooks", "hooks"),
+            ("../../other", "manifest"),
             ("tests/link/new", "leads to"),
             ("../target", "target folder"),
             ("../target/debug", "cargo has built"),
@@ -369,8 +378,9 @@ mod tests {
         assert!(!root.join("out/new").exists());
         for path in [
             "tests",
-            "inside",
             "tests/new",
+            "../fixtures",
+            "../target/t/tmp",
             "../target/criterion",
             "target/criterion",
         ] {
@@ -396,6 +406,8 @@ mod tests {
             Path::new("/home/a"),
             Some(Path::new("/home/a"))
         ));
+        // nor what they lie in
+        assert!(is_too_much(Path::new("/home"), Some(Path::new("/home/a"))));
         assert!(!is_too_much(
             Path::new("/home/a/b"),
             Some(Path::new("/home/a"))

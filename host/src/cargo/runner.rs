@@ -63,8 +63,12 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
         Some(Harness::Libtest) => Ok(i32::from(libtest::run(&call.test_file(), rest, args))),
         Some(Harness::Command) if let Some(test) = asked_by_nextest(rest) => {
             let mut file = call.test_file();
+            // a name may look like a flag
+            let mut rest = vec![OsString::from("--exact"), "--nocapture".into()];
+            rest.extend(test.ignored.is_some().then(|| "--ignored".into()));
+            rest.extend(["--".into(), test.path.clone().into()]);
             file.listed = Some(vec![test]);
-            Ok(i32::from(libtest::run(&file, rest, args)))
+            Ok(i32::from(libtest::run(&file, &rest, args)))
         }
         _ => {
             let exec = call.exec(args).context("the program cannot be run")?;

@@ -1,7 +1,7 @@
 //! Whether the compiler has a standard library for a target, asked before cargo meets it without.
 
 use crate::settings::UsageError;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Built where nothing else is asked for.
@@ -31,6 +31,48 @@ fn wrong(why: String) -> Result<String, UsageError> {
         flag: "--target",
         why,
     })
+}
+
+/// The target that cargo itself would build for, as its own flags, variable and
+/// configuration files ask for it, if it is one that can be run.
+pub fn of_cargo(flags: &[String]) -> Option<String> {
+    let of_flag = |flag: &String| of_config(flag).or_else(|| of_file(Path::new(flag)));
+    let of_flags = flags.iter().rev().find_map(of_flag);
+    let files = || {
+        let here = std::env::current_dir().unwrap_or_default();
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+        let folders: Vec<PathBuf> = here.ancestors().map(|f| f.join(".cargo")).collect();
+        let all = folders.into_iter().chain(home);
+        // without an ending is the older name, which counts first
+        all.flat_map(|f| [f.join("config"), f.join("config.toml")])
+            .find_map(|file| of_file(&file))
+    };
+    of_flags
+        .or_else(|| std::env::var("CARGO_BUILD_TARGET").ok())
+        .or_else(files)
+        .filter(|target| [WASIP1, WASIP2].contains(&target.as_str()))
+}
+
+fn of_file(file: &Path) -> Option<String> {
+    of_config(&std::fs::read_to_string(file).ok()?)
+}
+
+/// `build.target` of a configuration, the first of several.
+fn of_config(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    let target = table.get("build")?.get("target")?;
+    let target = target.as_array().map_or(Some(target), |all| all.first())?;
+    target.as_str().map(str::to_owned)
+}
+
+/// What to say where it lacks the standard library for a target.
+pub fn how_to_install(target: &str) -> String {
+    let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
+    let toolchain = toolchain.map_or(String::new(), |t| format!(" --toolchain {t}"));
+    format!(
+        "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}{toolchain}"
+    )
 }
 
 /// Whether the standard library for this target is missing, as far as can be told.
@@ -78,4 +120,29 @@ fn configured() -> bool {
             text.is_ok_and(|t| t.contains("build-std"))
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_names_one_target_or_several() {
+        let target = |text| of_config(text);
+        assert_eq!(target("build.target = \"a\"").as_deref(), Some("a"));
+        let several = "[build]\ntarget = [\"b\", \"c\"]\njobs = 1\n";
+        assert_eq!(target(several).as_deref(), Some("b"));
+        for none in [
+            "",
+            "[build]\njobs = 1",
+            "path/to/file.toml",
+            "target = \"a\"",
+        ] {
+            assert_eq!(target(none), None, "{none}");
+        }
+        assert_eq!(
+            of_cargo(&["build.target='wasm32-wasip2'".into()]).as_deref(),
+            Some(WASIP2)
+        );
+    }
 }

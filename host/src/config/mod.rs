@@ -107,16 +107,14 @@ fn search() -> Option<(PathBuf, io::Result<Vec<u8>>)> {
     let here = std::env::current_dir().ok()?;
     for folder in here.ancestors() {
         let file = folder.join(FILE);
-        match std::fs::read(&file) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            // one that is there and cannot be read is not passed over
-            read => {
-                let shown = match folder == here {
-                    true => PathBuf::from(FILE),
-                    false => file,
-                };
-                return Some((shown, read));
-            }
+        // one that is there and cannot be read is not passed over
+        if file.symlink_metadata().is_ok() {
+            let read = std::fs::read(&file);
+            let shown = match folder == here {
+                true => PathBuf::from(FILE),
+                false => file,
+            };
+            return Some((shown, read));
         }
     }
     None

@@ -20,11 +20,14 @@ use crate::module::verdict::{Evidence, stopped_at_limit};
 use crate::module::{ContentHash, compile, identify};
 use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, UnknownImports};
 use crate::sandbox::capture::Stream;
+use crate::sandbox::engine::HOST_STACK;
 use crate::sandbox::grants::SCRATCH;
 use crate::sandbox::guest::{LoadProblem, Program};
+use crate::sandbox::scratch;
 use crate::sandbox::single::{Artefact, Given, Ran, Single};
 use crate::settings::folders;
 use crate::worker::symbols::Symbols;
+use anyhow::Context as _;
 use signals::{AtEnd, Held};
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Seek};
@@ -135,6 +138,18 @@ pub enum EndedBy {
 pub fn run(exec: &Exec) -> anyhow::Result<Ended> {
     let at_end: Arc<AtEnd> = Arc::default();
     Held::back().clean_up(at_end.clone());
+    // the main thread's stack is the user's to limit, and may be smaller than the guest's
+    let with_room = thread::Builder::new().stack_size(exec.wasm_stack + HOST_STACK);
+    thread::scope(|scope| {
+        let runs = with_room
+            .spawn_scoped(scope, || run_here(exec, &at_end))
+            .context("no thread can be started")?;
+        runs.join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     let cache = match Cache::find(&exec.cache_root) {
         Ok(cache) => Some(cache),
         // without one it is compiled every time
@@ -152,10 +167,11 @@ pub fn run(exec: &Exec) -> anyhow::Result<Ended> {
     let program = load(exec, &single, cache.as_ref(), &mut source)?;
 
     // where none can be made the program has no /tmp
+    let granted: Vec<&DirGrant> = exec.dirs.iter().collect();
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-exec-")
         .permissions(Permissions::from_mode(0o700))
-        .tempdir()
+        .tempdir_in(scratch::place(&granted).0)
         .ok();
     let mut env = exec.env.clone();
     if scratch.is_some() && !env.iter().any(|(name, _)| name == "TMPDIR") {

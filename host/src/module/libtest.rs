@@ -27,6 +27,8 @@ pub enum ListCall {
     Terse,
     /// The names of the ignored tests.
     TerseIgnored,
+    /// The names of all tests, and how many they are.
+    Counted,
 }
 
 impl ListCall {
@@ -44,6 +46,7 @@ impl ListCall {
             ],
             ListCall::Terse => &["--list", "--format", "terse"],
             ListCall::TerseIgnored => &["--list", "--format", "terse", "--ignored"],
+            ListCall::Counted => &["--list"],
         }
     }
 
@@ -51,20 +54,33 @@ impl ListCall {
     pub fn env(self) -> &'static [(&'static str, &'static str)] {
         match self {
             ListCall::Json | ListCall::WithoutShouldPanic => &[("RUSTC_BOOTSTRAP", "1")],
-            ListCall::Terse | ListCall::TerseIgnored => &[],
+            ListCall::Terse | ListCall::TerseIgnored | ListCall::Counted => &[],
         }
     }
 }
 
+/// Whether [`ListCall::Counted`]'s answer says that there is nothing.
+pub fn is_none(stdout: &str) -> bool {
+    stdout.trim() == "0 tests, 0 benchmarks"
+}
+
 /// The arguments after `argv[0]` that run one test and no other.
 pub fn run_args(path: &str, ignored: bool, benchmarks: Benchmarks) -> Vec<&str> {
-    let mut args = vec![path, "--exact", "--nocapture"];
+    let mut args = match path.starts_with('-') {
+        true => Vec::new(),
+        false => vec![path],
+    };
+    args.extend(["--exact", "--nocapture"]);
     if ignored {
         args.push("--include-ignored");
     }
     if benchmarks != Benchmarks::Once {
         // without `--test` it would ignore whatever is no benchmark
         args.extend(["--bench", "--test"]);
+    }
+    // a name that would be taken for a flag
+    if path.starts_with('-') {
+        args.extend(["--", path]);
     }
     args
 }

@@ -20,6 +20,16 @@ pub enum Missed {
     No,
 }
 
+impl Missed {
+    /// Missed, unless it was asked for that it is not.
+    pub fn unless(asked: bool) -> Missed {
+        match asked {
+            true => Missed::No,
+            false => Missed::Yes,
+        }
+    }
+}
+
 /// Counts and reports.
 pub struct Ledger<'a> {
     reporter: &'a mut dyn Reporter,

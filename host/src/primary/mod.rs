@@ -29,11 +29,11 @@ use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::{
-    AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
+    AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
     TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
-use crate::sandbox::scratch::NOTHING;
+use crate::sandbox::scratch::{self, NOTHING};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings, folders};
 use crate::suite::{Furniture, SuitePart};
 use anyhow::Context as _;
@@ -260,12 +260,25 @@ fn go_with(
     elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let config = Config::load(&settings.config)?;
+    let files = settings.selection.files.iter();
+    let granted: Vec<&DirGrant> = settings
+        .dirs
+        .iter()
+        .chain(files.flat_map(|f| &f.grants.dirs))
+        .collect();
+    let (place, is_seen) = scratch::place(&granted);
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
-        .tempdir()
+        .tempdir_in(&place)
         .context("no temporary folder can be made")?;
     let mut ledger = Ledger::new(reporter, processes);
     ledger.watch(&config.fixtures);
+    if is_seen && goal == Goal::Run {
+        ledger.note(format!(
+            "tests can see each other's scratch folders, since they are granted what {} lies in; TMPDIR names another place",
+            place.display()
+        ));
+    }
     let (cache, _temporary) = open_cache(settings, &mut ledger)?;
     let (tx, rx) = mpsc::channel();
     let listening = Arc::new(AtomicBool::new(false));

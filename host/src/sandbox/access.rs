@@ -9,6 +9,7 @@ pub(super) mod core;
 
 use crate::denied::{Denials, Denied, Refusal, Tried};
 use crate::event::quoted;
+use crate::guarded;
 use crate::protocol::{Access, DirGrant, HowToGrant};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -126,6 +127,8 @@ pub struct Watch {
 enum Came {
     NoEntry,
     NotPermitted,
+    /// It is granted, and the system refuses it to this user.
+    OfTheSystem,
 }
 
 /// A path that a guest gave, cut to what is kept.
@@ -205,6 +208,8 @@ impl Watch {
             (at, Refusal::NotGranted)
         } else if came == Came::NoEntry {
             (0, Refusal::NotThere)
+        } else if came == Came::OfTheSystem {
+            (0, Refusal::OfTheSystem)
         } else if let Some(at) = find(&read_only) {
             (at, Refusal::ReadOnly)
         } else {
@@ -212,7 +217,10 @@ impl Watch {
         };
         if let Some(spot) = spots.get(at) {
             let place = spot.place.map(|at| &places.list[at]);
-            let denied = denied(tried, target, why, place, &spot.path, places.how);
+            let mut denied = denied(tried, target, why, place, &spot.path, places.how);
+            if why == Refusal::LeadsOut && !tried.changes() {
+                denied.instead = place.and_then(|at| places.elsewhere(at, &spot.path.text));
+            }
             self.denials.add(denied);
         }
         why == Refusal::NotGranted
@@ -276,7 +284,9 @@ fn denied(
                     let whole = |f: &&String| Path::new(f).components().all(is_dots);
                     let one = first.filter(|f| !whole(f));
                     let other = or.as_ref().and_then(|_| parents.get(1));
-                    let folders = one.into_iter().chain(other);
+                    // what would be refused is no advice
+                    let allowed = |folder: &&String| !guarded::is_run(&host.join(folder));
+                    let folders = one.into_iter().chain(other).filter(allowed);
                     allow.extend(folders.map(|folder| format!("--rw {}", quoted(folder))));
                 }
                 _ => {}
@@ -300,6 +310,27 @@ fn denied(
         why,
         allow,
         relative_to,
+        instead: None,
+    }
+}
+
+impl Places {
+    /// The name by which a guest reaches what a path from this place leads out to.
+    fn elsewhere(&self, from: &Place, path: &str) -> Option<String> {
+        let Ground::Granted { host, .. } = &from.ground else {
+            return None;
+        };
+        let there = host.join(path).canonicalize().ok()?;
+        self.list.iter().find_map(|place| match &place.ground {
+            Ground::Granted { host, .. } if place.name.starts_with('/') => {
+                let below = there.strip_prefix(host).ok()?;
+                Path::new(&place.name)
+                    .join(below)
+                    .to_str()
+                    .map(str::to_owned)
+            }
+            _ => None,
+        })
     }
 }
 

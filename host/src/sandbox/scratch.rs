@@ -5,6 +5,8 @@
 //! small test does. Handled through cap-std, so that nothing a guest left in
 //! it, links included, leads outside.
 
+use crate::guarded::where_it_lies;
+use crate::protocol::DirGrant;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;
@@ -97,5 +99,23 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         self.discard();
+    }
+}
+
+/// Where scratch folders are made: the system's place for what is temporary, unless tests
+/// are granted a folder that it lies in, and would find each other's there. The second is
+/// whether they would find them wherever there is room.
+pub fn place(granted: &[&DirGrant]) -> (PathBuf, bool) {
+    let usual = std::env::temp_dir();
+    let is_seen = |place: &Path| {
+        let place = where_it_lies(place);
+        granted.iter().any(|grant| place.starts_with(&grant.host))
+    };
+    let others = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
+    let mut all = std::iter::once(usual.clone()).chain(others);
+    let has_room = |place: &PathBuf| *place == usual || tempfile::tempfile_in(place).is_ok();
+    match all.find(|place| !is_seen(place) && has_room(place)) {
+        Some(place) => (place, false),
+        None => (usual, true),
     }
 }

@@ -98,6 +98,10 @@ fn called(
             parsed.filters[0]
         );
     }
+    if environment.nextest && parsed.is_single() && summary.passed == 0 && summary.skipped > 0 {
+        tell("error: it was skipped, which is no pass, and cargo-nextest knows no third");
+        return Ok(FAILED);
+    }
     Ok(match face.is_good() && summary.is_green() {
         true => OK,
         false => FAILED,

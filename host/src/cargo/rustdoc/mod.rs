@@ -14,13 +14,14 @@ use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::denied::Denials;
 use crate::event::{
-    Captured, Cause, Format, Frame, Harness, ModuleError, Outcome, Ran, TestEnd, TestId, TestInfo,
+    Captured, Cause, Format, Frame, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
+    TestInfo,
 };
 use crate::exec::PANICKED;
 use crate::filter::Matching;
 use crate::module::scan::Scan;
 use crate::plan::Ignored;
-use crate::primary::More;
+use crate::primary::{Missed, More};
 use crate::protocol::ListedTest;
 use crate::report::text::MARK;
 use crate::settings::Settings;
@@ -67,9 +68,22 @@ impl Doctests<'_> {
     /// # Errors
     /// If cargo cannot be started or read.
     pub fn run(&self, more: &mut More<'_, '_>) -> anyhow::Result<()> {
+        if !self.args.build.keep_going {
+            return self.run_of(self.of, more);
+        }
+        // one whose tests need what does not build would take those of all with it
+        for of in self.of.chunks(1) {
+            if !more.interrupted() {
+                self.run_of(of, more)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run_of(&self, libraries: &[Of], more: &mut More<'_, '_>) -> anyhow::Result<()> {
         let channel = Channel::new()?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
-        let mut command = self.command(&channel)?;
+        let mut command = self.command(libraries, &channel)?;
         // in one stream, so that it is known whose doctests a line tells of
         command.stderr(writer.try_clone()?).stdout(writer);
         let mut child = Child::spawn(&mut command).context("cargo cannot be started")?;
@@ -97,8 +111,8 @@ impl Doctests<'_> {
             };
             more.tick();
             match came {
-                Some(Line::Group(group)) => self.group(more, &mut told, &group),
-                Some(Line::Library(name)) => told.begin(self.of, &name),
+                Some(Line::Group(group)) => self.group(more, libraries, &mut told, &group),
+                Some(Line::Library(name)) => told.begin(libraries, &name),
                 Some(Line::Note(note)) => more.note(&note),
                 None => {}
             }
@@ -113,8 +127,17 @@ impl Doctests<'_> {
         }
         let status = child.0.wait().context("cargo cannot be waited for")?;
         if !status.success() && told.failed == 0 {
-            let why = "`cargo test --doc` failed, and no doctest did";
-            more.module_failed(broken(told.current(self.of), why.to_owned(), &said.last));
+            match (&said.error, libraries) {
+                (Some(error), [of]) if self.args.build.keep_going && told.order == 0 => {
+                    let (name, why) = (of.module.clone(), error.clone());
+                    let missed = Missed::unless(self.args.build.allow_not_built);
+                    more.not_built(NotBuilt { name, why }, missed);
+                }
+                _ => {
+                    let why = "`cargo test --doc` failed, and no doctest did".to_owned();
+                    more.module_failed(broken(told.current(libraries), why, &said.last));
+                }
+            }
         }
         let unseen = channel.stops().saturating_sub(said.stops);
         if unseen > 0 {
@@ -127,10 +150,10 @@ impl Doctests<'_> {
     }
 
     /// Reports doctests that were run together.
-    fn group(&self, more: &mut More<'_, '_>, told: &mut Told, group: &Group) {
+    fn group(&self, more: &mut More<'_, '_>, libraries: &[Of], told: &mut Told, group: &Group) {
         let took = told.since.elapsed() / (group.results.len().max(1) as u32);
         told.since = Instant::now();
-        let current = told.current(self.of);
+        let current = told.current(libraries);
         for result in &group.results {
             told.order += 1;
             told.failed += usize::from(result.verdict == Verdict::Failed);
@@ -148,10 +171,10 @@ impl Doctests<'_> {
         }
     }
 
-    fn command(&self, channel: &Channel) -> anyhow::Result<Command> {
+    fn command(&self, libraries: &[Of], channel: &Channel) -> anyhow::Result<Command> {
         let mut command = project::cargo();
         command.args(["test", "--doc", "--no-fail-fast"]);
-        for of in self.of {
+        for of in libraries {
             command.arg("--package").arg(&of.package);
         }
         if let Some(path) = &self.args.packages.manifest_path {

@@ -61,6 +61,8 @@ pub(super) struct Said {
     pending: String,
     /// How many of the failed ones the host has ended.
     pub(super) stops: usize,
+    /// The first line that tells of an error outside of any group.
+    pub(super) error: Option<String>,
     /// The last lines that are no result.
     pub(super) last: Vec<String>,
 }
@@ -85,6 +87,7 @@ impl Said {
             outputs: HashMap::new(),
             pending: String::new(),
             stops: 0,
+            error: None,
             last: Vec::new(),
         }
     }
@@ -115,7 +118,12 @@ impl Said {
                         self.state = State::Results;
                         self.announced = tests;
                     }
-                    None => self.remember(line),
+                    None => {
+                        if line.starts_with("error") && self.error.is_none() {
+                            self.error = Some(line.to_owned());
+                        }
+                        self.remember(line);
+                    }
                 }
             }
             State::Results => {

@@ -63,6 +63,7 @@ fn at(fd: &Resource<Descriptor>, path: &str) -> At {
 
 fn came(error: &FsError) -> Option<Came> {
     match error.downcast_ref()? {
+        Code::Access => Some(Came::OfTheSystem),
         Code::NoEntry => Some(Came::NoEntry),
         Code::NotPermitted | Code::ReadOnly => Some(Came::NotPermitted),
         _ => None,

@@ -110,11 +110,13 @@ fn opening(how: i32, rights: i64, (fd, path, length): At) -> Attempt {
 
 /// What an error number means here, if it means anything.
 fn came(errno: i32) -> Option<Came> {
+    const ACCES: i32 = 2;
     const NOENT: i32 = 44;
     const PERM: i32 = 63;
     const ROFS: i32 = 69;
     const NOTCAPABLE: i32 = 76;
     match errno {
+        ACCES => Some(Came::OfTheSystem),
         NOENT => Some(Came::NoEntry),
         PERM | ROFS | NOTCAPABLE => Some(Came::NotPermitted),
         _ => None,

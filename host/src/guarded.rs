@@ -1,0 +1,80 @@
+//! What on this machine is run outside of any sandbox: nothing there may be granted for writing.
+//!
+//! Told by what lies on the disk alone: manifests and build scripts, cargo's configuration,
+//! what it has built, git's hooks. Changes nothing.
+
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// How many entries of a folder are looked at.
+const MOST: usize = 50_000;
+
+/// Cargo's configuration, in words.
+const CONFIGURATION: &str = "cargo's configuration";
+/// What git runs, in words.
+const HOOKS: &str = "git's hooks";
+/// What cargo has built, in words.
+const BUILT: &str = "what cargo has built";
+
+/// What a folder is, or lies in, that is run here. It need not exist yet.
+pub fn lies_in(folder: &Path) -> Option<&'static str> {
+    let folder = where_it_lies(folder);
+    let named = |name: &str| folder.components().any(|c| c.as_os_str() == name);
+    if named(".cargo") {
+        return Some(CONFIGURATION);
+    }
+    if named(".git") {
+        return Some(HOOKS);
+    }
+    folder.ancestors().any(is_profile).then_some(BUILT)
+}
+
+/// What a folder holds, at any depth, that is run here. Which manifests are, the caller knows.
+pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static str> {
+    let folder = where_it_lies(folder);
+    if home().is_some_and(|home| home.starts_with(&folder)) {
+        return Some("all that you have");
+    }
+    let mut seen = 0;
+    for entry in WalkDir::new(&folder).into_iter().flatten() {
+        seen += 1;
+        if seen > MOST {
+            return Some("more files than can be looked through for what");
+        }
+        let is_folder = entry.file_type().is_dir();
+        match entry.file_name().to_str() {
+            Some(".cargo") if is_folder => return Some(CONFIGURATION),
+            Some(".git") => return Some(HOOKS),
+            Some(".fingerprint") if is_folder => return Some(BUILT),
+            Some("Cargo.toml") if entry.path().parent().is_some_and(&is_built) => {
+                return Some("the manifest and the build script of a package");
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a folder is plainly one that is run here: without looking through what it holds.
+pub fn is_run(folder: &Path) -> bool {
+    let marks = ["Cargo.toml", "CACHEDIR.TAG", ".cargo", ".git"];
+    lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
+}
+
+/// Whether this is where cargo builds for a profile.
+fn is_profile(folder: &Path) -> bool {
+    folder.join(".fingerprint").is_dir()
+}
+
+/// Where a path leads, whether or not its end exists.
+pub fn where_it_lies(path: &Path) -> PathBuf {
+    let there = path
+        .ancestors()
+        .find_map(|f| Some(f.canonicalize().ok()?.join(path.strip_prefix(f).ok()?)));
+    there.unwrap_or_else(|| path.to_owned())
+}
+
+/// Where all that a user has lies.
+pub fn home() -> Option<PathBuf> {
+    std::env::home_dir()?.canonicalize().ok()
+}
