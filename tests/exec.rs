@@ -125,6 +125,16 @@ fn a_trap_is_told_with_the_functions_names_and_reported_as_an_abort() {
     assert_eq!(ran.code, 134, "{ran:?}");
     assert!(ran.stderr.contains("stack overflow"), "{ran:?}");
     assert!(ran.stderr.contains("exec::deeper"), "{ran:?}");
+    // a stack that is larger than the one that the system gives the process
+    let file = program(Target::P1);
+    let deep = [
+        OsStr::new("--wasm-stack"),
+        OsStr::new("64"),
+        file.as_os_str(),
+    ];
+    let ran = finish(exec(deep).arg("recurse"));
+    assert_eq!(ran.code, 134, "{ran:?}");
+    assert!(ran.stderr.contains("stack overflow"), "{ran:?}");
 
     let dir = tempfile::tempdir().expect("a folder");
     let bare = wat(
@@ -249,6 +259,22 @@ fn a_signal_ends_the_process_which_is_alone() {
         assert_eq!(rest(Some(stdout)) + &rest(child.stderr.take()), "");
     }
     assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 0);
+}
+
+#[test]
+fn a_program_that_still_writes_when_a_signal_ends_it_leaves_nothing() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    for target in Target::BOTH {
+        let mut command = exec([program(target)]);
+        command.arg("litter").env("TMPDIR", tmp.path());
+        let mut child = spawn(starts_with(&mut command, libc::SIGTERM, libc::SIG_DFL));
+        let mut stdout = child.stdout.take().expect("it is piped");
+        expect(&mut stdout, "begun");
+        send(&child, libc::SIGTERM);
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(libc::SIGTERM), "{status}");
+        assert_eq!(fs::read_dir(tmp.path()).expect("there").count(), 0);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod libtest_face;
 mod made;
 mod public;
 mod runner;
+mod trust;
 mod wasmtest;
 
 use crate::support::{Ran, finish, wasmtest};

@@ -263,12 +263,16 @@ fn denied(
         }
         (Refusal::ReadOnly, how, Some((place, host, by, same_name))) => {
             // a folder that is there is meant: its like at the root of all would be a chance
-            let itself = tried == Tried::Create && given.is_whole && host.join(&path).is_dir();
+            let on_host = |path: &str| match Path::new(path).strip_prefix(&place.name) {
+                Ok(below) => host.join(below),
+                Err(_) => host.join(path),
+            };
+            let itself = tried == Tried::Create && given.is_whole && on_host(&path).is_dir();
             let first = match itself {
                 true => Some(&path),
                 false => parents.first(),
             };
-            if first.is_some_and(|folder| host.join(folder).is_dir()) {
+            if first.is_some_and(|folder| on_host(folder).is_dir()) {
                 or = None;
             }
             match (how, by) {
@@ -285,7 +289,7 @@ fn denied(
                     let one = first.filter(|f| !whole(f));
                     let other = or.as_ref().and_then(|_| parents.get(1));
                     // what would be refused is no advice
-                    let allowed = |folder: &&String| !guarded::is_run(&host.join(folder));
+                    let allowed = |folder: &&String| !guarded::is_run(&on_host(folder));
                     let folders = one.into_iter().chain(other).filter(allowed);
                     allow.extend(folders.map(|folder| format!("--rw {}", quoted(folder))));
                 }

@@ -45,6 +45,14 @@ fn main() {
             while out.write_all(&[b'y'; 4096]).is_ok() {}
             eprintln!("nobody reads any more");
         }
+        "litter" => {
+            let folder = std::env::var("TMPDIR").expect("it is set");
+            print!("begun");
+            io::stdout().flush().expect("it can be written");
+            for n in 0u64.. {
+                std::fs::write(format!("{folder}/{n}"), "x").expect("it can be written");
+            }
+        }
         "spin" => while std::hint::black_box(true) {},
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
         other => panic!("{other:?} means nothing here"),
