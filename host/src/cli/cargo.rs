@@ -117,7 +117,7 @@ pub struct TargetArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Building")]
 pub struct BuildArgs {
-    /// wasm32-wasip1 or wasm32-wasip2 [default: the configuration's, else wasm32-wasip1]
+    /// wasm32-wasip1 or wasm32-wasip2 [default: the settings', else cargo's `build.target` if it is one of them, else wasm32-wasip1]
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
 

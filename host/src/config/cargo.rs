@@ -78,7 +78,10 @@ impl Placed {
         let settings = CargoSettings::deserialize(table).map_err(|e| ConfigError {
             file: manifest.to_owned(),
             place: None,
-            why: format!("[{of}.metadata.wasmtest]: {e}"),
+            why: match wrong_key(table) {
+                Some(key) => format!("[{of}.metadata.wasmtest]: {key}: {e}"),
+                None => format!("[{of}.metadata.wasmtest]: {e}"),
+            },
             hint: None,
         })?;
         Ok(Some(Placed {
@@ -87,6 +90,16 @@ impl Placed {
             file: manifest.to_owned(),
         }))
     }
+}
+
+/// The key whose value makes no sense: serde does not say.
+fn wrong_key(table: &serde_json::Value) -> Option<&str> {
+    let is_wrong = |(key, value): &(&String, &serde_json::Value)| {
+        let alone = serde_json::Map::from_iter([((*key).clone(), (*value).clone())]);
+        CargoSettings::deserialize(&serde_json::Value::Object(alone)).is_err()
+    };
+    let (key, _) = table.as_object()?.iter().find(is_wrong)?;
+    Some(key)
 }
 
 #[cfg(test)]
@@ -110,5 +123,6 @@ mod tests {
         let wrong = |text: &str| read(text).expect_err("it makes no sense").why;
         assert!(wrong(r#"{"wasmtest": {"read": []}}"#).contains("unknown field `read`"));
         assert!(wrong(r#"{"wasmtest": {"stub-imports": 3}}"#).contains("true, false or a list"));
+        assert!(wrong(r#"{"wasmtest": {"dir": [], "rw": "a"}}"#).contains("rw: invalid type"));
     }
 }
