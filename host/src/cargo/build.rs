@@ -4,6 +4,7 @@
 //! they are read here for the list of what was not built, hands them over
 //! rendered. Runs nothing that was built.
 
+use super::missing::not_built;
 use super::project::{self, Project, cargo};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest, PackageArgs, TargetArgs};
@@ -12,7 +13,7 @@ use crate::report::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{
-    Artifact, BuildScript, CompilerMessage, Message, Package, PackageId, Target, TargetKind,
+    Artifact, BuildScript, CompilerMessage, Message, PackageId, Target, TargetKind,
 };
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
@@ -361,7 +362,7 @@ fn show(message: &CompilerMessage) {
 
 impl Built {
     /// The packages whose build script did not come to its end.
-    fn failed_scripts(&self) -> impl Iterator<Item = &PackageId> {
+    pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &PackageId> {
         let mut programs = self.script_programs.iter();
         std::iter::from_fn(move || programs.by_ref().find(|id| !self.scripts.contains_key(*id)))
     }
@@ -401,144 +402,8 @@ impl Built {
     }
 }
 
-/// The targets that were meant and of which there is no binary.
-fn not_built(
-    args: &CargoWasmtest,
-    project: &Project,
-    built: &Built,
-    errors: &[CompilerMessage],
-) -> Vec<NotBuilt> {
-    let mut missing = Vec::new();
-    for package in project.selected(&args.packages) {
-        for target in &package.targets {
-            let there = |b: &TestBinary| {
-                b.package == package.id
-                    && b.target.name == target.name
-                    && b.target.kind == target.kind
-            };
-            let failed = errors
-                .iter()
-                .find(|e| e.package_id == package.id && e.target == *target);
-            // where features that it requires are off, cargo passes it over
-            let on = enabled_features(&args.build, package);
-            let expected =
-                failed.is_some() || target.required_features.iter().all(|f| on.contains(f));
-            let native = target.is_proc_macro() && failed.is_none();
-            let there = match args.targets.doc {
-                true => built.libraries.contains(&package.id),
-                false => built.tests.iter().any(there),
-            };
-            if !is_meant(&args.targets, target) || native || !expected || there {
-                continue;
-            }
-            missing.push(NotBuilt {
-                name: module_name(package.name.as_str(), target),
-                why: why(project, package, built, failed, errors),
-            });
-        }
-    }
-    missing
-}
-
-/// The features of a package that these flags turn on, by its own table of features.
-fn enabled_features(build: &BuildArgs, package: &Package) -> HashSet<String> {
-    if build.all_features {
-        return package.features.keys().cloned().collect();
-    }
-    let asked = build.features.iter().flat_map(|f| f.split([',', ' ']));
-    let own = |feature: &str| match feature.split_once('/') {
-        Some((of, feature)) => (of == package.name.as_str()).then(|| feature.to_owned()),
-        None => Some(feature.to_owned()),
-    };
-    let mut waiting: Vec<String> = asked.filter_map(own).collect();
-    if !build.no_default_features {
-        waiting.push("default".to_owned());
-    }
-    let mut on = HashSet::new();
-    while let Some(feature) = waiting.pop() {
-        let more = package.features.get(&feature).cloned().unwrap_or_default();
-        if on.insert(feature) {
-            waiting.extend(more);
-        }
-    }
-    on
-}
-
-/// The first error of a target; of its own package, if that is where it stopped; of
-/// whatever else did not build.
-fn why(
-    project: &Project,
-    package: &Package,
-    built: &Built,
-    failed: Option<&CompilerMessage>,
-    errors: &[CompilerMessage],
-) -> String {
-    let line = |e: &CompilerMessage| {
-        let code = e.message.code.as_ref();
-        let code = code.map_or(String::new(), |c| format!("[{}]", c.code));
-        let text = e.message.message.lines().next().unwrap_or_default();
-        let span = e.message.spans.iter().find(|s| s.is_primary);
-        let place = span.map_or(String::new(), |s| {
-            format!(" ({}:{})", s.file_name, s.line_start)
-        });
-        format!("error{code}: {text}{place}")
-    };
-    if let Some(error) = failed {
-        return line(error);
-    }
-    let own = errors.iter().find(|e| e.package_id == package.id);
-    let needs = |e: &&CompilerMessage| {
-        let of = project.package(&e.package_id);
-        // what is no member can be needed by way of others
-        of.is_none_or(|of| {
-            package
-                .dependencies
-                .iter()
-                .any(|d| d.name == of.name.as_str())
-        })
-    };
-    let depends_on = |name: &str| package.dependencies.iter().any(|d| d.name == name);
-    // cargo shows what a script said, and hands nothing over
-    if own.is_none() && built.failed_scripts().any(|id| *id == package.id) {
-        return "its build script failed, as cargo shows above".to_owned();
-    }
-    let script = || {
-        let mut failed = built.failed_scripts();
-        let needed = |id: &&PackageId| project.package(id).is_none_or(|p| depends_on(&p.name));
-        Some(name_in(failed.find(needed)?))
-    };
-    let missing = || {
-        let mut members = project.packages().iter();
-        let is_missing = |p: &&Package| depends_on(&p.name) && !built.libraries.contains(&p.id);
-        Some(members.find(is_missing)?.name.to_string())
-    };
-    match own.or(errors.iter().find(needs)) {
-        None => match (script(), missing()) {
-            (Some(name), _) => format!("it needs `{name}`, whose build script failed"),
-            (None, Some(name)) => format!("it needs `{name}`, which was not built"),
-            (None, None) => "cargo did not say why: try it alone".to_owned(),
-        },
-        Some(error) => {
-            let of = match project.package(&error.package_id) {
-                Some(p) => module_name(p.name.as_str(), &error.target),
-                None => error.target.name.clone(),
-            };
-            format!("it needs `{of}`, which does not build: {}", line(error))
-        }
-    }
-}
-
-/// A package's name, as its id has it: `...#NAME@VERSION`, or `.../NAME#VERSION`.
-fn name_in(id: &PackageId) -> String {
-    let (place, rest) = id.repr.split_once('#').unwrap_or((&id.repr, ""));
-    match rest.split_once('@') {
-        Some((name, _)) => name.to_owned(),
-        None => place.rsplit('/').next().unwrap_or_default().to_owned(),
-    }
-}
-
 /// Whether a build of these targets has this one's tests in it.
-fn is_meant(args: &TargetArgs, target: &Target) -> bool {
+pub(super) fn is_meant(args: &TargetArgs, target: &Target) -> bool {
     let is = |kind: TargetKind| target.kind.contains(&kind);
     if is(TargetKind::CustomBuild) {
         return false;

@@ -29,7 +29,14 @@ struct Change {
 /// If there is no package here, or the file cannot be read, understood or written.
 pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
     let root = match &args.dir {
-        Some(dir) => dir.clone(),
+        Some(dir) if dir.is_dir() => dir.clone(),
+        Some(dir) => {
+            return Err(UsageError {
+                flag: "--dir",
+                why: format!("there is no folder {}", dir.display()),
+            }
+            .into());
+        }
         None => workspace()?,
     };
     let file = root.join(".cargo/config.toml");

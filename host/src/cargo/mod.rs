@@ -13,6 +13,7 @@ pub mod command;
 mod doctests;
 pub mod init;
 pub mod libtest;
+mod missing;
 pub mod project;
 pub mod reach;
 pub mod runner;

@@ -6,18 +6,18 @@ pub fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A word for a shell, quoted where it has to be; control characters as escapes,
+/// A word for a shell, quoted where it has to be; what a terminal would act on as escapes,
 /// so that the command can be shown and still means the same.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
-    } else if word.contains(char::is_control) {
+    } else if word.contains(is_acted_on) {
         let mut out = String::from("$'");
         for c in word.chars() {
             match c {
                 '\'' | '\\' => out.extend(['\\', c]),
-                c if c.is_control() => {
+                c if is_acted_on(c) => {
                     let mut utf8 = [0; 4];
                     for byte in c.encode_utf8(&mut utf8).bytes() {
                         out.push_str(&format!("\\x{byte:02x}"));
@@ -33,6 +33,10 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+fn is_acted_on(c: char) -> bool {
+    c.is_control() || is_harmful(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +47,6 @@ mod tests {
         assert_eq!(quoted("it's a b"), r"'it'\''s a b'");
         assert_eq!(quoted("$(x)"), "'$(x)'");
         assert_eq!(quoted("a\x1b'\n"), r"$'a\x1b\'\x0a'");
+        assert_eq!(quoted("a\u{202e}b"), r"$'a\xe2\x80\xaeb'");
     }
 }

@@ -6,7 +6,9 @@
 //! (`channel`), so that it is taken for nothing else; and whatever is read, the run is
 //! green only if cargo says so too.
 
+mod cause;
 pub(super) mod channel;
+mod process;
 mod said;
 
 use super::toolchain::WASIP1;
@@ -14,26 +16,26 @@ use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::denied::Denials;
 use crate::event::{
-    Captured, Cause, Format, Frame, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
+    Captured, Cause, Format, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
     TestInfo,
 };
-use crate::exec::PANICKED;
 use crate::filter::Matching;
-use crate::module::scan::Scan;
 use crate::plan::Ignored;
 use crate::primary::{Missed, More};
 use crate::protocol::ListedTest;
-use crate::report::text::MARK;
 use crate::settings::Settings;
 use anyhow::Context as _;
+use cause::{cause_of, without_marked};
 use channel::Channel;
+use process::{Child, lines_of};
 use said::{Doctested, Group, Line, Said, Verdict};
-use std::io::{self, BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
+
+/// How often it is looked whether the run was interrupted.
+const TICK: Duration = Duration::from_millis(100);
 
 /// A library whose doctests are meant.
 #[derive(Clone, Debug)]
@@ -380,153 +382,5 @@ fn broken(current: Option<&Of>, why: String, said: &[String]) -> ModuleError {
             ..Captured::default()
         },
         denied: Denials::default(),
-    }
-}
-
-/// A doctest's own words.
-fn without_marked(output: &str) -> String {
-    let own = output.lines().filter(|l| !l.starts_with(MARK));
-    own.flat_map(|line| [line, "\n"]).collect()
-}
-
-/// cargo with all that it starts, in a process group of its own: whatever becomes of the
-/// run, it ends.
-struct Child(std::process::Child);
-
-impl Child {
-    fn spawn(command: &mut Command) -> io::Result<Child> {
-        project::ends_with_us(command);
-        Ok(Child(command.process_group(0).spawn()?))
-    }
-
-    fn has_ended(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(Some(_)))
-    }
-
-    /// Asks the group to end, and then makes it. All of it has ended when nobody holds
-    /// the pipe any more that these lines come from.
-    fn end(&mut self, lines: &Receiver<String>) {
-        let group = self.0.id().cast_signed();
-        let signal = |signal| {
-            // SAFETY: a signal to a group whose leader was not waited for yet, so that
-            // its number is nobody else's; nothing of this process's is touched.
-            unsafe { libc::kill(-group, signal) };
-        };
-        signal(libc::SIGTERM);
-        let asked = Instant::now();
-        while let Some(left) = PATIENCE.checked_sub(asked.elapsed()) {
-            if lines.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
-                break;
-            }
-        }
-        signal(libc::SIGKILL);
-        let _ = self.0.wait();
-    }
-}
-
-/// How long cargo has to end.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is looked whether the run was interrupted.
-const TICK: Duration = Duration::from_millis(100);
-
-/// Lines as they come, without their ends.
-fn lines_of(reader: io::PipeReader) -> io::Result<Receiver<String>> {
-    let (tx, rx) = mpsc::channel();
-    std::thread::Builder::new().spawn(move || {
-        let mut reader = BufReader::new(reader);
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            let text = String::from_utf8_lossy(&line);
-            let text = text.trim_end_matches(['\n', '\r']).to_owned();
-            line.clear();
-            if tx.send(text).is_err() {
-                break;
-            }
-        }
-    })?;
-    Ok(rx)
-}
-
-/// What a failed doctest's output says of it: its own words, and those that the runner has
-/// marked, of which some are notes.
-fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
-    let mut scan = Scan::default();
-    let mut cause = Cause::default();
-    for line in output.lines() {
-        let Some(ours) = line.strip_prefix(MARK) else {
-            scan.write(line.as_bytes());
-            scan.write(b"\n");
-            continue;
-        };
-        if ["tried to ", "log: ", "attached: "]
-            .iter()
-            .any(|p| ours.starts_with(p))
-        {
-            notes.push(ours.to_owned());
-            continue;
-        }
-        match (ours.strip_prefix("hint: "), ours.strip_prefix("  ")) {
-            (Some(hint), _) => cause.hint = Some(hint.to_owned()),
-            (None, Some(frame)) => {
-                let (location, name) = match frame.split_once("  ") {
-                    Some((location, name)) => (Some(location.to_owned()), name),
-                    None => (None, frame),
-                };
-                cause.frames.push(Frame::Function {
-                    name: name.to_owned(),
-                    location,
-                });
-            }
-            (None, None) if cause.message.is_empty() => ours.clone_into(&mut cause.message),
-            (None, None) => notes.push(ours.strip_prefix("note: ").unwrap_or(ours).to_owned()),
-        }
-    }
-    scan.finish();
-    // where std has said more than that
-    if scan.panic.is_some() && cause.message == PANICKED {
-        cause.message.clear();
-    }
-    if cause.message.is_empty() {
-        cause.message = match scan.panic {
-            Some(panic) => format!(
-                "panicked at {}\n{}",
-                panic.location,
-                panic.message.trim_end()
-            ),
-            None => {
-                let line = output.lines().find(|l| !l.trim().is_empty());
-                line.unwrap_or("it failed").trim().to_owned()
-            }
-        };
-    }
-    cause
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_what_std_said_or_what_the_runner_has_marked() {
-        let own = "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n";
-        let cause = cause_of(own, &mut Vec::new());
-        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
-        let marked =
-            format!("said\n{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
-        let cause = cause_of(&marked, &mut Vec::new());
-        assert_eq!(cause.message, "stopped at its limit");
-        assert_eq!(
-            (cause.frames.len(), cause.hint.as_deref()),
-            (1, Some("wait"))
-        );
-        assert_eq!(without_marked(&marked), "said\n");
-        // what was refused to it is no cause
-        let mut notes = Vec::new();
-        let cause = cause_of(
-            &format!("{own}{MARK}tried to write x: read-only\n"),
-            &mut notes,
-        );
-        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
-        assert_eq!(notes, ["tried to write x: read-only"]);
     }
 }

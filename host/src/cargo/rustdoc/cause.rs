@@ -1,0 +1,96 @@
+//! What a failed doctest's output says of its failure. Pure.
+
+use crate::event::{Cause, Frame};
+use crate::exec::PANICKED;
+use crate::module::scan::Scan;
+use crate::report::text::MARK;
+
+/// What a failed doctest's output says of it: its own words, and those that the runner has
+/// marked, of which some are notes.
+pub(super) fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
+    let mut scan = Scan::default();
+    let mut cause = Cause::default();
+    for line in output.lines() {
+        let Some(ours) = line.strip_prefix(MARK) else {
+            scan.write(line.as_bytes());
+            scan.write(b"\n");
+            continue;
+        };
+        if ["tried to ", "log: ", "attached: "]
+            .iter()
+            .any(|p| ours.starts_with(p))
+        {
+            notes.push(ours.to_owned());
+            continue;
+        }
+        match (ours.strip_prefix("hint: "), ours.strip_prefix("  ")) {
+            (Some(hint), _) => cause.hint = Some(hint.to_owned()),
+            (None, Some(frame)) => {
+                let (location, name) = match frame.split_once("  ") {
+                    Some((location, name)) => (Some(location.to_owned()), name),
+                    None => (None, frame),
+                };
+                cause.frames.push(Frame::Function {
+                    name: name.to_owned(),
+                    location,
+                });
+            }
+            (None, None) if cause.message.is_empty() => ours.clone_into(&mut cause.message),
+            (None, None) => notes.push(ours.strip_prefix("note: ").unwrap_or(ours).to_owned()),
+        }
+    }
+    scan.finish();
+    // where std has said more than that
+    if scan.panic.is_some() && cause.message == PANICKED {
+        cause.message.clear();
+    }
+    if cause.message.is_empty() {
+        cause.message = match scan.panic {
+            Some(panic) => format!(
+                "panicked at {}\n{}",
+                panic.location,
+                panic.message.trim_end()
+            ),
+            None => {
+                let line = output.lines().find(|l| !l.trim().is_empty());
+                line.unwrap_or("it failed").trim().to_owned()
+            }
+        };
+    }
+    cause
+}
+
+/// A doctest's own words.
+pub(super) fn without_marked(output: &str) -> String {
+    let own = output.lines().filter(|l| !l.starts_with(MARK));
+    own.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_what_std_said_or_what_the_runner_has_marked() {
+        let own = "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n";
+        let cause = cause_of(own, &mut Vec::new());
+        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
+        let marked =
+            format!("said\n{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
+        let cause = cause_of(&marked, &mut Vec::new());
+        assert_eq!(cause.message, "stopped at its limit");
+        assert_eq!(
+            (cause.frames.len(), cause.hint.as_deref()),
+            (1, Some("wait"))
+        );
+        assert_eq!(without_marked(&marked), "said\n");
+        // what was refused to it is no cause
+        let mut notes = Vec::new();
+        let cause = cause_of(
+            &format!("{own}{MARK}tried to write x: read-only\n"),
+            &mut notes,
+        );
+        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
+        assert_eq!(notes, ["tried to write x: read-only"]);
+    }
+}
