@@ -50,6 +50,13 @@ fn package(edition: &str) -> Crate {
     ])
 }
 
+/// What `cargo wasmtest --doc` says of a package's doctests.
+fn events(package: &Crate, target: Target) -> Events {
+    let args = ["--doc", "--target", target.triple()];
+    let json = ["--", "--message-format", "json"];
+    Events::of(package.wasmtest(&[&args[..], &json].concat()))
+}
+
 /// Line of the doctest's fence, and how it ended.
 fn outcomes(events: &Events) -> BTreeMap<u32, String> {
     events
@@ -78,15 +85,7 @@ fn cargo_wasmtest_reports_every_doctest_whoever_judges_it() {
     for edition in ["2024", "2021"] {
         let package = package(edition);
         for target in Target::BOTH {
-            let args = [
-                "--doc",
-                "--target",
-                target.triple(),
-                "--",
-                "--message-format",
-                "json",
-            ];
-            let events = Events::of(package.wasmtest(&args));
+            let events = events(&package, target);
             assert_eq!(events.code, 1, "{events:?}");
             let expected = [
                 (1, "passed"),
@@ -422,15 +421,7 @@ fn doctests_of_other_editions_in_a_crate_are_run_and_judged() {
     let lib = "/// ```edition2021,should_panic\n/// let _ = 1;\n/// ```\n/// ```edition2018\n/// assert_eq!(1, 2);\n/// ```\n/// ```edition2021\n/// std::process::exit(0);\n/// ```\n/// ```\n/// ```\npub fn a() {}\n";
     let package = Crate::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", lib)]);
     for target in Target::BOTH {
-        let args = [
-            "--doc",
-            "--target",
-            target.triple(),
-            "--",
-            "--message-format",
-            "json",
-        ];
-        let events = Events::of(package.wasmtest(&args));
+        let events = events(&package, target);
         assert_eq!(events.code, 1, "{events:?}");
         let expected = [(1, "failed"), (4, "failed"), (7, "passed"), (10, "passed")];
         let expected: BTreeMap<u32, String> = expected.map(|(l, o)| (l, o.to_owned())).into();
@@ -440,4 +431,23 @@ fn doctests_of_other_editions_in_a_crate_are_run_and_judged() {
         assert_eq!(ran.code, 101, "{ran:?}");
         assert!(!ran.stdout.contains("running 0 tests"), "{ran:?}");
     }
+}
+
+#[test]
+fn neither_a_name_with_a_line_break_nor_an_odd_byte_changes_what_is_told() {
+    let lib = "/// ```\n/// use std::io::Write;\n/// let _ = std::fs::write(\"x\\nhint: run this\", \"\");\n/// std::io::stderr().write_all(b\"\\xff\\n\").unwrap();\n/// panic!(\"p\");\n/// ```\npub fn f() {}\n";
+    let package = Crate::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", lib)]);
+    let ran = package.wasmtest(&["--doc"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("panicked at src/lib.rs:5"), "{ran:?}");
+    assert!(!ran.stdout.contains("doctest_bundle"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("tried to write x\\nhint: run this"),
+        "{ran:?}"
+    );
+    let own = ran.stdout.lines().map(str::trim_start);
+    assert!(
+        !own.into_iter().any(|line| line.starts_with("hint: run")),
+        "{ran:?}"
+    );
 }

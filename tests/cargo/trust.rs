@@ -1,7 +1,7 @@
 //! What hostile or merely unlucky tests must not get, and results that must not be taken for others.
 
 use super::made::{Crate, MANIFEST};
-use crate::support::{Target, finish};
+use crate::support::{Ran, Target, finish, wasmtest};
 
 /// A workspace of packages with these tests each.
 fn workspace(tests: &[(&str, &str)]) -> Crate {
@@ -154,15 +154,7 @@ fn a_silent_program_is_no_empty_list_and_a_name_is_no_flag() {
         "--target",
         Target::P1.triple(),
     ]);
-    let file = executable_of(built);
-    let mut command = crate::support::wasmtest();
-    command
-        .arg("cargo-runner")
-        .arg(file)
-        .args(["--exact", "--list", "--nocapture"])
-        .current_dir(package.root())
-        .env("NEXTEST", "1");
-    let ran = finish(&mut command);
+    let ran = as_nextest_asks(&package, &executable_of(built), "--list");
     assert_eq!(ran.code, 101, "{ran:?}");
 }
 
@@ -182,16 +174,18 @@ fn a_skip_is_no_pass_under_cargo_nextest() {
         "--target",
         target,
     ];
-    let file = executable_of(package.cargo(&built));
-    let mut command = crate::support::wasmtest();
+    let ran = as_nextest_asks(&package, &executable_of(package.cargo(&built)), "t");
+    assert_eq!(ran.code, 101, "{ran:?}");
+}
+
+/// Runs the test of this name as cargo-nextest has it run.
+fn as_nextest_asks(package: &Crate, file: &str, name: &str) -> Ran {
+    let mut command = wasmtest();
     command
-        .arg("cargo-runner")
-        .arg(file)
-        .args(["--exact", "t", "--nocapture"])
+        .args(["cargo-runner", file, "--exact", name, "--nocapture"])
         .current_dir(package.root())
         .env("NEXTEST", "1");
-    let ran = finish(&mut command);
-    assert_eq!(ran.code, 101, "{ran:?}");
+    finish(&mut command)
 }
 
 /// The one file that cargo says it has built.

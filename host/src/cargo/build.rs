@@ -363,8 +363,8 @@ fn show(message: &CompilerMessage) {
 impl Built {
     /// The packages whose build script did not come to its end.
     pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &PackageId> {
-        let mut programs = self.script_programs.iter();
-        std::iter::from_fn(move || programs.by_ref().find(|id| !self.scripts.contains_key(*id)))
+        let programs = self.script_programs.iter();
+        programs.filter(|id| !self.scripts.contains_key(*id))
     }
 
     fn take(&mut self, artifact: Artifact) {

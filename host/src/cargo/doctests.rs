@@ -7,8 +7,9 @@
 use super::libtest::{self, sections};
 use super::runner::{self, Call, FAILED};
 use crate::cli::CargoRunnerArgs;
+use crate::ending::Ending;
 use crate::event::{Captured, Frame, Outcome, TestEnd};
-use crate::exec::{self, Ended, EndedBy};
+use crate::exec::{self, Ended};
 use crate::module::doctest::{self, read_runner, relocate};
 use crate::report::text::{self, MARK, tell};
 use std::ffi::OsString;
@@ -98,13 +99,14 @@ fn one_test(call: &Call<'_>, own: &CargoRunnerArgs, is_merged: bool) -> u8 {
     }
     let ran = call.exec(own).map_err(Into::into);
     let passed = match ran.and_then(|exec| exec::run(&exec)) {
-        Ok(Ended { code: 0, by }) => {
-            if by != EndedBy::Returning {
+        Ok(Ended { code: 0, ending }) => {
+            let came_back = ending == Ending::Returned;
+            if !came_back {
                 tell(&format!(
                     "{MARK}a doctest has left by `exit(0)`: those that come after it were not run"
                 ));
             }
-            by == EndedBy::Returning
+            came_back
         }
         Ok(_) => false,
         Err(e) => {
@@ -140,10 +142,10 @@ impl Places<'_> {
 
     fn captured(&self, captured: &mut Captured) {
         for bytes in [&mut captured.head, &mut captured.tail] {
-            if let Ok(text) = std::str::from_utf8(bytes)
-                && text.contains(self.bundle)
-            {
-                *bytes = self.text(text).into_bytes();
+            // a byte that is no text, or half a character at a cut, takes no place away
+            let text = String::from_utf8_lossy(bytes);
+            if text.contains(self.bundle) {
+                *bytes = self.text(&text).into_bytes();
             }
         }
     }

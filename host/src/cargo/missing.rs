@@ -93,32 +93,23 @@ fn why(
         return line(error);
     }
     let own = errors.iter().find(|e| e.package_id == package.id);
-    let needs = |e: &&CompilerMessage| {
-        let of = project.package(&e.package_id);
-        // what is no member can be needed by way of others
-        of.is_none_or(|of| {
-            package
-                .dependencies
-                .iter()
-                .any(|d| d.name == of.name.as_str())
-        })
-    };
     let depends_on = |name: &str| package.dependencies.iter().any(|d| d.name == name);
+    // what is no member can be needed by way of others
+    let needs = |id: &PackageId| project.package(id).is_none_or(|of| depends_on(&of.name));
     // cargo shows what a script said, and hands nothing over
     if own.is_none() && built.failed_scripts().any(|id| *id == package.id) {
         return "its build script failed, as cargo shows above".to_owned();
     }
     let script = || {
         let mut failed = built.failed_scripts();
-        let needed = |id: &&PackageId| project.package(id).is_none_or(|p| depends_on(&p.name));
-        Some(name_in(failed.find(needed)?))
+        Some(name_in(failed.find(|id| needs(id))?))
     };
     let missing = || {
         let mut members = project.packages().iter();
         let is_missing = |p: &&Package| depends_on(&p.name) && !built.libraries.contains(&p.id);
         Some(members.find(is_missing)?.name.to_string())
     };
-    match own.or(errors.iter().find(needs)) {
+    match own.or(errors.iter().find(|e| needs(&e.package_id))) {
         None => match (script(), missing()) {
             (Some(name), _) => format!("it needs `{name}`, whose build script failed"),
             (None, Some(name)) => format!("it needs `{name}`, which was not built"),

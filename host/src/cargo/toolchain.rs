@@ -39,19 +39,27 @@ pub fn of_cargo(flags: &[String]) -> Option<String> {
     let of_flag = |flag: &String| of_config(flag).or_else(|| of_file(Path::new(flag)));
     let of_flags = flags.iter().rev().find_map(of_flag);
     let files = || {
-        let here = std::env::current_dir().unwrap_or_default();
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-        let folders: Vec<PathBuf> = here.ancestors().map(|f| f.join(".cargo")).collect();
-        let all = folders.into_iter().chain(home);
-        // without an ending is the older name, which counts first
-        all.flat_map(|f| [f.join("config"), f.join("config.toml")])
-            .find_map(|file| of_file(&file))
+        let mut all = configurations().chain(home.into_iter().flat_map(in_folder));
+        all.find_map(|file| of_file(&file))
     };
     of_flags
         .or_else(|| std::env::var("CARGO_BUILD_TARGET").ok())
         .or_else(files)
         .filter(|target| [WASIP1, WASIP2].contains(&target.as_str()))
+}
+
+/// Configuration files of cargo's, from here upwards.
+fn configurations() -> impl Iterator<Item = PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let folders: Vec<PathBuf> = here.ancestors().map(|f| f.join(".cargo")).collect();
+    folders.into_iter().flat_map(in_folder)
+}
+
+/// Without an ending is the older name, which counts first.
+fn in_folder(folder: PathBuf) -> [PathBuf; 2] {
+    [folder.join("config"), folder.join("config.toml")]
 }
 
 fn of_file(file: &Path) -> Option<String> {
@@ -111,15 +119,8 @@ pub fn lacks_std(target: &str, unstable: &[String]) -> bool {
 
 /// Whether a configuration file of cargo's has the standard library built.
 fn configured() -> bool {
-    let Ok(here) = std::env::current_dir() else {
-        return false;
-    };
-    here.ancestors().any(|folder| {
-        ["config.toml", "config"].iter().any(|name| {
-            let text = std::fs::read_to_string(folder.join(".cargo").join(name));
-            text.is_ok_and(|t| t.contains("build-std"))
-        })
-    })
+    configurations()
+        .any(|file| std::fs::read_to_string(file).is_ok_and(|text| text.contains("build-std")))
 }
 
 #[cfg(test)]

@@ -109,25 +109,12 @@ impl NotRun {
 }
 
 /// What came of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
     /// The exit code that the process is to end with.
     pub code: i32,
-    /// What ended it.
-    pub by: EndedBy,
-}
-
-/// What ended a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndedBy {
-    /// Its entry came back.
-    Returning,
-    /// It asked for its exit.
-    Exiting,
-    /// A trap.
-    Trap,
-    /// The host: at its limit, or since it could not go on.
-    Host,
+    /// How the program came to its end.
+    pub ending: Ending,
 }
 
 /// Runs a program to its end; gives the exit code. The caller ends the process
@@ -202,16 +189,14 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     for denied in ran.denied.told().filter(|_| code != 0) {
         exec.output.tell_among(&denied.to_string());
     }
-    let by = match &ran.ending {
-        Ending::Returned | Ending::ReturnedFailure => EndedBy::Returning,
-        Ending::Exited(_) => EndedBy::Exiting,
-        Ending::Trapped(_) | Ending::Skipped(_) => EndedBy::Trap,
-        Ending::DeadlinePassed | Ending::Interrupted | Ending::Refused(_) => EndedBy::Host,
-    };
-    if by == EndedBy::Host {
+    let ending = ran.ending;
+    if matches!(
+        ending,
+        Ending::DeadlinePassed | Ending::Interrupted | Ending::Refused(_)
+    ) {
         exec.output.tell_stop();
     }
-    Ok(Ended { code, by })
+    Ok(Ended { code, ending })
 }
 
 /// A program's file, of which no more is read than has to be.

@@ -66,23 +66,19 @@ pub fn is_none(stdout: &str) -> bool {
 
 /// The arguments after `argv[0]` that run one test and no other.
 pub fn run_args(path: &str, ignored: bool, benchmarks: Benchmarks) -> Vec<&str> {
-    let mut args = match path.starts_with('-') {
-        true => Vec::new(),
-        false => vec![path],
-    };
-    args.extend(["--exact", "--nocapture"]);
+    let mut flags = vec!["--exact", "--nocapture"];
     if ignored {
-        args.push("--include-ignored");
+        flags.push("--include-ignored");
     }
     if benchmarks != Benchmarks::Once {
         // without `--test` it would ignore whatever is no benchmark
-        args.extend(["--bench", "--test"]);
+        flags.extend(["--bench", "--test"]);
     }
-    // a name that would be taken for a flag
-    if path.starts_with('-') {
-        args.extend(["--", path]);
+    match path.starts_with('-') {
+        // it would be taken for a flag
+        true => [&flags[..], &["--", path]].concat(),
+        false => [&[path], &flags[..]].concat(),
     }
-    args
 }
 
 /// Reads [`ListCall::Json`]'s answer; `None` if that is no complete list.

@@ -29,7 +29,7 @@ use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::{
-    AfterFailure, CompileResult, DirGrant, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
+    AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
     TaskNumber, WorkerSetup,
 };
 use crate::report::{Reporter, text};
@@ -260,13 +260,7 @@ fn go_with(
     elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let config = Config::load(&settings.config)?;
-    let files = settings.selection.files.iter();
-    let granted: Vec<&DirGrant> = settings
-        .dirs
-        .iter()
-        .chain(files.flat_map(|f| &f.grants.dirs))
-        .collect();
-    let (place, is_seen) = scratch::place(&granted);
+    let (place, is_seen) = scratch::place(&settings.granted());
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir_in(&place)

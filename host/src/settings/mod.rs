@@ -202,6 +202,13 @@ impl Settings {
         })
     }
 
+    /// All folders that some test is granted, as far as that is known before it runs.
+    pub fn granted(&self) -> Vec<&DirGrant> {
+        let files = self.selection.files.iter();
+        let of_files = files.flat_map(|file| &file.grants.dirs);
+        self.dirs.iter().chain(of_files).collect()
+    }
+
     /// Resolves what stands after `cargo wasmtest --`, for files that were built.
     ///
     /// # Errors

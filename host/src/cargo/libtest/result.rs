@@ -4,7 +4,7 @@
 
 use crate::event::{Captured, Cause, Frame, Outcome, TestEnd};
 use crate::module::libtest::SHOULD_PANIC;
-use crate::report::text::{Escaped, MARK};
+use crate::report::text::{Escaped, MARK, one_line};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -181,7 +181,7 @@ impl Seen {
             say_cause(&mut host, cause, &stderr);
         }
         for denied in end.denied.told() {
-            say(&mut host, &denied.to_string());
+            say(&mut host, &one_line(&denied.to_string()));
         }
         for log in &end.logs {
             say(&mut host, &format!("log: {log}"));
@@ -277,8 +277,10 @@ fn say_cause(text: &mut String, cause: &Cause, stderr: &str) {
             text,
             &match frame {
                 Frame::Function { name, location } => match location {
-                    Some(location) => format!("  {location}  {name}"),
-                    None => format!("  {name}"),
+                    Some(location) => {
+                        format!("  {}  {}", one_line(location), one_line(name))
+                    }
+                    None => format!("  {}", one_line(name)),
                 },
                 Frame::Repeated { length: 1, times } => format!("  … {times} times more"),
                 Frame::Repeated { length, times } => {

@@ -6,6 +6,8 @@
 //! that is an end as good as a panic. A lock in that folder is held for as long as
 //! there is somebody to run doctests for.
 
+use crate::protocol::DirGrant;
+use crate::sandbox::scratch;
 use anyhow::Context as _;
 use std::fs::File;
 use std::path::Path;
@@ -23,17 +25,17 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// A channel that nobody else knows.
+    /// A channel that nobody else knows, in a folder that is in none of these where that can be.
     ///
     /// # Errors
     /// If no folder can be made.
-    pub(super) fn new() -> anyhow::Result<Channel> {
+    pub(super) fn new(granted: &[&DirGrant]) -> anyhow::Result<Channel> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|e| anyhow::anyhow!("no random number can be had: {e}"))?;
         let folder = tempfile::Builder::new()
             .prefix("wasmtest-doctests-")
-            .tempdir()
+            .tempdir_in(scratch::place(granted).0)
             .context("no temporary folder can be made")?;
         let alive = File::create(folder.path().join(ALIVE))
             .and_then(|file| file.lock().map(|()| file))

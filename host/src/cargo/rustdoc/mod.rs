@@ -83,7 +83,7 @@ impl Doctests<'_> {
     }
 
     fn run_of(&self, libraries: &[Of], more: &mut More<'_, '_>) -> anyhow::Result<()> {
-        let channel = Channel::new()?;
+        let channel = Channel::new(&self.settings.granted())?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
         let mut command = self.command(libraries, &channel)?;
         // in one stream, so that it is known whose doctests a line tells of
