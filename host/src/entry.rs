@@ -23,6 +23,9 @@ use std::process::ExitCode;
 
 /// `wasmtest`; also every process that a run starts of either executable.
 pub fn wasmtest() -> ExitCode {
+    if let Some(code) = cargo::stand_ins::wrapper() {
+        std::process::exit(code);
+    }
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let first = std::env::args_os().nth(1).map(PathBuf::from);
         let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));

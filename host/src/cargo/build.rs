@@ -4,8 +4,9 @@
 //! they are read here for the list of what was not built, hands them over
 //! rendered. Runs nothing that was built.
 
-use super::missing::not_built;
+use super::missing::{name_in, not_built};
 use super::project::{self, Project, cargo};
+use super::stand_ins::{self, Notes, StandIns};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest, PackageArgs, TargetArgs};
 use crate::event::NotBuilt;
@@ -13,7 +14,7 @@ use crate::report::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{
-    Artifact, BuildScript, CompilerMessage, Message, PackageId, Target, TargetKind,
+    Artifact, BuildScript, CompilerMessage, Message, Package, PackageId, Target, TargetKind,
 };
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
@@ -27,8 +28,8 @@ pub struct Built {
     pub tests: Vec<TestBinary>,
     /// What build scripts said, by their package.
     pub scripts: HashMap<PackageId, BuildScript>,
-    /// Packages whose build script was compiled.
-    pub script_programs: Vec<PackageId>,
+    /// Packages whose build script was compiled, and its file.
+    script_programs: Vec<(PackageId, PathBuf)>,
     /// Programs of each package, by name: what `CARGO_BIN_EXE_...` names.
     pub programs: HashMap<PackageId, Vec<(String, PathBuf)>>,
     /// Packages whose library was built, for its own tests or for others.
@@ -37,6 +38,12 @@ pub struct Built {
     pub not_built: Vec<NotBuilt>,
     /// Whether cargo built everything.
     pub complete: bool,
+    /// The build in which there are stand-ins, if it was one.
+    pub(super) stand_ins: Option<StandIns>,
+    /// What was left out of it.
+    pub(super) left_out: Notes,
+    /// All libraries' files, without their endings.
+    products: HashSet<PathBuf>,
 }
 
 /// A test binary.
@@ -197,64 +204,227 @@ pub fn is_default(args: &TargetArgs) -> bool {
     probe.get_args().next().is_none()
 }
 
-/// Builds.
+/// Builds. Where a crate that is none of the workspace's does not build, once more, with
+/// stand-ins for such crates.
 ///
 /// # Errors
 /// If cargo cannot be started, or says something that is no message.
 pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::Result<Built> {
-    let mut command = cargo();
-    // `cargo test` refuses --keep-going, and loses binaries with --no-fail-fast
-    let reads_errors = args.build.keep_going;
-    if reads_errors {
-        command.args(["build", "--keep-going"]);
-    } else {
-        command.args(["test", "--no-run"]);
+    let target_dir = args.build.target_dir.as_deref();
+    let target_dir = target_dir.unwrap_or(project.target_dir());
+    let with = StandIns::below(target_dir, target)?;
+    let plain = Build {
+        args,
+        project,
+        target,
+        flags: &args.build,
+        stand_ins: None,
+    };
+    let key = plain.key();
+    if !with.is_likely_for(&key) {
+        let (built, said) = plain.go()?;
+        let outside = match built.complete {
+            true => None,
+            false => built.fails_outside(project, &said),
+        };
+        let Some(name) = outside else {
+            said.show_held(|_| true);
+            return Ok(built);
+        };
+        text::tell(&format!(
+            "note: {} does not build for {target}: building what does not need it, in {}",
+            text::one_line(&name),
+            text::one_line(&with.target_dir().display().to_string())
+        ));
     }
-    command.arg(match reads_errors {
-        true => diagnostics_here(&args.build),
-        false => "--message-format=json-render-diagnostics",
-    });
-    add_packages(&mut command, &args.packages);
-    match reads_errors {
-        true => add_targets_to_build(&mut command, &args.targets),
-        false => add_targets(&mut command, &args.targets),
-    }
-    add_build(&mut command, &args.build, target);
-    project::ends_with_us(&mut command);
-    let mut built = Built::default();
-    let mut errors: Vec<CompilerMessage> = Vec::new();
-    built.complete = built.follow(&mut command, &mut errors)?;
-    if reads_errors {
-        built.tests.retain(|t| is_meant(&args.targets, &t.target));
-        built.build_examples(args, project, target, &mut errors)?;
-        let is_known = !errors.is_empty()
-            || !built.tests.is_empty()
-            || built.failed_scripts().next().is_some();
-        if !built.complete && is_known {
-            built.not_built = not_built(args, project, &built, &errors);
-            // what failed was not asked for, and only stood in the way of nothing
-            built.complete = built.not_built.is_empty() && !built.tests.is_empty();
+    with.prepare(project, stand_ins::users_wrapper())?;
+    let build = Build {
+        flags: &with.flags(&args.build),
+        stand_ins: Some(&with),
+        ..plain
+    };
+    // once more where it is known only then that a build script fails
+    let (mut built, said) = loop {
+        let (built, said) = build.go()?;
+        let is_outside = |(id, _): &&(PackageId, PathBuf)| project.package(id).is_none();
+        let scripts = built.failed_scripts().filter(is_outside);
+        if !with.without_scripts(scripts)? {
+            break (built, said);
         }
-    }
+    };
+    said.show_held(|error| !said.is_explained(error, &built.left_out));
+    with.remember(&key, !built.left_out.is_empty())?;
+    built.stand_ins = Some(with);
     Ok(built)
 }
 
-impl Built {
+/// One build, in one target folder.
+#[derive(Clone, Copy)]
+struct Build<'a> {
+    args: &'a CargoWasmtest,
+    project: &'a Project,
+    target: &'a str,
+    /// How it is built, which is not in all what was asked for.
+    flags: &'a BuildArgs,
+    stand_ins: Option<&'a StandIns>,
+}
+
+impl Build<'_> {
+    /// Whether cargo goes on after an error.
+    fn keeps_going(&self) -> bool {
+        self.args.build.keep_going || self.stand_ins.is_some()
+    }
+
+    /// What is built, however it is shown.
+    fn key(&self) -> String {
+        let mut build = self.flags.clone();
+        (build.quiet, build.verbose, build.color, build.jobs) = (false, 0, None, None);
+        let mut probe = Command::new("");
+        add_packages(&mut probe, &self.args.packages);
+        add_targets(&mut probe, &self.args.targets);
+        if self.args.targets.doc {
+            probe.arg("--doc");
+        }
+        add_build(&mut probe, &build, self.target);
+        let args: Vec<_> = probe.get_args().map(|a| a.to_string_lossy()).collect();
+        args.join(" ")
+    }
+
+    fn go(&self) -> anyhow::Result<(Built, Said)> {
+        let mut built = Built::default();
+        let mut said = Said::default();
+        let targets = &self.args.targets;
+        built.complete = match (targets.doc, self.keeps_going()) {
+            (true, false) => {
+                let mut command = self.doctests();
+                add_packages(&mut command, &self.args.packages);
+                self.follow(command, &mut built, &mut said)?
+            }
+            (true, true) => {
+                let mut complete = true;
+                for package in self.project.selected(&self.args.packages) {
+                    if package
+                        .targets
+                        .iter()
+                        .any(|t| t.doctest && !t.is_proc_macro())
+                    {
+                        let mut command = self.doctests();
+                        self.add_package(&mut command, package);
+                        complete &= self.follow(command, &mut built, &mut said)?;
+                    }
+                }
+                complete
+            }
+            (false, keeps_going) => {
+                let mut command = cargo();
+                // `cargo test` refuses --keep-going, and loses binaries with --no-fail-fast
+                match keeps_going {
+                    true => command.args(["build", "--keep-going"]),
+                    false => command.args(["test", "--no-run"]),
+                };
+                add_packages(&mut command, &self.args.packages);
+                match keeps_going {
+                    true => add_targets_to_build(&mut command, targets),
+                    false => add_targets(&mut command, targets),
+                }
+                self.follow(command, &mut built, &mut said)?
+            }
+        };
+        if let Some(stand_ins) = self.stand_ins {
+            built.left_out = stand_ins.notes(&built.products);
+        }
+        if !self.keeps_going() {
+            return Ok((built, said));
+        }
+        built.tests.retain(|t| is_meant(targets, &t.target));
+        if !targets.doc {
+            self.examples(&mut built, &mut said)?;
+        }
+        // an error of the user's own is an error, where it was not asked to go on
+        let goes_on = self.args.build.keep_going
+            || said.errors.iter().all(|e| {
+                self.project.package(&e.package_id).is_none()
+                    || said.is_explained(e, &built.left_out)
+            });
+        let is_known = !said.errors.is_empty()
+            || !built.tests.is_empty()
+            || built.failed_scripts().next().is_some();
+        if !built.complete && is_known && goes_on {
+            built.not_built = not_built(self.args, self.project, &built, &said.errors);
+            // what failed was not asked for, and only stood in the way of nothing
+            let is_something = !built.tests.is_empty() || targets.doc;
+            built.complete = built.not_built.is_empty() && is_something;
+        }
+        Ok((built, said))
+    }
+
+    /// What doctests need is built, and then nothing done with it.
+    fn doctests(&self) -> Command {
+        let mut command = cargo();
+        command.args(["test", "--doc"]).env("RUSTDOC", "true");
+        command
+    }
+
+    fn add_package(&self, command: &mut Command, package: &Package) {
+        command.arg("--package").arg(&package.id.repr);
+        if let Some(path) = &self.args.packages.manifest_path {
+            command.arg("--manifest-path").arg(path);
+        }
+    }
+
+    /// The tests in examples, which only `cargo test` builds, package by package, since it
+    /// stops at the first that does not build.
+    fn examples(&self, built: &mut Built, said: &mut Said) -> anyhow::Result<()> {
+        for package in self.project.selected(&self.args.packages) {
+            let examples = package.targets.iter().filter(|t| t.is_example());
+            let there = |t: &Target| {
+                let mut tests = built.tests.iter();
+                tests.any(|b| b.package == package.id && b.target == *t)
+            };
+            let failed = |t: &Target| {
+                let mut errors = said.errors.iter();
+                errors.any(|e| e.package_id == package.id && e.target == *t)
+            };
+            let wanted: Vec<&Target> = examples
+                .filter(|t| is_meant(&self.args.targets, t) && !there(t) && !failed(t))
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let mut command = cargo();
+            command.args(["test", "--no-run"]);
+            self.add_package(&mut command, package);
+            for example in wanted {
+                command.arg("--example").arg(&example.name);
+            }
+            let complete = self.follow(command, built, said)?;
+            built.complete &= complete;
+        }
+        Ok(())
+    }
+
     /// Has cargo build, and takes what comes of it; gives whether everything was built.
     fn follow(
-        &mut self,
-        command: &mut Command,
-        errors: &mut Vec<CompilerMessage>,
+        &self,
+        mut command: Command,
+        built: &mut Built,
+        said: &mut Said,
     ) -> anyhow::Result<bool> {
+        command.arg(match colored(self.flags.color) {
+            true => "--message-format=json-diagnostic-rendered-ansi",
+            false => "--message-format=json",
+        });
+        add_build(&mut command, self.flags, self.target);
+        if let Some(stand_ins) = self.stand_ins {
+            stand_ins.wrap(&mut command);
+        }
+        project::ends_with_us(&mut command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .context("cargo cannot be started: is it on the PATH?")?;
         let stdout = child.stdout.take().expect("it was asked for");
-        let mut shown: HashSet<Option<String>> = HashSet::new();
-        let told = errors.iter().map(|e| e.message.rendered.clone());
-        shown.extend(told);
         for line in BufReader::new(stdout).lines() {
             let line = line.context("cargo's messages cannot be read")?;
             // what is no message a build script or a wrapper has printed
@@ -262,18 +432,15 @@ impl Built {
                 continue;
             };
             match message {
-                Message::CompilerArtifact(artifact) => self.take(artifact),
+                Message::CompilerArtifact(artifact) => built.take(artifact),
                 Message::BuildScriptExecuted(script) => {
-                    self.scripts.insert(script.package_id.clone(), script);
+                    built.scripts.insert(script.package_id.clone(), script);
                 }
                 Message::CompilerMessage(message) => {
-                    // a library's and its tests' are the same
-                    if shown.insert(message.message.rendered.clone()) {
-                        show(&message);
-                    }
-                    if message.message.level == DiagnosticLevel::Error {
-                        errors.push(message);
-                    }
+                    // it may be none in the end, or come of what was left out
+                    let is_held = self.stand_ins.is_some()
+                        || is_error(&message) && is_outside(self.project, &message);
+                    said.take(message, is_held);
                 }
                 _ => {}
             }
@@ -281,57 +448,52 @@ impl Built {
         let status = child.wait().context("cargo cannot be waited for")?;
         Ok(status.success())
     }
-
-    /// With `--keep-going`: the tests in examples, which only `cargo test` builds, package
-    /// by package, since it stops at the first that does not build.
-    fn build_examples(
-        &mut self,
-        args: &CargoWasmtest,
-        project: &Project,
-        target: &str,
-        errors: &mut Vec<CompilerMessage>,
-    ) -> anyhow::Result<()> {
-        for package in project.selected(&args.packages) {
-            let examples = package.targets.iter().filter(|t| t.is_example());
-            let there = |t: &Target| {
-                let mut tests = self.tests.iter();
-                tests.any(|b| b.package == package.id && b.target == *t)
-            };
-            let wanted: Vec<&Target> = examples
-                .filter(|t| is_meant(&args.targets, t) && !there(t))
-                .filter(|t| {
-                    !errors
-                        .iter()
-                        .any(|e| e.package_id == package.id && e.target == **t)
-                })
-                .collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let mut command = cargo();
-            command.args(["test", "--no-run"]);
-            command.arg(diagnostics_here(&args.build));
-            command.arg("--package").arg(&package.id.repr);
-            if let Some(path) = &args.packages.manifest_path {
-                command.arg("--manifest-path").arg(path);
-            }
-            for example in wanted {
-                command.arg("--example").arg(&example.name);
-            }
-            add_build(&mut command, &args.build, target);
-            project::ends_with_us(&mut command);
-            let complete = self.follow(&mut command, errors)?;
-            self.complete &= complete;
-        }
-        Ok(())
-    }
 }
 
-/// The flag by which cargo hands its diagnostics over, rendered, in place of showing them.
-fn diagnostics_here(build: &BuildArgs) -> &'static str {
-    match colored(build.color) {
-        true => "--message-format=json-diagnostic-rendered-ansi",
-        false => "--message-format=json",
+fn is_error(message: &CompilerMessage) -> bool {
+    message.message.level == DiagnosticLevel::Error
+}
+
+/// Whether this tells of a library that is none of the workspace's.
+fn is_outside(project: &Project, message: &CompilerMessage) -> bool {
+    let is_built_for_the_host = message.target.is_proc_macro() || message.target.is_custom_build();
+    !is_built_for_the_host && project.package(&message.package_id).is_none()
+}
+
+/// What compilers have said.
+#[derive(Default)]
+struct Said {
+    errors: Vec<CompilerMessage>,
+    /// What was not shown yet.
+    held: Vec<CompilerMessage>,
+    shown: HashSet<Option<String>>,
+}
+
+impl Said {
+    fn take(&mut self, message: CompilerMessage, is_held: bool) {
+        let is_error = is_error(&message);
+        // a library's and its tests' are the same
+        if self.shown.insert(message.message.rendered.clone()) {
+            match is_held {
+                true => self.held.push(message.clone()),
+                false => show(&message),
+            }
+        }
+        if is_error {
+            self.errors.push(message);
+        }
+    }
+
+    /// Whether this comes of what was left out, or an error of the same target does.
+    fn is_explained(&self, of: &CompilerMessage, left_out: &Notes) -> bool {
+        let mut errors = self.errors.iter();
+        errors.any(|e| {
+            (&e.package_id, &e.target) == (&of.package_id, &of.target) && left_out.explains(e)
+        })
+    }
+
+    fn show_held(&self, is_shown: impl Fn(&CompilerMessage) -> bool) {
+        self.held.iter().filter(|m| is_shown(m)).for_each(show);
     }
 }
 
@@ -362,14 +524,36 @@ fn show(message: &CompilerMessage) {
 
 impl Built {
     /// The packages whose build script did not come to its end.
-    pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &PackageId> {
+    pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &(PackageId, PathBuf)> {
         let programs = self.script_programs.iter();
-        programs.filter(|id| !self.scripts.contains_key(*id))
+        programs.filter(|(id, _)| !self.scripts.contains_key(id))
+    }
+
+    /// A crate that is none of the workspace's and did not build, where it may help that
+    /// something stands in for it.
+    fn fails_outside(&self, project: &Project, said: &Said) -> Option<String> {
+        let mut errors = said.errors.iter();
+        let mut outside = errors.clone().filter(|e| is_outside(project, e));
+        if let Some(error) = outside.next() {
+            return Some(name_in(&error.package_id));
+        }
+        if errors.next().is_some() {
+            return None;
+        }
+        let mut scripts = self.failed_scripts().map(|(id, _)| id);
+        scripts
+            .find(|id| project.package(id).is_none())
+            .map(name_in)
     }
 
     fn take(&mut self, artifact: Artifact) {
         if artifact.target.kind.contains(&TargetKind::CustomBuild) {
-            self.script_programs.push(artifact.package_id.clone());
+            let file = artifact
+                .filenames
+                .first()
+                .map(|f| f.as_std_path().to_owned());
+            let script = (artifact.package_id.clone(), file.unwrap_or_default());
+            self.script_programs.push(script);
         }
         let is_library = !artifact.profile.test
             && !artifact.target.kind.iter().any(|kind| {
@@ -384,6 +568,9 @@ impl Built {
             });
         if is_library {
             self.libraries.insert(artifact.package_id.clone());
+            let files = artifact.filenames.iter();
+            self.products
+                .extend(files.map(|f| f.with_extension("").into()));
         }
         let Some(file) = artifact.executable else {
             return;

@@ -21,6 +21,7 @@ use cargo_metadata::{Package, TargetKind};
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::io::{self, BufWriter};
+use std::path::PathBuf;
 
 /// Builds and runs.
 ///
@@ -69,13 +70,7 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         text::tell(&toolchain::how_to_install(&target));
         return Ok(exit::NOT_BUILT);
     }
-    let built = match args.targets.doc && !args.build.keep_going {
-        true => Built {
-            complete: true,
-            ..Built::default()
-        },
-        false => build::build(args, &project, &target)?,
-    };
+    let built = build::build(args, &project, &target)?;
     // built with another toolchain, perhaps
     let lacks_std = !built.complete && built_before && lacks_std();
     if lacks_std {
@@ -116,6 +111,11 @@ fn tell_built(args: &CargoWasmtest, built: &Built) -> u8 {
     for test in &built.tests {
         if !args.build.quiet {
             text::tell(&format!("  Executable {}", test.file.display()));
+        }
+    }
+    for dependency in built.left_out.to_tell() {
+        if !args.build.quiet {
+            text::tell(&console::left_out(&dependency));
         }
     }
     for NotBuilt { name, why } in &built.not_built {
@@ -308,10 +308,22 @@ impl Cargo<'_> {
                         again_flags(self.args),
                         self.again_rest()
                     ),
+                    folders: self.folders(package),
+                    left_out: self.built.left_out.names_in(package),
                 });
             }
         }
         Ok(all)
+    }
+
+    /// From where rustdoc may name a package's sources.
+    fn folders(&self, package: &Package) -> Vec<PathBuf> {
+        let own = package.manifest_path.parent();
+        let own = own.map(|folder| folder.as_std_path().to_owned());
+        [self.project.root().to_owned()]
+            .into_iter()
+            .chain(own)
+            .collect()
     }
 
     fn go(&self, settings: &Settings, doctests: &[rustdoc::Of]) -> anyhow::Result<Summary> {
@@ -322,6 +334,9 @@ impl Cargo<'_> {
         };
         let mut failed = None;
         let summary = primary::run_with(settings, reporter.as_mut(), |more| {
+            for dependency in self.built.left_out.to_tell() {
+                more.left_out(dependency);
+            }
             let missed = Missed::unless(self.args.build.allow_not_built);
             for target in &self.built.not_built {
                 more.not_built(target.clone(), missed);
@@ -335,6 +350,8 @@ impl Cargo<'_> {
             let doctests = Doctests {
                 of: doctests,
                 args: self.args,
+                stand_ins: self.built.stand_ins.as_ref(),
+                left_out: &self.built.left_out,
                 rest: self.rest,
                 target: self.target,
                 settings,

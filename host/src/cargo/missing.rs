@@ -4,6 +4,7 @@ use super::build::{Built, TestBinary, is_meant, module_name};
 use super::project::Project;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
 use crate::event::NotBuilt;
+use cargo_metadata::diagnostic::Diagnostic;
 use cargo_metadata::{CompilerMessage, Package, PackageId};
 use std::collections::HashSet;
 
@@ -22,9 +23,9 @@ pub(super) fn not_built(
                     && b.target.name == target.name
                     && b.target.kind == target.kind
             };
-            let failed = errors
-                .iter()
-                .find(|e| e.package_id == package.id && e.target == *target);
+            let failed = first_of(built, errors, |e| {
+                e.package_id == package.id && e.target == *target
+            });
             // where features that it requires are off, cargo passes it over
             let on = enabled_features(&args.build, package);
             let expected =
@@ -80,28 +81,22 @@ fn why(
     errors: &[CompilerMessage],
 ) -> String {
     let line = |e: &CompilerMessage| {
-        let code = e.message.code.as_ref();
-        let code = code.map_or(String::new(), |c| format!("[{}]", c.code));
-        let text = e.message.message.lines().next().unwrap_or_default();
-        let span = e.message.spans.iter().find(|s| s.is_primary);
-        let place = span.map_or(String::new(), |s| {
-            format!(" ({}:{})", s.file_name, s.line_start)
-        });
-        format!("error{code}: {text}{place}")
+        let stand_in = built.left_out.explanation(e);
+        stand_in.unwrap_or_else(|| error_line(&e.message))
     };
     if let Some(error) = failed {
         return line(error);
     }
-    let own = errors.iter().find(|e| e.package_id == package.id);
+    let own = first_of(built, errors, |e| e.package_id == package.id);
     let depends_on = |name: &str| package.dependencies.iter().any(|d| d.name == name);
     // what is no member can be needed by way of others
     let needs = |id: &PackageId| project.package(id).is_none_or(|of| depends_on(&of.name));
     // cargo shows what a script said, and hands nothing over
-    if own.is_none() && built.failed_scripts().any(|id| *id == package.id) {
+    if own.is_none() && built.failed_scripts().any(|(id, _)| *id == package.id) {
         return "its build script failed, as cargo shows above".to_owned();
     }
     let script = || {
-        let mut failed = built.failed_scripts();
+        let mut failed = built.failed_scripts().map(|(id, _)| id);
         Some(name_in(failed.find(|id| needs(id))?))
     };
     let missing = || {
@@ -109,7 +104,7 @@ fn why(
         let is_missing = |p: &&Package| depends_on(&p.name) && !built.libraries.contains(&p.id);
         Some(members.find(is_missing)?.name.to_string())
     };
-    match own.or(errors.iter().find(|e| needs(&e.package_id))) {
+    match own.or(first_of(built, errors, |e| needs(&e.package_id))) {
         None => match (script(), missing()) {
             (Some(name), _) => format!("it needs `{name}`, whose build script failed"),
             (None, Some(name)) => format!("it needs `{name}`, which was not built"),
@@ -125,11 +120,40 @@ fn why(
     }
 }
 
+/// The first error of these; what a stand-in explains counts first, since others may come of it.
+fn first_of<'a>(
+    built: &Built,
+    errors: &'a [CompilerMessage],
+    is_meant: impl Fn(&CompilerMessage) -> bool,
+) -> Option<&'a CompilerMessage> {
+    let mut meant = errors.iter().filter(|e| is_meant(e));
+    let mut explained = meant.clone().filter(|e| built.left_out.explains(e));
+    explained.next().or_else(|| meant.next())
+}
+
+/// An error as one line.
+pub(super) fn error_line(error: &Diagnostic) -> String {
+    let code = error.code.as_ref();
+    let code = code.map_or(String::new(), |c| format!("[{}]", c.code));
+    let text = error.message.lines().next().unwrap_or_default();
+    let span = error.spans.iter().find(|s| s.is_primary);
+    let place = span.map_or(String::new(), |s| {
+        format!(" ({}:{})", s.file_name, s.line_start)
+    });
+    format!("error{code}: {text}{place}")
+}
+
 /// A package's name, as its id has it: `...#NAME@VERSION`, or `.../NAME#VERSION`.
-fn name_in(id: &PackageId) -> String {
+pub(super) fn name_in(id: &PackageId) -> String {
+    name_and_version(id).0
+}
+
+/// The same, and its version.
+pub(super) fn name_and_version(id: &PackageId) -> (String, String) {
     let (place, rest) = id.repr.split_once('#').unwrap_or((&id.repr, ""));
-    match rest.split_once('@') {
-        Some((name, _)) => name.to_owned(),
-        None => place.rsplit('/').next().unwrap_or_default().to_owned(),
-    }
+    let (name, version) = match rest.split_once('@') {
+        Some(both) => both,
+        None => (place.rsplit('/').next().unwrap_or_default(), rest),
+    };
+    (name.to_owned(), version.to_owned())
 }

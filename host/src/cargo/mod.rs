@@ -18,4 +18,5 @@ pub mod project;
 pub mod reach;
 pub mod runner;
 pub mod rustdoc;
+pub mod stand_ins;
 pub mod toolchain;

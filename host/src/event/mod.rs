@@ -47,6 +47,34 @@ pub struct NotBuilt {
     pub why: String,
 }
 
+/// A dependency that is not all there in what was built, since it does not build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its package and version.
+    pub name: String,
+    /// What is not there.
+    pub without: Without,
+}
+
+/// What of a dependency is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// All of it: nothing that was built names it.
+    All {
+        /// The first error, as one line.
+        error: String,
+        /// Dependencies that were left out because they need it.
+        others: Vec<String>,
+    },
+    /// Some of its features.
+    Features {
+        /// Which.
+        names: Vec<String>,
+        /// What they are for.
+        why: String,
+    },
+}
+
 /// A host fixture that failed its tests.
 #[derive(Clone, Debug)]
 pub struct FixtureError {
@@ -149,6 +177,8 @@ pub enum Event {
     ModuleFailed(Box<ModuleError>),
     /// A target did not build, and the others run without it.
     NotBuilt(NotBuilt),
+    /// A dependency does not build, and what runs does without it.
+    LeftOut(LeftOut),
     /// A suite or a fixture of a module's could not be set up or taken down.
     SuiteFailed(Box<ModuleError>),
     /// A shared suite or fixture of a module's was set up or taken down.

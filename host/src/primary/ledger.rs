@@ -3,8 +3,8 @@
 use crate::config::{Choice, Fixture};
 use crate::denied::Denials;
 use crate::event::{
-    Captured, Cause, Event, FixtureError, Interrupt, ModuleError, NotBuilt, Outcome, Ran, Summary,
-    TestEnd,
+    Captured, Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
+    Summary, TestEnd,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
@@ -131,6 +131,11 @@ impl<'a> Ledger<'a> {
             self.summary.missed += 1;
         }
         self.say(&Event::NotBuilt(target));
+    }
+
+    /// Records a dependency that was left out: no verdict rests on it.
+    pub fn left_out(&mut self, dependency: LeftOut) {
+        self.say(&Event::LeftOut(dependency));
     }
 
     /// Records a module that could not be run.

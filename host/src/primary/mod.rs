@@ -23,7 +23,7 @@ mod tests;
 mod waiting;
 
 use crate::config::Config;
-use crate::event::{Event, Interrupt, ModuleError, NotBuilt, Summary, TestEnd};
+use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, Summary, TestEnd};
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::NoSnapshots;
@@ -160,6 +160,11 @@ impl More<'_, '_> {
     /// A target did not build.
     pub fn not_built(&mut self, target: NotBuilt, missed: Missed) {
         self.ledger.not_built(target, missed);
+    }
+
+    /// A dependency was left out.
+    pub fn left_out(&mut self, dependency: LeftOut) {
+        self.ledger.left_out(dependency);
     }
 
     /// Something that a user should know.

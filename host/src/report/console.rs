@@ -9,7 +9,8 @@ use super::failure::{Styles, marks, shortened};
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
-    Event, FixtureStep, Interrupt, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
+    Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, Summary, TestEnd,
+    TestInfo, Without,
 };
 use crate::exit;
 use crate::plan::tree::Line;
@@ -415,6 +416,9 @@ impl<W: Write> Reporter for Console<W> {
                 self.not_built
                     .push(format!("{}  {why}", one_line(&target.name)));
             }
+            Event::LeftOut(dependency) if self.verbosity != Verbosity::Quiet => {
+                self.tell(&left_out(dependency));
+            }
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
             Event::SuiteStep { suite, part } if self.verbosity == Verbosity::Verbose => {
                 let word = match part {
@@ -473,12 +477,38 @@ impl<W: Write> Reporter for Console<W> {
             | Event::Slow { .. }
             | Event::SuiteStep { .. }
             | Event::Snapshot { .. }
+            | Event::LeftOut(_)
             | Event::Note(_) => {}
         }
     }
 
     fn result(&mut self) -> io::Result<()> {
         self.out.result()
+    }
+}
+
+/// What was built without a dependency, as a note.
+pub fn left_out(LeftOut { name, without }: &LeftOut) -> String {
+    let name = one_line(name);
+    match without {
+        Without::Features { names, why } => format!(
+            "note: {name} was built without {} ({why})",
+            names
+                .iter()
+                .map(|n| format!("`{}`", one_line(n)))
+                .collect::<Vec<_>>()
+                .join(" and ")
+        ),
+        Without::All { error, others } => {
+            let others = match others.as_slice() {
+                [] => String::new(),
+                others => format!("; nor does what needs it: {}", one_line(&others.join(", "))),
+            };
+            format!(
+                "note: {name} does not build, and what runs does without it: {}{others}",
+                one_line(&shortened(error))
+            )
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::denied::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, ModuleError,
-    Outcome, SnapshotStep, Summary, TestEnd, TestInfo,
+    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, LeftOut,
+    ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo, Without,
 };
 use crate::protocol::ListedTest;
 use crate::suite::SuitePart;
@@ -45,6 +45,22 @@ impl<W: Write> Json<W> {
     }
 }
 
+fn left_out(LeftOut { name, without }: &LeftOut) -> Value {
+    let mut value = json!({"type": "dependency", "event": "left-out", "name": name});
+    match without {
+        Without::All { error, others } => {
+            value["message"] = json!(error);
+            value["others"] = json!(others);
+        }
+        Without::Features { names, why } => {
+            value["event"] = json!("without-features");
+            value["features"] = json!(names);
+            value["message"] = json!(why);
+        }
+    }
+    value
+}
+
 /// One value on a line of its own, with everything escaped that a terminal would act on.
 pub fn write_line(out: &mut Output<impl Write>, value: &Value) {
     let mut line = Vec::new();
@@ -77,6 +93,7 @@ impl<W: Write> Reporter for Json<W> {
                 "name": target.name,
                 "message": target.why,
             })),
+            Event::LeftOut(dependency) => self.say(left_out(dependency)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::SuiteFailed(error) => self.say(suite_failed(error)),
             Event::SuiteStep { suite, part } => {

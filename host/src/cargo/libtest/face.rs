@@ -258,6 +258,7 @@ impl<W: Write> Reporter for Face<'_, W> {
             Event::Compiling { .. }
             | Event::Compiled { .. }
             | Event::NotBuilt(_)
+            | Event::LeftOut(_)
             | Event::Slow { .. }
             | Event::SuiteStep { .. }
             | Event::Fixture { .. }

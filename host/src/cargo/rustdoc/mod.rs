@@ -8,9 +8,11 @@
 
 mod cause;
 pub(super) mod channel;
+mod left_out;
 mod process;
 mod said;
 
+use super::stand_ins::{Notes, StandIns};
 use super::toolchain::WASIP1;
 use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
@@ -29,6 +31,7 @@ use cause::{cause_of, without_marked};
 use channel::Channel;
 use process::{Child, lines_of};
 use said::{Doctested, Group, Line, Said, Verdict};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -48,6 +51,10 @@ pub struct Of {
     pub module: String,
     /// The first part of the command that runs its doctests again.
     pub again: String,
+    /// The folders from which its sources may be named.
+    pub folders: Vec<PathBuf>,
+    /// The names by which a doctest of its may mean what was left out of the build.
+    pub left_out: Vec<String>,
 }
 
 /// Doctests that are to be run.
@@ -56,6 +63,10 @@ pub struct Doctests<'a> {
     pub of: &'a [Of],
     /// What was asked of cargo.
     pub args: &'a CargoWasmtest,
+    /// The build in which stand-ins were needed, if it was one.
+    pub(super) stand_ins: Option<&'a StandIns>,
+    /// What was left out of it.
+    pub(super) left_out: &'a Notes,
     /// What was asked of the run.
     pub rest: &'a CargoRest,
     /// The target.
@@ -70,7 +81,7 @@ impl Doctests<'_> {
     /// # Errors
     /// If cargo cannot be started or read.
     pub fn run(&self, more: &mut More<'_, '_>) -> anyhow::Result<()> {
-        if !self.args.build.keep_going {
+        if !self.keeps_going() {
             return self.run_of(self.of, more);
         }
         // one whose tests need what does not build would take those of all with it
@@ -80,6 +91,11 @@ impl Doctests<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what cannot be built is told of, and the rest run.
+    fn keeps_going(&self) -> bool {
+        self.args.build.keep_going || self.stand_ins.is_some()
     }
 
     fn run_of(&self, libraries: &[Of], more: &mut More<'_, '_>) -> anyhow::Result<()> {
@@ -130,10 +146,9 @@ impl Doctests<'_> {
         let status = child.0.wait().context("cargo cannot be waited for")?;
         if !status.success() && told.failed == 0 {
             match (&said.error, libraries) {
-                (Some(error), [of]) if self.args.build.keep_going && told.order == 0 => {
+                (Some(error), [of]) if self.keeps_going() && told.order == 0 => {
                     let (name, why) = (of.module.clone(), error.clone());
-                    let missed = Missed::unless(self.args.build.allow_not_built);
-                    more.not_built(NotBuilt { name, why }, missed);
+                    more.not_built(NotBuilt { name, why }, self.missed());
                 }
                 _ => {
                     let why = "`cargo test --doc` failed, and no doctest did".to_owned();
@@ -149,6 +164,10 @@ impl Doctests<'_> {
             more.module_failed(broken(None, why, &[]));
         }
         Ok(())
+    }
+
+    fn missed(&self) -> Missed {
+        Missed::unless(self.args.build.allow_not_built)
     }
 
     /// Reports doctests that were run together.
@@ -182,10 +201,16 @@ impl Doctests<'_> {
         if let Some(path) = &self.args.packages.manifest_path {
             command.arg("--manifest-path").arg(path);
         }
-        let mut as_built = self.args.build.clone();
+        let mut as_built = match self.stand_ins {
+            Some(stand_ins) => stand_ins.flags(&self.args.build),
+            None => self.args.build.clone(),
+        };
         // their words are read, whatever is shown
         (as_built.quiet, as_built.verbose, as_built.color) = (false, 0, None);
         build::add_build(&mut command, &as_built, self.target);
+        if let Some(stand_ins) = self.stand_ins {
+            stand_ins.wrap(&mut command);
+        }
         let exe = std::env::current_exe().context("this program cannot find itself")?;
         let exe = exe
             .to_str()
@@ -274,8 +299,25 @@ impl Doctests<'_> {
         if !self.settings.selection.filter.matches(&id, &listed) {
             return more.filtered_out(1);
         }
+        if result.verdict == Verdict::Failed
+            && let Some(why) = self.left_out.explanation_of(&result.compilers)
+        {
+            let name = id.to_string();
+            return more.not_built(NotBuilt { name, why }, self.missed());
+        }
         let mut notes = Vec::new();
         let outcome = match &result.verdict {
+            // it would be refused whatever else it says
+            Verdict::Passed
+                if result.compile_fail
+                    && let Some(name) = left_out::named(of, &result.path) =>
+            {
+                Outcome::Skipped {
+                    reason: format!(
+                        "compile_fail, and `{name}`, which it names, was left out of this build"
+                    ),
+                }
+            }
             Verdict::Passed => Outcome::Passed,
             Verdict::Compiled => Outcome::Skipped {
                 reason: "compiled, not run (no_run)".to_owned(),

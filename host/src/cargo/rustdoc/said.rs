@@ -18,6 +18,10 @@ pub(super) struct Doctested {
     pub(super) verdict: Verdict,
     /// What it printed, if it failed.
     pub(super) output: String,
+    /// What of that is no guest's: the compiler's, or rustdoc's.
+    pub(super) compilers: String,
+    /// Whether the compiler is to refuse it.
+    pub(super) compile_fail: bool,
 }
 
 /// How a doctest ended.
@@ -56,7 +60,7 @@ pub(super) struct Said {
     state: State,
     announced: usize,
     results: Vec<Doctested>,
-    outputs: HashMap<String, String>,
+    outputs: HashMap<String, Output>,
     /// What a guest wrote before its result is told.
     pending: String,
     /// How many of the failed ones the host has ended.
@@ -65,6 +69,20 @@ pub(super) struct Said {
     pub(super) error: Option<String>,
     /// The last lines that are no result.
     pub(super) last: Vec<String>,
+}
+
+/// What a failed doctest printed.
+#[derive(Default)]
+struct Output {
+    all: String,
+    compilers: String,
+}
+
+/// Who has written a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Guest,
+    Compiler,
 }
 
 enum State {
@@ -129,11 +147,14 @@ impl Said {
             State::Results => {
                 if let Some((path, verdict)) = read_result(line) {
                     let output = std::mem::take(&mut self.pending);
+                    let compile_fail = line.contains(&format!("{path} - compile fail ... "));
                     self.results.push(Doctested {
                         output: match verdict {
                             Verdict::Failed => output,
                             _ => String::new(),
                         },
+                        compilers: String::new(),
+                        compile_fail,
                         path,
                         verdict,
                     });
@@ -158,14 +179,14 @@ impl Said {
                 });
                 if let Some(name) = failed {
                     let name = name.to_owned();
-                    self.outputs.insert(name.clone(), String::new());
+                    self.outputs.insert(name.clone(), Output::default());
                     *of = Some(name);
                     return None;
                 }
                 if line.starts_with("test result: ") {
                     return Some(Line::Group(self.group()));
                 }
-                self.add_output(line);
+                self.add_output(line, By::Compiler);
             }
         }
         None
@@ -181,7 +202,7 @@ impl Said {
 
     fn guests_own(&mut self, line: &str) {
         match self.state {
-            State::Failures(Some(_)) => self.add_output(line),
+            State::Failures(Some(_)) => self.add_output(line, By::Guest),
             _ => {
                 self.pending.push_str(line);
                 self.pending.push('\n');
@@ -189,12 +210,18 @@ impl Said {
         }
     }
 
-    fn add_output(&mut self, line: &str) {
+    fn add_output(&mut self, line: &str, by: By) {
         if let State::Failures(Some(of)) = &self.state
             && let Some(output) = self.outputs.get_mut(of)
         {
-            output.push_str(line);
-            output.push('\n');
+            let mut texts = vec![&mut output.all];
+            if by == By::Compiler {
+                texts.push(&mut output.compilers);
+            }
+            for text in texts {
+                text.push_str(line);
+                text.push('\n');
+            }
         }
     }
 
@@ -205,6 +232,8 @@ impl Said {
         let mut results = std::mem::take(&mut self.results);
         for result in &mut results {
             if let Some(output) = outputs.remove(&result.path) {
+                result.compilers = output.compilers;
+                let output = output.all;
                 // what libtest prints after the last of them
                 let list = output.rfind("\nfailures:\n");
                 let output = list.map_or(output.as_str(), |at| &output[..at]);
