@@ -1,5 +1,6 @@
 //! As cargo calls us: a crate built natively and for WASI, and its files run with our runner.
 
+mod configuration;
 mod doctests;
 mod libtest_face;
 mod made;

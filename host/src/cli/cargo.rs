@@ -117,9 +117,9 @@ pub struct TargetArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Building")]
 pub struct BuildArgs {
-    /// wasm32-wasip1 or wasm32-wasip2 [default: the settings', else cargo's `build.target` if it is one of them, else wasm32-wasip1]
-    #[arg(long, value_name = "TRIPLE")]
-    pub target: Option<String>,
+    /// wasm32-wasip1 or wasm32-wasip2, or both, one flag each [default: the settings', else those of them in cargo's `build.target`, else wasm32-wasip1]
+    #[arg(long, value_name = "TRIPLE", action = ArgAction::Append)]
+    pub target: Vec<String>,
 
     /// Build optimised
     #[arg(short, long)]
