@@ -1,10 +1,12 @@
 //! As cargo calls us: a crate built natively and for WASI, and its files run with our runner.
 
+mod configuration;
 mod doctests;
 mod libtest_face;
 mod made;
 mod public;
 mod runner;
+mod stand_ins;
 mod trust;
 mod wasmtest;
 

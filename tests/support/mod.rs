@@ -121,6 +121,7 @@ pub fn finish(command: &mut Command) -> Ran {
 pub struct Events {
     pub code: i32,
     pub all: Vec<Value>,
+    pub stderr: String,
 }
 
 /// `wasmtest run --message-format json` with these arguments.
@@ -140,6 +141,7 @@ impl Events {
         Events {
             code: ran.code,
             all: ran.stdout.lines().map(parse).collect(),
+            stderr: ran.stderr,
         }
     }
 

@@ -4,9 +4,10 @@
 //! they are read here for the list of what was not built, hands them over
 //! rendered. Runs nothing that was built.
 
+use super::configuration::Configuration;
 use super::missing::{name_in, not_built};
 use super::project::{self, Project, cargo};
-use super::stand_ins::{self, Notes, StandIns};
+use super::stand_ins::{Notes, StandIns};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest, PackageArgs, TargetArgs};
 use crate::event::NotBuilt;
@@ -40,6 +41,8 @@ pub struct Built {
     pub complete: bool,
     /// The build in which there are stand-ins, if it was one.
     pub(super) stand_ins: Option<StandIns>,
+    /// Packages whose build script came to its end for the target.
+    run_for_target: HashSet<PackageId>,
     /// What was left out of it.
     pub(super) left_out: Notes,
     /// All libraries' files, without their endings.
@@ -209,7 +212,12 @@ pub fn is_default(args: &TargetArgs) -> bool {
 ///
 /// # Errors
 /// If cargo cannot be started, or says something that is no message.
-pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::Result<Built> {
+pub fn build(
+    args: &CargoWasmtest,
+    project: &Project,
+    target: &str,
+    configuration: &Configuration,
+) -> anyhow::Result<Built> {
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
     let with = StandIns::below(target_dir, target)?;
@@ -237,7 +245,7 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
             text::one_line(&with.target_dir().display().to_string())
         ));
     }
-    with.prepare(project, stand_ins::users_wrapper())?;
+    with.prepare(project, configuration.rustc_wrapper())?;
     let build = Build {
         flags: &with.flags(&args.build),
         stand_ins: Some(&with),
@@ -246,9 +254,7 @@ pub fn build(args: &CargoWasmtest, project: &Project, target: &str) -> anyhow::R
     // once more where it is known only then that a build script fails
     let (mut built, said) = loop {
         let (built, said) = build.go()?;
-        let is_outside = |(id, _): &&(PackageId, PathBuf)| project.package(id).is_none();
-        let scripts = built.failed_scripts().filter(is_outside);
-        if !with.without_scripts(scripts)? {
+        if built.complete || !with.without_scripts(built.scripts_outside(project))? {
             break (built, said);
         }
     };
@@ -433,13 +439,12 @@ impl Build<'_> {
             };
             match message {
                 Message::CompilerArtifact(artifact) => built.take(artifact),
-                Message::BuildScriptExecuted(script) => {
-                    built.scripts.insert(script.package_id.clone(), script);
-                }
+                Message::BuildScriptExecuted(script) => built.take_script(script, self.target),
                 Message::CompilerMessage(message) => {
                     // it may be none in the end, or come of what was left out
+                    let is_warning = message.message.level == DiagnosticLevel::Warning;
                     let is_held = self.stand_ins.is_some()
-                        || is_error(&message) && is_outside(self.project, &message);
+                        || !is_warning && is_outside(self.project, &message);
                     said.take(message, is_held);
                 }
                 _ => {}
@@ -540,10 +545,28 @@ impl Built {
         if errors.next().is_some() {
             return None;
         }
-        let mut scripts = self.failed_scripts().map(|(id, _)| id);
-        scripts
-            .find(|id| project.package(id).is_none())
-            .map(name_in)
+        let mut scripts = self.scripts_outside(project);
+        scripts.next().map(|(id, _)| name_in(id))
+    }
+
+    /// Build scripts that are none of the workspace's and did not come to their end for the target:
+    /// they failed, or were not needed there.
+    fn scripts_outside(&self, project: &Project) -> impl Iterator<Item = &(PackageId, PathBuf)> {
+        let all = self.script_programs.iter();
+        all.filter(|(id, _)| project.package(id).is_none() && !self.run_for_target.contains(id))
+    }
+
+    /// A script is run for this machine too, if its package is needed there: that is another
+    /// run, and of no test's.
+    fn take_script(&mut self, script: BuildScript, target: &str) {
+        let id = script.package_id.clone();
+        let mut folders = script.out_dir.components();
+        if folders.any(|folder| folder.as_str() == target) {
+            self.run_for_target.insert(id.clone());
+            self.scripts.insert(id, script);
+        } else {
+            self.scripts.entry(id).or_insert(script);
+        }
     }
 
     fn take(&mut self, artifact: Artifact) {

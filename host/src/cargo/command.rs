@@ -1,6 +1,7 @@
 //! `cargo wasmtest`: builds with cargo, runs what came of it as one run.
 
 use super::build::{self, Built, TestBinary, module_name};
+use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
@@ -8,7 +9,7 @@ use super::toolchain;
 use crate::cli::MessageFormat;
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::config::{Config, ConfigError};
-use crate::event::{NotBuilt, Summary, quoted};
+use crate::event::{LeftOut, NotBuilt, Summary, quoted};
 use crate::exit;
 use crate::primary::{self, Missed};
 use crate::protocol::{DirGrant, ModuleGrants, UnknownImports};
@@ -51,53 +52,97 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         },
     };
     let selected = project.selected(&args.packages);
-    let target = match (&args.build.target, project.target(&selected)?) {
-        (Some(target), _) => toolchain::known(target.clone())?,
-        (None, Some(target)) => toolchain::known(target).map_err(|e| UsageError {
-            flag: "`target` in the settings (Cargo.toml or wasmtest.toml)",
-            ..e
-        })?,
-        (None, None) => {
-            toolchain::of_cargo(&args.build.config).unwrap_or_else(|| toolchain::WASIP1.to_owned())
-        }
-    };
+    let configuration = Configuration::read(&args.build.config);
+    let targets = targets(args, &project, &selected, &configuration)?;
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
-    // to ask the compiler takes as long as all else before the build
-    let built_before = target_dir.join(&target).is_dir();
-    let lacks_std = || toolchain::lacks_std(&target, &args.build.unstable);
-    if !built_before && lacks_std() {
-        text::tell(&toolchain::how_to_install(&target));
-        return Ok(exit::NOT_BUILT);
+    let lacks_std =
+        |target: &str| toolchain::lacks_std(target, &args.build.unstable, &configuration);
+    let mut begun = Vec::new();
+    for target in &targets {
+        // to ask the compiler takes as long as all else before the build
+        let built_before = target_dir.join(target).is_dir();
+        if !built_before && lacks_std(target) {
+            text::tell(&toolchain::how_to_install(target));
+            return Ok(exit::NOT_BUILT);
+        }
+        begun.push((target, built_before));
     }
-    let built = build::build(args, &project, &target)?;
-    // built with another toolchain, perhaps
-    let lacks_std = !built.complete && built_before && lacks_std();
-    if lacks_std {
-        text::tell(&toolchain::how_to_install(&target));
+    let mut built = Vec::new();
+    for (target, built_before) in begun {
+        let of_target = build::build(args, &project, target, &configuration)?;
+        // built with another toolchain, perhaps
+        let lacks_std = !of_target.complete && built_before && lacks_std(target);
+        if lacks_std {
+            text::tell(&toolchain::how_to_install(target));
+        }
+        if lacks_std || !of_target.complete && of_target.not_built.is_empty() {
+            // cargo has said why
+            return Ok(exit::NOT_BUILT);
+        }
+        built.push((target, of_target));
     }
-    if lacks_std || !built.complete && built.not_built.is_empty() {
-        // cargo has said why
-        return Ok(exit::NOT_BUILT);
-    }
-    if args.build.no_run {
-        return Ok(tell_built(args, &built));
-    }
-    let cargo = Cargo {
+    let of_target = |(target, built)| Cargo {
         args,
         rest: &rest,
         project: &project,
-        built: &built,
-        target: &target,
+        built,
+        target,
+        is_one_of_several: targets.len() > 1,
     };
-    let files = cargo.files()?;
+    let all: Vec<Cargo> = built
+        .iter()
+        .map(|(t, built)| of_target((t, built)))
+        .collect();
+    if args.build.no_run {
+        return Ok(tell_built(args, &all));
+    }
+    tell_native(&built);
+    let mut files = Vec::new();
+    for cargo in &all {
+        files.extend(cargo.files()?);
+    }
     let settings = Settings::for_cargo(&rest, args.filter.as_ref(), files)?;
-    let doctests = match args.targets.doc || build::is_default(&args.targets) {
-        true => cargo.doctests(&selected)?,
-        false => Vec::new(),
-    };
-    let summary = cargo.go(&settings, &doctests)?;
+    let mut doctests = Vec::new();
+    if args.targets.doc || build::is_default(&args.targets) {
+        for cargo in &all {
+            doctests.push((cargo, cargo.doctests(&selected)?));
+        }
+    }
+    let summary = go(&all, &settings, &doctests)?;
+    if summary.ran() == 0 && settings.verbosity != Verbosity::Quiet {
+        tell_nothing(args, &rest, &summary);
+    }
     Ok(exit::of(&summary))
+}
+
+/// The targets that are meant: those of the flags, of our settings, of cargo's.
+fn targets(
+    args: &CargoWasmtest,
+    project: &Project,
+    selected: &[&Package],
+    configuration: &Configuration,
+) -> anyhow::Result<Vec<String>> {
+    let mut targets = Vec::new();
+    for target in &args.build.target {
+        targets.push(toolchain::known(target.clone())?);
+    }
+    if targets.is_empty() {
+        targets = match project.target(selected)? {
+            Some(target) => vec![toolchain::known(target).map_err(|e| UsageError {
+                flag: "`target` in the settings (Cargo.toml or wasmtest.toml)",
+                ..e
+            })?],
+            None => configuration.targets(),
+        };
+    }
+    if targets.is_empty() {
+        targets.push(toolchain::WASIP1.to_owned());
+    }
+    // as cargo does
+    targets.sort();
+    targets.dedup();
+    Ok(targets)
 }
 
 /// What stands after `--`; a mistake in it ends the process, as one before it does.
@@ -107,46 +152,59 @@ fn rest(args: &CargoWasmtest) -> CargoRest {
 }
 
 /// `--no-run`: says what was built and what was not.
-fn tell_built(args: &CargoWasmtest, built: &Built) -> u8 {
-    for test in &built.tests {
+fn tell_built(args: &CargoWasmtest, all: &[Cargo<'_>]) -> u8 {
+    for test in all.iter().flat_map(|of| &of.built.tests) {
         if !args.build.quiet {
             text::tell(&format!("  Executable {}", test.file.display()));
         }
     }
-    for dependency in built.left_out.to_tell() {
+    for dependency in left_out(all) {
         if !args.build.quiet {
             text::tell(&console::left_out(&dependency));
         }
     }
-    for NotBuilt { name, why } in &built.not_built {
-        text::tell(&format!("   Not built {name}  {}", Escaped(why)));
+    let mut is_complete = true;
+    for of in all {
+        for NotBuilt { name, why } in &of.built.not_built {
+            let name = of.named(name);
+            text::tell(&format!("   Not built {name}  {}", Escaped(why)));
+            is_complete = false;
+        }
     }
-    match built.not_built.is_empty() || args.build.allow_not_built {
+    match is_complete || args.build.allow_not_built {
         true => exit::OK,
         false => exit::NOT_BUILT,
     }
 }
 
-/// What was asked for, and what there is to run.
+/// Says of which tests none is run here.
+fn tell_native(built: &[(&String, Built)]) {
+    // they are the same for each target
+    let tests = built.first().map_or(&[][..], |(_, built)| &built.tests);
+    for test in tests.iter().filter(|test| test.target.is_proc_macro()) {
+        text::tell(&format!(
+            "note: {} is a procedural macro, whose tests are a native program: `cargo test` runs them",
+            Escaped(&test.target.name)
+        ));
+    }
+}
+
+/// What was asked for, and what there is to run, of one target.
 struct Cargo<'a> {
     args: &'a CargoWasmtest,
     rest: &'a CargoRest,
     project: &'a Project,
     built: &'a Built,
     target: &'a str,
+    /// Whether there are others in the same run.
+    is_one_of_several: bool,
 }
 
 impl Cargo<'_> {
     /// The binaries, each with what its tests may reach.
     fn files(&self) -> anyhow::Result<Vec<TestFile>> {
-        let is_native = |test: &&TestBinary| test.target.is_proc_macro();
-        for test in self.built.tests.iter().filter(is_native) {
-            text::tell(&format!(
-                "note: {} is a procedural macro, whose tests are a native program: `cargo test` runs them",
-                Escaped(&test.target.name)
-            ));
-        }
-        let tests = self.built.tests.iter().filter(|test| !is_native(test));
+        let tests = self.built.tests.iter();
+        let tests = tests.filter(|test| !test.target.is_proc_macro());
         let of = |test: &TestBinary| {
             let package = self.project.package(&test.package);
             let package =
@@ -162,10 +220,18 @@ impl Cargo<'_> {
                 again: self.again(package, test),
                 unmarked: Unmarked::Asked,
                 listed: None,
-                name,
+                name: self.named(&name),
             })
         };
         tests.map(of).collect()
+    }
+
+    /// A module's name in the run: where the same is run for several targets, with this one's.
+    fn named(&self, module: &str) -> String {
+        match self.is_one_of_several {
+            true => format!("{}/{module}", self.target),
+            false => module.to_owned(),
+        }
     }
 
     fn grants(
@@ -270,9 +336,18 @@ impl Cargo<'_> {
         format!(
             "cargo wasmtest -p {} {target}{} --{}",
             quoted(package.name.as_str()),
-            again_flags(self.args),
+            self.again_flags(),
             self.again_rest()
         )
+    }
+
+    /// The flags of cargo's that the command needs to build the same again.
+    fn again_flags(&self) -> String {
+        let mut flags = String::new();
+        if self.is_one_of_several || !self.args.build.target.is_empty() {
+            settings::push_flag(&mut flags, "--target", Some(self.target));
+        }
+        flags + &again_flags(self.args)
     }
 
     fn again_rest(&self) -> String {
@@ -301,11 +376,11 @@ impl Cargo<'_> {
                 all.push(rustdoc::Of {
                     package: package.id.repr.clone(),
                     library: lib.name.clone(),
-                    module: format!("{}::doc/{}", package.name, lib.name),
+                    module: self.named(&format!("{}::doc/{}", package.name, lib.name)),
                     again: format!(
                         "cargo wasmtest -p {} --doc{} --{}",
                         quoted(package.name.as_str()),
-                        again_flags(self.args),
+                        self.again_flags(),
                         self.again_rest()
                     ),
                     folders: self.folders(package),
@@ -320,68 +395,81 @@ impl Cargo<'_> {
     fn folders(&self, package: &Package) -> Vec<PathBuf> {
         let own = package.manifest_path.parent();
         let own = own.map(|folder| folder.as_std_path().to_owned());
-        [self.project.root().to_owned()]
-            .into_iter()
-            .chain(own)
-            .collect()
+        let root = self.project.root().to_owned();
+        [root].into_iter().chain(own).collect()
     }
+}
 
-    fn go(&self, settings: &Settings, doctests: &[rustdoc::Of]) -> anyhow::Result<Summary> {
-        let out = BufWriter::new(io::stdout());
-        let mut reporter: Box<dyn Reporter> = match settings.message_format {
-            MessageFormat::Human => Box::new(console::Console::new(out, settings)),
-            MessageFormat::Json => Box::new(json::Json::new(out)),
-        };
-        let mut failed = None;
-        let summary = primary::run_with(settings, reporter.as_mut(), |more| {
-            for dependency in self.built.left_out.to_tell() {
-                more.left_out(dependency);
+/// What was left out of builds for all targets, each once.
+fn left_out(all: &[Cargo<'_>]) -> Vec<LeftOut> {
+    let mut told = Vec::new();
+    for dependency in all.iter().flat_map(|of| of.built.left_out.to_tell()) {
+        if !told.contains(&dependency) {
+            told.push(dependency);
+        }
+    }
+    told
+}
+
+/// Runs the tests of all targets, and then their doctests.
+fn go(
+    all: &[Cargo<'_>],
+    settings: &Settings,
+    doctests: &[(&Cargo<'_>, Vec<rustdoc::Of>)],
+) -> anyhow::Result<Summary> {
+    let out = BufWriter::new(io::stdout());
+    let mut reporter: Box<dyn Reporter> = match settings.message_format {
+        MessageFormat::Human => Box::new(console::Console::new(out, settings)),
+        MessageFormat::Json => Box::new(json::Json::new(out)),
+    };
+    let mut failed = None;
+    let summary = primary::run_with(settings, reporter.as_mut(), |more| {
+        for dependency in left_out(all) {
+            more.left_out(dependency);
+        }
+        for cargo in all {
+            let missed = Missed::unless(cargo.args.build.allow_not_built);
+            for NotBuilt { name, why } in &cargo.built.not_built {
+                let (name, why) = (cargo.named(name), why.clone());
+                more.not_built(NotBuilt { name, why }, missed);
             }
-            let missed = Missed::unless(self.args.build.allow_not_built);
-            for target in &self.built.not_built {
-                more.not_built(target.clone(), missed);
-            }
-            if doctests.is_empty() {
-                return;
-            }
+        }
+        for (cargo, of) in doctests.iter().filter(|(_, of)| !of.is_empty()) {
             if more.stopping {
                 return more.note("the run was stopped before its doctests");
             }
             let doctests = Doctests {
-                of: doctests,
-                args: self.args,
-                stand_ins: self.built.stand_ins.as_ref(),
-                left_out: &self.built.left_out,
-                rest: self.rest,
-                target: self.target,
+                of,
+                args: cargo.args,
+                stand_ins: cargo.built.stand_ins.as_ref(),
+                left_out: &cargo.built.left_out,
+                rest: cargo.rest,
+                target: cargo.target,
                 settings,
             };
             if let Err(e) = doctests.run(more) {
                 failed = Some(e);
             }
-        })?;
-        reporter.result().context("the results cannot be written")?;
-        match failed {
-            Some(e) => Err(e.context("the doctests cannot be run")),
-            None => {
-                if summary.ran() == 0 && settings.verbosity != Verbosity::Quiet {
-                    self.tell_nothing(&summary);
-                }
-                Ok(summary)
+            if failed.is_some() || more.interrupted() {
+                return;
             }
         }
+    })?;
+    reporter.result().context("the results cannot be written")?;
+    match failed {
+        Some(e) => Err(e.context("the doctests cannot be run")),
+        None => Ok(summary),
     }
+}
 
-    /// A run of nothing is worth a word: why, and what to do.
-    fn tell_nothing(&self, summary: &Summary) {
-        let untold =
-            summary.filtered_out + summary.not_run + summary.errors + summary.not_built == 0;
-        let filtered = self.args.filter.is_some() || !self.rest.filters.is_empty();
-        if untold && !filtered && summary.interrupt.is_none() {
-            text::tell(
-                "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
-            );
-        }
+/// A run of nothing is worth a word: why, and what to do.
+fn tell_nothing(args: &CargoWasmtest, rest: &CargoRest, summary: &Summary) {
+    let untold = summary.filtered_out + summary.not_run + summary.errors + summary.not_built == 0;
+    let filtered = args.filter.is_some() || !rest.filters.is_empty();
+    if untold && !filtered && summary.interrupt.is_none() {
+        text::tell(
+            "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
+        );
     }
 }
 
@@ -445,19 +533,13 @@ pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
     once
 }
 
-/// The flags of cargo's that a command needs to build the same again.
+/// Those of them that are the same for every target.
 fn again_flags(args: &CargoWasmtest) -> String {
     let build = &args.build;
     let mut flags = String::new();
     let mut push = |flag: &str, value: Option<&str>| settings::push_flag(&mut flags, flag, value);
-    let valued = [
-        ("--target", build.target.as_deref()),
-        ("--profile", build.profile.as_deref()),
-    ];
-    for (flag, value) in valued {
-        if value.is_some() {
-            push(flag, value);
-        }
+    if let Some(profile) = build.profile.as_deref() {
+        push("--profile", Some(profile));
     }
     for (flag, on) in [
         ("--release", build.release),

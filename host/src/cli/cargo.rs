@@ -20,6 +20,8 @@ Examples:
 
 Tests read the package and its workspace where they lie, and write only to TMPDIR.
 
+A dependency that does not build for WASI takes nothing along but what names it.
+
 Exit codes: those of `wasmtest run`, and 5 if something could not be built.")]
 pub struct CargoWasmtest {
     /// Run tests whose id (`package::target module::test`) contains this
@@ -117,9 +119,9 @@ pub struct TargetArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Building")]
 pub struct BuildArgs {
-    /// wasm32-wasip1 or wasm32-wasip2 [default: the settings', else cargo's `build.target` if it is one of them, else wasm32-wasip1]
-    #[arg(long, value_name = "TRIPLE")]
-    pub target: Option<String>,
+    /// wasm32-wasip1 or wasm32-wasip2, or both, one flag each [default: the settings', else those of them in cargo's `build.target`, else wasm32-wasip1]
+    #[arg(long, value_name = "TRIPLE", action = ArgAction::Append)]
+    pub target: Vec<String>,
 
     /// Build optimised
     #[arg(short, long)]
@@ -149,7 +151,7 @@ pub struct BuildArgs {
     #[arg(long)]
     pub keep_going: bool,
 
-    /// With --keep-going: do not fail because of what was not built
+    /// Do not fail because of what was not built, where the rest is run
     #[arg(long)]
     pub allow_not_built: bool,
 

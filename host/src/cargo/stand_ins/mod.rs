@@ -40,7 +40,7 @@ struct Wrapped {
     /// The folders of the workspace's packages, as cargo spells them: theirs is no stand-in.
     members: Vec<PathBuf>,
     /// The user's own wrapper.
-    wrapper: Option<String>,
+    wrapper: Option<PathBuf>,
     /// Packages whose build script fails when it runs, with their versions.
     without_script: Vec<(String, String)>,
 }
@@ -70,13 +70,6 @@ pub fn wrapper() -> Option<i32> {
         return None;
     }
     Some(rustc::run(called.parent()?, args))
-}
-
-/// The wrapper that the user has set up.
-pub(super) fn users_wrapper() -> Option<String> {
-    let names = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"];
-    let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
-    set.next().filter(|wrapper| !wrapper.is_empty())
 }
 
 /// A build for one target in which stand-ins are made where they are needed.
@@ -113,7 +106,11 @@ impl StandIns {
     ///
     /// # Errors
     /// If something cannot be written there.
-    pub(super) fn prepare(&self, project: &Project, wrapper: Option<String>) -> anyhow::Result<()> {
+    pub(super) fn prepare(
+        &self,
+        project: &Project,
+        wrapper: Option<PathBuf>,
+    ) -> anyhow::Result<()> {
         let members = project.packages().iter();
         let members = members.filter_map(|p| Some(p.manifest_path.parent()?.into()));
         let before: Option<Wrapped> = self.read(PROJECT);
