@@ -3,7 +3,9 @@
 use crate::support::{Ran, Target, finish, guest, wasmtest, wat};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::FromRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -87,6 +89,191 @@ fn bytes_of_any_kind_pass_through_unchanged() {
 }
 
 #[test]
+fn no_more_is_taken_of_stdin_than_was_asked_for() {
+    let take = |target, act: &str, count: &str, stdin: Stdio| {
+        let mut command = exec([program(target)]);
+        let output = command.args([act, count]).stdin(stdin).output();
+        let output = output.expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        stdout.trim_start_matches("polls\n1 ").to_owned()
+    };
+    for target in Target::BOTH {
+        for act in ["take", "poll"] {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(b"abcdefghi").expect("written");
+            file.rewind().expect("a file");
+            let same = || Stdio::from(file.try_clone().expect("it is open"));
+            assert_eq!(take(target, act, "3", same()), "abc");
+            assert_eq!((&file).stream_position().expect("a file"), 3);
+            assert_eq!(take(target, act, "2", same()), "de");
+            assert_eq!(take(target, act, "9", same()), "fghi");
+            assert_eq!(take(target, act, "9", same()), "");
+
+            let (mut read, mut write) = io::pipe().expect("a pipe");
+            write.write_all(b"abcdefghi").expect("it has room");
+            drop(write);
+            let same = read.try_clone().expect("it is open").into();
+            assert_eq!(take(target, act, "3", same), "abc");
+            let mut left = String::new();
+            read.read_to_string(&mut left).expect("UTF-8");
+            assert_eq!(left, "defghi");
+            assert_eq!(take(target, act, "9", read.into()), "");
+
+            let (mut terminal, mut screen) = terminal();
+            screen.write_all(b"abc\ndef\n").expect("it has room");
+            let same = || Stdio::from(terminal.try_clone().expect("it is open"));
+            assert_eq!(take(target, act, "2", same()), "ab");
+            assert_eq!(take(target, act, "2", same()), "c\n");
+            expect(&mut terminal, "def\n");
+
+            assert_eq!(take(target, act, "9", Stdio::null()), "");
+        }
+    }
+}
+
+/// A terminal, and what stands for who sits at it.
+fn terminal() -> (fs::File, fs::File) {
+    let (mut screen, mut terminal) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: two numbers are written, and of what may be asked for beside them nothing is.
+    let opened = unsafe {
+        libc::openpty(
+            &raw mut screen,
+            &raw mut terminal,
+            none,
+            none.cast(),
+            none.cast(),
+        )
+    };
+    assert_eq!(opened, 0, "{}", io::Error::last_os_error());
+    // SAFETY: both were just opened, and are nobody else's.
+    unsafe {
+        (
+            fs::File::from_raw_fd(terminal),
+            fs::File::from_raw_fd(screen),
+        )
+    }
+}
+
+#[test]
+fn a_program_waits_for_its_stdin_without_reading_it() {
+    for target in Target::BOTH {
+        for (written, told) in [("abcd", "1 abc"), ("", "1 ")] {
+            let mut child = spawn(exec([program(target)]).args(["poll", "3"]));
+            let mut stdin = child.stdin.take().expect("it is piped");
+            let mut stdout = child.stdout.take().expect("it is piped");
+            expect(&mut stdout, "polls\n");
+            stdin.write_all(written.as_bytes()).expect("it is read");
+            drop(stdin);
+            assert_eq!(rest(Some(stdout)), told, "{target:?}");
+            assert!(child.wait().expect("it ends").success());
+        }
+    }
+}
+
+/// A module of whose functions of WASI `poll_oneoff` is called first, with these
+/// subscriptions: user data, and what follows it. It ends with 100 and the number of
+/// events, or with the error's number.
+fn polls(dir: &Path, module: &str, subscriptions: &[(u8, Vec<u8>)]) -> PathBuf {
+    let mut bytes = String::new();
+    for (userdata, rest) in subscriptions {
+        bytes += &format!("\\{userdata:02x}\\00\\00\\00\\00\\00\\00\\00");
+        bytes.extend(rest.iter().map(|byte| format!("\\{byte:02x}")));
+    }
+    let text = format!(
+        r#"(module
+            (import "{module}" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+            (import "{module}" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (data (i32.const 1024) "{bytes}")
+            (func (export "_start") (local $errno i32)
+                (local.set $errno
+                    (call $poll (i32.const 1024) (i32.const 8192) (i32.const {count}) (i32.const 0)))
+                (if (local.get $errno) (then (call $exit (local.get $errno))))
+                ;; the first event's user data counts for ten
+                (call $exit (i32.add (i32.const 100) (i32.add (i32.load (i32.const 0))
+                    (i32.mul (i32.const 10) (i32.load8_u (i32.const 8192))))))))"#,
+        count = subscriptions.len(),
+    );
+    wat(dir, &format!("{module}.wasm"), &text)
+}
+
+#[test]
+fn a_poll_may_be_a_programs_first_call() {
+    const HOUR: u64 = 3_600_000_000_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    // the predecessor of WASI 0.1 has an identifier in front of a clock
+    for (module, identifier) in [("wasi_snapshot_preview1", 0), ("wasi_unstable", 8)] {
+        let size = 40 + identifier;
+        let clock = |nanoseconds: u64| {
+            let mut sub = vec![0; size];
+            sub[8 + identifier] = 1;
+            sub[16 + identifier..24 + identifier].copy_from_slice(&nanoseconds.to_le_bytes());
+            sub
+        };
+        let stdin = || {
+            let mut sub = vec![0; size];
+            sub[0] = 1;
+            sub
+        };
+        let run = |subscriptions: &[(u8, Vec<u8>)], stdin: Stdio| {
+            let file = polls(dir.path(), module, subscriptions);
+            finish(exec(["--timeout", "20"]).arg(file).stdin(stdin)).code
+        };
+        let hello = || {
+            let (read, mut write) = io::pipe().expect("a pipe");
+            write.write_all(b"hello").expect("it has room");
+            Stdio::from(read)
+        };
+        assert_eq!(
+            run(&[(1, clock(HOUR)), (2, stdin())], hello()),
+            121,
+            "{module}"
+        );
+        assert_eq!(
+            run(&[(3, stdin()), (1, clock(HOUR))], hello()),
+            131,
+            "{module}"
+        );
+        // nothing comes, and the other end stays open
+        let (read, _write) = io::pipe().expect("a pipe");
+        assert_eq!(
+            run(&[(1, stdin()), (4, clock(1))], read.into()),
+            141,
+            "{module}"
+        );
+        // both have come
+        assert_eq!(
+            run(&[(5, clock(1)), (1, clock(HOUR)), (6, clock(1))], hello()),
+            152
+        );
+        let mut command = exec(["--timeout", "0.3"]);
+        let file = polls(dir.path(), module, &[(1, clock(HOUR))]);
+        assert_eq!(finish(command.arg(file)).code, 124, "{module}");
+    }
+}
+
+#[test]
+fn a_programs_arguments_are_unicode_as_wasi_wants_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let odd = OsStr::from_bytes(b"caf\xe9");
+    let ran = finish(exec([program(Target::P1)]).arg("args").arg(odd));
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr.contains("is not Unicode, as WASI wants it"),
+        "{ran:?}"
+    );
+    let file = dir.path().join(odd);
+    fs::copy(program(Target::P1), &file).expect("copied");
+    let ran = finish(exec([&file]).arg("args"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("--argv0"), "{ran:?}");
+    let ran = finish(exec(["--argv0", "called"]).arg(&file).arg("args"));
+    assert_eq!(ran.stdout, "[\"called\", \"args\"]\n");
+}
+
+#[test]
 fn stdout_and_stderr_stay_apart() {
     for target in Target::BOTH {
         let ran = finish(exec([program(target)]).arg("both"));
@@ -163,9 +350,18 @@ fn no_variable_is_seen_that_was_not_granted() {
         )
         .stdout
     };
-    assert_eq!(env(&[]), "[(\"TMPDIR\", \"/tmp\")]\n");
+    assert_eq!(env(&[]), "[]\n");
+    assert_eq!(env(&["--tmp"]), "[(\"TMPDIR\", \"/tmp\")]\n");
     assert_eq!(
-        env(&["--env", "SECRET", "--env", "A=b=c", "--env", "TMPDIR=/x"]),
+        env(&[
+            "--tmp",
+            "--env",
+            "SECRET",
+            "--env",
+            "A=b=c",
+            "--env",
+            "TMPDIR=/x"
+        ]),
         "[(\"SECRET\", \"s\"), (\"A\", \"b=c\"), (\"TMPDIR\", \"/x\")]\n"
     );
 }
@@ -176,13 +372,41 @@ fn folders_are_closed_until_they_are_granted() {
     let file = dir.path().join("file");
     fs::write(&file, "in a folder").expect("written");
     let file = file.to_str().expect("UTF-8");
-    let ran = does(["read", file]);
-    assert_eq!(ran.code, 134, "{ran:?}");
     for target in Target::BOTH {
+        let third = |flags: &[&str]| {
+            let mut command = exec(flags);
+            finish(command.arg(program(target)).arg("third")).stdout
+        };
+        assert_eq!(third(&[]), "closed\n", "{target:?}");
+        // libc of WASI 0.2 gives them numbers when it needs them
+        if target == Target::P1 {
+            assert_eq!(third(&["--tmp"]), "open\n");
+        }
+        // libc itself refuses the path, and so only says which
+        let ran = finish(exec([program(target)]).args(["read", file]));
+        assert_eq!(ran.code, 134, "{ran:?}");
+        assert!(
+            ran.stderr.contains("hint: it looked for folders"),
+            "{ran:?}"
+        );
+        assert!(ran.stderr.contains("--dir FOLDER"), "{ran:?}");
+        // what did not look is not told of them
+        let ran = finish(exec([program(target)]).arg("panic"));
+        assert!(!ran.stderr.contains("hint"), "{ran:?}");
         let mut command = exec([OsStr::new("--dir"), dir.path().as_os_str()]);
         let ran = finish(command.arg(program(target)).args(["read", file]));
         assert_eq!((ran.code, ran.stdout.as_str()), (0, "in a folder"));
     }
+    // its own folder is not hidden, and where it has none there is nothing to hide
+    let as_tmp = format!("{}::/tmp", dir.path().display());
+    let read = |flags: &[&str]| {
+        let mut command = exec(flags);
+        finish(command.arg(program(Target::P1)).args(["read", "/tmp/file"]))
+    };
+    assert_eq!(read(&["--dir", &as_tmp]).stdout, "in a folder");
+    let ran = read(&["--tmp", "--dir", &as_tmp]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("would hide /tmp"), "{ran:?}");
     let ran = finish(exec(["--dir", "/missing"]).arg(program(Target::P1)));
     assert_eq!(ran.code, 2, "{ran:?}");
 }
@@ -196,9 +420,10 @@ fn the_scratch_folder_is_gone_however_the_program_ends() {
                 (Target::P2, 5) => 1,
                 _ => code,
             };
-            let mut command = exec([program(target)]);
+            let mut command = exec(["--tmp"]);
             let ran = finish(
                 command
+                    .arg(program(target))
                     .args(["scratch", "kept", how])
                     .env("TMPDIR", tmp.path()),
             );
@@ -207,7 +432,7 @@ fn the_scratch_folder_is_gone_however_the_program_ends() {
         }
     }
     // where there can be none the program runs all the same
-    let mut command = exec([program(Target::P1)]);
+    let mut command = exec([OsStr::new("--tmp"), program(Target::P1).as_os_str()]);
     let ran = finish(command.arg("env").env("TMPDIR", "/missing"));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "[]\n"));
 }
@@ -245,8 +470,9 @@ fn a_program_whose_output_nobody_reads_is_told_so() {
 fn a_signal_ends_the_process_which_is_alone() {
     let tmp = tempfile::tempdir().expect("a folder");
     for signal in [libc::SIGTERM, libc::SIGINT] {
-        let mut command = exec([program(Target::P1)]);
-        command.arg("answer").env("TMPDIR", tmp.path());
+        let mut command = exec(["--tmp"]);
+        command.arg(program(Target::P1)).arg("answer");
+        command.env("TMPDIR", tmp.path());
         let mut child = spawn(starts_with(&mut command, signal, libc::SIG_DFL));
         let mut stdout = child.stdout.take().expect("it is piped");
         // to wait would close it, and the program end by itself
@@ -265,8 +491,9 @@ fn a_signal_ends_the_process_which_is_alone() {
 fn a_program_that_still_writes_when_a_signal_ends_it_leaves_nothing() {
     let tmp = tempfile::tempdir().expect("a folder");
     for target in Target::BOTH {
-        let mut command = exec([program(target)]);
-        command.arg("litter").env("TMPDIR", tmp.path());
+        let mut command = exec(["--tmp"]);
+        command.arg(program(target)).arg("litter");
+        command.env("TMPDIR", tmp.path());
         let mut child = spawn(starts_with(&mut command, libc::SIGTERM, libc::SIG_DFL));
         let mut stdout = child.stdout.take().expect("it is piped");
         expect(&mut stdout, "begun");
@@ -281,8 +508,9 @@ fn a_program_that_still_writes_when_a_signal_ends_it_leaves_nothing() {
 fn a_signal_that_the_caller_has_ignored_changes_nothing() {
     let tmp = tempfile::tempdir().expect("a folder");
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
-        let mut command = exec([program(Target::P1)]);
-        command.arg("answer").env("TMPDIR", tmp.path());
+        let mut command = exec(["--tmp"]);
+        command.arg(program(Target::P1)).arg("answer");
+        command.env("TMPDIR", tmp.path());
         let mut child = spawn(starts_with(&mut command, signal, libc::SIG_IGN));
         let mut stdout = child.stdout.take().expect("it is piped");
         let mut stdin = child.stdin.take().expect("it is piped");
@@ -330,11 +558,13 @@ fn a_program_is_stopped_at_its_limit_wherever_it_is() {
         (Target::P1, "spin"),
         (Target::P1, "sleep"),
         (Target::P2, "sleep"),
+        (Target::P1, "poll"),
+        (Target::P2, "poll"),
         // blocked in the host
         (Target::P1, "copy"),
         (Target::P2, "copy"),
     ] {
-        let mut command = exec(["--timeout", "0.3"]);
+        let mut command = exec(["--tmp", "--timeout", "0.3"]);
         command.arg(program(target)).arg(act);
         let mut child = spawn(command.env("TMPDIR", tmp.path()));
         let said = rest(child.stderr.take());

@@ -10,6 +10,7 @@ use crate::cli::MessageFormat;
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::config::{Config, ConfigError};
 use crate::event::{LeftOut, NotBuilt, Summary, quoted};
+use crate::exec::Tmp;
 use crate::exit;
 use crate::primary::{self, Missed};
 use crate::protocol::{DirGrant, ModuleGrants, UnknownImports};
@@ -494,7 +495,7 @@ pub fn grants_in(
             why: format!("{key}: {}", e.why),
             hint: None,
         };
-        let asked = folders::grants(&placed.settings.dir, &placed.base);
+        let asked = folders::grants(&placed.settings.dir, &placed.base, Tmp::Own);
         dirs.extend(asked.map_err(|e| said(e, "dir"))?);
         let asked = place.writable(&placed.settings.rw);
         dirs.extend(asked.map_err(|e| said(e, "rw"))?);

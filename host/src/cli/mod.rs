@@ -318,8 +318,9 @@ Examples:
   producer | wasmtest exec filter.wasm | consumer
 
 The program has this terminal or these pipes as its own, unread and unchanged: what it writes
-to a terminal acts on that terminal. It sees its arguments, TMPDIR=/tmp with an empty folder
-of its own at /tmp, and nothing else but what --dir and --env grant.
+to a terminal acts on that terminal. It sees its arguments and what --dir, --env and --tmp grant,
+and nothing else: no variable, no folder. FILE and ARGS have to be Unicode, as WASI wants them
+(with --argv0, FILE need not be).
 
 Exit codes: the program's own; 134 it trapped, 124 it was stopped at --timeout, 126 it cannot
 be run, 127 it is not there, 2 usage.")]
@@ -331,6 +332,10 @@ pub struct ExecArgs {
     /// What the program is told as its own name [default: FILE]
     #[arg(long, value_name = "NAME")]
     pub argv0: Option<String>,
+
+    /// Give the program an empty folder of its own at /tmp, and TMPDIR=/tmp; it is gone afterwards
+    #[arg(long)]
+    pub tmp: bool,
 
     /// What it may reach and use.
     #[command(flatten)]

@@ -43,21 +43,35 @@ const HEADER: usize = 8;
 /// What is said of a program that has panicked, beside what it says itself.
 pub const PANICKED: &str = "it panicked";
 
+/// What is said of a program that looked for folders, found none and died.
+const NO_FOLDER: &str = "it looked for folders, and none is granted: --dir FOLDER lets it read one, --dir FOLDER:rw write too, --tmp gives it one of its own at /tmp";
+
 /// A program that is blocked in the host at its limit is ended this much later.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is to be run, and what it is granted beside its arguments, its standard
-/// streams and an empty folder at `/tmp`.
+/// Whether a program has an empty folder of its own at `/tmp`, which goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tmp {
+    /// It has none.
+    Absent,
+    /// It has one, and `TMPDIR` names it unless that is there already.
+    Own,
+}
+
+/// What is to be run, and what it is granted beside its arguments and its standard
+/// streams.
 #[derive(Clone, Debug)]
 pub struct Exec {
     /// The program.
     pub file: PathBuf,
     /// All of its arguments, `argv[0]` included.
     pub args: Vec<String>,
-    /// Its environment; `TMPDIR` is added unless it is there.
+    /// Its environment.
     pub env: Vec<(String, String)>,
     /// The folders granted.
     pub dirs: Vec<DirGrant>,
+    /// Whether it has a folder of its own.
+    pub tmp: Tmp,
     /// WebAssembly stack, in bytes.
     pub wasm_stack: usize,
     /// What is done about unknown imports.
@@ -154,12 +168,17 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     let program = load(exec, &single, cache.as_ref(), &mut source)?;
 
     // where none can be made the program has no /tmp
-    let granted: Vec<&DirGrant> = exec.dirs.iter().collect();
-    let scratch = tempfile::Builder::new()
-        .prefix("wasmtest-exec-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(scratch::place(&granted).0)
-        .ok();
+    let scratch = match exec.tmp {
+        Tmp::Absent => None,
+        Tmp::Own => {
+            let granted: Vec<&DirGrant> = exec.dirs.iter().collect();
+            tempfile::Builder::new()
+                .prefix("wasmtest-exec-")
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir_in(scratch::place(&granted).0)
+                .ok()
+        }
+    };
     let mut env = exec.env.clone();
     if scratch.is_some() && !env.iter().any(|(name, _)| name == "TMPDIR") {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
@@ -394,6 +413,10 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
             "it died at its start, before its entry was called: {}",
             cause.message
         );
+    }
+    // libc has said which path it was, and knows of no flags
+    if ran.found_no_folder && cause.hint.is_none() {
+        cause = cause.hint(NO_FOLDER);
     }
     cause.frames = backtrace.shown;
     exec.output.tell(&spec.name, &cause);

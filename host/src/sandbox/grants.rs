@@ -8,9 +8,11 @@
 use super::access::{self, GrantedBy, Place, Places, Watch};
 use super::deadline::Guard;
 use super::guest::Call;
+use super::hostcall;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::single::Given;
+use super::stdin::Stdin;
 use super::waiting;
 use crate::protocol::{
     Access, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, ModuleGrants, ModuleNumber,
@@ -19,9 +21,10 @@ use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder, component};
-use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime::{Caller, Engine, StoreLimits, StoreLimitsBuilder, component};
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemView as _};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi::{p0, p2};
@@ -37,6 +40,8 @@ pub struct State {
     wasi: WasiP1Ctx,
     /// Whether the guest has called any function that takes a path.
     pub touched_files: bool,
+    /// Whether it has looked for folders and found that there is none.
+    pub found_no_folder: bool,
     /// How much memory it may use.
     pub limits: StoreLimits,
     /// The same, where the test says it itself, in bytes.
@@ -169,6 +174,7 @@ impl Grants {
         Ok(State {
             wasi,
             touched_files: false,
+            found_no_folder: false,
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),
@@ -323,7 +329,9 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
     builder
         .args(given.args)
         .envs(given.env)
-        .inherit_stdio()
+        .stdin(Stdin::default())
+        .inherit_stdout()
+        .inherit_stderr()
         .allow_tcp(false)
         .allow_udp(false)
         .allow_blocking_current_thread(true);
@@ -378,18 +386,29 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
             for name in TOUCHING {
                 linker.alias(&format!("noticed {module}"), name, module, name)?;
             }
+            linker.func_wrap(module, "fd_prestat_get", folder)?;
             // wasmtime's own refuses a status above 125; here any status is a fact
-            waiting::add_to_core_linker(&mut linker, module)?;
             linker.func_wrap(module, "proc_exit", |status: i32| -> wasmtime::Result<()> {
                 Err(I32Exit(status).into())
             })?;
         }
+        waiting::add_to_core_linker(&mut linker)?;
         access::core::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
         sdk::add_to_linker(&mut linker)
     };
     add()?;
     Ok(linker)
+}
+
+/// `fd_prestat_get`, the same in both versions of WASI: that there is no first folder is noticed.
+fn folder(mut caller: Caller<'_, State>, fd: i32, to: i32) -> wasmtime::Result<i32> {
+    const FIRST: i32 = 3;
+    hostcall::enter(&mut caller, |state, memory| {
+        let errno = p1::wasi_snapshot_preview1::fd_prestat_get(state.wasi(), memory, fd, to)?;
+        state.found_no_folder |= fd == FIRST && errno != 0;
+        Ok(errno)
+    })
 }
 
 /// The functions of WASI 0.1 through which a guest can reach or change what
@@ -413,12 +432,32 @@ pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<Sta
         p2::add_to_linker_sync(&mut linker)?;
         linker.allow_shadowing(true);
         access::component::add_to_linker(&mut linker)?;
+        preopens::add_to_linker::<State, HasFolders>(&mut linker, |s| Folders(s))?;
         waiting::add_to_component_linker(&mut linker)?;
         linker.allow_shadowing(false);
         Ok(())
     };
     add()?;
     Ok(linker)
+}
+
+struct HasFolders;
+
+impl component::HasData for HasFolders {
+    type Data<'a> = Folders<'a>;
+}
+
+/// The folders of a component, of which it is noticed that there are none.
+struct Folders<'a>(&'a mut State);
+
+impl preopens::Host for Folders<'_> {
+    fn get_directories(
+        &mut self,
+    ) -> wasmtime::Result<Vec<(component::Resource<preopens::Descriptor>, String)>> {
+        let found = preopens::Host::get_directories(&mut self.0.wasi.filesystem())?;
+        self.0.found_no_folder |= found.is_empty();
+        Ok(found)
+    }
 }
 
 impl State {
@@ -448,6 +487,7 @@ impl State {
         State {
             wasi: WasiCtxBuilder::new().build_p1(),
             touched_files: false,
+            found_no_folder: false,
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),

@@ -11,12 +11,14 @@ pub mod deadline;
 pub mod engine;
 pub mod grants;
 pub mod guest;
+mod hostcall;
 pub mod live;
 mod load;
 pub mod scratch;
 pub mod sdk;
 pub mod single;
 pub mod snapshot;
+mod stdin;
 mod stubs;
 mod waiting;
 

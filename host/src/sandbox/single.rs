@@ -47,6 +47,8 @@ pub struct Ran {
     pub stack: Vec<StackFrame>,
     /// What was refused to it, if that was noted.
     pub denied: Denials,
+    /// Whether it looked for folders and found that there is none.
+    pub found_no_folder: bool,
 }
 
 /// An engine for one program.
@@ -111,6 +113,7 @@ impl Single {
         });
         let (ending, stack) = ended(result, stopped);
         let denied = store.data_mut().watch.take();
+        let found_no_folder = store.data().found_no_folder;
         // the process ends now: what the system takes back by itself need not be given back
         std::mem::forget(store);
         Ok(Ran {
@@ -118,6 +121,7 @@ impl Single {
             entered,
             stack,
             denied,
+            found_no_folder,
         })
     }
 }

@@ -6,50 +6,97 @@
 
 use super::deadline::{Guard, Woken};
 use super::grants::State;
+use super::hostcall;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasmtime::component::{HasData, Resource, ResourceTable};
-use wasmtime::{Caller, Extern, Result, Trap};
+use wasmtime::{Caller, Result, Trap};
 use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::io::poll as waiting;
 use wasmtime_wasi::p2::bindings::sync::io::poll;
 use wasmtime_wasi::runtime::in_tokio;
-use wiggle::GuestMemory;
+use wiggle::{GuestMemory, GuestPtr};
 
-/// A subscription's size in bytes, and an event's.
-const SUBSCRIPTION: usize = 48;
+/// An event's size in bytes: the same in both versions of WASI.
 const EVENT: usize = 32;
-/// More are left to wasmtime's own function.
-const MOST_CLOCKS: u32 = 64;
+/// More are not copied, whatever a guest says.
+const MOST: u32 = 1024;
+/// Error numbers.
+const SUCCESS: i32 = 0;
+const NOMEM: i32 = 48;
 
-/// Puts `poll_oneoff` in front of the one that is there.
+/// Where a subscription has what, in bytes from its begin; its kind is at 8.
+struct Layout {
+    module: &'static str,
+    size: usize,
+    clock: usize,
+    timeout: usize,
+    flags: usize,
+}
+
+/// WASI 0.1's, and that of its predecessor, in which a clock has an identifier, too.
+const LAYOUTS: [Layout; 2] = [
+    Layout {
+        module: "wasi_snapshot_preview1",
+        size: 48,
+        clock: 16,
+        timeout: 24,
+        flags: 40,
+    },
+    Layout {
+        module: "wasi_unstable",
+        size: 56,
+        clock: 24,
+        timeout: 32,
+        flags: 48,
+    },
+];
+
+/// Puts `poll_oneoff` in front of those that are there.
 ///
 /// # Errors
 /// If wasmtime refuses the definition.
-pub fn add_to_core_linker(linker: &mut wasmtime::Linker<State>, module: &str) -> Result<()> {
-    linker.func_wrap(
-        module,
-        "poll_oneoff",
-        |mut caller: Caller<'_, State>, from: i32, to: i32, count: i32, told: i32| -> Result<i32> {
-            match clocks(&mut caller, from, count) {
-                Some(clocks) => sleep(&mut caller, &clocks, to, told),
-                // files and streams are always ready, so this comes back
-                None => {
-                    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-                        wasmtime::bail!("the module exports no `memory`");
+pub fn add_to_core_linker(linker: &mut wasmtime::Linker<State>) -> Result<()> {
+    for layout in &LAYOUTS {
+        linker.func_wrap(
+            layout.module,
+            "poll_oneoff",
+            |mut caller: Caller<'_, State>,
+             from: i32,
+             to: i32,
+             count: i32,
+             told: i32|
+             -> Result<i32> {
+                hostcall::enter(&mut caller, |state, memory| {
+                    let few = layout.read(memory, from, count)?;
+                    let clocks = few.as_deref().and_then(|few| layout.clocks(few));
+                    let (errno, events) = match (clocks, few) {
+                        (Some(clocks), _) => (SUCCESS, sleep(&state.guard, &clocks)?),
+                        (None, Some(few)) if layout.is_old() => layout.poll(state, &few)?,
+                        // it would take the old ones for its own
+                        (None, None) if layout.is_old() && count != 0 => (NOMEM, Vec::new()),
+                        _ => {
+                            let guard = state.guard.clone();
+                            let wasi = state.wasi();
+                            let polled = p1::poll_oneoff(wasi, memory, from, to, count, told);
+                            return until_stopped(&guard, polled);
+                        }
                     };
-                    let (data, state) = memory.data_and_store_mut(&mut caller);
-                    let mut memory = GuestMemory::Unshared(data);
-                    let wasi = state.wasi();
-                    in_tokio(p1::poll_oneoff(wasi, &mut memory, from, to, count, told))
-                }
-            }
-        },
-    )?;
+                    if errno == SUCCESS {
+                        let count = (events.len() / EVENT) as u32;
+                        let to = GuestPtr::new((to as u32, events.len() as u32));
+                        memory.copy_from_slice(&events, to)?;
+                        memory.write(GuestPtr::<u32>::new(told as u32), count)?;
+                    }
+                    Ok(errno)
+                })
+            },
+        )?;
+    }
     Ok(())
 }
 
@@ -59,46 +106,86 @@ struct Clock {
     wait: Duration,
 }
 
-/// The clocks that are waited for, if nothing else is.
-fn clocks(caller: &mut Caller<'_, State>, from: i32, count: i32) -> Option<Vec<Clock>> {
-    let count = count as u32;
-    if count == 0 || count > MOST_CLOCKS {
-        return None;
-    }
-    let memory = caller.get_export("memory")?.into_memory()?;
-    let start = from as u32 as usize;
-    let end = start.checked_add(count as usize * SUBSCRIPTION)?;
-    let subscriptions = memory.data(&caller).get(start..end)?.to_vec();
-    let clock = |sub: &[u8]| -> Option<Clock> {
-        let number = |at: usize| Some(u64::from_le_bytes(sub.get(at..at + 8)?.try_into().ok()?));
-        // the layout is WASI 0.1's: user data, kind, clock, timeout, precision, flags
-        if *sub.get(8)? != 0 {
-            return None;
-        }
-        let timeout = Duration::from_nanos(number(24)?);
-        let absolute = sub.get(40)? & 1 == 1;
-        let wait = match (absolute, sub.get(16)?) {
-            (false, 0 | 1) => timeout,
-            (true, 0) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-                timeout.saturating_sub(now)
-            }
-            // when the guest's own clock began only wasmtime knows
-            _ => return None,
-        };
-        Some(Clock {
-            userdata: sub.get(..8)?.try_into().ok()?,
-            wait,
-        })
-    };
-    subscriptions.chunks(SUBSCRIPTION).map(clock).collect()
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// Sleeps until the first of the clocks has come, and tells which have.
-fn sleep(caller: &mut Caller<'_, State>, clocks: &[Clock], to: i32, told: i32) -> Result<i32> {
-    const EFAULT: i32 = 21;
+impl Layout {
+    fn is_old(&self) -> bool {
+        self.module == "wasi_unstable"
+    }
+
+    /// The subscriptions, unless there are none or too many.
+    fn read(&self, memory: &GuestMemory<'_>, from: i32, count: i32) -> Result<Option<Vec<u8>>> {
+        let count = count as u32;
+        if count == 0 || count > MOST {
+            return Ok(None);
+        }
+        let all = GuestPtr::<[u8]>::new((from as u32, count * self.size as u32));
+        Ok(Some(memory.as_cow(all)?.into_owned()))
+    }
+
+    /// The clocks that are waited for, if nothing else is.
+    fn clocks(&self, subscriptions: &[u8]) -> Option<Vec<Clock>> {
+        let clock = |sub: &[u8]| -> Option<Clock> {
+            if *sub.get(8)? != 0 {
+                return None;
+            }
+            let timeout = Duration::from_nanos(number(sub, self.timeout)?);
+            let absolute = sub.get(self.flags)? & 1 == 1;
+            let wait = match (absolute, sub.get(self.clock)?) {
+                (false, 0 | 1) => timeout,
+                (true, 0) => {
+                    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+                    timeout.saturating_sub(now)
+                }
+                // when the guest's own clock began only wasmtime knows
+                _ => return None,
+            };
+            Some(Clock {
+                userdata: sub.get(..8)?.try_into().ok()?,
+                wait,
+            })
+        };
+        subscriptions.chunks(self.size).map(clock).collect()
+    }
+
+    /// Has wasmtime's function of WASI 0.1 wait; gives its error number and the events.
+    /// That of the predecessor mistakes all subscriptions but the first.
+    fn poll(&self, state: &mut State, subscriptions: &[u8]) -> Result<(i32, Vec<u8>)> {
+        let [layout, _] = &LAYOUTS;
+        let count = subscriptions.len() / self.size;
+        let mut room = vec![0; hostcall::room(count * (layout.size + EVENT) + 4)];
+        let room = hostcall::aligned(&mut room);
+        for (sub, to) in subscriptions
+            .chunks(self.size)
+            .zip(room.chunks_mut(layout.size))
+        {
+            to[..16].copy_from_slice(&sub[..16]);
+            let rest = &sub[self.clock..];
+            let length = rest.len().min(layout.size - layout.clock);
+            to[layout.clock..][..length].copy_from_slice(&rest[..length]);
+            // a descriptor stands where an identifier does
+            if sub[8] != 0 {
+                to[16..20].copy_from_slice(&sub[16..20]);
+            }
+        }
+        let events = count * layout.size;
+        let told = events + count * EVENT;
+        let guard = state.guard.clone();
+        let mut memory = GuestMemory::Unshared(&mut *room);
+        let (to, told_at) = (events as i32, told as i32);
+        let polled = p1::poll_oneoff(state.wasi(), &mut memory, 0, to, count as i32, told_at);
+        let errno = until_stopped(&guard, polled)?;
+        let happened = u32::from_le_bytes(room[told..told + 4].try_into()?) as usize;
+        let happened = happened.min(count) * EVENT;
+        Ok((errno, room[events..events + happened].to_vec()))
+    }
+}
+
+/// Sleeps until the first of the clocks has come; gives an event for each that has.
+fn sleep(guard: &Guard, clocks: &[Clock]) -> Result<Vec<u8>> {
     let first = clocks.iter().map(|c| c.wait).min().unwrap_or_default();
-    let guard = caller.data().guard.clone();
     guard.sleep(first).map_err(|Woken| Trap::Interrupt)?;
     let mut events = Vec::new();
     for clock in clocks.iter().filter(|c| c.wait <= first) {
@@ -106,14 +193,7 @@ fn sleep(caller: &mut Caller<'_, State>, clocks: &[Clock], to: i32, told: i32) -
         event[..8].copy_from_slice(&clock.userdata);
         events.extend(event);
     }
-    let count = ((events.len() / EVENT) as u32).to_le_bytes();
-    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-        return Ok(EFAULT);
-    };
-    let written = memory
-        .write(&mut *caller, to as u32 as usize, &events)
-        .and_then(|()| memory.write(&mut *caller, told as u32 as usize, &count));
-    Ok(written.map_or(EFAULT, |()| 0))
+    Ok(events)
 }
 
 /// Puts the polls of WASI 0.2 in front of those that are there.

@@ -2,9 +2,9 @@
 
 use super::{UsageError, cache_root, env_grant, seconds, usage};
 use crate::cli::{CargoRunnerArgs, ExecArgs};
-use crate::exec::{Exec, Output};
+use crate::exec::{Exec, Output, Tmp};
 use crate::protocol::UnknownImports;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
 
 impl Exec {
     /// Resolves `wasmtest exec`'s flags.
@@ -12,23 +12,16 @@ impl Exec {
     /// # Errors
     /// For the first value that makes no sense.
     pub fn of(args: &ExecArgs) -> Result<Exec, UsageError> {
-        let mut texts = Vec::new();
-        for arg in &args.program {
-            match arg.to_str() {
-                Some(text) => texts.push(text.to_owned()),
-                None => {
-                    let text = arg.to_string_lossy();
-                    return usage(
-                        "FILE or ARGS",
-                        format!("`{text}` is not Unicode, as WASI wants it"),
-                    );
-                }
-            }
-        }
-        let file = PathBuf::from(texts.first().map(String::as_str).unwrap_or_default());
-        if let (Some(name), Some(first)) = (&args.argv0, texts.first_mut()) {
-            first.clone_from(name);
-        }
+        let mut program = args.program.iter();
+        let file = program.next().map(OsString::as_os_str).unwrap_or_default();
+        let called = match &args.argv0 {
+            Some(name) => name.clone(),
+            None => text(file, "FILE", " (--argv0 gives the program another name)")?,
+        };
+        let args_of_program = program.map(|arg| text(arg, "ARGS", ""));
+        let texts = std::iter::once(Ok(called)).chain(args_of_program);
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let tmp = if args.tmp { Tmp::Own } else { Tmp::Absent };
         let mut env: Vec<(String, String)> = Vec::new();
         for grant in &args.guest.env {
             let (name, value) = env_grant(grant)?;
@@ -36,10 +29,11 @@ impl Exec {
             env.push((name, value));
         }
         Ok(Exec {
-            file,
+            file: file.into(),
             args: texts,
             env,
-            dirs: super::dirs(&args.guest.dirs)?,
+            tmp,
+            dirs: super::dirs(&args.guest.dirs, tmp)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
             unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
             cache_root: cache_root(args.cache_dir.as_deref())?,
@@ -59,9 +53,25 @@ impl Exec {
         Exec::of(&ExecArgs {
             program: args.call.clone(),
             guest: args.guest.clone(),
+            // tests start programs, and expect of them what they expect of each other
+            tmp: true,
             timeout: args.process_timeout.clone().filter(|t| !t.is_empty()),
             cache_dir: args.cache_dir.clone(),
             argv0: None,
         })
+    }
+}
+
+/// An argument as the program is told it.
+fn text(arg: &OsStr, what: &'static str, instead: &str) -> Result<String, UsageError> {
+    match arg.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => {
+            let text = arg.to_string_lossy();
+            usage(
+                what,
+                format!("`{text}` is not Unicode, as WASI wants it{instead}"),
+            )
+        }
     }
 }

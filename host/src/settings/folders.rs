@@ -1,13 +1,14 @@
 //! `--dir`: which folder a guest may reach, by which names, and what it may do there.
 
 use super::{UsageError, usage};
+use crate::exec::Tmp;
 use crate::protocol::{Access, DirGrant};
 use crate::sandbox::as_libc_sees;
 use crate::sandbox::grants::SCRATCH;
 use std::path::{Component, Path, PathBuf};
 
 /// `HOST[::GUEST][:ro|:rw]`; a relative HOST begins at `base`.
-fn dir_grant(text: &str, base: &Path) -> Result<DirGrant, UsageError> {
+fn dir_grant(text: &str, base: &Path, tmp: Tmp) -> Result<DirGrant, UsageError> {
     const FORM: &str = "it is not HOST[::GUEST][:ro|:rw]";
     let (rest, access) = match text {
         t if t.ends_with(":rw") => (&t[..t.len() - 3], Access::ReadWrite),
@@ -54,13 +55,11 @@ fn dir_grant(text: &str, base: &Path) -> Result<DirGrant, UsageError> {
         Some(guest) => vec![guest.to_owned()],
         None => guest_names(host, base, &canonical),
     };
-    if guest
-        .iter()
-        .any(|g| as_libc_sees(g) == as_libc_sees(SCRATCH))
-    {
+    let hides = |g: &String| as_libc_sees(g) == as_libc_sees(SCRATCH);
+    if tmp == Tmp::Own && guest.iter().any(hides) {
         return usage(
             "--dir",
-            format!("`{text}` would hide {SCRATCH}, each test's own folder; name another GUEST"),
+            format!("`{text}` would hide {SCRATCH}, the guest's own folder; name another GUEST"),
         );
     }
     Ok(DirGrant {
@@ -70,11 +69,12 @@ fn dir_grant(text: &str, base: &Path) -> Result<DirGrant, UsageError> {
     })
 }
 
-/// All folders granted; none under another's name, none both read-only and not.
-pub(crate) fn grants(texts: &[String], base: &Path) -> Result<Vec<DirGrant>, UsageError> {
+/// All folders granted; none under another's name, none both read-only and not, and none under
+/// that of the guest's own folder, if it has one.
+pub(crate) fn grants(texts: &[String], base: &Path, tmp: Tmp) -> Result<Vec<DirGrant>, UsageError> {
     let mut grants: Vec<DirGrant> = Vec::new();
     for text in texts {
-        let grant = dir_grant(text, base)?;
+        let grant = dir_grant(text, base, tmp)?;
         for other in &grants {
             if other.host == grant.host && other.access != grant.access {
                 return usage(
@@ -181,7 +181,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let root = root.path().canonicalize().expect("there");
         let path = root.display().to_string();
-        let parse = |suffix: &str| dir_grant(&format!("{path}{suffix}"), &root);
+        let parse = |suffix: &str| dir_grant(&format!("{path}{suffix}"), &root, Tmp::Own);
         assert_eq!(parse("").expect("valid").access, Access::ReadOnly);
         assert_eq!(parse(":rw").expect("valid").access, Access::ReadWrite);
         assert_eq!(parse("::rw").expect("valid").guest, [path.as_str()]);
@@ -192,15 +192,25 @@ mod tests {
         );
         assert!(parse("::/tmp").is_err());
         assert!(parse("/missing").is_err());
-        assert!(dir_grant("", &root).is_err());
+        assert!(dir_grant("", &root, Tmp::Own).is_err());
         assert!(parse("::/a/../b").is_err());
         assert!(parse("::a::b").is_err());
         assert!(parse("::").is_err());
         assert!(parse("::tmp/").is_err());
-        let two = |a: &str, b: &str| grants(&[format!("{path}{a}"), format!("{path}{b}")], &root);
+        let two = |a: &str, b: &str| {
+            grants(
+                &[format!("{path}{a}"), format!("{path}{b}")],
+                &root,
+                Tmp::Own,
+            )
+        };
         assert!(two("", ":rw").is_err());
         assert!(two("", "::/data").is_ok());
-        let other = grants(&[format!("{path}::/data"), "/::data".to_owned()], &root);
+        let other = grants(
+            &[format!("{path}::/data"), "/::data".to_owned()],
+            &root,
+            Tmp::Own,
+        );
         assert!(other.is_err());
     }
 }

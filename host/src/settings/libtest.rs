@@ -7,6 +7,7 @@ use super::{
 use crate::cargo::libtest::args::{Color, Environment, Parsed, RunIgnored};
 use crate::cli::{CargoRunnerArgs, MessageFormat};
 use crate::config;
+use crate::exec::Tmp;
 use crate::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
 use crate::protocol::{Benchmarks, HowToGrant, Keep, Outputs, UnknownImports};
@@ -72,7 +73,7 @@ impl Settings {
                 true => MaxFail::After(1),
                 false => MaxFail::Unlimited,
             },
-            dirs: dirs(&own.guest.dirs)?,
+            dirs: dirs(&own.guest.dirs, Tmp::Own)?,
             how_to_grant: HowToGrant::Rw,
             env: env_grants(&own.guest.env)?,
             wasm_stack: (own.guest.wasm_stack as usize) << 20,

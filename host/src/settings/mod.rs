@@ -15,6 +15,7 @@ pub use selection::{Selection, TestFile, Unmarked};
 use crate::cli::cargo::CargoRest;
 use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
+use crate::exec::Tmp;
 use crate::protocol::{DirGrant, HowToGrant, Keep, Outputs, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
@@ -167,7 +168,7 @@ impl Settings {
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: dirs(&args.guest.dirs)?,
+            dirs: dirs(&args.guest.dirs, Tmp::Own)?,
             how_to_grant: HowToGrant::Dir,
             env: env_grants(&args.guest.env)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
@@ -350,13 +351,13 @@ fn env_grants(grants: &[String]) -> Result<Vec<(String, String)>, UsageError> {
 }
 
 /// The folders that `--dir` grants.
-fn dirs(texts: &[String]) -> Result<Vec<DirGrant>, UsageError> {
+fn dirs(texts: &[String], tmp: Tmp) -> Result<Vec<DirGrant>, UsageError> {
     if texts.is_empty() {
         return Ok(Vec::new());
     }
     let here = std::env::current_dir()
         .or_else(|e| usage("--dir", format!("the current folder cannot be told: {e}")))?;
-    folders::grants(texts, &here)
+    folders::grants(texts, &here, tmp)
 }
 
 pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {

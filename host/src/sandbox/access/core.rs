@@ -4,12 +4,13 @@
 //! what is refused is noted. Descriptors, addresses and lengths are the guest's word.
 
 use super::super::grants::State;
+use super::super::hostcall;
 use super::{Came, Given, LONGEST, Spot, Target};
 use crate::denied::Tried;
-use wasmtime::{AsContextMut as _, Caller, Extern, Linker, Result};
+use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot, WasiSnapshotPreview1 as _};
+use wasmtime_wasi::p1::wasi_snapshot_preview1 as snapshot;
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestMemory, GuestPtr};
 
@@ -123,31 +124,20 @@ fn came(errno: i32) -> Option<Came> {
     }
 }
 
-/// Calls wasmtime's function the way wasmtime does, and looks at what it gives.
+/// Calls wasmtime's function, and looks at what it gives.
 fn watched(
     caller: &mut Caller<'_, State>,
     attempt: Attempt,
     call: impl AsyncFnOnce(&mut WasiP1Ctx, &mut GuestMemory<'_>) -> Result<i32>,
 ) -> Result<i32> {
-    let export = caller.get_export("memory");
-    let fuel = caller.as_context_mut().hostcall_fuel();
-    let (mut memory, state) = match &export {
-        Some(Extern::Memory(memory)) => {
-            let (data, state) = memory.data_and_store_mut(&mut *caller);
-            (GuestMemory::Unshared(data), state)
+    hostcall::enter(caller, |state, memory| {
+        let before = std::mem::replace(&mut state.touched_files, true);
+        let errno = in_tokio(call(state.wasi(), memory))?;
+        if let Some(came) = came(errno) {
+            note(state, memory, attempt, came, before);
         }
-        Some(Extern::SharedMemory(memory)) => {
-            (GuestMemory::Shared(memory.data()), caller.data_mut())
-        }
-        _ => wasmtime::bail!("missing required memory export"),
-    };
-    let before = std::mem::replace(&mut state.touched_files, true);
-    state.wasi().set_hostcall_fuel(fuel);
-    let errno = in_tokio(call(state.wasi(), &mut memory))?;
-    if let Some(came) = came(errno) {
-        note(state, &memory, attempt, came, before);
-    }
-    Ok(errno)
+        Ok(errno)
+    })
 }
 
 #[cold]

@@ -1,5 +1,8 @@
 //! Does what its first argument says, with the standard streams that it has.
+use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -14,6 +17,31 @@ fn main() {
         "both" => {
             println!("to stdout");
             eprintln!("to stderr");
+        }
+        "take" => take(&args[2]),
+        "poll" => {
+            println!("polls");
+            let mut stdin = PollFd {
+                fd: 0,
+                events: 1,
+                revents: 0,
+            };
+            // SAFETY: one such struct is given and one is told of.
+            let ready = unsafe { poll(&mut stdin, 1, 3_600_000) };
+            print!("{ready} ");
+            take(&args[2]);
+        }
+        "third" => {
+            // SAFETY: it is nobody's.
+            let third = ManuallyDrop::new(unsafe { File::from_raw_fd(3) });
+            println!(
+                "{}",
+                if third.metadata().is_ok() {
+                    "open"
+                } else {
+                    "closed"
+                }
+            );
         }
         "exit" => std::process::exit(args[2].parse().expect("a number")),
         "panic" => innermost(&args),
@@ -57,6 +85,35 @@ fn main() {
         "sleep" => std::thread::sleep(std::time::Duration::from_secs(3600)),
         other => panic!("{other:?} means nothing here"),
     }
+}
+
+/// libc's.
+#[repr(C)]
+struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+
+unsafe extern "C" {
+    fn poll(fds: *mut PollFd, count: usize, milliseconds: i32) -> i32;
+}
+
+/// Reads so many bytes, or up to the end, without a buffer that holds more.
+fn take(count: &str) {
+    let mut bytes = vec![0; count.parse().expect("a number")];
+    // SAFETY: nothing else here closes it.
+    let mut stdin = ManuallyDrop::new(unsafe { File::from_raw_fd(0) });
+    let mut read = 0;
+    while read < bytes.len() {
+        match stdin.read(&mut bytes[read..]).expect("it can be read") {
+            0 => break,
+            more => read += more,
+        }
+    }
+    io::stdout()
+        .write_all(&bytes[..read])
+        .expect("it can be written");
 }
 
 #[inline(never)]
