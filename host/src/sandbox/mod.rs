@@ -13,6 +13,7 @@ pub mod grants;
 pub mod guest;
 pub mod live;
 mod load;
+pub mod process_id;
 pub mod scratch;
 pub mod sdk;
 pub mod single;
