@@ -229,6 +229,13 @@ pub struct GuestArgs {
     /// Let modules run whose imports nobody provides; calling such an import is a trap
     #[arg(long)]
     pub stub_imports: bool,
+
+    /// Leave std::env::temp_dir() and std::process::id() as they are on WASI, where both panic
+    ///
+    /// Otherwise the first gives what TMPDIR says, and the second a number, in a
+    /// file in which that can be put right for certain; -v says what was done.
+    #[arg(long)]
+    pub no_std_gaps: bool,
 }
 
 /// Which tests.

@@ -14,11 +14,12 @@ use crate::denied::Denials;
 use crate::ending::{Ending, Trap};
 use crate::event::{Cause, Format, Harness, Outcome};
 use crate::exit;
+use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
 use crate::module::scan::Scan;
 use crate::module::verdict::{Evidence, stopped_at_limit};
-use crate::module::{ContentHash, compile, identify};
-use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, UnknownImports};
+use crate::module::{ContentHash, compile, identify, strip};
+use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, StdGaps, UnknownImports};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
 use crate::sandbox::grants::SCRATCH;
@@ -76,6 +77,8 @@ pub struct Exec {
     pub wasm_stack: usize,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
+    /// What becomes of what std lacks on WASI.
+    pub std_gaps: StdGaps,
     /// Where the cache is.
     pub cache_root: PathBuf,
     /// How long it may run; without one, as long as it likes.
@@ -204,7 +207,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     // unmapping a program's code takes longer than ending the process
     std::mem::forget((single, program));
     drop(scratch);
-    let code = code(exec, &source, &ran);
+    let code = code(exec, cache.as_ref(), &mut source, &ran);
     for denied in ran.denied.told().filter(|_| code != 0) {
         exec.output.tell_among(&denied.to_string());
     }
@@ -291,7 +294,7 @@ fn load(
 ) -> anyhow::Result<Program> {
     let refused = |cause: &Cause| NotRun::new(exec, cause);
     let kept = |source: &Source| -> Option<Result<Program, NotRun>> {
-        let name = artefact_name(source);
+        let name = artefact_name(exec, source);
         let cache = cache.filter(|c| c.has_artefact(&name))?;
         let file = cache.open_artefact(&name).ok()?;
         match single.load(Artefact::File(file), source.format) {
@@ -307,7 +310,7 @@ fn load(
     let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
     identify::identify(bytes).map_err(|cause| refused(&cause))?;
     // many may be started at once: one compiles, the others wait for it
-    let name = artefact_name(source);
+    let name = artefact_name(exec, source);
     let lock = cache.and_then(|c| c.lock(&name).ok());
     if lock.is_some()
         && let Some(found) = kept(source)
@@ -316,11 +319,12 @@ fn load(
     }
     let format = source.format;
     let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
-    let artefact =
-        compile::plain(single.engine(), bytes, format).map_err(|why| refused(&Cause::new(why)))?;
+    let (artefact, gaps) = compile::plain(single.engine(), bytes, format, exec.std_gaps)
+        .map_err(|why| refused(&Cause::new(why)))?;
     if let Some(cache) = cache {
         // where it cannot be kept it is compiled again next time
-        let _ = cache.store_artefact(&name, &artefact);
+        let kept = cache.store_gaps(&name, &gaps);
+        let _ = kept.and_then(|()| cache.store_artefact(&name, &artefact));
         cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
     }
     let loaded = single.load(Artefact::Compiled(&artefact), format);
@@ -330,8 +334,25 @@ fn load(
     })?)
 }
 
-fn artefact_name(source: &Source) -> String {
-    Cache::artefact_name(source.content, Compiler::Cranelift, Part::Plain)
+fn artefact_name(exec: &Exec, source: &Source) -> String {
+    Cache::artefact_name(
+        source.content,
+        Compiler::Cranelift,
+        Part::Plain,
+        exec.std_gaps,
+    )
+}
+
+/// What became of what std lacks: as it was kept, or found out again.
+fn gaps(exec: &Exec, cache: Option<&Cache>, source: &mut Source) -> Gaps {
+    if exec.std_gaps == StdGaps::Left {
+        return Gaps::left(gaps::NOT_WANTED);
+    }
+    let kept = cache.and_then(|cache| cache.gaps(&artefact_name(exec, source)));
+    kept.unwrap_or_else(|| match source.bytes() {
+        Ok(bytes) => gaps::fill(bytes, &strip::strip(bytes).0).gaps,
+        Err(e) => Gaps::left(&format!("the file cannot be read any more: {e}")),
+    })
 }
 
 /// Ends the process if the program is blocked in the host when its limit has passed.
@@ -356,7 +377,7 @@ fn end_if_blocked(
 }
 
 /// The exit code, and on stderr what a program cannot say itself.
-fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
+fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i32 {
     let code = match &ran.ending {
         Ending::Returned => return 0,
         Ending::ReturnedFailure => return 1,
@@ -366,6 +387,7 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
         Ending::Interrupted | Ending::Refused(_) => exit::CANNOT_RUN,
     };
     let spec = ModuleSpec {
+        gaps: gaps(exec, cache, source),
         number: ModuleNumber(0),
         name: exec.file.display().to_string(),
         file: exec.file.clone(),
@@ -384,6 +406,7 @@ fn code(exec: &Exec, source: &Source, ran: &Ran) -> i32 {
     };
     let unread = Scan::default();
     let evidence = Evidence {
+        gaps: &spec.gaps,
         ending: &ran.ending,
         stdout: &unread,
         stderr: &unread,

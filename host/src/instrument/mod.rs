@@ -7,12 +7,14 @@
 //! without code ([`state_module`]), and the first be started on that again and
 //! again. `survey.rs` (with `stack.rs`) reads and decides, `rewrite.rs` and
 //! `state.rs` make bytes. Knows WebAssembly's binary format, nothing of engines or tests.
+//! Apart from that, [`gaps`] puts in what std lacks on WASI.
 //!
 //! All state of an instance lies in memory, mutable globals, tables and objects
 //! on a collector's heap. The last two cannot be written down here, so a module
 //! that could change them is [`NotUnderstood`], as is everything else of which
 //! it is not certain that a copy of memory and globals is a copy of the state.
 
+pub mod gaps;
 mod rewrite;
 mod stack;
 mod state;

@@ -7,7 +7,7 @@ use super::{GlobalShape, MemoryShape, Number, PAGE};
 use wasmparser::{ConstExpr, Global, Operator};
 
 /// What the ABI of C aligns the stack to.
-pub(super) const STACK_ALIGNMENT: i32 = 16;
+const STACK_ALIGNMENT: i32 = 16;
 
 /// Finds the global that points at the stack's end.
 #[derive(Debug, Default)]
@@ -19,6 +19,10 @@ pub(super) struct StackPointer {
     first: Option<(u32, u32)>,
     /// A global that functions take room from.
     used: Option<u32>,
+    /// The global whose value was just read.
+    read: Option<u32>,
+    /// The same, followed by the size of a frame.
+    frame: Option<u32>,
 }
 
 impl StackPointer {
@@ -37,9 +41,27 @@ impl StackPointer {
         }
     }
 
-    /// A function takes a constant from this global.
-    pub fn is_used(&mut self, index: u32) {
-        self.used.get_or_insert(index);
+    /// A function's body begins.
+    pub fn enters(&mut self) {
+        (self.read, self.frame) = (None, None);
+    }
+
+    /// The next operator of a body: a function makes room on the stack by
+    /// `global.get G; i32.const N; i32.sub`.
+    pub fn sees(&mut self, operator: &Operator<'_>) {
+        let (read, frame) = (self.read.take(), self.frame.take());
+        match operator {
+            Operator::GlobalGet { global_index } => self.read = Some(*global_index),
+            Operator::I32Const { value } if *value > 0 && value % STACK_ALIGNMENT == 0 => {
+                self.frame = read;
+            }
+            Operator::I32Sub => {
+                if let Some(index) = frame {
+                    self.used.get_or_insert(index);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Certain by its name; else only if there is no other mutable global, and it
@@ -63,7 +85,8 @@ impl StackPointer {
     }
 }
 
-fn constant(expression: &ConstExpr<'_>) -> Option<u32> {
+/// The address that such an expression is.
+pub(super) fn constant(expression: &ConstExpr<'_>) -> Option<u32> {
     let mut operators = expression.get_operators_reader();
     match (operators.read(), operators.read()) {
         (Ok(Operator::I32Const { value }), Ok(Operator::End)) => Some(value.cast_unsigned()),

@@ -5,7 +5,7 @@
 //! from the one memory and mutable numbers ends in [`NotUnderstood`]. Nothing is
 //! changed here, and validity is left to whoever validates the result.
 
-use super::stack::{STACK_ALIGNMENT, StackPointer};
+use super::stack::StackPointer;
 use super::{GLOBAL, GlobalShape, MAX_GLOBALS, MemoryShape, NotUnderstood, Number, PAGE, STATE};
 use std::ops::Range;
 use wasmparser::{
@@ -232,7 +232,8 @@ fn shape(memory: MemoryType) -> Result<MemoryShape, NotUnderstood> {
     })
 }
 
-fn number(ty: ValType) -> Option<Number> {
+/// What a global of this type holds; `None` if that is a reference.
+pub(super) fn number(ty: ValType) -> Option<Number> {
     match ty {
         ValType::I32 => Some(Number::I32),
         ValType::I64 => Some(Number::I64),
@@ -247,22 +248,11 @@ fn number(ty: ValType) -> Option<Number> {
 fn look_at(body: &FunctionBody<'_>, stack: &mut StackPointer) -> Result<(), NotUnderstood> {
     use NotUnderstood::{DataInCode, Objects, TableChanged};
     let mut operators = body.get_operators_reader()?;
-    let mut global = None;
-    let mut frame = None;
+    stack.enters();
     while !operators.eof() {
         let operator = operators.read()?;
-        // a function makes room on the stack: `global.get G; i32.const N; i32.sub`
-        let (last_global, last_frame) = (global.take(), frame.take());
+        stack.sees(&operator);
         match operator {
-            Operator::GlobalGet { global_index } => global = Some(global_index),
-            Operator::I32Const { value } if value > 0 && value % STACK_ALIGNMENT == 0 => {
-                frame = last_global;
-            }
-            Operator::I32Sub => {
-                if let Some(global) = last_frame {
-                    stack.is_used(global);
-                }
-            }
             Operator::MemoryInit { .. } => return Err(DataInCode("memory.init")),
             Operator::DataDrop { .. } => return Err(DataInCode("data.drop")),
             Operator::TableSet { .. } => return Err(TableChanged("table.set")),

@@ -9,8 +9,9 @@ use super::cache::{self, Cache, Compiler, Part};
 use super::{ContentHash, strip};
 use crate::event::Format;
 use crate::instrument;
+use crate::instrument::gaps::{self, Gaps};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob, read_frame,
+    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob, StdGaps, read_frame,
     write_frame,
 };
 use crate::sandbox::engine;
@@ -57,7 +58,7 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
 /// # Errors
 /// In words for the user.
 pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), String> {
-    let name = |part| Cache::artefact_name(job.content, Compiler::Cranelift, part);
+    let name = |part| Cache::artefact_name(job.content, Compiler::Cranelift, part, job.std_gaps);
     let unusable = |e| {
         format!(
             "the cache folder {} cannot be used: {e}",
@@ -65,7 +66,7 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
         )
     };
     let _lock = cache.lock(&name(Part::Plain)).map_err(unusable)?;
-    if job.found == Found::Nothing && is_compiled(cache, job.content, job.form) {
+    if job.found == Found::Nothing && is_compiled(cache, job.content, job.form, job.std_gaps) {
         return Ok(());
     }
     let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;
@@ -80,20 +81,35 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
             )
         })
     };
+    let store_filled = |part, (artefact, gaps): (Vec<u8>, Gaps)| {
+        cache.store_gaps(&name(part), &gaps).map_err(unusable)?;
+        store(part, &artefact)
+    };
+    let as_it_is = || -> Result<(), String> {
+        store_filled(
+            Part::Plain,
+            plain(engine, &bytes, job.format, job.std_gaps)?,
+        )
+    };
     if job.form == Form::Plain {
-        return store(Part::Plain, &plain(engine, &bytes, job.format)?);
+        return as_it_is();
     }
-    let make = |part, bytes: &[u8]| store(part, &precompile(engine, bytes, Format::Core)?);
     let facts = match instrument::rewrite(&bytes) {
         Ok(rewritten) => {
             let module = strip::strip(&rewritten.module).0;
-            make(Part::Rewritten, &module)?;
-            make(Part::Pristine, &rewritten.pristine)?;
+            store_filled(
+                Part::Rewritten,
+                filled(engine, &bytes, &module, Format::Core, job.std_gaps)?,
+            )?;
+            store(
+                Part::Pristine,
+                &precompile(engine, &rewritten.pristine, Format::Core)?,
+            )?;
             Ok(rewritten.facts)
         }
         // it runs as it is
         Err(why) => {
-            store(Part::Plain, &plain(engine, &bytes, job.format)?)?;
+            as_it_is()?;
             Err(why.to_string())
         }
     };
@@ -101,10 +117,11 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
 }
 
 /// Whether the cache has everything of a module that this form needs.
-pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form) -> bool {
+pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form, std_gaps: StdGaps) -> bool {
     let has = |part| {
-        let name = Cache::artefact_name(content, Compiler::Cranelift, part);
-        cache.has_artefact(&name)
+        let name = Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
+        let gaps = part == Part::Pristine || cache.gaps(&name).is_some();
+        gaps && cache.has_artefact(&name)
     };
     match form {
         Form::Plain => has(Part::Plain),
@@ -116,12 +133,42 @@ pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form) -> bool {
     }
 }
 
-/// Compiles a module as it is, without debug information.
+/// Compiles a module without debug information, its memory its own.
 ///
 /// # Errors
 /// In words for the user.
-pub fn plain(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {
-    precompile(engine, &strip::strip(bytes).0, format)
+pub fn plain(
+    engine: &wasmtime::Engine,
+    bytes: &[u8],
+    format: Format,
+    std_gaps: StdGaps,
+) -> Result<(Vec<u8>, Gaps), String> {
+    filled(engine, bytes, &strip::strip(bytes).0, format, std_gaps)
+}
+
+/// Compiles what was made of a module, with what std lacks if that is wanted and can be.
+fn filled(
+    engine: &wasmtime::Engine,
+    original: &[u8],
+    stripped: &[u8],
+    format: Format,
+    std_gaps: StdGaps,
+) -> Result<(Vec<u8>, Gaps), String> {
+    let mut gaps = Gaps::left(gaps::NOT_WANTED);
+    if std_gaps == StdGaps::Filled {
+        let filled = gaps::fill(original, stripped);
+        gaps = filled.gaps;
+        if let Some(module) = filled.module {
+            match precompile(engine, &module, format) {
+                Ok(artefact) => return Ok((artefact, gaps)),
+                // most likely it is not valid without that either
+                Err(why) => {
+                    gaps = Gaps::left(&format!("what it becomes cannot be compiled: {why}"))
+                }
+            }
+        }
+    }
+    Ok((precompile(engine, stripped, format)?, gaps))
 }
 
 fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {

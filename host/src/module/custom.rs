@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::denied::Denials;
     use crate::ending::Backtrace;
+    use crate::instrument::gaps::Gaps;
     use crate::module::scan::Scan;
 
     #[test]
@@ -120,6 +121,7 @@ mod tests {
                     stdout: &scan,
                     stderr: &Scan::default(),
                     backtrace: &Backtrace::default(),
+                    gaps: &Gaps::left(""),
                     denied: &Denials::default(),
                     timeout: Duration::from_secs(60),
                     wasm_stack: 8 << 20,

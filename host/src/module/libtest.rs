@@ -343,6 +343,7 @@ mod tests {
     use super::*;
     use crate::denied::Denials;
     use crate::ending::{Backtrace, Trap};
+    use crate::instrument::gaps::Gaps;
     use crate::module::scan::Scan;
     use std::time::Duration;
 
@@ -363,6 +364,7 @@ mod tests {
                 stdout: &scan(stdout),
                 stderr: &scan(stderr),
                 backtrace: &Backtrace::default(),
+                gaps: &Gaps::left(""),
                 denied: &Denials::default(),
                 timeout: Duration::from_secs(60),
                 wasm_stack: 8 << 20,

@@ -7,6 +7,7 @@ use super::scan::{Panic, Scan};
 use crate::denied::Denials;
 use crate::ending::{Backtrace, Ending, Trap};
 use crate::event::{Cause, Outcome};
+use crate::instrument::gaps::Gaps;
 use std::time::Duration;
 
 /// All that a verdict may rest on.
@@ -20,6 +21,8 @@ pub struct Evidence<'a> {
     pub stderr: &'a Scan,
     /// The guest's stack at its trap.
     pub backtrace: &'a Backtrace,
+    /// What became in its module of what std lacks.
+    pub gaps: &'a Gaps,
     /// What was refused to the guest.
     pub denied: &'a Denials,
     /// The time limit of the test.
@@ -80,7 +83,9 @@ impl Evidence<'_> {
         }
         if let Some(panic) = &self.stderr.panic {
             let cause = Cause::new(format!("panicked at {}\n{}", panic.location, panic.message));
-            return Outcome::Failed(match self.panic_hint(panic) {
+            let hint = self.gap_hint(panic);
+            let hint = hint.or_else(|| self.panic_hint(panic).map(str::to_owned));
+            return Outcome::Failed(match hint {
                 Some(hint) => cause.hint(hint),
                 None => cause,
             });
@@ -99,11 +104,38 @@ impl Evidence<'_> {
         }))
     }
 
+    /// What std lacks on WASI and could not be made to do, where that was it.
+    fn gap_hint(&self, panic: &Panic) -> Option<String> {
+        // std's own words count only where std says them
+        if !panic.location.contains("library/std/src/") {
+            return None;
+        }
+        let is = |function: &str, words: &[&str]| {
+            let mut called = self.backtrace.functions.iter();
+            called.any(|name| name == function) || words.contains(&panic.message.as_str())
+        };
+        if is("std::env::temp_dir", &["no filesystem on wasm"])
+            || panic.location.contains("library/std/src/sys/paths/")
+        {
+            return Some(match self.gaps.temp_dir.why_not() {
+                Some(why) => format!(
+                    "std::env::temp_dir() panics on WASI, and was not made to work here: {why}; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp"
+                ),
+                None => "std::env::temp_dir() is what TMPDIR says, and that is not set here: --env TMPDIR=/tmp".to_owned(),
+            });
+        }
+        if is("std::process::id", &["no pids on this platform"]) {
+            let why = self.gaps.process_id.why_not()?;
+            return Some(format!(
+                "WASI has no processes, and std::process::id() was not made to give a number here: {why}"
+            ));
+        }
+        None
+    }
+
     /// What wasm lacks, where the message shows that this was it.
     fn panic_hint(&self, panic: &Panic) -> Option<&'static str> {
         let message = panic.message.as_str();
-        // std's own words count only where std says them
-        let in_std = panic.location.contains("library/std/src/");
         let caught = |name: &str| {
             self.backtrace
                 .functions
@@ -114,11 +146,7 @@ impl Evidence<'_> {
         };
         // what was refused is named anyway, with what would allow it
         let unnamed = self.denied.is_empty();
-        if in_std && message.contains("no filesystem") {
-            Some(
-                "std::env::temp_dir() always panics on WASI; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp",
-            )
-        } else if message.contains("failed to spawn thread")
+        if message.contains("failed to spawn thread")
             || (message.contains("Unsupported") && caught("std::thread::"))
         {
             Some(

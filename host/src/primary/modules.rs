@@ -10,16 +10,16 @@ use super::{Goal, Happened, Run};
 use crate::denied::Denials;
 use crate::event::quoted;
 use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
+use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{Cache, Compiler, Part};
 use crate::module::compile;
 use crate::module::sdk;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, Holds, ListedTest, Listing,
-    LoadError, ModuleNumber, ModuleSpec, ReplaySpec,
+    LoadError, ModuleNumber, ModuleSpec, ReplaySpec, StdGaps,
 };
-use crate::settings::Processes;
-use crate::settings::Snapshots;
+use crate::settings::{Processes, Snapshots, Verbosity};
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -94,6 +94,9 @@ impl Compiling {
     }
 }
 
+/// What is said of a module whose form was found without what was learned when it was made.
+const UNKNOWN: &str = "nothing is known of it";
+
 impl Run<'_> {
     /// Finds the modules and sets each on its way.
     pub(super) fn discover(&mut self) {
@@ -106,7 +109,7 @@ impl Run<'_> {
         for note in notes {
             self.ledger.note(note);
         }
-        if self.settings.verbosity == crate::settings::Verbosity::Verbose {
+        if self.settings.verbosity == Verbosity::Verbose {
             for detail in details {
                 self.ledger.note(detail);
             }
@@ -152,27 +155,45 @@ impl Run<'_> {
     /// file itself holds.
     fn has_to_be_compiled(&self, module: &Module) -> bool {
         let listed = module.file.harness.is_none() && self.goal == Goal::List;
-        !listed && !compile::is_compiled(&self.cache, module.file.content, module.form())
+        !listed
+            && !compile::is_compiled(
+                &self.cache,
+                module.file.content,
+                module.form(),
+                self.settings.std_gaps,
+            )
     }
 
     /// Which of a module's compiled forms is used, now that they are there.
     fn settle_form(&mut self, number: ModuleNumber) {
         let module = &mut self.modules[number.0];
-        if module.form() == Form::Plain {
-            return;
-        }
         let content = module.file.content;
-        let name = |part| Cache::artefact_name(content, Compiler::Cranelift, part);
-        match self.cache.facts(content) {
-            Some(Ok(facts)) => {
-                module.spec.artefact = name(Part::Rewritten);
-                module.spec.replay = Some(ReplaySpec {
-                    pristine: name(Part::Pristine),
-                    facts,
-                });
+        let std_gaps = self.settings.std_gaps;
+        let name = |part| Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
+        if module.form() == Form::Replayable {
+            match self.cache.facts(content) {
+                Some(Ok(facts)) => {
+                    module.spec.artefact = name(Part::Rewritten);
+                    module.spec.replay = Some(ReplaySpec {
+                        pristine: name(Part::Pristine),
+                        facts,
+                    });
+                }
+                Some(Err(why)) => module.why_plain = Some(why),
+                None => module.why_plain = Some(UNKNOWN.to_owned()),
             }
-            Some(Err(why)) => module.why_plain = Some(why),
-            None => module.why_plain = Some("nothing is known of it".to_owned()),
+        }
+        module.spec.gaps = match std_gaps {
+            StdGaps::Left => Gaps::left(gaps::NOT_WANTED),
+            StdGaps::Filled => {
+                let gaps = self.cache.gaps(&module.spec.artefact);
+                gaps.unwrap_or_else(|| Gaps::left(UNKNOWN))
+            }
+        };
+        let verbose = self.settings.verbosity == Verbosity::Verbose;
+        if verbose && self.goal == Goal::Run && !module.compiled_again {
+            let told = format!("{}: {}", module.spec.name, module.spec.gaps.told());
+            self.ledger.note(told);
         }
     }
 
@@ -197,7 +218,13 @@ impl Run<'_> {
                 harness: file.harness.unwrap_or(Harness::Sdk),
                 grants: named.map(|n| n.grants.clone()).unwrap_or_default(),
                 unknown_imports: named.map_or(self.settings.unknown_imports, |n| n.unknown_imports),
-                artefact: Cache::artefact_name(file.content, Compiler::Cranelift, Part::Plain),
+                artefact: Cache::artefact_name(
+                    file.content,
+                    Compiler::Cranelift,
+                    Part::Plain,
+                    self.settings.std_gaps,
+                ),
+                gaps: Gaps::left(UNKNOWN),
                 replay: None,
             },
             planned: PlannedModule {
@@ -230,6 +257,7 @@ impl Run<'_> {
                     let file = &self.modules[number.0].file;
                     CompileJob {
                         form,
+                        std_gaps: self.settings.std_gaps,
                         module: *number,
                         file: file.file.clone(),
                         content: file.content,
@@ -344,7 +372,11 @@ impl Run<'_> {
         if let Some(listed) = named.and_then(|n| n.listed.clone()) {
             return self.listed(number, listed);
         }
-        match self.cache.listing(module.spec.content, module.spec.harness) {
+        match self.cache.listing(
+            module.spec.content,
+            module.spec.harness,
+            self.settings.std_gaps,
+        ) {
             Some(tests) => self.listed(number, tests),
             None => self.to_list.push_back(number),
         }
@@ -356,7 +388,9 @@ impl Run<'_> {
             Ok(Listing { tests, holds }) => {
                 let spec = &self.modules[number.0].spec;
                 if holds == Holds::ForTheModule {
-                    self.cache.store_listing(spec.content, spec.harness, &tests);
+                    let std_gaps = self.settings.std_gaps;
+                    self.cache
+                        .store_listing(spec.content, spec.harness, std_gaps, &tests);
                 }
                 self.listed(number, tests);
             }

@@ -1,7 +1,7 @@
 //! What the primary and the compiler say to each other.
 
 use super::frame::path_bytes;
-use super::setup::{ModuleNumber, SnapshotNumber};
+use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::Format;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub struct CompileJob {
     pub format: Format,
     /// What it is to be made into.
     pub form: Form,
+    /// What becomes of what std lacks.
+    pub std_gaps: StdGaps,
     /// What the cache has of it.
     pub found: Found,
 }

@@ -17,7 +17,7 @@ pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, Keep,
     ModuleGrants, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse,
-    TaskNumber, UnknownImports, WorkerSetup,
+    StdGaps, TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use task::{Expect, SharedTask, Task};
 

@@ -3,6 +3,7 @@
 use super::frame::path_bytes;
 use crate::event::{Format, Harness};
 use crate::instrument::Facts;
+use crate::instrument::gaps::Gaps;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -121,6 +122,25 @@ impl UnknownImports {
     }
 }
 
+/// What becomes of the functions of std that WASI has nothing for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StdGaps {
+    /// They are made to work where that is certain to be right.
+    Filled,
+    /// They panic, as std has them do.
+    Left,
+}
+
+impl StdGaps {
+    /// What `--no-std-gaps` asks for.
+    pub fn left(asked: bool) -> StdGaps {
+        match asked {
+            true => StdGaps::Left,
+            false => StdGaps::Filled,
+        }
+    }
+}
+
 /// What a worker does with the tasks that wait in it after a test that did not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterFailure {
@@ -181,6 +201,8 @@ pub struct ModuleSpec {
     pub unknown_imports: UnknownImports,
     /// The file name of its compiled form in the cache folder.
     pub artefact: String,
+    /// What became in it of what std lacks.
+    pub gaps: Gaps,
     /// Set if that is the rewritten module: what its memory begins with, and what is
     /// known of it.
     pub replay: Option<ReplaySpec>,

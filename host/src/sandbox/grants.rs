@@ -9,6 +9,7 @@ use super::access::{self, GrantedBy, Place, Places, Watch};
 use super::deadline::Guard;
 use super::guest::Call;
 use super::hostcall;
+use super::process_id;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::single::Given;
@@ -52,6 +53,8 @@ pub struct State {
     pub guard: Guard,
     /// What was refused to it.
     pub(super) watch: Watch,
+    /// What it is told as its process's id.
+    pub(super) process_id: u32,
 }
 
 impl WasiView for State {
@@ -180,6 +183,7 @@ impl Grants {
             report: Report::default(),
             guard: Guard::default(),
             watch,
+            process_id: process_id::next(),
         })
     }
 
@@ -355,6 +359,7 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
             Some(_) => Watch::new(Arc::new(Places { list, how })),
             None => Watch::default(),
         },
+        process_id: std::process::id(),
         ..State::nothing()
     })
 }
@@ -493,6 +498,7 @@ impl State {
             report: Report::default(),
             guard: Guard::default(),
             watch: Watch::default(),
+            process_id: 0,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
 use super::grants::{Grants, Reach, State};
 use super::load::Host;
+use super::process_id::Setter;
 use super::scratch::Scratch;
 use super::snapshot::{Replay, Replayed};
 use crate::ending::Ending;
@@ -21,8 +22,8 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store};
-use wasmtime_wasi::p2::bindings::sync::CommandPre;
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, component};
+use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 
 /// Everything that guests run in.
 pub struct Sandbox {
@@ -39,12 +40,13 @@ pub struct Sandbox {
 pub struct Program {
     pub(super) engine: Engine,
     pub(super) kind: Kind,
+    process_id: Setter,
 }
 
 pub(super) enum Kind {
     Core(InstancePre<State>),
     Rewritten(Box<Rewritten>),
-    Component(CommandPre<State>),
+    Component(Box<(component::InstancePre<State>, CommandIndices)>),
 }
 
 /// A core module whose memory comes from outside.
@@ -255,6 +257,19 @@ impl Sandbox {
 }
 
 impl Program {
+    pub(super) fn new(engine: Engine, kind: Kind) -> Program {
+        let process_id = match &kind {
+            Kind::Core(pre) => Setter::of_module(pre.module()),
+            Kind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
+            Kind::Component(pre) => Setter::of_component(pre.0.component()),
+        };
+        Program {
+            engine,
+            kind,
+            process_id,
+        }
+    }
+
     pub(super) fn start(
         &self,
         store: &mut Store<State>,
@@ -269,8 +284,11 @@ impl Program {
                 start.call(store, ())?;
                 Ok(Ending::Returned)
             }
-            Kind::Component(pre) => {
-                let command = pre.instantiate(&mut *store)?;
+            Kind::Component(command) => {
+                let (pre, indices) = &**command;
+                let instance = pre.instantiate(&mut *store)?;
+                let command = indices.load(&mut *store, &instance)?;
+                self.process_id.set_in_component(store, &instance)?;
                 *entered = true;
                 Ok(match command.wasi_cli_run().call_run(store)? {
                     Ok(()) => Ending::Returned,
@@ -294,8 +312,10 @@ impl Program {
                     let needed = memory.map_or(0, |m| m.minimum() * m.page_size());
                     enough(allowed, needed)?;
                 }
+                let instance = pre.instantiate(&mut *store)?;
+                self.process_id.set(store, &instance)?;
                 Ok(Made {
-                    instance: pre.instantiate(&mut *store)?,
+                    instance,
                     replayed: None,
                 })
             }
@@ -303,20 +323,23 @@ impl Program {
                 if let Some(allowed) = allowed {
                     enough(allowed, rewritten.facts.memory.minimum * PAGE)?;
                 }
-                from_state(&rewritten.begin, store)
+                self.from_state(&rewritten.begin, store)
             }
         }
     }
-}
 
-/// An instance that begins from a state.
-pub(super) fn from_state(
-    replay: &Rc<Replay<State>>,
-    store: &mut Store<State>,
-) -> wasmtime::Result<Made> {
-    let replayed = replay.instantiate(store)?;
-    Ok(Made {
-        instance: replayed.instance,
-        replayed: Some((replay.clone(), replayed)),
-    })
+    /// An instance that begins from a state.
+    pub(super) fn from_state(
+        &self,
+        replay: &Rc<Replay<State>>,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<Made> {
+        let replayed = replay.instantiate(store)?;
+        // no part of the state: another process than the one that came to it
+        self.process_id.set(store, &replayed.instance)?;
+        Ok(Made {
+            instance: replayed.instance,
+            replayed: Some((replay.clone(), replayed)),
+        })
+    }
 }

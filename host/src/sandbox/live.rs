@@ -8,7 +8,7 @@ use super::called::{Called, Seen, pointed_to};
 use super::capture::Stream;
 use super::deadline::AtInterrupt;
 use super::grants::State;
-use super::guest::{Call, Kind, Made, Program, Sandbox, from_state};
+use super::guest::{Call, Kind, Made, Program, Sandbox};
 use super::load::module_of;
 use super::sdk::Refused;
 use super::snapshot::{Captured, Globals, Replay};
@@ -85,7 +85,9 @@ impl Sandbox {
             .deadline
             .during(&program.engine, call.timeout, stop, || {
                 let made = done.insert(match beginning {
-                    Beginning::Mapped(Snapshot(replay)) => from_state(replay, &mut store)?,
+                    Beginning::Mapped(Snapshot(replay)) => {
+                        program.from_state(replay, &mut store)?
+                    }
                     Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
                 });
                 if let Beginning::Taken(taken) = beginning {

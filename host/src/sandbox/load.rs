@@ -15,7 +15,7 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use wasmtime::component::Component;
 use wasmtime::{Engine, ExternType, Linker, Module, Store};
-use wasmtime_wasi::p2::bindings::sync::CommandPre;
+use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 
 /// A compiled form.
 pub enum Artefact<'a> {
@@ -51,10 +51,8 @@ impl Host {
         let (Format::Core, Some((pristine, facts))) = (format, replay) else {
             return self.load_as_it_is(Artefact::File(artefact), format, unknown);
         };
-        Ok(Program {
-            engine: self.engine.clone(),
-            kind: self.load_rewritten(artefact, pristine, facts, unknown)?,
-        })
+        let kind = self.load_rewritten(artefact, pristine, facts, unknown)?;
+        Ok(Program::new(self.engine.clone(), kind))
     }
 
     /// A program whose instances are made by wasmtime alone.
@@ -68,10 +66,7 @@ impl Host {
             Format::Core => self.load_core(artefact, unknown),
             Format::Component => self.load_component(artefact, unknown),
         }?;
-        Ok(Program {
-            engine: self.engine.clone(),
-            kind,
-        })
+        Ok(Program::new(self.engine.clone(), kind))
     }
 
     fn load_core(
@@ -193,8 +188,8 @@ impl Host {
                     .hint("WASI 0.2's command world is offered; --stub-imports lets tests run that do not call the rest"),
             )
         })?;
-        let pre = CommandPre::new(pre).map_err(|e| module_problem(&e))?;
-        Ok(Kind::Component(pre))
+        let indices = CommandIndices::new(&pre).map_err(|e| module_problem(&e))?;
+        Ok(Kind::Component(Box::new((pre, indices))))
     }
 }
 

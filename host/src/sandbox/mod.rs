@@ -14,6 +14,7 @@ pub mod guest;
 mod hostcall;
 pub mod live;
 mod load;
+pub mod process_id;
 pub mod scratch;
 pub mod sdk;
 pub mod single;

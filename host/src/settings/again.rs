@@ -30,6 +30,9 @@ pub(crate) fn again(args: &RunOptions) -> String {
     if args.guest.stub_imports {
         push("--stub-imports", None);
     }
+    if args.guest.no_std_gaps {
+        push("--no-std-gaps", None);
+    }
     if args.no_snapshot {
         push("--no-snapshot", None);
     }

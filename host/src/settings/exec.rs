@@ -3,7 +3,7 @@
 use super::{UsageError, cache_root, env_grant, seconds, usage};
 use crate::cli::{CargoRunnerArgs, ExecArgs};
 use crate::exec::{Exec, Output, Tmp};
-use crate::protocol::UnknownImports;
+use crate::protocol::{StdGaps, UnknownImports};
 use std::ffi::{OsStr, OsString};
 
 impl Exec {
@@ -36,6 +36,7 @@ impl Exec {
             dirs: super::dirs(&args.guest.dirs, tmp)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
             unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
+            std_gaps: StdGaps::left(args.guest.no_std_gaps),
             cache_root: cache_root(args.cache_dir.as_deref())?,
             timeout: match &args.timeout {
                 Some(text) => Some(seconds("--timeout", text)?),

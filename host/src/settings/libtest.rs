@@ -10,7 +10,7 @@ use crate::config;
 use crate::exec::Tmp;
 use crate::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
-use crate::protocol::{Benchmarks, HowToGrant, Keep, Outputs, UnknownImports};
+use crate::protocol::{Benchmarks, HowToGrant, Keep, Outputs, StdGaps, UnknownImports};
 use std::io::IsTerminal;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -78,6 +78,7 @@ impl Settings {
             env: env_grants(&own.guest.env)?,
             wasm_stack: (own.guest.wasm_stack as usize) << 20,
             unknown_imports: UnknownImports::stubbed(own.guest.stub_imports),
+            std_gaps: StdGaps::left(own.guest.no_std_gaps),
             snapshots: Snapshots::On,
             outputs: match parsed.nocapture || parsed.show_output || parsed.bench {
                 true => Outputs::All,

@@ -16,7 +16,7 @@ use crate::cli::cargo::CargoRest;
 use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
 use crate::exec::Tmp;
-use crate::protocol::{DirGrant, HowToGrant, Keep, Outputs, UnknownImports};
+use crate::protocol::{DirGrant, HowToGrant, Keep, Outputs, StdGaps, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -92,6 +92,8 @@ pub struct Settings {
     pub wasm_stack: usize,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
+    /// What becomes of what std lacks on WASI.
+    pub std_gaps: StdGaps,
     /// Whether states of split fixtures are kept.
     pub snapshots: Snapshots,
     /// Whose output is reported.
@@ -173,6 +175,7 @@ impl Settings {
             env: env_grants(&args.guest.env)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
             unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
+            std_gaps: StdGaps::left(args.guest.no_std_gaps),
             snapshots: match args.no_snapshot {
                 true => Snapshots::Off,
                 false => Snapshots::On,
@@ -265,6 +268,7 @@ impl Settings {
             env: Vec::new(),
             wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
+            std_gaps: StdGaps::Filled,
             snapshots,
             outputs: Outputs::NotPassed,
             shuffle: None,

@@ -382,6 +382,7 @@ impl Executor {
             stdout: &called.stdout_scan,
             stderr: &called.stderr_scan,
             backtrace: &backtrace,
+            gaps: &spec.gaps,
             denied: &called.denied,
             timeout,
             wasm_stack: self.sandbox.wasm_stack(),

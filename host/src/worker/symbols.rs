@@ -9,6 +9,7 @@
 use crate::ending::Backtrace;
 use crate::event::Frame;
 use crate::instrument::Facts;
+use crate::instrument::gaps::Moved;
 use crate::module::{ContentHash, strip};
 use crate::protocol::ModuleSpec;
 use crate::sandbox::called::StackFrame;
@@ -39,6 +40,8 @@ const MAX_ALL: usize = 1 << 18;
 /// The symbols of one file.
 pub struct Symbols {
     offsets: strip::OffsetMap,
+    /// Where the code lay before what std lacks was filled in.
+    moved: Moved,
     /// By how much the code was moved, if it was rewritten.
     rewritten: Option<Facts>,
     modules: Vec<CoreModule>,
@@ -67,6 +70,7 @@ impl Symbols {
     pub fn new(spec: &ModuleSpec) -> Symbols {
         let mut symbols = Symbols {
             offsets: strip::OffsetMap::default(),
+            moved: spec.gaps.moved.clone(),
             rewritten: spec.replay.as_ref().map(|r| r.facts.clone()),
             modules: Vec::new(),
             resolved: HashMap::new(),
@@ -119,7 +123,8 @@ impl Symbols {
         let Some(offset) = frame.offset else {
             return Vec::new();
         };
-        // stripping leaves out what lies before the code, rewriting adds to it
+        // stripping leaves out what lies before the code, rewriting and filling in add to it
+        let offset = self.moved.offset(offset);
         let offset = match &self.rewritten {
             Some(facts) => self.offsets.original(facts.original(offset)),
             None => self.offsets.original(offset),
@@ -146,7 +151,7 @@ impl Symbols {
             }
         }
         if found.is_empty()
-            && let Some(name) = module.names.get(&frame.function)
+            && let Some(name) = module.names.get(&self.moved.function(frame.function))
         {
             found.push(resolved(self.here.as_deref(), name, None));
         }

@@ -252,6 +252,7 @@ impl Doctests<'_> {
         }
         for (flag, on) in [
             ("--stub-imports", options.guest.stub_imports),
+            ("--no-std-gaps", options.guest.no_std_gaps),
             ("--no-package-dir", self.rest.grants.no_package_dir),
         ] {
             if on {

@@ -45,7 +45,9 @@ impl Cache {
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
         for (path, _) in self.files()? {
-            let ours = ["cwasm", "json", "tests", "facts", "known", "kind", "state"];
+            let ours = [
+                "cwasm", "json", "tests", "facts", "gaps", "known", "kind", "state",
+            ];
             if !path
                 .extension()
                 .is_some_and(|e| ours.iter().any(|o| e == *o))

@@ -1,11 +1,12 @@
 //! What was found out about files: what they hold, how they run, their tests, their rewriting.
 
 use super::stamp::Stamp;
-use super::{Cache, now};
+use super::{Cache, gaps_name, now};
 use crate::event::Harness;
 use crate::instrument::Facts;
+use crate::instrument::gaps::Gaps;
 use crate::module::ContentHash;
-use crate::protocol::ListedTest;
+use crate::protocol::{ListedTest, StdGaps};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read};
@@ -90,25 +91,59 @@ impl Cache {
         self.write_whole(&facts_name(content), &bytes)
     }
 
-    /// The tests that a module was found to hold.
-    pub fn listing(&self, content: ContentHash, harness: Harness) -> Option<Vec<ListedTest>> {
+    /// What became of what std lacks in what was compiled under this name.
+    pub fn gaps(&self, artefact: &str) -> Option<Gaps> {
         let mut bytes = Vec::new();
-        let name = listing_name(content, harness);
+        let mut file = self.open_file(&gaps_file(artefact)).ok()?;
+        file.read_to_end(&mut bytes).ok()?;
+        ciborium::from_reader(bytes.as_slice()).ok()
+    }
+
+    /// Keeps what became of what std lacks in what is compiled under this name.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store_gaps(&self, artefact: &str, gaps: &Gaps) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(gaps, &mut bytes).map_err(io::Error::other)?;
+        self.write_whole(&gaps_file(artefact), &bytes)
+    }
+
+    /// The tests that a module was found to hold.
+    pub fn listing(
+        &self,
+        content: ContentHash,
+        harness: Harness,
+        std_gaps: StdGaps,
+    ) -> Option<Vec<ListedTest>> {
+        let mut bytes = Vec::new();
+        let name = listing_name(content, harness, std_gaps);
         let mut file = self.open_file(&name).ok()?;
         file.read_to_end(&mut bytes).ok()?;
         ciborium::from_reader(bytes.as_slice()).ok()
     }
 
     /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
-    pub fn store_listing(&self, content: ContentHash, harness: Harness, tests: &[ListedTest]) {
+    pub fn store_listing(
+        &self,
+        content: ContentHash,
+        harness: Harness,
+        std_gaps: StdGaps,
+        tests: &[ListedTest],
+    ) {
         let mut bytes = Vec::new();
         if ciborium::into_writer(tests, &mut bytes).is_ok() {
-            let _ = self.write_whole(&listing_name(content, harness), &bytes);
+            let _ = self.write_whole(&listing_name(content, harness, std_gaps), &bytes);
         }
     }
 }
 
-fn listing_name(content: ContentHash, harness: Harness) -> String {
+/// Beside the compiled form, and gone with it.
+fn gaps_file(artefact: &str) -> String {
+    format!("{artefact}.gaps")
+}
+
+fn listing_name(content: ContentHash, harness: Harness, std_gaps: StdGaps) -> String {
     // a program is a command to who does not ask it for tests
     let asked = match harness {
         Harness::Custom => "-asked",
@@ -116,7 +151,8 @@ fn listing_name(content: ContentHash, harness: Harness) -> String {
     };
     // another wasmtest may know more of a file
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
-    format!("{content}-{version}-{LISTING}{asked}.tests")
+    let gaps = gaps_name(std_gaps);
+    format!("{content}-{version}-{LISTING}{asked}{gaps}.tests")
 }
 
 fn known_name(file: &fs::Metadata) -> String {

@@ -8,8 +8,8 @@
 //! record (a file that changed later than that could carry the same times).
 //! Whatever does not fit is made again and replaced, never loaded.
 //!
-//! An artefact is named by content, compiler and engine settings; a listing by
-//! content alone. By the same rule of times the content of a file is known by
+//! An artefact is named by content, compiler, engine settings and whether what std lacks
+//! was filled in; a listing by content and the last of these. By the same rule of times the content of a file is known by
 //! its device and inode, for those who start the same program again and again.
 
 mod housekeeping;
@@ -19,6 +19,8 @@ mod stamp;
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
 
 use super::ContentHash;
+use crate::instrument::gaps;
+use crate::protocol::StdGaps;
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,14 @@ impl Compiler {
         match self {
             Compiler::Cranelift => "cranelift",
         }
+    }
+}
+
+/// What names tell of what std lacks: by which rules it was filled in, if it was.
+fn gaps_name(std_gaps: StdGaps) -> String {
+    match std_gaps {
+        StdGaps::Filled => format!("-std{}", gaps::VERSION),
+        StdGaps::Left => String::new(),
     }
 }
 
@@ -166,10 +176,16 @@ impl Cache {
     }
 
     /// The file name of a module's compiled form.
-    pub fn artefact_name(content: ContentHash, compiler: Compiler, part: Part) -> String {
+    pub fn artefact_name(
+        content: ContentHash,
+        compiler: Compiler,
+        part: Part,
+        std_gaps: StdGaps,
+    ) -> String {
         let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
         let (compiler, part) = (compiler.name(), part.name());
-        format!("{content}-{compiler}-{}{part}.cwasm", &settings[..16])
+        let gaps = gaps_name(std_gaps);
+        format!("{content}-{compiler}-{}{part}{gaps}.cwasm", &settings[..16])
     }
 
     /// A file name that no other run uses, nor this one for another number.
