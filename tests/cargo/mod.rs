@@ -3,6 +3,7 @@
 mod doctests;
 mod libtest_face;
 mod made;
+mod newer_rust;
 mod public;
 mod runner;
 mod trust;

@@ -114,7 +114,7 @@ impl Evidence<'_> {
         };
         // what was refused is named anyway, with what would allow it
         let unnamed = self.denied.is_empty();
-        if in_std && message.contains("no filesystem") {
+        if in_std && (message.contains("no filesystem") || caught("std::env::temp_dir")) {
             Some(
                 "std::env::temp_dir() always panics on WASI; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp",
             )
