@@ -10,6 +10,7 @@ use wasmtime::{Engine, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+use xtask::suites::{SUITES, Suite, build, fetch};
 
 struct Reference {
     engine: Engine,
@@ -77,11 +78,10 @@ impl Reference {
 #[test]
 fn every_verdict_of_seven_public_crates_is_the_runtimes_own() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("suites");
-    xtask::suites::fetch(&folder).expect("they can be fetched");
+    fetch(&folder, SUITES.iter()).expect("they can be fetched");
     let mut compared = 0;
-    for (name, _, profile) in xtask::suites::SUITES {
-        let binaries =
-            xtask::suites::build(&folder, name, profile, xtask::guest::WASIP1).expect("it builds");
+    for Suite { name, profile, .. } in SUITES {
+        let binaries = build(&folder, name, profile, xtask::guest::WASIP1).expect("it builds");
         assert!(!binaries.is_empty(), "{name} has no test binary");
         for (_, file) in binaries {
             let reference = Reference::new(&file);

@@ -103,15 +103,18 @@ fn unused(folder: &Path, name: &str) -> PathBuf {
 
 /// `target/wasmtest/EXECUTABLE`, whatever the target folder's name and depth.
 fn output_folder(exe: &Path) -> PathBuf {
-    // cargo marks the target folder that it makes; one that it found has no mark,
-    // but tests in `deps` of one profile's folder
+    // cargo marks the target folder that it makes; one that it found has no mark, but tests
+    // in `deps` of one profile's folder, or in `build/PACKAGE/HASH/out` from Rust 1.101 on
     let marked = exe
         .ancestors()
         .skip(1)
         .find(|folder| folder.join("CACHEDIR.TAG").is_file());
     let deps = exe.ancestors().find(|folder| folder.ends_with("deps"));
+    let out = exe.parent().filter(|folder| folder.ends_with("out"));
+    let units = out.and_then(|out| out.ancestors().nth(3));
+    let of_profile = deps.or(units.filter(|folder| folder.ends_with("build")));
     let target = marked
-        .or_else(|| deps?.parent()?.parent())
+        .or_else(|| of_profile?.parent()?.parent())
         .or_else(|| exe.parent())
         .unwrap_or(Path::new("target"));
     let executable = exe.file_stem().unwrap_or_default().to_string_lossy();
@@ -161,6 +164,10 @@ mod tests {
         let folder = |exe: &str| output_folder(Path::new(exe));
         assert_eq!(
             folder("/nowhere/built/debug/deps/a-d140ad8956af0406"),
+            Path::new("/nowhere/built/wasmtest/a")
+        );
+        assert_eq!(
+            folder("/nowhere/built/debug/build/p/d140ad8956af0406/out/a-d140ad8956af0406"),
             Path::new("/nowhere/built/wasmtest/a")
         );
         assert_eq!(folder("/nowhere/a"), Path::new("/nowhere/wasmtest/a"));

@@ -3,6 +3,7 @@
 //! Told by what lies on the disk alone: manifests and build scripts, cargo's configuration,
 //! what it has built, git's hooks. Changes nothing.
 
+use crate::layout;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -26,7 +27,8 @@ pub fn lies_in(folder: &Path) -> Option<&'static str> {
     if named(".git") {
         return Some(HOOKS);
     }
-    folder.ancestors().any(is_profile).then_some(BUILT)
+    let is_built = |f: &Path| layout::is_profile(f) || layout::is_unit(f);
+    folder.ancestors().any(is_built).then_some(BUILT)
 }
 
 /// What a folder holds, at any depth, that is run here. Which manifests are, the caller knows.
@@ -45,10 +47,10 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
         match entry.file_name().to_str() {
             Some(".cargo") if is_folder => return Some(CONFIGURATION),
             Some(".git") => return Some(HOOKS),
-            Some(".fingerprint") if is_folder => return Some(BUILT),
             Some("Cargo.toml") if entry.path().parent().is_some_and(&is_built) => {
                 return Some("the manifest and the build script of a package");
             }
+            _ if layout::marks_built(entry.path(), is_folder) => return Some(BUILT),
             _ => {}
         }
     }
@@ -59,11 +61,6 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
 pub fn is_run(folder: &Path) -> bool {
     let marks = ["Cargo.toml", "CACHEDIR.TAG", ".cargo", ".git"];
     lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
-}
-
-/// Whether this is where cargo builds for a profile.
-fn is_profile(folder: &Path) -> bool {
-    folder.join(".fingerprint").is_dir()
 }
 
 /// Where a path leads, whether or not its end exists.

@@ -20,6 +20,7 @@ pub mod filter;
 pub mod guarded;
 pub mod guardian;
 pub mod instrument;
+pub mod layout;
 pub mod module;
 pub mod plan;
 pub mod primary;

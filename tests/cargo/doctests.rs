@@ -43,7 +43,8 @@ const LIB: &str = r#"//! ```
 pub fn one() -> u32 { 1 }
 "#;
 
-fn package(edition: &str) -> Crate {
+/// A package with a doctest of each kind.
+pub fn package(edition: &str) -> Crate {
     Crate::new(&[
         ("Cargo.toml", &MANIFEST.replace("2024", edition)),
         ("src/lib.rs", LIB),
@@ -80,39 +81,43 @@ fn outcomes(events: &Events) -> BTreeMap<u32, String> {
         .collect()
 }
 
+/// Of that package.
+pub fn every_doctest_is_reported(package: &Crate, edition: &str, target: Target) {
+    let events = events(package, target);
+    assert_eq!(events.code, 1, "{events:?}");
+    let expected = [
+        (1, "passed"),
+        (6, "failed"),
+        (10, "passed"),
+        (13, "failed"),
+        (16, "passed"),
+        (19, "skipped"),
+        (22, "skipped"),
+        (25, "passed"),
+        (28, "passed"),
+        (31, "failed"),
+    ];
+    let expected: BTreeMap<u32, String> = expected.map(|(line, o)| (line, o.to_owned())).into();
+    assert_eq!(outcomes(&events), expected, "{edition} {target:?}");
+    let middle = events
+        .ends()
+        .find(|e| e["name"].as_str().is_some_and(|n| n.ends_with("(line 6)")))
+        .expect("it ended");
+    let message = middle["wasmtest"]["message"].as_str().expect("a message");
+    assert!(message.contains("the middle one"), "{message}");
+    if edition == "2024" {
+        assert!(message.starts_with("panicked at src/lib.rs:8"), "{message}");
+        let text = middle.to_string();
+        assert!(!text.contains("doctest_bundle"), "{text}");
+    }
+}
+
 #[test]
 fn cargo_wasmtest_reports_every_doctest_whoever_judges_it() {
     for edition in ["2024", "2021"] {
         let package = package(edition);
         for target in Target::BOTH {
-            let events = events(&package, target);
-            assert_eq!(events.code, 1, "{events:?}");
-            let expected = [
-                (1, "passed"),
-                (6, "failed"),
-                (10, "passed"),
-                (13, "failed"),
-                (16, "passed"),
-                (19, "skipped"),
-                (22, "skipped"),
-                (25, "passed"),
-                (28, "passed"),
-                (31, "failed"),
-            ];
-            let expected: BTreeMap<u32, String> =
-                expected.map(|(line, o)| (line, o.to_owned())).into();
-            assert_eq!(outcomes(&events), expected, "{edition} {target:?}");
-            let middle = events
-                .ends()
-                .find(|e| e["name"].as_str().is_some_and(|n| n.ends_with("(line 6)")))
-                .expect("it ended");
-            let message = middle["wasmtest"]["message"].as_str().expect("a message");
-            assert!(message.contains("the middle one"), "{message}");
-            if edition == "2024" {
-                assert!(message.starts_with("panicked at src/lib.rs:8"), "{message}");
-                let text = middle.to_string();
-                assert!(!text.contains("doctest_bundle"), "{text}");
-            }
+            every_doctest_is_reported(&package, edition, target);
         }
         let one = ["--doc", "--", "--exact", "src/lib.rs - one (line 6)"];
         let ran = package.wasmtest(&one);
@@ -128,35 +133,40 @@ fn cargo_wasmtest_reports_every_doctest_whoever_judges_it() {
 fn cargo_test_runs_merged_doctests_apart_and_tells_them_as_libtest_does() {
     let package = package("2024");
     for target in Target::BOTH {
-        let test = |args: &[&str]| {
-            let all = [&["test", "--doc", "--target", target.triple()][..], args].concat();
-            finish(&mut package.cargo(&all))
-        };
-        let ran = test(&[]);
-        assert_eq!(ran.code, 101, "{ran:?}");
-        for line in [
-            "running 7 tests",
-            "test src/lib.rs - (line 1) ... ok",
-            "test src/lib.rs - one (line 6) ... FAILED",
-            "test src/lib.rs - one (line 10) - should panic ... ok",
-            "test src/lib.rs - one (line 13) - should panic ... FAILED",
-            "test src/lib.rs - one (line 16) ... ok",
-            "test src/lib.rs - one (line 19) ... ignored",
-            "test src/lib.rs - one (line 22) - compile ... ok",
-            "panicked at src/lib.rs:8:",
-            "it is marked `should_panic` and did not panic",
-            "test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
-            "test src/lib.rs - one (line 25) - compile fail ... ok",
-            "test src/lib.rs - one (line 28) ... ok",
-            "test src/lib.rs - one (line 31) ... FAILED",
-        ] {
-            assert!(ran.stdout.contains(line), "{line}: {ran:?}");
-        }
-        // the user's arguments are built in
-        let ran = test(&["--", "--skip", "6)", "--skip", "13", "--skip", "31"]);
-        assert_eq!(ran.code, 0, "{ran:?}");
-        assert!(ran.stdout.contains("running 4 tests"), "{ran:?}");
+        merged_doctests_are_told_as_libtest_does(&package, target);
     }
+}
+
+/// Of that package, of edition 2024.
+pub fn merged_doctests_are_told_as_libtest_does(package: &Crate, target: Target) {
+    let test = |args: &[&str]| {
+        let all = [&["test", "--doc", "--target", target.triple()][..], args].concat();
+        finish(&mut package.cargo(&all))
+    };
+    let ran = test(&[]);
+    assert_eq!(ran.code, 101, "{ran:?}");
+    for line in [
+        "running 7 tests",
+        "test src/lib.rs - (line 1) ... ok",
+        "test src/lib.rs - one (line 6) ... FAILED",
+        "test src/lib.rs - one (line 10) - should panic ... ok",
+        "test src/lib.rs - one (line 13) - should panic ... FAILED",
+        "test src/lib.rs - one (line 16) ... ok",
+        "test src/lib.rs - one (line 19) ... ignored",
+        "test src/lib.rs - one (line 22) - compile ... ok",
+        "panicked at src/lib.rs:8:",
+        "it is marked `should_panic` and did not panic",
+        "test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
+        "test src/lib.rs - one (line 25) - compile fail ... ok",
+        "test src/lib.rs - one (line 28) ... ok",
+        "test src/lib.rs - one (line 31) ... FAILED",
+    ] {
+        assert!(ran.stdout.contains(line), "{line}: {ran:?}");
+    }
+    // the user's arguments are built in
+    let ran = test(&["--", "--skip", "6)", "--skip", "13", "--skip", "31"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("running 4 tests"), "{ran:?}");
 }
 
 #[test]
@@ -418,19 +428,29 @@ fn no_doctest_is_hidden_by_another_that_exits_nor_passes_by_being_stopped() {
 
 #[test]
 fn doctests_of_other_editions_in_a_crate_are_run_and_judged() {
-    let lib = "/// ```edition2021,should_panic\n/// let _ = 1;\n/// ```\n/// ```edition2018\n/// assert_eq!(1, 2);\n/// ```\n/// ```edition2021\n/// std::process::exit(0);\n/// ```\n/// ```\n/// ```\npub fn a() {}\n";
-    let package = Crate::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", lib)]);
+    let package = of_other_editions();
     for target in Target::BOTH {
-        let events = events(&package, target);
-        assert_eq!(events.code, 1, "{events:?}");
-        let expected = [(1, "failed"), (4, "failed"), (7, "passed"), (10, "passed")];
-        let expected: BTreeMap<u32, String> = expected.map(|(l, o)| (l, o.to_owned())).into();
-        assert_eq!(outcomes(&events), expected, "{target:?}");
-        let test = ["test", "--doc", "--target", target.triple()];
-        let ran = finish(&mut package.cargo(&test));
-        assert_eq!(ran.code, 101, "{ran:?}");
-        assert!(!ran.stdout.contains("running 0 tests"), "{ran:?}");
+        other_editions_are_judged(&package, target);
     }
+}
+
+/// A package with doctests of other editions than its own.
+pub fn of_other_editions() -> Crate {
+    let lib = "/// ```edition2021,should_panic\n/// let _ = 1;\n/// ```\n/// ```edition2018\n/// assert_eq!(1, 2);\n/// ```\n/// ```edition2021\n/// std::process::exit(0);\n/// ```\n/// ```\n/// ```\npub fn a() {}\n";
+    Crate::new(&[("Cargo.toml", MANIFEST), ("src/lib.rs", lib)])
+}
+
+/// Of that package.
+pub fn other_editions_are_judged(package: &Crate, target: Target) {
+    let events = events(package, target);
+    assert_eq!(events.code, 1, "{events:?}");
+    let expected = [(1, "failed"), (4, "failed"), (7, "passed"), (10, "passed")];
+    let expected: BTreeMap<u32, String> = expected.map(|(l, o)| (l, o.to_owned())).into();
+    assert_eq!(outcomes(&events), expected, "{target:?}");
+    let test = ["test", "--doc", "--target", target.triple()];
+    let ran = finish(&mut package.cargo(&test));
+    assert_eq!(ran.code, 101, "{ran:?}");
+    assert!(!ran.stdout.contains("running 0 tests"), "{ran:?}");
 }
 
 #[test]

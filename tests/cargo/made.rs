@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use xtask::toolchains::Toolchain;
 
 /// A package's manifest, without dependencies.
 pub const MANIFEST: &str =
@@ -14,6 +15,7 @@ pub const MANIFEST: &str =
 pub struct Crate {
     _folder: tempfile::TempDir,
     root: PathBuf,
+    rust: Option<&'static Toolchain>,
 }
 
 impl Crate {
@@ -31,11 +33,18 @@ impl Crate {
         let made = Crate {
             _folder: folder,
             root,
+            rust: None,
         };
         for (path, text) in files {
             made.write(path, text);
         }
         made
+    }
+
+    /// The same, with another Rust than the one that the tests are built with.
+    pub fn on(mut self, rust: &'static Toolchain) -> Crate {
+        self.rust = Some(rust);
+        self
     }
 
     pub fn root(&self) -> &Path {
@@ -62,7 +71,10 @@ impl Crate {
 
     /// cargo here, with the runner for both targets.
     pub fn cargo(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = match self.rust {
+            Some(rust) => rust.cargo(),
+            None => Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+        };
         self.prepare(&mut command);
         let runner = format!("{} cargo-runner", env!("CARGO_BIN_EXE_wasmtest"));
         command
@@ -110,6 +122,9 @@ impl Crate {
             if own.iter().any(|p| name.starts_with(p)) || names.contains(&name.as_str()) {
                 command.env_remove(name);
             }
+        }
+        if let Some(rust) = self.rust {
+            rust.choose(command);
         }
     }
 }

@@ -4,6 +4,7 @@ mod configuration;
 mod doctests;
 mod libtest_face;
 mod made;
+mod newer_rust;
 mod public;
 mod runner;
 mod stand_ins;

@@ -3,6 +3,7 @@
 use crate::support::{Events, Ran, Target, finish};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use xtask::suites::SUITES;
 
 /// Those of `xtask::suites` that are compared here.
 const CRATES: [&str; 4] = ["semver", "itoa", "either", "httparse"];
@@ -147,7 +148,7 @@ pub fn has_nextest() -> bool {
 #[test]
 fn cargo_wasmtest_cargo_test_and_nextest_agree_on_public_crates() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("suites");
-    xtask::suites::fetch(&folder).expect("they can be fetched");
+    xtask::suites::fetch(&folder, SUITES.iter()).expect("they can be fetched");
     let nextest = has_nextest();
     if !nextest {
         println!(
@@ -155,7 +156,7 @@ fn cargo_wasmtest_cargo_test_and_nextest_agree_on_public_crates() {
         );
     }
     let mut compared = 0;
-    for (name, _, profile) in xtask::suites::SUITES {
+    for xtask::suites::Suite { name, profile, .. } in SUITES {
         if !CRATES.contains(&name) {
             continue;
         }

@@ -4,6 +4,7 @@
 //! itself would use, with the flags that it would pass; only if it is not is
 //! rustup asked to add it.
 
+use crate::toolchains::Toolchain;
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,10 @@ pub fn cargo(args: &[OsString]) -> Result<Command> {
     };
     // side by side: each question is a start of the compiler
     let there: Vec<Result<bool>> = std::thread::scope(|scope| {
-        let asked: Vec<_> = targets.iter().map(|t| scope.spawn(|| has_std(t))).collect();
+        let asked: Vec<_> = targets
+            .iter()
+            .map(|t| scope.spawn(|| has_std(rustc(), t)))
+            .collect();
         asked
             .into_iter()
             .map(|a| a.join().unwrap_or(Ok(false)))
@@ -47,11 +51,15 @@ pub fn cargo(args: &[OsString]) -> Result<Command> {
     }
     let mut command = Command::new(tool("CARGO", "cargo"));
     command.args(args);
-    // the guests' own flags, not those of the cargo that runs this
+    with_guests_flags(&mut command);
+    Ok(command)
+}
+
+/// The guests' own flags, not those of the cargo that runs this.
+fn with_guests_flags(command: &mut Command) {
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         command.env_remove(name);
     }
-    Ok(command)
 }
 
 /// Adds a target's standard library.
@@ -62,7 +70,7 @@ fn add(target: &str) -> Result<()> {
         .stdin(Stdio::null())
         .status();
     match added {
-        Ok(status) if status.success() && has_std(target)? => return Ok(()),
+        Ok(status) if status.success() && has_std(rustc(), target)? => return Ok(()),
         Ok(status) => eprintln!("xtask: rustup did not add it ({status})"),
         Err(e) => eprintln!("xtask: rustup cannot be started: {e}"),
     }
@@ -74,18 +82,23 @@ fn add(target: &str) -> Result<()> {
     )
 }
 
-fn has_std(target: &str) -> Result<bool> {
-    let rustc = tool("RUSTC", "rustc");
+/// The compiler that cargo itself would use.
+fn rustc() -> Command {
+    Command::new(tool("RUSTC", "rustc"))
+}
+
+/// Whether a compiler has the standard library for a target.
+pub(crate) fn has_std(mut rustc: Command, target: &str) -> Result<bool> {
     let variable = format!(
         "CARGO_TARGET_{}_RUSTFLAGS",
         target.to_uppercase().replace('-', "_")
     );
     let flags = std::env::var(variable).unwrap_or_default();
-    let output = Command::new(&rustc)
+    let output = rustc
         .args(flags.split_whitespace())
         .args(["--print", "target-libdir", "--target", target])
         .output()
-        .with_context(|| format!("{} cannot be started", Path::new(&rustc).display()))?;
+        .with_context(|| format!("{} cannot be started", rustc.get_program().display()))?;
     let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     Ok(entries.into_iter().any(|entry| {
@@ -104,10 +117,44 @@ fn tool(variable: &str, default: &str) -> OsString {
 /// # Errors
 /// If it does not build; the compiler's messages are printed.
 pub fn build_tests(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
-    let mut all: Vec<OsString> = vec!["test".into(), "--no-run".into()];
-    all.push("--message-format=json-render-diagnostics".into());
-    all.extend(args.iter().map(OsString::from));
-    executables(&all, |profile| profile["test"] == true)
+    let all = tests_args(args);
+    executables(cargo(&all)?, |profile| profile["test"] == true)
+}
+
+/// Builds a guest of this project's with a toolchain, which has the target; gives its test
+/// binary.
+///
+/// # Errors
+/// If it does not build; the compiler's messages are printed.
+pub fn build_guest_on(
+    toolchain: &Toolchain,
+    root: &Path,
+    guest: &str,
+    target: &str,
+    profile: &str,
+) -> Result<PathBuf> {
+    let guests = root.join("tests/guests");
+    let mut command = toolchain.cargo();
+    command
+        .args(tests_args(&["--quiet", "-p", guest, "--target", target]))
+        .args(["--profile", profile])
+        .arg("--manifest-path")
+        .arg(guests.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(guests.join("target/compat").join(toolchain.meant.name));
+    with_guests_flags(&mut command);
+    let built = executables(command, |profile| profile["test"] == true)?;
+    let (_, file) = built.into_iter().next().context("it has no tests")?;
+    Ok(file)
+}
+
+fn tests_args(args: &[&str]) -> Vec<OsString> {
+    let first = [
+        "test",
+        "--no-run",
+        "--message-format=json-render-diagnostics",
+    ];
+    first.iter().chain(args).map(OsString::from).collect()
 }
 
 /// Builds plain programs; gives `(target's name, file)` each.
@@ -118,24 +165,20 @@ pub fn build_programs(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     let mut all: Vec<OsString> = vec!["build".into()];
     all.push("--message-format=json-render-diagnostics".into());
     all.extend(args.iter().map(OsString::from));
-    executables(&all, |profile| profile["test"] == false)
+    executables(cargo(&all)?, |profile| profile["test"] == false)
 }
 
 fn executables(
-    args: &[OsString],
+    mut cargo: Command,
     wanted: impl Fn(&serde_json::Value) -> bool,
 ) -> Result<Vec<(String, PathBuf)>> {
-    let output = cargo(args)?
+    let output = cargo
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .context("cargo cannot be started")?;
     if !output.status.success() {
-        bail!(
-            "cargo {} failed: {}",
-            args.join(&OsString::from(" ")).display(),
-            output.status
-        );
+        bail!("{cargo:?} failed: {}", output.status);
     }
     let mut found = Vec::new();
     for line in output.stdout.split(|b| *b == b'\n') {

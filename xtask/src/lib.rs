@@ -6,3 +6,4 @@ pub mod bench;
 pub mod compat;
 pub mod guest;
 pub mod suites;
+pub mod toolchains;

@@ -11,8 +11,11 @@ cargo xtask demo                    set everything up, then run the example modu
 cargo xtask test [FILTER...]        all tests (with a filter: those end-to-end tests)
 cargo xtask guest-cargo -- ARGS     cargo for the targets wasm32-wasip1 and wasm32-wasip2
 cargo xtask bench                   what 1,000 trivial tests cost, beside one instance for all
-cargo xtask compat                  the same verdicts under the wasmtime command line and
-                                    cargo-nextest (installs both: a quarter of an hour)
+cargo xtask newest                  have rustup install the newest stable Rust, where it can: what rests
+                                    on the words of std, libtest, rustdoc and cargo runs on it too
+cargo xtask compat [PART...]        public crates' verdicts natively beside ours and the hints, on
+                                    each Rust that is here, and beside the wasmtime command line
+                                    and cargo-nextest (`cargo xtask compat --help`)
 ";
 
 fn main() -> ExitCode {
@@ -24,7 +27,13 @@ fn main() -> ExitCode {
         Some("test") => test(rest),
         Some("guest-cargo") => guest_cargo(rest),
         Some("bench") => with_wasmtest(bench::bench),
-        Some("compat") => with_wasmtest(compat::compat),
+        Some("compat") => compat(rest),
+        Some("newest") => {
+            xtask::toolchains::install_newest();
+            Ok(ExitCode::SUCCESS)
+        }
+        // of `compat`: what cargo calls in place of a native test binary
+        Some("native-runner") => compat::native_runner(rest).map(ExitCode::from),
         None | Some("help" | "--help" | "-h") => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -88,6 +97,19 @@ fn build_wasmtest() -> Result<PathBuf> {
 fn with_wasmtest(task: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<ExitCode> {
     task(&root(), &build_wasmtest()?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn compat(args: &[OsString]) -> Result<ExitCode> {
+    let args: Vec<String> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        print!("{}", compat::USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = compat::Asked::of(&args)?;
+    with_wasmtest(|root, wasmtest| compat::compat(root, wasmtest, &asked))
 }
 
 fn demo() -> Result<ExitCode> {

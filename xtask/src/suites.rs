@@ -9,30 +9,73 @@ use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `(crate, version, profile)`: those whose published package holds its tests.
-/// httparse has a test that takes a minute when it is not optimised.
-pub const SUITES: [(&str, &str, &str); 7] = [
-    ("semver", "1.0.27", "dev"),
-    ("itoa", "1.0.15", "dev"),
-    ("regex-syntax", "0.8.6", "dev"),
-    ("indexmap", "2.11.4", "dev"),
-    ("either", "1.15.0", "dev"),
-    ("percent-encoding", "2.3.2", "dev"),
-    ("httparse", "1.10.1", "release"),
+/// A published crate whose package holds its tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suite {
+    /// The crate.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What it is built as: some tests take a minute where they are not optimised.
+    pub profile: &'static str,
+}
+
+const fn debug(name: &'static str, version: &'static str) -> Suite {
+    Suite {
+        name,
+        version,
+        profile: "dev",
+    }
+}
+
+/// Those that build for WASI as they are.
+pub const SUITES: [Suite; 7] = [
+    debug("semver", "1.0.27"),
+    debug("itoa", "1.0.15"),
+    debug("regex-syntax", "0.8.6"),
+    debug("indexmap", "2.11.4"),
+    debug("either", "1.15.0"),
+    debug("percent-encoding", "2.3.2"),
+    Suite {
+        name: "httparse",
+        version: "1.10.1",
+        profile: "release",
+    },
 ];
 
-/// Fetches all suites into `folder`, once.
+/// Those of which something does not: a dependency, a target, what a test asks for.
+pub const HARDER: [Suite; 6] = [
+    debug("itertools", "0.15.0"),
+    debug("hashbrown", "0.17.2"),
+    debug("tempfile", "3.27.0"),
+    debug("serde_json", "1.0.154"),
+    debug("csv", "1.4.0"),
+    debug("smallvec", "1.16.6"),
+];
+
+/// All of them.
+pub fn all() -> impl Iterator<Item = &'static Suite> {
+    SUITES.iter().chain(&HARDER)
+}
+
+/// Fetches suites into `folder`, once.
 ///
 /// # Errors
 /// If cargo cannot fetch them.
-pub fn fetch(folder: &Path) -> Result<()> {
+pub fn fetch(folder: &Path, suites: impl Iterator<Item = &'static Suite>) -> Result<()> {
+    let wanted: Vec<&Suite> = suites
+        .filter(|s| !folder.join(s.name).join("Cargo.toml").exists())
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let package = folder.join("throwaway");
     std::fs::create_dir_all(package.join("src"))?;
     std::fs::write(package.join("src/lib.rs"), "")?;
     let mut manifest = String::from(
         "[package]\nname = \"throwaway\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n",
     );
-    for (name, version, _) in SUITES {
+    for Suite { name, version, .. } in &wanted {
         manifest.push_str(&format!("{name} = \"={version}\"\n"));
     }
     std::fs::write(package.join("Cargo.toml"), manifest)?;
@@ -48,14 +91,11 @@ pub fn fetch(folder: &Path) -> Result<()> {
         );
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    for (name, version, _) in SUITES {
+    for Suite { name, version, .. } in wanted {
         let to = folder.join(name);
-        if to.join("Cargo.toml").exists() {
-            continue;
-        }
         let packages = metadata["packages"].as_array().into_iter().flatten();
         let found = packages
-            .filter(|p| p["name"] == name && p["version"] == version)
+            .filter(|p| p["name"] == *name && p["version"] == *version)
             .find_map(|p| p["manifest_path"].as_str());
         let manifest = found.with_context(|| format!("cargo did not fetch {name} {version}"))?;
         let from = Path::new(manifest)

@@ -9,6 +9,7 @@ use super::project::{self, Wanted};
 use super::reach::{self, Place};
 use crate::cli::cargo::CargoGrantArgs;
 use crate::config::Config;
+use crate::layout;
 use crate::protocol::ModuleGrants;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
@@ -58,12 +59,11 @@ impl Caller {
     pub fn grants(&self, file: &Path, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
         let target_dir = target_dir(file, &self.workspace);
         // the caller's own variable of this name, where the package has no build script
-        let is_cargos = |out: &PathBuf| {
-            let beside = out.parent().map(|p| p.join("root-output"));
-            out.starts_with(&target_dir) || beside.is_some_and(|file| file.is_file())
-        };
+        let is_cargos =
+            |out: &PathBuf| out.starts_with(&target_dir) || layout::script_output(out).is_some();
         let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
         let out_dir = out_dir.filter(is_cargos);
+        let out_dir = out_dir.or_else(|| layout::out_dir_of(file));
         let place = Place {
             package: &self.here,
             workspace: &self.workspace,
@@ -102,7 +102,7 @@ fn target_dir(file: &Path, workspace: &Path) -> PathBuf {
 /// The names of variables that a build script has set for its package: cargo puts them
 /// into the runner's environment, and what the script said beside `OUT_DIR`.
 fn script_variables(out_dir: &Path) -> Vec<String> {
-    let Some(output) = out_dir.parent().map(|p| p.join("output")) else {
+    let Some(output) = layout::script_output(out_dir) else {
         return Vec::new();
     };
     let Ok(text) = std::fs::read_to_string(output) else {
@@ -124,15 +124,16 @@ mod tests {
 
     #[test]
     fn a_build_scripts_variables_are_known_by_their_names() {
+        let said = "cargo::rustc-env=MADE=by build\ncargo:rustc-env=OLD=x=y\ncargo::rerun-if-changed=a\nrustc-env=NO=1\n";
         let root = tempfile::tempdir().expect("a folder");
-        let out = root.path().join("out");
-        std::fs::create_dir(&out).expect("made");
-        std::fs::write(
-            root.path().join("output"),
-            "cargo::rustc-env=MADE=by build\ncargo:rustc-env=OLD=x=y\ncargo::rerun-if-changed=a\nrustc-env=NO=1\n",
-        )
-        .expect("written");
-        assert_eq!(script_variables(&out), ["MADE", "OLD"]);
+        for (place, file) in [("", "output"), ("run", "stdout")] {
+            let script = root.path().join(file);
+            let place = script.join(place);
+            std::fs::create_dir_all(&place).expect("made");
+            std::fs::write(place.join("root-output"), "").expect("written");
+            std::fs::write(place.join(file), said).expect("written");
+            assert_eq!(script_variables(&script.join("out")), ["MADE", "OLD"]);
+        }
         assert!(script_variables(&root.path().join("missing/out")).is_empty());
     }
 }

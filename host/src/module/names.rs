@@ -1,20 +1,22 @@
 //! Names for modules: the same from build to build, and unique in a run. Pure.
 
+use crate::layout::{UnitFile, is_hash};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A name for each path: the file's name without cargo's hash, with as many
 /// parent folders in front as it takes to tell namesakes apart. Two builds of
 /// one target in one folder keep their hashes; but a program beside the tests
-/// of the same target (`is_program`) does not cost those their name.
+/// of the same target (`is_program`) does not cost those their name. Of cargo's
+/// newer layout, in which each file has a folder of its own, the package's counts.
 pub fn assign(paths: &[PathBuf], is_program: &[bool]) -> Vec<String> {
     let mut names: Vec<String> = paths.iter().map(|p| without_hash(p)).collect();
     for (i, program) in is_program.iter().enumerate() {
         let beside = |j: usize| {
-            !is_program[j] && names[j] == names[i] && paths[j].parent() == paths[i].parent()
+            !is_program[j] && names[j] == names[i] && folder(&paths[j]) == folder(&paths[i])
         };
         if *program && (0..paths.len()).any(beside) {
-            names[i] = file_name(&paths[i]);
+            names[i] = hashed(&paths[i]);
         }
     }
     for _ in 0..2 {
@@ -47,7 +49,7 @@ pub fn assign(paths: &[PathBuf], is_program: &[bool]) -> Vec<String> {
                 }
                 None => {
                     for i in group {
-                        names[i] = file_name(&paths[i]);
+                        names[i] = hashed(&paths[i]);
                     }
                 }
             }
@@ -62,9 +64,28 @@ fn file_name(path: &Path) -> String {
         .unwrap_or_default()
 }
 
+/// The file's name with the hash that tells its builds apart: in the newer layout a
+/// program has none in its name.
+fn hashed(path: &Path) -> String {
+    let name = file_name(path);
+    match (UnitFile::of(path), name.strip_suffix(".wasm")) {
+        (Some(unit), Some(stem)) if without_hash(path) == name => {
+            format!("{stem}-{}.wasm", unit.hash)
+        }
+        _ => name,
+    }
+}
+
+/// The folder that a file counts to.
+fn folder(path: &Path) -> &Path {
+    match UnitFile::of(path) {
+        Some(unit) => unit.package,
+        None => path.parent().unwrap_or(Path::new("")),
+    }
+}
+
 fn parents(path: &Path) -> Vec<String> {
-    let parent = path.parent().unwrap_or(Path::new(""));
-    parent
+    folder(path)
         .components()
         .filter_map(|c| match c {
             std::path::Component::Normal(n) => Some(n.to_string_lossy().into_owned()),
@@ -91,15 +112,7 @@ fn without_hash(path: &Path) -> String {
         return name;
     };
     match stem.rsplit_once('-') {
-        Some((stem, hash))
-            if !stem.is_empty()
-                && hash.len() == 16
-                && hash
-                    .bytes()
-                    .all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()) =>
-        {
-            format!("{stem}.wasm")
-        }
+        Some((stem, hash)) if !stem.is_empty() && is_hash(hash) => format!("{stem}.wasm"),
         _ => name,
     }
 }
@@ -141,6 +154,34 @@ mod tests {
         assert_eq!(
             names(&["/w/a/deps/t.wasm", "/w/b/deps/t.wasm", "/w/b/u.wasm"]),
             ["a/deps/t.wasm", "b/deps/t.wasm", "u.wasm"]
+        );
+    }
+
+    #[test]
+    fn in_the_newer_layout_names_are_the_same_from_build_to_build_too() {
+        let unit = |package: &str, hash: &str, file: &str| {
+            PathBuf::from(format!("/t/debug/build/{package}/{hash}/out/{file}"))
+        };
+        let [a, b, c] = ["0123456789abcdef", "fedcba9876543210", "00000000000000ff"];
+        let names = |paths: &[PathBuf], is_program: &[bool]| assign(paths, is_program);
+        // the program of the same target has no hash in its file's name
+        assert_eq!(
+            names(
+                &[unit("p", a, "p.wasm"), unit("p", b, &format!("p-{b}.wasm"))],
+                &[true, false]
+            ),
+            [format!("p-{a}.wasm"), "p.wasm".to_owned()]
+        );
+        assert_eq!(names(&[unit("p", a, "p.wasm")], &[true]), ["p.wasm"]);
+        // of two packages, and of two builds
+        let tests = |package: &str, hash: &str| unit(package, hash, &format!("t-{hash}.wasm"));
+        assert_eq!(
+            names(&[tests("p", a), tests("q", b)], &[false; 2]),
+            ["p/t.wasm", "q/t.wasm"]
+        );
+        assert_eq!(
+            names(&[tests("p", a), tests("p", b), tests("q", c)], &[false; 3]),
+            [a, b, c].map(|hash| format!("t-{hash}.wasm"))
         );
     }
 

@@ -3,12 +3,13 @@
 //! Reads every file once: its hash, its format, its harness. Runs nothing.
 
 use crate::event::{Cause, Format, Harness};
+use crate::layout;
 use crate::module::identify::{self, Identity};
 use crate::module::sdk::Contents;
 use crate::module::{ContentHash, names};
 use crate::settings::{Selection, Unmarked};
 use rayon::prelude::*;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -69,8 +70,9 @@ enum Given {
     Named(usize),
 }
 
-/// Folders of cargo's and of others that hold no test module but much else.
-const PASSED_OVER: [&str; 4] = ["build", "incremental", "node_modules", ".fingerprint"];
+/// Folders of cargo's and of others that hold no test module but much else; `build` does in
+/// cargo's newer layout.
+const PASSED_OVER: [&str; 3] = ["build", "incremental", "node_modules"];
 
 /// Looks at everything that was given.
 pub fn discover(selection: &Selection) -> Discovered {
@@ -82,6 +84,15 @@ pub fn discover(selection: &Selection) -> Discovered {
         files.push((named.file.clone(), Given::Named(at)));
     }
     for path in &selection.paths {
+        let units = layout::instead_of_deps(path);
+        if let Some(units) = &units {
+            found.notes.push(format!(
+                "{} is not there, and {} is, where newer cargos have what was in it: that is searched",
+                path.display(),
+                units.display()
+            ));
+        }
+        let path = units.as_ref().unwrap_or(path);
         match std::fs::metadata(path) {
             Err(e) => missing.push((path.clone(), e.to_string())),
             Ok(meta) if meta.is_dir() => {
@@ -206,11 +217,37 @@ fn nothing_to_start(format: Format) -> Cause {
 
 /// All `.wasm` files below a folder, in an order that does not change; links are not followed.
 fn search(root: &Path, notes: &mut Vec<String>) -> Vec<(PathBuf, (u64, u64))> {
+    // a name that is `.` tells nothing of where it is
+    let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let mut of_units: HashMap<PathBuf, bool> = HashMap::new();
+    let mut holds_units = |folder: &Path| {
+        let known = of_units.get(folder).copied();
+        known.unwrap_or_else(|| {
+            let holds = layout::holds_units(folder);
+            of_units.insert(folder.to_owned(), holds);
+            holds
+        })
+    };
     let wanted = |entry: &walkdir::DirEntry| {
+        if entry.depth() == 0 || !entry.file_type().is_dir() {
+            return true;
+        }
         let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0
-            || !entry.file_type().is_dir()
-            || !(name.starts_with('.') || PASSED_OVER.contains(&&*name))
+        let below = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        let path = absolute.join(below);
+        let mut holds = |up: usize| {
+            let folder = path.ancestors().nth(up);
+            folder.is_some_and(|f| f.ends_with("build") && holds_units(f))
+        };
+        // a package is called as it likes
+        if holds(1) {
+            return true;
+        }
+        // what rustc made, and nothing of a script's
+        if holds(2) {
+            return layout::is_unit(&path) && !layout::is_of_script(&path);
+        }
+        !name.starts_with('.') && (!PASSED_OVER.contains(&&*name) || holds_units(&path))
     };
     let mut files = Vec::new();
     for entry in WalkDir::new(root)
