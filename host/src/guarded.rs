@@ -3,7 +3,7 @@
 //! Told by what lies on the disk alone: manifests and build scripts, cargo's configuration,
 //! what it has built, git's hooks. Changes nothing.
 
-use crate::layout;
+use crate::layout::{self, KEPT, STAND_INS};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -14,6 +14,8 @@ const MOST: usize = 50_000;
 const CONFIGURATION: &str = "cargo's configuration";
 /// What git runs, in words.
 const HOOKS: &str = "git's hooks";
+/// What is called in place of rustc, in words.
+const WRAPPER: &str = "what cargo calls in place of rustc";
 /// What cargo has built, in words.
 const BUILT: &str = "what cargo has built";
 
@@ -26,6 +28,9 @@ pub fn lies_in(folder: &Path) -> Option<&'static str> {
     }
     if named(".git") {
         return Some(HOOKS);
+    }
+    if folder.ancestors().any(is_wrapper) {
+        return Some(WRAPPER);
     }
     let is_built = |f: &Path| layout::is_profile(f) || layout::is_unit(f);
     folder.ancestors().any(is_built).then_some(BUILT)
@@ -47,6 +52,7 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
         match entry.file_name().to_str() {
             Some(".cargo") if is_folder => return Some(CONFIGURATION),
             Some(".git") => return Some(HOOKS),
+            Some(_) if is_wrapper(entry.path()) => return Some(WRAPPER),
             Some("Cargo.toml") if entry.path().parent().is_some_and(&is_built) => {
                 return Some("the manifest and the build script of a package");
             }
@@ -55,6 +61,11 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
         }
     }
     None
+}
+
+/// Whether this is where it stands what is called in place of rustc.
+fn is_wrapper(folder: &Path) -> bool {
+    folder.ends_with(Path::new(STAND_INS).join(KEPT))
 }
 
 /// Whether a folder is plainly one that is run here: without looking through what it holds.

@@ -8,6 +8,11 @@
 
 use std::path::{Path, PathBuf};
 
+/// The target folder below cargo's in which there are stand-ins for dependencies.
+pub const STAND_INS: &str = "wasmtest-stand-ins";
+/// The folder in that which is not cargo's.
+pub const KEPT: &str = "kept";
+
 /// The file that cargo locks in a profile's folder, of either kind, old and new.
 const LOCKS: [&str; 3] = [".cargo-lock", ".cargo-build-lock", ".cargo-artifact-lock"];
 /// What cargo keeps there to know what is fresh.

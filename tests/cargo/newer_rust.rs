@@ -3,6 +3,7 @@
 
 use super::doctests;
 use super::made::{Crate, MANIFEST};
+use super::stand_ins;
 use crate::support::{Events, Ran, Target, finish, wasmtest, workspace};
 use crate::verdicts::{awkward_words_are_not_misread, every_ending_has_its_verdict};
 use std::collections::BTreeSet;
@@ -26,6 +27,13 @@ fn every_kind_of_ending_has_its_verdict_on_newer_rusts() {
             let module = guest(rust, "verdicts", target, profile);
             every_ending_has_its_verdict(&module, "not supported by WASI yet");
         }
+    }
+}
+
+#[test]
+fn whatever_names_a_stand_in_is_refused_by_newer_rusts() {
+    for rust in newer() {
+        stand_ins::everything_else_is_run(&stand_ins::made().on(rust));
     }
 }
 

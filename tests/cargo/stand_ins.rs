@@ -50,7 +50,7 @@ pub fn three() -> u32 { fine::three() }
 "#;
 
 /// A library that needs nothing of what does not build, and a test for each way to name it.
-fn made() -> Crate {
+pub fn made() -> Crate {
     Crate::new(&[
         ("Cargo.toml", &format!("{MANIFEST}{WORKSPACE}")),
         ("src/lib.rs", LIBRARY),
@@ -139,8 +139,35 @@ fn compiled(ran: &Ran, package: &str) -> bool {
 #[test]
 fn whatever_names_what_does_not_build_is_not_built_and_everything_else_is_run() {
     let made = made();
+    everything_else_is_run(&made);
+    // what failed is remembered
+    let again = made.wasmtest(&["-p", "made", "--allow-not-built"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(!compiled(&again, "broken"), "{again:?}");
+    assert!(
+        again.stdout.contains("OK (not built=9, skipped=1)"),
+        "{again:?}"
+    );
+    assert!(
+        again
+            .stderr
+            .contains("note: broken 1.2.3 does not build, and what runs does without it: "),
+        "{again:?}"
+    );
+    // nothing that cargo itself builds has been touched
+    let mut plain = made.cargo(&["test", "--no-run", "--target", "wasm32-wasip1"]);
+    let plain = crate::support::finish(&mut plain);
+    assert_ne!(plain.code, 0, "{plain:?}");
+    assert!(
+        plain.stderr.contains("there are no threads on WASI"),
+        "{plain:?}"
+    );
+}
+
+/// Each way to name a crate, and what names none.
+pub fn everything_else_is_run(made: &Crate) {
     let why = "error: there are no threads on WASI (";
-    let events = run(&made, &[]);
+    let events = run(made, &[]);
     let told = told(&events);
     let broken = format!("it needs `broken`, which does not build: {why}");
     let strange = format!("it needs `strange`, which does not build: {why}");
@@ -181,29 +208,6 @@ fn whatever_names_what_does_not_build_is_not_built_and_everything_else_is_run() 
     assert_eq!(left_out["others"], serde_json::json!(["needs 1.2.3"]));
     // the compiler's words about a file that cannot be read are no help
     assert!(!events.stderr.contains("E0786"), "{}", events.stderr);
-
-    // what failed is remembered
-    let again = made.wasmtest(&["-p", "made", "--allow-not-built"]);
-    assert_eq!(again.code, 0, "{again:?}");
-    assert!(!compiled(&again, "broken"), "{again:?}");
-    assert!(
-        again.stdout.contains("OK (not built=9, skipped=1)"),
-        "{again:?}"
-    );
-    assert!(
-        again
-            .stderr
-            .contains("note: broken 1.2.3 does not build, and what runs does without it: "),
-        "{again:?}"
-    );
-    // nothing that cargo itself builds has been touched
-    let mut plain = made.cargo(&["test", "--no-run", "--target", "wasm32-wasip1"]);
-    let plain = crate::support::finish(&mut plain);
-    assert_ne!(plain.code, 0, "{plain:?}");
-    assert!(
-        plain.stderr.contains("there are no threads on WASI"),
-        "{plain:?}"
-    );
 }
 
 #[test]

@@ -371,6 +371,7 @@ mod tests {
             ("../target/debug/deps", "cargo has built"),
             ("../target/t", "cargo has built"),
             (".cargo", "configuration"),
+            ("../target/wasmtest-stand-ins/kept/t", "in place of rustc"),
         ] {
             let why = refused(path);
             assert!(why.contains(word), "{path}: {why}");
@@ -382,6 +383,7 @@ mod tests {
             "../fixtures",
             "../target/t/tmp",
             "../target/criterion",
+            "../target/wasmtest-stand-ins/tmp",
             "target/criterion",
         ] {
             assert!(place.writable(&[path.into()]).is_ok(), "{path}");

@@ -11,6 +11,7 @@ mod rustc;
 
 use super::project::Project;
 use crate::cli::cargo::BuildArgs;
+use crate::layout::{KEPT, STAND_INS};
 use anyhow::Context as _;
 use cargo_metadata::PackageId;
 pub(super) use notes::Notes;
@@ -19,8 +20,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The target folder below cargo's.
-const FOLDER: &str = "wasmtest-stand-ins";
 /// What this process calls itself where cargo calls it in place of rustc.
 const WRAPPER: &str = "rustc-with-stand-ins";
 /// What the wrapper has to know.
@@ -88,10 +87,10 @@ impl StandIns {
     /// # Errors
     /// If the folder's path cannot be told.
     pub(super) fn below(target_dir: &Path, target: &str) -> anyhow::Result<StandIns> {
-        let target_dir = std::path::absolute(target_dir.join(FOLDER))
+        let target_dir = std::path::absolute(target_dir.join(STAND_INS))
             .context("the target folder's path cannot be made absolute")?;
         Ok(StandIns {
-            folder: target_dir.join("kept").join(target),
+            folder: target_dir.join(KEPT).join(target),
             target_dir,
             target: target.to_owned(),
         })
