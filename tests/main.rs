@@ -12,6 +12,7 @@ mod host_fixtures;
 mod instrument;
 mod isolation;
 mod json;
+mod listing;
 mod proposals;
 mod real_suites;
 mod sdk;

@@ -53,6 +53,8 @@ pub enum Refusal {
     OfTheSystem,
     /// No folder is granted there.
     NotGranted,
+    /// A folder holds a name that is not UTF-8, and WASI then tells none of them.
+    NotUnicode,
 }
 
 /// An attempt that was refused.
@@ -77,6 +79,9 @@ pub struct Denied {
     /// Another name for what is meant, under which it can be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
+    /// The name in a folder that is to blame, bytes that are no text as numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
 }
 
 impl fmt::Display for Denied {
@@ -103,7 +108,11 @@ impl fmt::Display for Denied {
             },
             Refusal::OfTheSystem => ": the operating system refuses it to this user",
             Refusal::NotGranted => ": nothing is granted there",
+            Refusal::NotUnicode => ": WASI tells no name of a folder in which one is not UTF-8",
         })?;
+        if let Some(entry) = &self.entry {
+            write!(f, ", as {entry} is")?;
+        }
         if !self.allow.is_empty() {
             write!(f, "; {} allows it", self.allow.join(" or "))?;
         }
@@ -180,6 +189,7 @@ mod tests {
             allow: Vec::new(),
             relative_to: None,
             instead: None,
+            entry: None,
         }
     }
 
@@ -200,6 +210,15 @@ mod tests {
         assert_eq!(
             read.to_string(),
             "tried to read etc/passwd (or /etc/passwd): not there; relative paths lead to /home/me"
+        );
+        let list = Denied {
+            tried: Tried::Read,
+            entry: Some("caf\\xe9".to_owned()),
+            ..denied("tests/data", Refusal::NotUnicode)
+        };
+        assert_eq!(
+            list.to_string(),
+            "tried to read tests/data: WASI tells no name of a folder in which one is not UTF-8, as caf\\xe9 is"
         );
         let either = Denied {
             allow: vec!["--dir etc:rw".to_owned(), "--dir /etc:rw".to_owned()],

@@ -102,6 +102,124 @@ fn a_link_that_leads_elsewhere_in_the_workspace_is_told_by_the_name_that_reaches
 }
 
 #[test]
+fn a_path_that_natively_does_not_exist_is_not_found_and_seeds_beside_sources_are() {
+    // what a test natively finds, and what not; `walks` does as proptest does
+    let lib = r#"
+        use std::io::{ErrorKind::NotFound, Write};
+        use std::path::{Path, PathBuf};
+        use std::fs;
+
+        fn none<T>(tried: std::io::Result<T>) {
+            assert_eq!(tried.err().expect("it is not there").kind(), NotFound);
+        }
+        fn wrong() {
+            none(fs::metadata("m"));
+            none(fs::metadata("m/"));
+            none(fs::read_dir("m"));
+            none(fs::read_dir("m/src"));
+            none(fs::metadata("m/data"));
+            none(fs::metadata("m/data/d"));
+            none(fs::metadata("./m/data/d"));
+            none(fs::read("m/data/d"));
+            none(fs::read("m/proptest-regressions/d.txt"));
+            none(fs::read(file!()));
+            assert!(fs::write("m/data/d", "x").is_err());
+            assert!(fs::create_dir("m/data/new").is_err());
+            assert_eq!(fs::read_to_string("data/d").unwrap(), "d");
+        }
+        fn source() -> PathBuf {
+            let mut folder = std::env::current_dir().unwrap();
+            loop {
+                let source = folder.join(file!());
+                if source.is_file() { return source }
+                assert!(folder.pop(), "no source is found");
+            }
+        }
+        fn seeds() -> PathBuf {
+            let source = source();
+            let folder = source.ancestors().skip(1).find(|f| f.join("lib.rs").is_file()).unwrap();
+            folder.parent().unwrap().join("proptest-regressions/lib.txt")
+        }
+
+        #[test] fn nothing_is_found() { wrong(); }
+        #[test] fn seeds_are_found() {
+            assert_eq!(fs::read_to_string(seeds()).unwrap(), "seed\n");
+            wrong();
+        }
+        #[test] #[ignore] fn seeds_are_written() {
+            let seeds = seeds();
+            fs::create_dir_all(seeds.parent().unwrap()).unwrap();
+            let mut file = fs::OpenOptions::new().append(true).create(true).open(&seeds).unwrap();
+            file.write_all(b"more\n").unwrap();
+            assert!(Path::new(&seeds).is_file());
+        }
+    "#;
+    let all = workspace(&[("m", lib), ("other", "")]);
+    all.write("m/data/d", "d");
+    all.write("m/proptest-regressions/lib.txt", "seed\n");
+    all.write("m/proptest-regressions/d.txt", "not a source's");
+    // as cargo has it natively
+    let ran = finish(&mut all.cargo(&["test", "-p", "m", "--quiet"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let seeds = all.root().join("m/proptest-regressions");
+    for target in Target::BOTH {
+        let run = |rest: &[&str]| {
+            let args = [&["-p", "m", "--target", target.triple(), "--"][..], rest].concat();
+            all.wasmtest(&args)
+        };
+        let ran = run(&[]);
+        assert_eq!(ran.code, 0, "{target:?}: {ran:?}");
+        // and nothing more with a grant
+        let ran = run(&["--rw", "proptest-regressions"]);
+        assert_eq!(ran.code, 0, "{target:?}: {ran:?}");
+        let write = ["--run-ignored", "seeds_are_written"];
+        let ran = run(&write);
+        assert_eq!(ran.code, 1, "{target:?}: {ran:?}");
+        assert!(
+            ran.stdout.contains("--rw proptest-regressions allows it"),
+            "{target:?}: {ran:?}"
+        );
+        let ran = run(&[&["--rw", "proptest-regressions"], &write[..]].concat());
+        assert_eq!(ran.code, 0, "{target:?}: {ran:?}");
+        let written = std::fs::read_to_string(seeds.join("lib.txt")).expect("there");
+        assert_eq!(written, "seed\nmore\n", "{target:?}");
+        // made by the host, which is asked to let it be written to
+        std::fs::remove_dir_all(&seeds).expect("there");
+        let ran = run(&[&["--rw", "proptest-regressions"], &write[..]].concat());
+        assert_eq!(ran.code, 0, "{target:?}: {ran:?}");
+        let written = std::fs::read_to_string(seeds.join("lib.txt")).expect("there");
+        assert_eq!(written, "more\n", "{target:?}");
+        std::fs::write(seeds.join("lib.txt"), "seed\n").expect("written");
+        std::fs::write(seeds.join("d.txt"), "not a source's").expect("written");
+    }
+}
+
+#[test]
+fn a_folder_with_a_name_that_is_not_utf_8_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let list = "#[test] fn t() {
+        assert_eq!(std::fs::read_dir(\"data/good\").unwrap().count(), 1);
+        let count = || -> std::io::Result<usize> {
+            let mut count = 0;
+            for entry in std::fs::read_dir(\"data/deep\")? { entry?; count += 1; }
+            Ok(count)
+        };
+        count().unwrap();
+    }\n";
+    let all = workspace(&[("a", list)]);
+    all.write("a/data/good/x", "");
+    all.write("a/data/deep/x", "");
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    std::fs::write(all.root().join("a/data/deep").join(odd), "").expect("written");
+    for target in Target::BOTH {
+        let ran = all.wasmtest(&["-p", "a", "--target", target.triple()]);
+        assert_eq!(ran.code, 1, "{target:?}: {ran:?}");
+        let told = "tried to read data/deep (or /data/deep): WASI tells no name of a folder in which one is not UTF-8, as caf\\xe9 is";
+        assert!(ran.stdout.contains(told), "{target:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_silent_program_is_no_empty_list_and_a_name_is_no_flag() {
     // mentions what libtest reads, and is none; and one that takes names like flags
     let silent = "fn main() {

@@ -4,9 +4,9 @@
 //! as it is written wins, and `..` never leaves a granted folder. So the package is `.`,
 //! each folder above it up to the workspace's is `..`, `../..`, and at absolute paths
 //! there is only the outermost folder: a path that goes up from the package by
-//! its absolute name then stays inside of one grant. Beside that the package has the name
-//! that it has in the workspace: `file!()` begins with it, and proptest, which goes up from
-//! the working directory until it finds such a file, cannot go up from `/`.
+//! its absolute name then stays inside of one grant. How `file!()` begins in a member of a
+//! workspace is said beside that: such a path leads nowhere natively, and `sandbox` answers what proptest
+//! asks of it alone.
 
 use crate::guarded::{self, home, where_it_lies};
 use crate::protocol::{Access, DirGrant};
@@ -32,7 +32,6 @@ impl Place<'_> {
     /// The folders that tests read: the package, its workspace, what was built for it.
     pub fn folders(&self) -> Vec<DirGrant> {
         let mut grants = vec![read(self.package, ".")];
-        grants[0].guest.extend(self.name_in_workspace(self.package));
         let mut up = String::new();
         let inside = self.package.starts_with(self.workspace);
         if inside {
@@ -56,6 +55,7 @@ impl Place<'_> {
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
         let home = home();
         grants.retain(|g| g.host.is_dir() && !is_too_much(&g.host, home.as_deref()));
+        grants.extend(self.sources());
         grants
     }
 
@@ -65,13 +65,17 @@ impl Place<'_> {
         folder.is_ok_and(|folder| is_too_much(&folder, home().as_deref()))
     }
 
-    /// A folder as sources of a member are named: from the workspace's. Not if the package
-    /// has something of its own there.
-    fn name_in_workspace(&self, folder: &Path) -> Option<String> {
+    /// How the sources of a member are named: from the workspace's folder. Not if the
+    /// package has something of its own there.
+    fn sources(&self) -> Option<DirGrant> {
         let member = self.package.strip_prefix(self.workspace).ok()?;
         let hides = self.package.join(member.components().next()?).exists();
-        let name = folder.strip_prefix(self.workspace).ok()?.to_str()?;
-        (folder.starts_with(self.package) && !hides).then(|| name.to_owned())
+        (!hides).then_some(())?;
+        Some(DirGrant {
+            host: self.package.to_owned(),
+            guest: vec![member.to_str()?.to_owned()],
+            access: Access::Sources,
+        })
     }
 
     /// The folders that tests may write to, at the path as it was asked for and where
@@ -129,9 +133,6 @@ impl Place<'_> {
             add(relative);
         }
         add(&plain(asked));
-        if let Some(name) = self.name_in_workspace(&absolute) {
-            add(Path::new(&name));
-        }
         add(&absolute);
         add(&host);
         if guest
@@ -282,17 +283,27 @@ mod tests {
             .folders()
             .into_iter()
             .map(|g| {
-                assert_eq!(g.access, Access::ReadOnly);
-                (g.host, g.guest.join(" "))
+                let sources = g.access == Access::Sources;
+                assert_ne!(g.access, Access::ReadWrite);
+                let name = g.guest.join(" ");
+                (
+                    g.host,
+                    if sources {
+                        format!("{name}: sources")
+                    } else {
+                        name
+                    },
+                )
             })
             .collect();
         let text = |p: &Path| p.display().to_string();
         let expected = [
-            (package.clone(), ". deep/a".to_owned()),
+            (package.clone(), ".".to_owned()),
             (root.join("crates/deep"), "..".to_owned()),
             (workspace.clone(), "../..".to_owned()),
             (workspace.clone(), text(&workspace)),
             (out.clone(), text(&out)),
+            (package.clone(), "deep/a: sources".to_owned()),
         ];
         assert_eq!(all, expected);
         let rw = place
@@ -301,18 +312,15 @@ mod tests {
         assert!(package.join("tests/snap").is_dir());
         assert_eq!(
             rw[0].guest,
-            [
-                "tests/snap".to_owned(),
-                "deep/a/tests/snap".to_owned(),
-                text(&package.join("tests/snap"))
-            ]
+            ["tests/snap".to_owned(), text(&package.join("tests/snap"))]
         );
         assert_eq!(rw[1].guest[0], "../b");
         assert!(place.writable(&[root.join("missing")]).is_err());
         assert!(place.writable(&["tmp".into()]).is_err());
         // what is the package's own is not hidden
         std::fs::create_dir(package.join("deep")).expect("made");
-        assert_eq!(place.folders()[0].guest, ["."]);
+        let sources = |g: &DirGrant| g.access == Access::Sources;
+        assert!(!place.folders().iter().any(sources));
     }
 
     #[test]
@@ -402,7 +410,8 @@ mod tests {
         assert!(place("/").is_withheld());
         // a workspace at the root does not open what lies beside its member
         let of_member = place("/usr").folders();
-        assert_eq!(of_member.len(), 1, "{of_member:?}");
+        let of_member: Vec<&Path> = of_member.iter().map(|g| g.host.as_path()).collect();
+        assert_eq!(of_member, ["/usr", "/usr"].map(Path::new));
         assert!(!place("/usr").is_withheld());
         assert!(is_too_much(
             Path::new("/home/a"),

@@ -61,6 +61,8 @@ pub enum Access {
     ReadOnly,
     /// Reading and writing.
     ReadWrite,
+    /// None but for lookups of sources: the one name is how `file!()` begins in them.
+    Sources,
 }
 
 /// By which flag the person who runs the tests can grant more.

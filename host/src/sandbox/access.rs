@@ -6,11 +6,15 @@
 
 pub(super) mod component;
 pub(super) mod core;
+mod folders;
+mod sources;
 
 use crate::denied::{Denials, Denied, Refusal, Tried};
 use crate::event::quoted;
 use crate::guarded;
 use crate::protocol::{Access, DirGrant, HowToGrant};
+use folders::Folders;
+use sources::{Found, Lookup, Wanted};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,7 +104,7 @@ impl Place {
         match &self.ground {
             Ground::Nothing => true,
             Ground::Scratch => false,
-            Ground::Granted { access, .. } => *access == Access::ReadOnly,
+            Ground::Granted { access, .. } => *access != Access::ReadWrite,
         }
     }
 
@@ -113,13 +117,21 @@ impl Place {
 pub struct Places {
     pub list: Vec<Place>,
     pub how: HowToGrant,
+    /// How `file!()` begins in the package's sources, if that is no path natively.
+    pub sources: Option<String>,
 }
 
 /// Notes what is refused to one guest.
 #[derive(Default)]
 pub struct Watch {
     places: Option<Arc<Places>>,
+    /// Whether what is refused is noted.
+    notes: bool,
     denials: Denials,
+    found: Found,
+    /// What it has opened, and, of a component, what it lists.
+    folders: Folders,
+    lists: Folders,
 }
 
 /// How an attempt came back that may be worth a note.
@@ -158,6 +170,33 @@ struct Spot {
     path: Given,
 }
 
+/// A lookup by the name that `file!()` gives, and where it leads.
+struct Source {
+    lookup: Lookup,
+    /// The path from the package.
+    below: String,
+    /// The place that it lies in, and the path from there.
+    place: usize,
+    path: String,
+    wanted: Wanted,
+}
+
+impl Source {
+    /// As an attempt of the guest's.
+    fn spot(&self, watch: &Watch) -> Spot {
+        Spot {
+            place: Some(self.place),
+            is_read_only: watch.list()[self.place].is_read_only(),
+            path: Given::new(self.path.as_bytes(), self.path.len()),
+        }
+    }
+
+    /// Whether more than a look is wanted, so that a refusal is worth a note.
+    fn changes(&self) -> bool {
+        matches!(self.lookup, Lookup::Write | Lookup::Create)
+    }
+}
+
 /// What an attempt was at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
@@ -172,7 +211,16 @@ impl Watch {
     pub fn new(places: Arc<Places>) -> Watch {
         Watch {
             places: Some(places),
-            denials: Denials::default(),
+            notes: true,
+            ..Watch::default()
+        }
+    }
+
+    /// The same, and nothing is noted.
+    pub fn without_notes(places: Arc<Places>) -> Watch {
+        Watch {
+            places: Some(places),
+            ..Watch::default()
         }
     }
 
@@ -190,6 +238,27 @@ impl Watch {
         self.places.as_ref().map_or(&[], |places| &places.list)
     }
 
+    /// Where a path leads that is named as `file!()` names sources, if this lookup of it is
+    /// answered: the place, the path from there, and what has to be there.
+    fn source(&self, lookup: Lookup, path: &str) -> Option<Source> {
+        let places = self.places.as_ref()?;
+        let below = sources::below(places.sources.as_deref()?, path)?;
+        let wanted = self.found.answers(lookup, below)?;
+        let (place, path) = places.relative(below)?;
+        Some(Source {
+            lookup,
+            below: below.to_owned(),
+            place,
+            path,
+            wanted,
+        })
+    }
+
+    /// Whether a path begins at the package, where such names would be found.
+    fn is_package(&self, place: Option<usize>) -> bool {
+        place.is_some_and(|at| self.list()[at].is_called("/"))
+    }
+
     fn is_nothing(&self, spot: &Spot) -> bool {
         spot.place.is_some_and(|at| self.list()[at].is_nothing())
     }
@@ -197,7 +266,7 @@ impl Watch {
     /// Notes an attempt that came back so. Gives whether it went where nothing is, so
     /// that nothing can have been touched.
     fn refused(&mut self, tried: Tried, target: Target, came: Came, spots: Vec<Spot>) -> bool {
-        let Some(places) = self.places.clone() else {
+        let Some(places) = self.places.clone().filter(|_| self.notes) else {
             return false;
         };
         let read_only = |s: &Spot| tried.changes() && s.is_read_only;
@@ -315,10 +384,29 @@ fn denied(
         allow,
         relative_to,
         instead: None,
+        entry: None,
     }
 }
 
 impl Places {
+    /// The place in which a path from the package lies, and the path from there: the longest
+    /// relative name wins, and of two the last, as for wasi-libc.
+    fn relative(&self, path: &str) -> Option<(usize, String)> {
+        let inside = |place: &Place| {
+            if place.is_called("/") {
+                return Some((0, path.to_owned()));
+            }
+            let name = place.name.strip_prefix("./").unwrap_or(&place.name);
+            let rest = Path::new(path).strip_prefix(name).ok()?.to_str()?;
+            let rest = if rest.is_empty() { "." } else { rest };
+            Some((name.len(), rest.to_owned()))
+        };
+        let all = self.list.iter().enumerate();
+        let found = all.filter_map(|(at, place)| Some((inside(place)?, at)));
+        let ((_, rest), at) = found.max_by_key(|((length, _), at)| (*length, *at))?;
+        Some((at, rest))
+    }
+
     /// The name by which a guest reaches what a path from this place leads out to.
     fn elsewhere(&self, from: &Place, path: &str) -> Option<String> {
         let Ground::Granted { host, .. } = &from.ground else {

@@ -9,6 +9,7 @@ use super::access::{self, GrantedBy, Place, Places, Watch};
 use super::deadline::Guard;
 use super::guest::Call;
 use super::hostcall;
+use super::listing::{self, Listings};
 use super::process_id;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
@@ -43,6 +44,8 @@ pub struct State {
     pub touched_files: bool,
     /// Whether it has looked for folders and found that there is none.
     pub found_no_folder: bool,
+    /// What it has been told of folders.
+    pub(super) listings: Listings,
     /// How much memory it may use.
     pub limits: StoreLimits,
     /// The same, where the test says it itself, in bytes.
@@ -178,6 +181,7 @@ impl Grants {
             wasi,
             touched_files: false,
             found_no_folder: false,
+            listings: Listings::default(),
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),
@@ -233,7 +237,7 @@ impl Grants {
 
     fn open(&mut self, of: (Option<ModuleNumber>, Vec<FixtureNumber>)) -> anyhow::Result<Opened> {
         let mut builder = WasiCtxBuilder::new();
-        let mut list = self.open_dirs(of.0, &of.1, None, &mut builder)?;
+        let (mut list, sources) = self.open_dirs(of.0, &of.1, None, &mut builder)?;
         let scratch = self.scratch.folder().context("the scratch folder")?;
         open_scratch(&mut builder, &scratch)?;
         list.push(Place::scratch(SCRATCH));
@@ -251,20 +255,22 @@ impl Grants {
             places: Arc::new(Places {
                 list,
                 how: self.how,
+                sources,
             }),
         };
         self.opened.insert(of, opened.clone());
         Ok(opened)
     }
 
-    /// Opens what is granted, with the access that it is granted with or with this one.
+    /// Opens what is granted, with the access that it is granted with or with this one. Gives
+    /// the places, and how `file!()` begins if that is to be answered.
     fn open_dirs(
         &self,
         module: Option<ModuleNumber>,
         fixtures: &[FixtureNumber],
         access: Option<Access>,
         builder: &mut WasiCtxBuilder,
-    ) -> anyhow::Result<Vec<Place>> {
+    ) -> anyhow::Result<(Vec<Place>, Option<String>)> {
         builder.allow_blocking_current_thread(true);
         let of_fixtures = self
             .fixtures
@@ -277,8 +283,13 @@ impl Grants {
         let grants = of_module.iter().map(by(GrantedBy::Module));
         let grants = grants.chain(self.dirs.iter().map(by(GrantedBy::Run)));
         let mut list = Vec::new();
+        let mut sources = None;
         // of two folders of one name a guest sees the one that is given last
         for (grant, by) in grants.chain(of_fixtures.map(by(GrantedBy::Fixture))) {
+            if grant.access == Access::Sources {
+                sources = grant.guest.first().cloned();
+                continue;
+            }
             let grant = &DirGrant {
                 access: access.unwrap_or(grant.access),
                 ..grant.clone()
@@ -287,7 +298,7 @@ impl Grants {
             let places = grant.guest.iter();
             list.extend(places.map(|guest| Place::granted(guest, grant, by)));
         }
-        Ok(list)
+        Ok((list, sources))
     }
 
     /// After a test that touched files: its scratch folder goes, or stays as it left it.
@@ -304,7 +315,7 @@ impl Grants {
 
 fn open_grant(builder: &mut WasiCtxBuilder, grant: &DirGrant) -> anyhow::Result<()> {
     let perms = match grant.access {
-        Access::ReadOnly => FsPerms::ReadOnly,
+        Access::ReadOnly | Access::Sources => FsPerms::ReadOnly,
         Access::ReadWrite => FsPerms::ReadWrite,
     };
     for guest in &grant.guest {
@@ -343,7 +354,12 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
         builder.stdout(stdout.clone()).stderr(stderr.clone());
     }
     let mut list = Vec::new();
+    let mut sources = None;
     for grant in given.dirs {
+        if grant.access == Access::Sources {
+            sources = grant.guest.first().cloned();
+            continue;
+        }
         open_grant(&mut builder, grant)?;
         let places = grant.guest.iter();
         list.extend(places.map(|guest| Place::granted(guest, grant, GrantedBy::Module)));
@@ -352,12 +368,16 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
         open_scratch(&mut builder, scratch)?;
         list.push(Place::scratch(SCRATCH));
     }
-    let how = HowToGrant::Rw;
+    let places = Arc::new(Places {
+        list,
+        how: HowToGrant::Rw,
+        sources,
+    });
     Ok(State {
         wasi: builder.build_p1(),
         watch: match given.kept {
-            Some(_) => Watch::new(Arc::new(Places { list, how })),
-            None => Watch::default(),
+            Some(_) => Watch::new(places),
+            None => Watch::without_notes(places),
         },
         process_id: std::process::id(),
         ..State::nothing()
@@ -398,6 +418,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
             })?;
         }
         waiting::add_to_core_linker(&mut linker)?;
+        listing::add_to_linker(&mut linker)?;
         access::core::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
         sdk::add_to_linker(&mut linker)
@@ -418,14 +439,8 @@ fn folder(mut caller: Caller<'_, State>, fd: i32, to: i32) -> wasmtime::Result<i
 
 /// The functions of WASI 0.1 through which a guest can reach or change what
 /// lies in a folder, or what the host holds for it, beside those that take a path
-/// (`access::core`); all else needs a descriptor that came from one of them.
-const TOUCHING: [&str; 5] = [
-    "fd_close",
-    "fd_fdstat_set_flags",
-    "fd_read",
-    "fd_renumber",
-    "fd_filestat_set_times",
-];
+/// (`access::core`) or end a listing (`listing`); all else needs a descriptor that came from one of them.
+const TOUCHING: [&str; 3] = ["fd_fdstat_set_flags", "fd_read", "fd_filestat_set_times"];
 
 /// The interfaces of WASI 0.2, for components.
 ///
@@ -493,6 +508,7 @@ impl State {
             wasi: WasiCtxBuilder::new().build_p1(),
             touched_files: false,
             found_no_folder: false,
+            listings: Listings::default(),
             limits: StoreLimits::default(),
             max_memory: None,
             report: Report::default(),

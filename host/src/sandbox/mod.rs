@@ -12,6 +12,7 @@ pub mod engine;
 pub mod grants;
 pub mod guest;
 mod hostcall;
+mod listing;
 pub mod live;
 mod load;
 pub mod process_id;

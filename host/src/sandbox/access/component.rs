@@ -3,7 +3,9 @@
 //! All of it is wasmtime's own; of what takes a path, what is refused is noted.
 
 use super::super::grants::State;
-use super::{Came, Given, Spot, Target, Watch};
+use super::folders::Folder;
+use super::sources::{Lookup, Wanted};
+use super::{Came, Given, Source, Spot, Target, Watch};
 use crate::denied::Tried;
 use std::sync::Arc;
 use wasmtime::Result;
@@ -87,6 +89,94 @@ impl Watched<'_> {
         result
     }
 
+    /// The same attempt where a name that `file!()` gives leads to; `None` if it is not
+    /// answered. What is there has to be `right`.
+    #[cold]
+    fn as_source<T>(
+        &mut self,
+        (tried, target): (Tried, Target),
+        at: &At,
+        call: impl FnOnce(&mut Self, Resource<Descriptor>, String) -> FsResult<T>,
+    ) -> Option<FsResult<T>> {
+        let (fd, given) = at;
+        let lookup = match (tried, target) {
+            (Tried::Create, _) => Lookup::Create,
+            (Tried::LookAt, _) => Lookup::Look,
+            (Tried::Write, Target::Entry) => Lookup::Write,
+            (Tried::Read, Target::Entry) => Lookup::Read,
+            _ => return None,
+        };
+        let source = self.watch.source(lookup, &given.text);
+        let source = source.filter(|_| given.is_whole)?;
+        let from = self.spot((*fd, Given::new(&[], 0))).place;
+        if !self.watch.is_package(from) {
+            return None;
+        }
+        let all = preopens::Host::get_directories(&mut self.files).ok()?;
+        let mut folder = None;
+        for (i, (fd, _)) in all.into_iter().enumerate() {
+            match i == source.place {
+                true => folder = Some(fd),
+                false => drop(self.files.table.delete(fd)),
+            }
+        }
+        let folder = folder?;
+        let found = self.found(&source, folder.rep(), call);
+        let _ = self.files.table.delete(folder);
+        if found.is_some() {
+            self.watch.found.add(lookup, &source.below);
+        }
+        let came = found.as_ref().and_then(|f| f.as_ref().err()).and_then(came);
+        if source.changes()
+            && let Some(came) = came
+        {
+            let spot = source.spot(self.watch);
+            self.watch.refused(tried, target, came, vec![spot]);
+        }
+        found
+    }
+
+    /// The folder that a guest has under this number, if that is known.
+    fn folder(&mut self, fd: u32) -> Option<Folder> {
+        if let Some(folder) = self.watch.folders.get(fd) {
+            return Some(folder.clone());
+        }
+        self.spot((fd, Given::new(&[], 0))).place.map(Folder::at)
+    }
+
+    /// Remembers as what a folder was opened.
+    fn remember(&mut self, (fd, given): &At, opened: &impl Opened) {
+        let (true, true, Some(opened)) = (self.watch.remembers(), given.is_whole, opened.number())
+        else {
+            return;
+        };
+        if let Some(folder) = self.folder(*fd).and_then(|f| f.join(&given.text)) {
+            self.watch.folders.add(opened, folder);
+        }
+    }
+
+    fn found<T>(
+        &mut self,
+        source: &Source,
+        folder: u32,
+        call: impl FnOnce(&mut Self, Resource<Descriptor>, String) -> FsResult<T>,
+    ) -> Option<FsResult<T>> {
+        let folder = || Resource::new_borrow(folder);
+        if !source.changes() {
+            let path = source.path.clone();
+            let follow = PathFlags::SYMLINK_FOLLOW;
+            let stat = HostDescriptor::stat_at(&mut self.files, folder(), follow, path).ok()?;
+            let wanted = match source.wanted {
+                Wanted::File => DescriptorType::RegularFile,
+                Wanted::Folder => DescriptorType::Directory,
+            };
+            if stat.type_ != wanted {
+                return None;
+            }
+        }
+        Some(call(self, folder(), source.path.clone()))
+    }
+
     #[cold]
     fn spot(&mut self, (fd, path): At) -> Spot {
         let folder = match self.files.table.get(&Resource::<Open>::new_borrow(fd)) {
@@ -138,6 +228,52 @@ macro_rules! watched {
     )*};
 }
 
+/// The same, and where they are refused the path is tried as a source's.
+macro_rules! sought {
+    ($($name:ident($fd:ident, [$($before:ident: $bty:ty),*] $path:ident [$($after:ident: $aty:ty),*]) -> $ret:ty: $tried:expr;)*) => {$(
+        fn $name(
+            &mut self,
+            $fd: Resource<Descriptor>,
+            $($before: $bty,)*
+            $path: String,
+            $($after: $aty,)*
+        ) -> FsResult<$ret> {
+            let (at, (tried, target)) = (at(&$fd, &$path), $tried);
+            let result = HostDescriptor::$name(&mut self.files, $fd, $($before,)* $path, $($after,)*);
+            if result.as_ref().err().and_then(came).is_some()
+                && let Some(found) = self.as_source((tried, target), &at, |this, fd, path| {
+                    HostDescriptor::$name(&mut this.files, fd, $($before,)* path, $($after,)*)
+                })
+            {
+                return found;
+            }
+            if let Ok(opened) = &result
+                && target == Target::Folder
+            {
+                self.remember(&at, opened);
+            }
+            self.look(result, tried, target, [at])
+        }
+    )*};
+}
+
+/// What an attempt may give.
+trait Opened {
+    /// A folder's number, if it gives that.
+    fn number(&self) -> Option<u32> {
+        None
+    }
+}
+
+impl Opened for () {}
+impl Opened for DescriptorStat {}
+impl Opened for MetadataHashValue {}
+impl Opened for Resource<Descriptor> {
+    fn number(&self) -> Option<u32> {
+        Some(self.rep())
+    }
+}
+
 fn entry(tried: Tried) -> (Tried, Target) {
     (tried, Target::Entry)
 }
@@ -153,16 +289,19 @@ fn opening(how: OpenFlags, flags: DescriptorFlags) -> (Tried, Target) {
 }
 
 impl HostDescriptor for Watched<'_> {
-    watched! {
+    sought! {
         create_directory_at(fd, [] path []) -> (): entry(Tried::Create);
         stat_at(fd, [flags: PathFlags] path []) -> DescriptorStat: entry(Tried::LookAt);
-        set_times_at(fd, [flags: PathFlags] path [read: NewTimestamp, written: NewTimestamp]) -> (): entry(Tried::Write);
         open_at(fd, [flags: PathFlags] path [how: OpenFlags, mode: DescriptorFlags]) -> Resource<Descriptor>: opening(how, mode);
+        metadata_hash_at(fd, [flags: PathFlags] path []) -> MetadataHashValue: entry(Tried::LookAt);
+    }
+
+    watched! {
+        set_times_at(fd, [flags: PathFlags] path [read: NewTimestamp, written: NewTimestamp]) -> (): entry(Tried::Write);
         readlink_at(fd, [] path []) -> String: entry(Tried::LookAt);
         remove_directory_at(fd, [] path []) -> (): entry(Tried::Remove);
         symlink_at(fd, [what: String] path []) -> (): entry(Tried::Link);
         unlink_file_at(fd, [] path []) -> (): entry(Tried::Remove);
-        metadata_hash_at(fd, [flags: PathFlags] path []) -> MetadataHashValue: entry(Tried::LookAt);
     }
 
     fn rename_at(
@@ -199,7 +338,6 @@ impl HostDescriptor for Watched<'_> {
         set_times(fd: Resource<Descriptor>, read: NewTimestamp, written: NewTimestamp) -> FsResult<()>;
         read(fd: Resource<Descriptor>, length: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)>;
         write(fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize>;
-        read_directory(fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>>;
         sync(fd: Resource<Descriptor>) -> FsResult<()>;
         stat(fd: Resource<Descriptor>) -> FsResult<DescriptorStat>;
         read_via_stream(fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<InputStream>>;
@@ -207,7 +345,25 @@ impl HostDescriptor for Watched<'_> {
         append_via_stream(fd: Resource<Descriptor>) -> FsResult<Resource<OutputStream>>;
         is_same_object(a: Resource<Descriptor>, b: Resource<Descriptor>) -> Result<bool>;
         metadata_hash(fd: Resource<Descriptor>) -> FsResult<MetadataHashValue>;
-        drop(fd: Resource<Descriptor>) -> Result<()>;
+    }
+
+    fn read_directory(
+        &mut self,
+        fd: Resource<Descriptor>,
+    ) -> FsResult<Resource<DirectoryEntryStream>> {
+        let number = fd.rep();
+        let list = HostDescriptor::read_directory(&mut self.files, fd)?;
+        if self.watch.remembers()
+            && let Some(folder) = self.folder(number)
+        {
+            self.watch.lists.add(list.rep(), folder);
+        }
+        Ok(list)
+    }
+
+    fn drop(&mut self, fd: Resource<Descriptor>) -> Result<()> {
+        self.watch.folders.remove(fd.rep());
+        HostDescriptor::drop(&mut self.files, fd)
     }
 }
 
@@ -219,8 +375,23 @@ impl Host for Watched<'_> {
 }
 
 impl HostDirectoryEntryStream for Watched<'_> {
-    same! { HostDirectoryEntryStream:
-        read_directory_entry(stream: Resource<DirectoryEntryStream>) -> FsResult<Option<DirectoryEntry>>;
-        drop(stream: Resource<DirectoryEntryStream>) -> Result<()>;
+    fn read_directory_entry(
+        &mut self,
+        list: Resource<DirectoryEntryStream>,
+    ) -> FsResult<Option<DirectoryEntry>> {
+        let number = list.rep();
+        let entry = HostDirectoryEntryStream::read_directory_entry(&mut self.files, list);
+        let code = entry.as_ref().err().and_then(FsError::downcast_ref);
+        if matches!(code, Some(Code::IllegalByteSequence))
+            && let Some(folder) = self.watch.lists.remove(number)
+        {
+            self.watch.not_unicode(&folder);
+        }
+        entry
+    }
+
+    fn drop(&mut self, list: Resource<DirectoryEntryStream>) -> Result<()> {
+        self.watch.lists.remove(list.rep());
+        HostDirectoryEntryStream::drop(&mut self.files, list)
     }
 }

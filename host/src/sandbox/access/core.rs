@@ -5,14 +5,19 @@
 
 use super::super::grants::State;
 use super::super::hostcall;
-use super::{Came, Given, LONGEST, Spot, Target};
+use super::folders::Folder;
+use super::sources::{Lookup, Wanted};
+use super::{Came, Given, LONGEST, Source, Spot, Target};
 use crate::denied::Tried;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p1::wasi_snapshot_preview1 as snapshot;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot, WasiSnapshotPreview1 as _};
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::{GuestMemory, GuestPtr};
+
+/// The version of WASI 0.1 that is built for.
+const SNAPSHOT: &str = "wasi_snapshot_preview1";
 
 /// Puts them in front of those that are there.
 ///
@@ -26,7 +31,9 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                 $module,
                 stringify!($name),
                 |mut caller: Caller<'_, State>, $($arg: $ty),*| -> Result<i32> {
-                    let attempt: Attempt = $attempt;
+                    let mut attempt: Attempt = $attempt;
+                    // its structs are others, and nothing new is built for it
+                    attempt.again = attempt.again.filter(|_| $module == SNAPSHOT);
                     watched(&mut caller, attempt, async |wasi, memory| {
                         $abi::$name(wasi, memory, $($arg),*).await
                     })
@@ -36,15 +43,16 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
         ($module:literal, $abi:ident) => {
             add! { $module, $abi,
                 path_create_directory(fd: i32, path: i32, length: i32)
-                    at(Tried::Create, fd, path, length);
+                    at(Tried::Create, fd, path, length).again(Again::Create);
                 path_filestat_get(fd: i32, flags: i32, path: i32, length: i32, to: i32)
-                    at(Tried::LookAt, fd, path, length);
+                    at(Tried::LookAt, fd, path, length).again(Again::Look { flags, to });
                 path_filestat_set_times(fd: i32, flags: i32, path: i32, length: i32, read: i64, written: i64, which: i32)
                     at(Tried::Write, fd, path, length);
                 path_link(fd: i32, flags: i32, path: i32, length: i32, new: i32, as_path: i32, as_length: i32)
                     at(Tried::Link, fd, path, length).and(new, as_path, as_length);
                 path_open(fd: i32, flags: i32, path: i32, length: i32, how: i32, rights: i64, inherited: i64, status: i32, to: i32)
-                    opening(how, rights, (fd, path, length));
+                    opening(how, rights, (fd, path, length))
+                        .again(Again::Open { flags, how, rights, inherited, status, to });
                 path_readlink(fd: i32, path: i32, length: i32, to: i32, room: i32, told: i32)
                     at(Tried::LookAt, fd, path, length);
                 path_remove_directory(fd: i32, path: i32, length: i32)
@@ -73,6 +81,25 @@ struct Attempt {
     target: Target,
     at: At,
     and: Option<At>,
+    again: Option<Again>,
+}
+
+/// How a lookup of a source is made at another path: the arguments beside that.
+#[derive(Clone, Copy)]
+enum Again {
+    Look {
+        flags: i32,
+        to: i32,
+    },
+    Open {
+        flags: i32,
+        how: i32,
+        rights: i64,
+        inherited: i64,
+        status: i32,
+        to: i32,
+    },
+    Create,
 }
 
 fn at(tried: Tried, fd: i32, path: i32, length: i32) -> Attempt {
@@ -81,6 +108,7 @@ fn at(tried: Tried, fd: i32, path: i32, length: i32) -> Attempt {
         target: Target::Entry,
         at: (fd, path, length),
         and: None,
+        again: None,
     }
 }
 
@@ -88,6 +116,13 @@ impl Attempt {
     fn and(self, fd: i32, path: i32, length: i32) -> Attempt {
         Attempt {
             and: Some((fd, path, length)),
+            ..self
+        }
+    }
+
+    fn again(self, again: Again) -> Attempt {
+        Attempt {
+            again: Some(again),
             ..self
         }
     }
@@ -133,11 +168,211 @@ fn watched(
     hostcall::enter(caller, |state, memory| {
         let before = std::mem::replace(&mut state.touched_files, true);
         let errno = in_tokio(call(state.wasi(), memory))?;
-        if let Some(came) = came(errno) {
-            note(state, memory, attempt, came, before);
+        let Some(came) = came(errno) else {
+            if let (0, Target::Folder, Some(Again::Open { to, .. })) =
+                (errno, attempt.target, attempt.again)
+            {
+                remember(state, memory, attempt.at, to);
+            }
+            return Ok(errno);
+        };
+        if let Some(found) = as_source(state, memory, attempt)? {
+            return Ok(found);
         }
+        note(state, memory, attempt, came, before);
         Ok(errno)
     })
+}
+
+/// Remembers as what a folder was opened, whose number was written to this address.
+fn remember(state: &mut State, memory: &GuestMemory<'_>, (fd, path, length): At, to: i32) {
+    if !state.watch.remembers() || length as u32 as usize > LONGEST {
+        return;
+    }
+    let path = memory.as_cow(GuestPtr::<[u8]>::new((path as u32, length as u32)));
+    let Ok(path) = path else { return };
+    let Ok(path) = std::str::from_utf8(&path) else {
+        return;
+    };
+    let Ok(opened) = memory.read(GuestPtr::<u32>::new(to as u32)) else {
+        return;
+    };
+    if let Some(folder) = folder(state, fd).and_then(|folder| folder.join(path)) {
+        state.watch.folders.add(opened, folder);
+    }
+}
+
+/// The folder that a guest has under this number, if that is known.
+fn folder(state: &mut State, fd: i32) -> Option<Folder> {
+    if let Some(folder) = state.watch.folders.get(fd as u32) {
+        return Some(folder.clone());
+    }
+    let name = name_of(state.wasi(), fd)?;
+    state.watch.place_of(&name).map(Folder::at)
+}
+
+/// Notes that a folder was not told of, for a name in it.
+#[cold]
+pub fn not_unicode(state: &mut State, fd: i32) {
+    if let Some(folder) = folder(state, fd) {
+        state.watch.not_unicode(&folder);
+    }
+}
+
+/// A number stands for nothing any more, or for something else.
+pub fn closed(state: &mut State, fd: i32) {
+    state.watch.folders.remove(fd as u32);
+}
+
+/// Where what is written for a guest lies in the memory that stands for its own: behind
+/// the path.
+const OUT: usize = LONGEST;
+/// A file's status in bytes, and where in it its kind is.
+const STATUS: usize = 64;
+const KIND: usize = 16;
+
+/// The same attempt where a name that `file!()` gives leads to; `None` if it is not answered.
+#[cold]
+fn as_source(
+    state: &mut State,
+    memory: &mut GuestMemory<'_>,
+    attempt: Attempt,
+) -> Result<Option<i32>> {
+    const FIRST: usize = 3;
+    let Some(again) = attempt.again else {
+        return Ok(None);
+    };
+    let (fd, path, length) = attempt.at;
+    if length as u32 as usize > LONGEST {
+        return Ok(None);
+    }
+    let lookup = match (again, attempt.tried, attempt.target) {
+        (Again::Look { .. }, ..) => Lookup::Look,
+        (Again::Create, ..) => Lookup::Create,
+        (Again::Open { .. }, Tried::Write, Target::Entry) => Lookup::Write,
+        (Again::Open { .. }, _, Target::Entry) => Lookup::Read,
+        (Again::Open { .. }, _, Target::Folder) => return Ok(None),
+    };
+    let path = memory.as_cow(GuestPtr::<[u8]>::new((path as u32, length as u32)))?;
+    let Some(source) = std::str::from_utf8(&path)
+        .ok()
+        .and_then(|path| state.watch.source(lookup, path))
+    else {
+        return Ok(None);
+    };
+    let name = name_of(state.wasi(), fd);
+    let from = name.and_then(|name| state.watch.place_of(&name));
+    // a guest may have closed what it was given, and opened something else
+    let to = FIRST + source.place;
+    let name = name_of(state.wasi(), to as i32);
+    let there = name.and_then(|name| state.watch.place_of(&name));
+    if !state.watch.is_package(from) || there != Some(source.place) {
+        return Ok(None);
+    }
+    let mut room = vec![0; hostcall::room(OUT + STATUS)];
+    let room = hostcall::aligned(&mut room);
+    room[..source.path.len()].copy_from_slice(source.path.as_bytes());
+    let call = Call {
+        fd: to as i32,
+        length: source.path.len() as i32,
+        room,
+    };
+    let made = call.make(state.wasi(), again, &source)?;
+    if !matches!(made, Made::NotThere) {
+        state.watch.found.add(lookup, &source.below);
+    }
+    match made {
+        Made::Written(at, bytes) => {
+            let to = GuestPtr::<[u8]>::new((at as u32, bytes.len() as u32));
+            memory.copy_from_slice(&bytes, to)?;
+            Ok(Some(0))
+        }
+        Made::NotThere => Ok(None),
+        Made::Failed(errno) => {
+            if source.changes()
+                && let Some(came) = came(errno)
+            {
+                let Attempt { tried, target, .. } = attempt;
+                let spot = source.spot(&state.watch);
+                state.watch.refused(tried, target, came, vec![spot]);
+            }
+            Ok(Some(errno))
+        }
+    }
+}
+
+/// A call with a path that is the host's own.
+struct Call<'a> {
+    fd: i32,
+    length: i32,
+    room: &'a mut [u8],
+}
+
+/// What came of it.
+enum Made {
+    /// This is to be written for the guest.
+    Written(i32, Vec<u8>),
+    /// Nothing that is wanted is there.
+    NotThere,
+    /// It failed with this number.
+    Failed(i32),
+}
+
+impl Call<'_> {
+    fn make(self, wasi: &mut WasiP1Ctx, again: Again, source: &Source) -> Result<Made> {
+        const FOLLOW: i32 = 1;
+        const FOLDER: u8 = 3;
+        const FILE: u8 = 4;
+        // the path is copied once a call
+        wasi.set_hostcall_fuel(2 * LONGEST);
+        let Call { fd, length, room } = self;
+        let out = OUT as i32;
+        let mut memory = GuestMemory::Unshared(&mut *room);
+        let memory = &mut memory;
+        let flags = match again {
+            Again::Look { flags, .. } => flags,
+            _ => FOLLOW,
+        };
+        if !source.changes() {
+            let looked = snapshot::path_filestat_get(wasi, memory, fd, flags, 0, length, out);
+            let errno = in_tokio(looked)?;
+            let GuestMemory::Unshared(bytes) = &*memory else {
+                return Ok(Made::NotThere);
+            };
+            let wanted = match source.wanted {
+                Wanted::File => FILE,
+                Wanted::Folder => FOLDER,
+            };
+            if errno != 0 || bytes[OUT + KIND] != wanted {
+                return Ok(Made::NotThere);
+            }
+        }
+        let (errno, written) = match again {
+            Again::Look { to, .. } => (0, Some((to, STATUS))),
+            Again::Create => {
+                let created = snapshot::path_create_directory(wasi, memory, fd, 0, length);
+                (in_tokio(created)?, None)
+            }
+            Again::Open {
+                flags,
+                how,
+                rights,
+                inherited,
+                status,
+                to,
+            } => {
+                let opened = snapshot::path_open(
+                    wasi, memory, fd, flags, 0, length, how, rights, inherited, status, out,
+                );
+                (in_tokio(opened)?, Some((to, size_of::<u32>())))
+            }
+        };
+        if errno != 0 {
+            return Ok(Made::Failed(errno));
+        }
+        let (to, length) = written.unwrap_or((0, 0));
+        Ok(Made::Written(to, room[OUT..OUT + length].to_vec()))
+    }
 }
 
 #[cold]

@@ -43,6 +43,29 @@ fn main() {
                 }
             );
         }
+        // each name of a folder, in order, and by what it is told that there is no more
+        "list" => {
+            let mut names: Vec<_> = std::fs::read_dir(&args[2])
+                .expect("it is there")
+                .map(|entry| entry.expect("it can be read").file_name())
+                .collect();
+            names.sort();
+            names
+                .iter()
+                .for_each(|name| println!("{}", name.to_string_lossy()));
+        }
+        // a listing in a listing, while what has been told goes and something comes
+        "clear" => {
+            let mut told = 0;
+            for entry in std::fs::read_dir(&args[2]).expect("it is there") {
+                let path = entry.expect("it can be read").path();
+                let inside = std::fs::read_dir(&args[2]).expect("it is there");
+                assert!(inside.count() > 0);
+                std::fs::remove_file(path).expect("it is there");
+                told += 1;
+            }
+            println!("{told}");
+        }
         "exit" => std::process::exit(args[2].parse().expect("a number")),
         "panic" => innermost(&args),
         "recurse" => println!("{}", deeper(1)),

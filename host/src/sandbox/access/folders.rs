@@ -1,0 +1,142 @@
+//! Which folders a guest has opened, so that one of them can be named.
+//!
+//! A descriptor or a handle is a number; what it was opened as is known when it is opened
+//! alone. Remembered for guests whose refusals are noted, and within bounds.
+
+use super::{Given, Ground, LONGEST, Places, Spot, Target, Watch};
+use crate::denied::{Refusal, Tried};
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// How many are remembered.
+const MOST: usize = 64;
+/// How many names of a folder are looked through for one that is not UTF-8.
+const LOOKED_THROUGH: usize = 1 << 16;
+
+/// A folder, by the place that its path begins at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    place: usize,
+    path: String,
+}
+
+/// Folders by the guest's number for them; the last opened is last.
+#[derive(Debug, Default)]
+pub struct Folders(Vec<(u32, Folder)>);
+
+impl Folders {
+    pub fn add(&mut self, number: u32, folder: Folder) {
+        self.remove(number);
+        if self.0.len() == MOST {
+            self.0.remove(0);
+        }
+        self.0.push((number, folder));
+    }
+
+    pub fn remove(&mut self, number: u32) -> Option<Folder> {
+        let at = self.0.iter().position(|(n, _)| *n == number)?;
+        Some(self.0.remove(at).1)
+    }
+
+    pub fn get(&self, number: u32) -> Option<&Folder> {
+        let mut all = self.0.iter();
+        all.find(|(n, _)| *n == number).map(|(_, folder)| folder)
+    }
+}
+
+impl Folder {
+    /// A place itself.
+    pub fn at(place: usize) -> Folder {
+        Folder {
+            place,
+            path: String::new(),
+        }
+    }
+
+    /// One that was opened in it; `None` if its path is longer than what is kept.
+    pub fn join(&self, path: &str) -> Option<Folder> {
+        let path = match (self.path.as_str(), path) {
+            (_, "." | "") => self.path.clone(),
+            ("", _) => path.to_owned(),
+            (folder, _) => format!("{folder}/{path}"),
+        };
+        (path.len() <= LONGEST).then_some(Folder {
+            place: self.place,
+            path,
+        })
+    }
+
+    /// The first name in it that is not UTF-8, with the odd bytes as numbers. It is looked for
+    /// from the place on, and not outside of that.
+    fn odd_name(&self, places: &Places) -> Option<String> {
+        let Ground::Granted { host, .. } = &places.list.get(self.place)?.ground else {
+            return None;
+        };
+        let place = Dir::open_ambient_dir(host, ambient_authority()).ok()?;
+        let folder = match self.path.as_str() {
+            "" => place,
+            path => place.open_dir(Path::new(path)).ok()?,
+        };
+        let mut names = folder.entries().ok()?.take(LOOKED_THROUGH);
+        names.find_map(|entry| {
+            let name = entry.ok()?.file_name();
+            let is_odd = name.to_str().is_none();
+            is_odd.then(|| name.as_bytes().escape_ascii().to_string())
+        })
+    }
+}
+
+impl Watch {
+    /// Notes that a folder was not told of for a name in it.
+    pub fn not_unicode(&mut self, folder: &Folder) {
+        let Some(places) = self.places.clone().filter(|_| self.notes) else {
+            return;
+        };
+        let spot = Spot {
+            place: Some(folder.place),
+            is_read_only: false,
+            path: Given::new(folder.path.as_bytes(), folder.path.len()),
+        };
+        let place = places.list.get(folder.place);
+        let mut denied = super::denied(
+            Tried::Read,
+            Target::Folder,
+            Refusal::NotUnicode,
+            place,
+            &spot.path,
+            places.how,
+        );
+        denied.entry = folder.odd_name(&places);
+        self.denials.add(denied);
+    }
+
+    /// Whether opened folders are to be remembered.
+    pub fn remembers(&self) -> bool {
+        self.notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_known_by_their_last_number_and_the_last_ones_alone() {
+        let mut all = Folders::default();
+        let folder = Folder::at(1).join("a").and_then(|a| a.join("b"));
+        let folder = folder.expect("short");
+        assert_eq!(folder.path, "a/b");
+        assert_eq!(folder.join("."), Some(folder.clone()));
+        assert_eq!(folder.join(&"x".repeat(LONGEST)), None);
+        for number in 0..1000 {
+            all.add(number, folder.clone());
+        }
+        all.add(999, Folder::at(2));
+        assert_eq!(all.0.len(), MOST);
+        assert_eq!(all.get(999), Some(&Folder::at(2)));
+        assert_eq!(all.remove(998), Some(folder));
+        assert_eq!((all.get(998), all.get(0)), (None, None));
+    }
+}
