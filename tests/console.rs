@@ -49,6 +49,7 @@ fn failures_in_full() {
             "1",
             "--process-timeout",
             "1",
+            "--no-std-gaps",
             "--skip",
             "forges",
             "--",

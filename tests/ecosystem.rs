@@ -175,7 +175,7 @@ fn assert_as_in_the_docs(events: &Events) {
             ("tests::a_file_without_a_name", PASSED),
             ("tests::a_spooled_file", PASSED),
             ("tests::a_folder_once_the_default_is_set", PASSED),
-            ("tests::a_folder_where_the_system_wants_it", SKIPPED),
+            ("tests::a_folder_where_the_system_wants_it", PASSED),
         ],
     );
     assert_verdicts(

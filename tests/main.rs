@@ -17,6 +17,7 @@ mod proposals;
 mod real_suites;
 mod sdk;
 mod selection;
+mod std_gaps;
 mod suites;
 mod support;
 mod verdicts;

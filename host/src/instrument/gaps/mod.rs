@@ -3,7 +3,7 @@
 //! `std::env::temp_dir()` and `std::process::id()` only panic there. The first
 //! becomes a call of std's own look-up of the variable `TMPDIR`, the second gives
 //! a number that the host sets in each instance. Takes a module or component as it
-//! is, which is read (`survey.rs`, `calls.rs`, `component.rs`), and the same without
+//! is, which is read (`survey.rs`, `panics.rs`, `calls.rs`, `component.rs`), and the same without
 //! custom sections, which is changed (`fill.rs`, `code.rs`). Knows WebAssembly's
 //! binary format and how rustc names functions, nothing of engines or tests.
 //!
@@ -16,6 +16,7 @@ mod calls;
 mod code;
 mod component;
 mod fill;
+mod panics;
 mod survey;
 
 use serde::{Deserialize, Serialize};

@@ -4,19 +4,17 @@
 //! believed only where types, bodies and the data that they refer to agree: a user's crate may
 //! be called `std` as well.
 
-use super::super::stack::StackPointer;
+use super::super::stack::{self, StackPointer};
 use super::super::{GlobalShape, MemoryShape, Number, survey as state};
 use super::calls::Calls;
+use super::panics::Constants;
 use super::{Left, Plan, ProcessId, TempDir};
 use std::collections::BTreeSet;
-use std::ops::Range;
 use wasmparser::{
     CompositeInnerType, ConstExpr, DataKind, ElementItems, ExternalKind, FuncType, FunctionBody,
     KnownCustom, Name, Operator, Parser, Payload, TableInit, TypeRef, ValType,
 };
 
-/// What the files are called in which std panics.
-const STD_SOURCES: &str = "library/std/src/";
 /// Hints for compilers, by function and offset: a new body has no such places.
 const HINTS: &str = "metadata.code.";
 
@@ -36,7 +34,7 @@ struct Module<'a> {
     functions: Vec<u32>,
     imported: usize,
     bodies: Vec<FunctionBody<'a>>,
-    data: Vec<(u32, &'a [u8])>,
+    constants: Constants<'a>,
     names: Option<Names<'a>>,
     /// Functions that can be called by other ways than a `call`.
     referred: BTreeSet<u32>,
@@ -170,6 +168,8 @@ impl<'a> Module<'a> {
                                 number: state::number(global.ty.content_type)
                                     .unwrap_or(Number::V128),
                             });
+                        } else if let Some(value) = stack::constant(&global.init_expr) {
+                            module.constants.globals.insert(globals, value);
                         }
                         globals += 1;
                     }
@@ -214,9 +214,9 @@ impl<'a> Module<'a> {
                             memory_index: 0,
                             offset_expr,
                         } = data.kind
-                            && let Some(at) = super::super::stack::constant(&offset_expr)
+                            && let Some(at) = stack::constant(&offset_expr)
                         {
-                            module.data.push((at, data.data));
+                            module.constants.data.push((at, data.data));
                         }
                     }
                 }
@@ -317,7 +317,8 @@ impl<'a> Module<'a> {
         if ty.params() != parameters || ty.results() != results {
             return Err(Left::OtherType);
         }
-        match self.panics_in_std(function)? {
+        let body = self.body(function).ok_or(Left::OtherBody)?;
+        match self.constants.panics_in_std(body, parameters.len())? {
             true => Ok((function, of)),
             false => Err(Left::OtherBody),
         }
@@ -331,52 +332,6 @@ impl<'a> Module<'a> {
     fn body(&self, function: u32) -> Option<&FunctionBody<'a>> {
         self.bodies
             .get((function as usize).checked_sub(self.imported)?)
-    }
-
-    /// Whether a body is one call that does not come back, with constants of which one is the
-    /// address of a place in std's sources.
-    fn panics_in_std(&self, function: u32) -> Result<bool, Left> {
-        let Some(body) = self.body(function) else {
-            return Ok(false);
-        };
-        if body.get_locals_reader()?.get_count() != 0 {
-            return Ok(false);
-        }
-        let mut operators = body.get_operators_reader()?;
-        let mut in_std = false;
-        loop {
-            match operators.read()? {
-                Operator::I32Const { value } => in_std |= self.is_in_std(value.cast_unsigned()),
-                Operator::Call { .. } => break,
-                _ => return Ok(false),
-            }
-        }
-        let ends = matches!(
-            (operators.read()?, operators.read()?),
-            (Operator::Unreachable, Operator::End)
-        );
-        Ok(in_std && ends && operators.eof())
-    }
-
-    /// Whether a `core::panic::Location` in std's sources lies there.
-    fn is_in_std(&self, address: u32) -> bool {
-        let word = |at: u32| -> Option<u32> {
-            let bytes = self.bytes(at, 4)?;
-            Some(u32::from_le_bytes(bytes.try_into().ok()?))
-        };
-        let file = || {
-            let (at, length) = (word(address)?, word(address.checked_add(4)?)?);
-            std::str::from_utf8(self.bytes(at, length)?).ok()
-        };
-        file().is_some_and(|file| file.contains(STD_SOURCES) && file.ends_with(".rs"))
-    }
-
-    fn bytes(&self, at: u32, length: u32) -> Option<&'a [u8]> {
-        self.data.iter().find_map(|(start, data)| {
-            let from = at.checked_sub(*start)? as usize;
-            let range: Range<usize> = from..from.checked_add(length as usize)?;
-            data.get(range)
-        })
     }
 
     /// Looks through all code.

@@ -69,7 +69,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "std::env::temp_dir() panics on WASI"]
     fn a_folder_where_the_system_wants_it() {
         let folder = tempfile::tempdir().expect("it can be made");
         greet(folder.path()).expect("it can be written");
