@@ -62,6 +62,46 @@ fn a_binary_without_tests_is_named() {
 }
 
 #[test]
+fn cargos_newer_layout_is_searched_but_for_what_build_scripts_wrote() {
+    let root = tempfile::tempdir().expect("a folder");
+    let program = guest("returns", Target::P1, "dev");
+    let unit = |package: &str, hash: &str, more: &str, file: &str| {
+        let unit = root.path().join("debug/build").join(package).join(hash);
+        for folder in ["fingerprint", "out", more] {
+            fs::create_dir_all(unit.join(folder)).expect("made");
+        }
+        fs::copy(&program, unit.join("out").join(file)).expect("copied");
+    };
+    let [a, b, c] = ["0123456789abcdef", "fedcba9876543210", "00000000000000ff"];
+    unit("p", a, "", &format!("t-{a}.wasm"));
+    unit("p", b, "run", "script.wasm");
+    // a package is called as it likes
+    unit("incremental", c, "", &format!("t-{c}.wasm"));
+    // an older cargo's, in the same folder
+    let older = root.path().join("debug/build/q-0123456789abcdef/out");
+    fs::create_dir_all(&older).expect("made");
+    fs::copy(&program, older.join("script.wasm")).expect("copied");
+    for folder in ["debug", "debug/build", "debug/deps"] {
+        let mut command = wasmtest();
+        command.current_dir(root.path()).args(["run", "-v", folder]);
+        let ran = finish(&mut command);
+        assert_eq!(ran.code, 0, "{folder}: {ran:?}");
+        for id in ["p/t.wasm main", "incremental/t.wasm main"] {
+            assert!(
+                ran.stdout.contains(&format!("PASS   {id} ")),
+                "{folder}: {ran:?}"
+            );
+        }
+        assert!(ran.stdout.contains("Ran 2 tests"), "{folder}: {ran:?}");
+        let told = ran.stderr.contains("debug/deps is not there");
+        assert_eq!(told, folder == "debug/deps", "{ran:?}");
+    }
+    // a folder that is merely called so is none of cargo's
+    let ran = run([root.path().join("debug/nope")]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+}
+
+#[test]
 fn a_folder_is_searched_and_namesakes_get_distinct_ids() {
     let root = tempfile::tempdir().expect("a folder");
     let program = guest("returns", Target::P1, "dev");

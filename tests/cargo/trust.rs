@@ -26,12 +26,23 @@ fn what_is_run_natively_cannot_be_granted_for_writing_nor_is_it_advised() {
     let all = workspace(&[("a", &write("../b/build.rs")), ("b", "")]);
     all.write(".git/hooks/sample", "");
     all.write("old/debug/.fingerprint/x", "");
+    all.write("new/debug/build/p/0123456789abcdef/fingerprint/x", "");
+    // where what lies between is built elsewhere
+    all.write("bin/debug/.cargo-lock", "");
     for (folder, what) in [
         ("../b", "manifest"),
         ("../.git", "git's hooks"),
         ("../.git/hooks", "git's hooks"),
         ("../old", "what cargo has built"),
         ("../old/debug/examples", "what cargo has built"),
+        ("../new", "what cargo has built"),
+        ("../new/debug/build", "what cargo has built"),
+        (
+            "../new/debug/build/p/0123456789abcdef/out",
+            "what cargo has built",
+        ),
+        ("../bin", "what cargo has built"),
+        ("../bin/debug/examples", "what cargo has built"),
     ] {
         let ran = all.wasmtest(&["-p", "a", "--", "--rw", folder]);
         assert_eq!(ran.code, 2, "{folder}: {ran:?}");

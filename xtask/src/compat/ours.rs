@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Runs the suite's tests and doctests for WASI, what builds of them, and takes its events.
-/// A target that does not build is a failed test without a name.
+/// A target that does not build is a failed test without a name; what was left out so that
+/// others build is told.
 ///
 /// # Errors
 /// If it cannot be run, or says nothing.
@@ -29,12 +30,15 @@ pub fn verdicts(place: &Place<'_>, wasmtest: &Path) -> Result<Verdicts> {
     let output = of_suite(&mut command)
         .output()
         .context("cargo wasmtest cannot be started")?;
-    let all: Verdicts = output
+    let events: Vec<Value> = output
         .stdout
         .split(|b| *b == b'\n')
         .filter_map(|line| serde_json::from_slice(line).ok())
-        .filter_map(|event| read(&event))
         .collect();
+    for event in events.iter().filter(|e| e["type"] == "dependency") {
+        println!("{} here: {event}", place.suite.name);
+    }
+    let all: Verdicts = events.iter().filter_map(read).collect();
     if all.is_empty() {
         bail!(
             "{command:?} ran nothing: {}\n{}",
