@@ -32,7 +32,7 @@ const fn hint(test: &'static str, says: &'static str) -> Hint {
 
 /// All of them: a test of that guest's and a line here each.
 pub const HINTS: &[Hint] = &[
-    hint("asks_for_a_temp_dir", "temp_dir() always panics on WASI"),
+    hint("asks_for_a_temp_dir", "temp_dir() panics on WASI"),
     hint("starts_a_thread", "WASI has no threads"),
     hint("catches_a_panic", "catch_unwind catches nothing"),
     hint("connects", "the sandbox has no sockets"),
