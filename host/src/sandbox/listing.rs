@@ -294,6 +294,6 @@ mod tests {
         assert_eq!(all.0.len(), 2);
         all.forget(9);
         assert!(all.take(asked(9, 0)).is_none());
-        assert!(all.take(asked(8, 1)).is_none());
+        assert!(all.take(asked(8, 2)).is_none());
     }
 }
