@@ -1,13 +1,11 @@
 //! What std lacks on WASI, filled in: on whatever Rust is there, however a test was built.
 
-use crate::support::{Events, Target, arg, events, finish, guest, wasmtest, workspace};
+use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, workspace};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-/// Beside the usual one.
-const TOOLCHAINS: [&str; 3] = ["1.95.0", "1.99.1", "nightly-2026-10-29"];
+use xtask::toolchains::{Toolchain, newer};
 
 const FILLED: [&str; 3] = [
     "tests::the_temporary_folder_is_this_tests_own",
@@ -29,42 +27,29 @@ const STRIPPED: (&str, &[&str]) = ("stripped", &["-O", "-C", "strip=symbols"]);
 const THIN: (&str, &[&str]) = ("thin", &["-O", "-C", "lto=thin"]);
 const FAT: (&str, &[&str]) = ("fat", &["-O", "-C", "lto=fat", "-C", "codegen-units=1"]);
 
-/// The usual toolchain, and what else is there of those that are known; what is not there is said.
-fn toolchains() -> Vec<Option<&'static str>> {
-    let there = |toolchain: &&str| {
-        let asked = rustc(Some(toolchain))
-            .args(["--print", "target-libdir", "--target", Target::P1.triple()])
-            .stderr(Stdio::null())
-            .output();
-        let folder = asked.ok().filter(|o| o.status.success()).map(|o| o.stdout);
-        let folder = folder.map(|f| PathBuf::from(String::from_utf8_lossy(&f).trim()));
-        let there = folder.is_some_and(|folder| folder.is_dir());
-        if !there {
-            eprintln!("not tried: Rust {toolchain} with WASI's standard library is not there");
-        }
-        there
-    };
-    let known = TOOLCHAINS.into_iter().filter(|t| there(&t)).map(Some);
-    std::iter::once(None).chain(known).collect()
+/// The usual toolchain, and what else is there of those that are meant; what is not there is said.
+fn toolchains() -> Vec<Option<&'static Toolchain>> {
+    std::iter::once(None)
+        .chain(newer().into_iter().map(Some))
+        .collect()
 }
 
-fn rustc(toolchain: Option<&str>) -> Command {
-    match toolchain {
-        None => Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())),
-        Some(toolchain) => {
-            let mut command = Command::new("rustup");
-            command.args(["run", toolchain, "rustc"]);
-            command
-        }
+fn rustc(toolchain: Option<&Toolchain>) -> Command {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    if let Some(toolchain) = toolchain {
+        command = Command::new("rustc");
+        toolchain.choose(&mut command);
     }
+    command
 }
 
-fn build(toolchain: Option<&str>, target: Target, how: (&str, &[&str])) -> PathBuf {
+fn build(toolchain: Option<&Toolchain>, target: Target, how: (&str, &[&str])) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("std-gaps");
     std::fs::create_dir_all(&folder).expect("it can be made");
     let (name, flags) = how;
-    let toolchain_name = toolchain.unwrap_or("usual").replace('.', "_");
-    let file = folder.join(format!("{toolchain_name}-{name}-{}.wasm", target.triple()));
+    let rust = toolchain.map_or("usual", |toolchain| toolchain.meant.role);
+    let file = format!("{rust}-{name}-{}.wasm", target.triple()).replace(' ', "-");
+    let file = folder.join(file);
     let built = rustc(toolchain)
         .current_dir(workspace())
         .args(["--edition", "2024", "--test", "--crate-name", "std_gaps"])
@@ -76,7 +61,7 @@ fn build(toolchain: Option<&str>, target: Target, how: (&str, &[&str])) -> PathB
         .output()
         .expect("rustc starts");
     let said = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "{toolchain_name} {name}: {said}");
+    assert!(built.status.success(), "{rust} {name}: {said}");
     file
 }
 
@@ -211,14 +196,11 @@ fn v_says_that_nothing_is_filled_in_where_nobody_wants_it() {
 fn no_two_tests_that_run_at_once_have_one_number() {
     let sdk = guest("gaps", Target::P1, "dev");
     for processes in ["0", "4"] {
-        let events = events([arg(&sdk), "--processes", processes, "--show-output"]);
-        assert_eq!(events.code, 0, "{:#?}", events.all);
+        let ran = run([arg(&sdk), "--processes", processes, "--show-output"]);
+        assert_eq!(ran.code, 0, "{}", ran.stdout);
         let mut seen = HashSet::new();
-        for end in events.ends() {
-            let said = end["stdout"].as_str().unwrap_or_default();
-            let id = said.lines().find_map(|line| line.strip_prefix("id "));
-            let id = id.unwrap_or_else(|| panic!("{end:#}"));
-            assert!(seen.insert(id.to_owned()), "{id} twice: {end:#}");
+        for line in ran.stdout.lines().filter(|line| line.contains("│ id ")) {
+            assert!(seen.insert(line), "{line} twice");
         }
         assert_eq!(seen.len(), 40);
     }
