@@ -119,7 +119,7 @@ impl Evidence<'_> {
         {
             return Some(match self.gaps.temp_dir.why_not() {
                 Some(why) => format!(
-                    "std::env::temp_dir() always panics on WASI, and was not made to work here: {why}; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp"
+                    "std::env::temp_dir() panics on WASI, and was not made to work here: {why}; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp"
                 ),
                 None => "std::env::temp_dir() is what TMPDIR says, and that is not set here: --env TMPDIR=/tmp".to_owned(),
             });
