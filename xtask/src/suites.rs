@@ -28,6 +28,13 @@ const fn debug(name: &'static str, version: &'static str) -> Suite {
     }
 }
 
+const fn release(name: &'static str, version: &'static str) -> Suite {
+    Suite {
+        profile: "release",
+        ..debug(name, version)
+    }
+}
+
 /// Those that build for WASI as they are.
 pub const SUITES: [Suite; 7] = [
     debug("semver", "1.0.27"),
@@ -36,16 +43,12 @@ pub const SUITES: [Suite; 7] = [
     debug("indexmap", "2.11.4"),
     debug("either", "1.15.0"),
     debug("percent-encoding", "2.3.2"),
-    Suite {
-        name: "httparse",
-        version: "1.10.1",
-        profile: "release",
-    },
+    release("httparse", "1.10.1"),
 ];
 
 /// Those of which something does not: a dependency, a target, what a test asks for.
 pub const HARDER: [Suite; 6] = [
-    debug("itertools", "0.15.0"),
+    release("itertools", "0.15.0"),
     debug("hashbrown", "0.17.2"),
     debug("tempfile", "3.27.0"),
     debug("serde_json", "1.0.154"),

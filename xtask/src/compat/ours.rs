@@ -61,7 +61,7 @@ fn read(event: &Value) -> Option<((String, String), Verdict)> {
     let own = &event["wasmtest"];
     let verdict = match event["event"].as_str()? {
         "ok" => Verdict::Passed,
-        "failed" => Verdict::Failed(text(&own["message"])),
+        "failed" => Verdict::Failed(format!("{}\n{}", text(&own["message"]), text(&own["hint"]))),
         "ignored" => Verdict::Skipped(text(&event["message"])),
         _ => return None,
     };
