@@ -38,6 +38,9 @@ const SHOULD_PANIC: &str = "libtest does not run `should_panic` where a panic ab
 const IGNORED: &str = "the crate itself ignores it on WASI, for what that lacks";
 const OTHER_CFG: &str = "the crate itself compiles it for one of the two alone";
 const READ_ONLY: &str = "it writes to the package's folder, which takes `--rw`";
+const UNWINDS: &str = "it catches a panic, which aborts on WASI";
+const SOCKETS: &str = "it opens a socket";
+const PROCESSES: &str = "it starts a compiler, and WASI no processes";
 const NOT_THERE: &str = "not there";
 
 const KNOWN: &[Known] = &[
@@ -64,6 +67,55 @@ const KNOWN: &[Known] = &[
         "PermissionDenied",
         READ_ONLY,
     ),
+    known(
+        "itertools",
+        &["itertools next_array::test::tracked_drop"],
+        "panicked at",
+        UNWINDS,
+    ),
+    known(
+        "hashbrown",
+        &[
+            "hashbrown map::test_map::test_catch_panic_clone_from",
+            "hashbrown map::test_map_with_mmap_allocations::",
+            "hashbrown raw::test_map::test_catch_panic_clone_from",
+        ],
+        NOT_THERE,
+        OTHER_CFG,
+    ),
+    known(
+        "hashbrown",
+        &["hashbrown::hasher_unwind "],
+        "aborted",
+        UNWINDS,
+    ),
+    known(
+        "smallvec",
+        &["smallvec tests::"],
+        "catch_unwind catches nothing",
+        UNWINDS,
+    ),
+    known(
+        "indexmap",
+        &["indexmap::quick drain_bounds"],
+        "catch_unwind catches nothing",
+        UNWINDS,
+    ),
+    known(
+        "serde_json",
+        &["serde_json::test test_deserialize_from_stream"],
+        "no sockets",
+        SOCKETS,
+    ),
+    Known {
+        on: "nightly",
+        ..known(
+            "serde_json",
+            &["serde_json::compiletest ui"],
+            "panicked at",
+            PROCESSES,
+        )
+    },
 ];
 
 /// The cause of a difference, if it is known.
