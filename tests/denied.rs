@@ -103,10 +103,26 @@ fn what_leads_outside_of_a_grant_or_is_not_in_it() {
 #[test]
 fn a_path_under_the_current_folder_has_two_spellings() {
     for target in Target::BOTH {
-        let denied = denied(target, &["--dir", "."], "reads_an_absolute_path");
+        let denied = |test| denied(target, &["--dir", "."], test);
+        // what is there is not called missing
+        let mut there = denied("reads_an_absolute_path");
+        let folder = there[0]["relative_to"].take();
+        assert!(folder.is_string(), "{there:#}");
         assert_eq!(
-            denied,
-            json!([{"tried": "read", "path": "etc/passwd", "or": "/etc/passwd", "why": "not-there"}])
+            there,
+            json!([{
+                "tried": "read",
+                "path": "/etc/passwd",
+                "or": "etc/passwd",
+                "why": "not-granted",
+                "allow": ["--dir /etc"],
+                "relative_to": null,
+            }])
+        );
+        let missing = denied("reads_a_relative_path");
+        assert_eq!(
+            missing,
+            json!([{"tried": "read", "path": "tests/data/x.txt", "or": "/tests/data/x.txt", "why": "not-there"}])
         );
     }
 }

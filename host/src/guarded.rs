@@ -68,10 +68,12 @@ fn is_wrapper(folder: &Path) -> bool {
     folder.ends_with(Path::new(STAND_INS).join(KEPT))
 }
 
-/// Whether a folder is plainly one that is run here: without looking through what it holds.
+/// Whether a folder is plainly one that is run here, or all that a user has: without looking
+/// through what it holds.
 pub fn is_run(folder: &Path) -> bool {
     let marks = ["Cargo.toml", "CACHEDIR.TAG", ".cargo", ".git"];
-    lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
+    let holds_all = home().is_some_and(|home| home.starts_with(where_it_lies(folder)));
+    holds_all || lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
 }
 
 /// Where a path leads, whether or not its end exists.

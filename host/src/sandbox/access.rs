@@ -111,6 +111,32 @@ impl Place {
     fn is_nothing(&self) -> bool {
         matches!(self.ground, Ground::Nothing)
     }
+
+    /// What lies on this machine at a path that leads to nothing here, if the guest may have meant
+    /// that: by an absolute name, which its libc looks for in the folder that is `.`, or in a
+    /// folder of the machine's that its own `/tmp` hides.
+    fn on_the_machine(&self, tried: Tried, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        if path.components().any(|c| c == Component::ParentDir) {
+            return None;
+        }
+        let leads = |path: &Path| {
+            let could_be_made = || path.parent().is_some_and(Path::is_dir);
+            path.exists() || tried.changes() && could_be_made()
+        };
+        let there = match &self.ground {
+            // what is granted as `/` stands for the machine's own
+            Ground::Granted { host, .. } if !self.name.starts_with('/') && self.is_called("/") => {
+                if leads(&host.join(path)) {
+                    return None;
+                }
+                Path::new("/").join(path)
+            }
+            Ground::Scratch if path.components().count() > 1 => Path::new(&self.name).join(path),
+            _ => return None,
+        };
+        leads(&there).then_some(there)
+    }
 }
 
 /// All folders that a guest finds, in the order in which it is told of them.
@@ -304,6 +330,13 @@ fn denied(
     given: &Given,
     how: HowToGrant,
 ) -> Denied {
+    if given.is_whole
+        && matches!(why, Refusal::NotThere | Refusal::ReadOnly)
+        && let Some(place) = place
+        && let Some(there) = place.on_the_machine(tried, &given.text)
+    {
+        return not_granted(tried, target, place, &there, how);
+    }
     let (mut path, mut or) = names(place, &given.text);
     let parents: Vec<String> = match given.is_whole {
         true => [Some(path.as_str()), or.as_deref()]
@@ -385,6 +418,49 @@ fn denied(
         relative_to,
         instead: None,
         entry: None,
+    }
+}
+
+/// Of what is there on this machine, and not in the folder in which a guest's libc has looked for it.
+fn not_granted(
+    tried: Tried,
+    target: Target,
+    place: &Place,
+    there: &Path,
+    how: HowToGrant,
+) -> Denied {
+    let path = there.display().to_string();
+    let target = match there.is_dir() {
+        true => Target::Folder,
+        false => target,
+    };
+    let flag = |folder: &String| match (tried.changes(), how) {
+        (false, _) => Some(format!("--dir {}", quoted(folder))),
+        (true, HowToGrant::Dir) => Some(format!("--dir {}", quoted(&format!("{folder}:rw")))),
+        // what would be refused is no advice
+        (true, HowToGrant::Rw) => {
+            (!guarded::is_run(Path::new(folder))).then(|| format!("--rw {}", quoted(folder)))
+        }
+    };
+    let relative_to = match &place.ground {
+        Ground::Granted { host, .. } => Some(host.display().to_string()),
+        Ground::Nothing | Ground::Scratch => None,
+    };
+    Denied {
+        tried,
+        or: relative_to
+            .is_some()
+            .then(|| path.trim_start_matches('/').to_owned()),
+        why: Refusal::NotGranted,
+        allow: folder_of(&path, target)
+            .as_ref()
+            .and_then(flag)
+            .into_iter()
+            .collect(),
+        relative_to,
+        instead: None,
+        entry: None,
+        path,
     }
 }
 
@@ -535,6 +611,87 @@ mod tests {
                 "tried to write /srv/x: read-only"
             );
         }
+    }
+
+    #[test]
+    fn what_is_there_by_its_absolute_name_is_never_called_missing() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("there");
+        for folder in ["package/own", "elsewhere/.git"] {
+            std::fs::create_dir_all(root.join(folder)).expect("made");
+        }
+        std::fs::write(root.join("elsewhere/file"), "").expect("written");
+        let package = root.join("package");
+        let package = place(&package, &["."], GrantedBy::Module);
+        let from_root = root.display().to_string();
+        let told = |tried, why, path: &str, how| {
+            let path = format!("{}/{path}", from_root.trim_start_matches('/'));
+            let told = with(tried, why, &package, &path, how);
+            told.replace(&path, "P")
+                .replace("/P", "ABSOLUTE")
+                .replace(&from_root, "R")
+        };
+        let read = |path| told(Tried::Read, Refusal::NotThere, path, HowToGrant::Rw);
+        assert_eq!(
+            read("elsewhere/file"),
+            "tried to read ABSOLUTE (or P): nothing is granted there; --dir R/elsewhere allows it; relative paths lead to R/package"
+        );
+        assert_eq!(
+            told(Tried::Read, Refusal::NotThere, "elsewhere", HowToGrant::Dir),
+            "tried to read ABSOLUTE (or P): nothing is granted there; --dir ABSOLUTE allows it; relative paths lead to R/package"
+        );
+        assert!(read("elsewhere/missing").contains(": not there"));
+        let write = |path, how| told(Tried::Write, Refusal::ReadOnly, path, how);
+        assert_eq!(
+            write("package/own/new", HowToGrant::Rw),
+            "tried to write ABSOLUTE (or P): nothing is granted there; --rw R/package/own allows it; relative paths lead to R/package"
+        );
+        assert_eq!(
+            write("package/own/new", HowToGrant::Dir),
+            "tried to write ABSOLUTE (or P): nothing is granted there; --dir R/package/own:rw allows it; relative paths lead to R/package"
+        );
+        // what would be refused
+        assert!(!write("elsewhere/new", HowToGrant::Rw).contains("--rw"));
+        // a path that is there in the package, too, is not another
+        assert_eq!(
+            with(
+                Tried::Write,
+                Refusal::ReadOnly,
+                &package,
+                "own/new",
+                HowToGrant::Rw
+            ),
+            "tried to write own/new: read-only; --rw own allows it"
+        );
+        // nor what the guest's own folder hides
+        let scratch = Place::scratch(&from_root);
+        let hidden = |path| {
+            with(
+                Tried::Read,
+                Refusal::NotThere,
+                &scratch,
+                path,
+                HowToGrant::Rw,
+            )
+        };
+        assert_eq!(
+            hidden("elsewhere/file"),
+            format!(
+                "tried to read {from_root}/elsewhere/file: nothing is granted there; --dir {from_root}/elsewhere allows it"
+            )
+        );
+        for missing in ["elsewhere", "elsewhere/missing"] {
+            assert!(hidden(missing).contains("not there"), "{missing}");
+        }
+        let granted_as_root = place(Path::new("/usr"), &["/"], GrantedBy::Run);
+        let told = with(
+            Tried::Read,
+            Refusal::NotThere,
+            &granted_as_root,
+            "etc",
+            HowToGrant::Dir,
+        );
+        assert!(told.contains("not there"), "{told}");
     }
 
     #[test]
