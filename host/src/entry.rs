@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: what the executables do.
 
+use crate::cli::advice::{self, Side};
 use crate::cli::cargo::CargoWasmtest;
 use crate::cli::{
     CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs,
@@ -26,7 +27,7 @@ pub fn wasmtest() -> ExitCode {
     if let Some(code) = cargo::stand_ins::wrapper() {
         std::process::exit(code);
     }
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
+    let cli = Cli::try_parse_from(cargo::rustdoc::arguments()).unwrap_or_else(|error| {
         let first = std::env::args_os().nth(1).map(PathBuf::from);
         let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));
         if error.kind() == clap::error::ErrorKind::InvalidSubcommand && is_file {
@@ -190,9 +191,8 @@ pub fn cargo_wasmtest() -> ExitCode {
     match args.next() {
         Some(first) if first == "wasmtest" => {
             let name = std::iter::once(OsString::from("cargo wasmtest"));
-            end(cargo::command::run(&CargoWasmtest::parse_from(
-                name.chain(args),
-            )))
+            let args: CargoWasmtest = advice::parse(name.chain(args), Side::OfCargo);
+            end(cargo::command::run(&args))
         }
         // what it starts of itself, or has cargo start
         _ => wasmtest(),

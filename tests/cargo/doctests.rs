@@ -3,8 +3,6 @@
 use super::made::{Crate, MANIFEST};
 use crate::support::{Events, Target, finish};
 use std::collections::BTreeMap;
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 const LIB: &str = r#"//! ```
@@ -267,9 +265,7 @@ fn an_interrupt_ends_doctests_and_everything_that_runs_them() {
     ]);
     std::fs::create_dir(package.root().join("out")).expect("made");
     let begun = package.root().join("out/begun");
-    let path = CString::new(begun.as_os_str().as_bytes()).expect("no NUL in it");
-    // SAFETY: makes a pipe at a path that ends in a NUL, and touches nothing here.
-    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    super::made::pipe(&begun);
     let mut command = package.cargo_wasmtest(&["--doc", "--", "--rw", "out"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("it starts");

@@ -1,7 +1,8 @@
 //! Small packages and workspaces, made by the tests that run them.
 
 use crate::support::{Ran, finish};
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -134,4 +135,11 @@ pub fn executable(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(file, mode).expect("its mode can be set");
+}
+
+/// Makes a pipe, which whoever opens it first waits at for the other end.
+pub fn pipe(at: &Path) {
+    let path = CString::new(at.as_os_str().as_bytes()).expect("no NUL in it");
+    // SAFETY: makes a pipe at a path that ends in a NUL, and touches nothing here.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
 }

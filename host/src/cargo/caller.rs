@@ -4,10 +4,12 @@
 //! They set the current folder and variables, and nothing else; whatever a guest
 //! is given of them is chosen here, by name.
 
-use super::command::{asked_env, grants_in, once_each};
+use super::command::grants_in;
+use super::configuration::Configuration;
 use super::project::{self, Wanted};
 use super::reach::{self, Place};
-use crate::cli::cargo::CargoGrantArgs;
+use super::variables;
+use crate::cli::CargoRunnerArgs;
 use crate::config::Config;
 use crate::layout;
 use crate::protocol::ModuleGrants;
@@ -56,8 +58,14 @@ impl Caller {
     ///
     /// # Errors
     /// If something that was asked for cannot be granted.
-    pub fn grants(&self, file: &Path, asked: &CargoGrantArgs) -> anyhow::Result<ModuleGrants> {
-        let target_dir = target_dir(file, &self.workspace);
+    pub fn grants(&self, file: &Path, args: &CargoRunnerArgs) -> anyhow::Result<ModuleGrants> {
+        let asked = &args.grants;
+        let marked = marked_by_cargo(file);
+        let target_dir = marked
+            .clone()
+            .unwrap_or_else(|| target_dir(&self.workspace));
+        // what is built for one target is marked, too
+        let tmp_dir = marked.map(|folder| folder.join("tmp"));
         // the caller's own variable of this name, where the package has no build script
         let is_cargos =
             |out: &PathBuf| out.starts_with(&target_dir) || layout::script_output(out).is_some();
@@ -68,34 +76,42 @@ impl Caller {
             package: &self.here,
             workspace: &self.workspace,
             out_dir: out_dir.as_deref(),
+            tmp_dir: tmp_dir.as_deref(),
             target_dir: &target_dir,
         };
         let package_dir = !asked.no_package_dir && self.wanted.package_dir();
-        let mut env = asked_env(&self.wanted)?;
+        let mut env = variables::asked_for(&self.wanted)?;
         let asked_by_script = out_dir.as_deref().map(script_variables).unwrap_or_default();
-        let own = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let own = || {
+            std::env::vars_os().filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.into_string().ok()?))
+            })
+        };
         env.extend(
-            own.filter(|(name, _)| reach::is_of_cargo(name) || asked_by_script.contains(name)),
+            own().filter(|(name, _)| reach::is_of_cargo(name) || asked_by_script.contains(name)),
         );
+        env.extend(own().filter(|(name, _)| args.configured_env.contains(name)));
+        env.extend(variables::found(&Configuration::read(&[]).env()));
         env.extend(reach::passed_env(&self.workspace));
         Ok(ModuleGrants {
             dirs: grants_in(place, package_dir, &asked.rw, &self.wanted)?,
-            env: once_each(env),
+            env: variables::once_each(env),
         })
     }
 }
 
-/// Where cargo builds, from a file that it built: it marks that folder.
-fn target_dir(file: &Path, workspace: &Path) -> PathBuf {
+/// The folder in which cargo has built a file: it marks it.
+fn marked_by_cargo(file: &Path) -> Option<PathBuf> {
     let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    match (file.ancestors().find(marked), named) {
-        (Some(folder), _) => folder.to_owned(),
-        (None, Some(named)) => std::path::absolute(&named).unwrap_or(named),
-        (None, None) => workspace.join("target"),
+    file.ancestors().find(marked).map(Path::to_owned)
+}
+
+/// Where cargo builds if nothing else tells.
+fn target_dir(workspace: &Path) -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from) {
+        Some(named) => std::path::absolute(&named).unwrap_or(named),
+        None => workspace.join("target"),
     }
 }
 

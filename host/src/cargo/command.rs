@@ -5,8 +5,9 @@ use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
-use super::toolchain;
+use super::{toolchain, variables};
 use crate::cli::MessageFormat;
+use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::config::{Config, ConfigError};
 use crate::event::{LeftOut, NotBuilt, Summary, quoted};
@@ -17,10 +18,10 @@ use crate::protocol::{DirGrant, ModuleGrants, UnknownImports};
 use crate::report::text::{self, Escaped};
 use crate::report::{Reporter, console, json};
 use crate::settings::Verbosity;
-use crate::settings::{self, Settings, TestFile, Unmarked, UsageError, env_grant, folders};
+use crate::settings::{self, Settings, Silence, TestFile, Unmarked, UsageError, folders};
 use anyhow::Context as _;
-use cargo_metadata::{Package, TargetKind};
-use clap::Parser as _;
+use cargo_metadata::{Package, Target, TargetKind};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
@@ -87,6 +88,7 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         args,
         rest: &rest,
         project: &project,
+        configuration: &configuration,
         built,
         target,
         is_one_of_several: targets.len() > 1,
@@ -149,7 +151,7 @@ fn targets(
 /// What stands after `--`; a mistake in it ends the process, as one before it does.
 fn rest(args: &CargoWasmtest) -> CargoRest {
     let name = std::iter::once(OsString::from("cargo wasmtest --"));
-    CargoRest::parse_from(name.chain(args.rest.iter().cloned()))
+    advice::parse(name.chain(args.rest.iter().cloned()), Side::OfTheRun)
 }
 
 /// `--no-run`: says what was built and what was not.
@@ -195,6 +197,7 @@ struct Cargo<'a> {
     args: &'a CargoWasmtest,
     rest: &'a CargoRest,
     project: &'a Project,
+    configuration: &'a Configuration,
     built: &'a Built,
     target: &'a str,
     /// Whether there are others in the same run.
@@ -220,11 +223,30 @@ impl Cargo<'_> {
                 ),
                 again: self.again(package, test),
                 unmarked: Unmarked::Asked,
+                without_tests: self.without_tests(&test.target),
                 listed: None,
                 name: self.named(&name),
             })
         };
         tests.map(of).collect()
+    }
+
+    /// Most libraries and programs whose tests lie in `tests/` have none of their own: that is
+    /// worth a word where they were asked for.
+    fn without_tests(&self, target: &Target) -> Silence {
+        let args = &self.args.targets;
+        let named = |names: &[String]| names.contains(&target.name);
+        let is_meant = match target.kind.first() {
+            Some(TargetKind::Test) => true,
+            Some(TargetKind::Bin) => named(&args.bin),
+            Some(TargetKind::Example) => named(&args.example),
+            Some(TargetKind::Bench) => named(&args.bench),
+            _ => args.lib,
+        };
+        match is_meant {
+            true => Silence::Told,
+            false => Silence::Usual,
+        }
     }
 
     /// A module's name in the run: where the same is run for several targets, with this one's.
@@ -244,16 +266,18 @@ impl Cargo<'_> {
         let script = self.built.scripts.get(&package.id);
         let folder = package.manifest_path.parent();
         let folder = folder.context("a manifest lies in a folder")?;
+        let target_dir = self.args.build.target_dir.as_deref();
+        let build_dir = match &self.built.stand_ins {
+            Some(stand_ins) => stand_ins.target_dir(),
+            None => self.project.build_dir(target_dir),
+        };
+        let tmp_dir = build_dir.join(self.target).join("tmp");
         let place = Place {
             package: folder.as_std_path(),
             workspace: self.project.root(),
             out_dir: script.map(|s| s.out_dir.as_std_path()),
-            target_dir: self
-                .args
-                .build
-                .target_dir
-                .as_deref()
-                .unwrap_or(self.project.target_dir()),
+            tmp_dir: Some(&tmp_dir),
+            target_dir: target_dir.unwrap_or(self.project.target_dir()),
         };
         let asked = &self.rest.grants;
         let package_dir = !asked.no_package_dir && wanted.package_dir();
@@ -264,64 +288,15 @@ impl Cargo<'_> {
             ));
         }
         let dirs = grants_in(place, package_dir, &asked.rw, wanted)?;
-        let mut env = asked_env(wanted)?;
+        let mut env = variables::asked_for(wanted)?;
         env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
-        env.extend(self.variables(package, test));
+        env.extend(variables::of_cargo(package, test, self.built));
+        env.extend(variables::configured(&self.configuration.env()));
         env.extend(reach::passed_env(self.project.root()));
         Ok(ModuleGrants {
             dirs,
-            env: once_each(env),
+            env: variables::once_each(env),
         })
-    }
-
-    /// What cargo sets for a program that it starts.
-    fn variables(&self, package: &Package, test: &TestBinary) -> Vec<(String, String)> {
-        let folder = package.manifest_path.parent().map(ToString::to_string);
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let path = |p: &Option<cargo_metadata::camino::Utf8PathBuf>| {
-            p.as_ref().map(ToString::to_string).unwrap_or_default()
-        };
-        let version = &package.version;
-        let mut env: Vec<(String, String)> = [
-            ("CARGO_MANIFEST_DIR", folder.unwrap_or_default()),
-            ("CARGO_MANIFEST_PATH", package.manifest_path.to_string()),
-            ("CARGO_PKG_NAME", package.name.to_string()),
-            ("CARGO_PKG_VERSION", version.to_string()),
-            ("CARGO_PKG_VERSION_MAJOR", version.major.to_string()),
-            ("CARGO_PKG_VERSION_MINOR", version.minor.to_string()),
-            ("CARGO_PKG_VERSION_PATCH", version.patch.to_string()),
-            ("CARGO_PKG_VERSION_PRE", version.pre.to_string()),
-            ("CARGO_PKG_AUTHORS", package.authors.join(":")),
-            ("CARGO_PKG_DESCRIPTION", text(&package.description)),
-            ("CARGO_PKG_HOMEPAGE", text(&package.homepage)),
-            ("CARGO_PKG_REPOSITORY", text(&package.repository)),
-            ("CARGO_PKG_LICENSE", text(&package.license)),
-            ("CARGO_PKG_LICENSE_FILE", path(&package.license_file)),
-            ("CARGO_PKG_README", path(&package.readme)),
-            (
-                "CARGO_PKG_RUST_VERSION",
-                package
-                    .rust_version
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default(),
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        if let Some(script) = self.built.scripts.get(&package.id) {
-            env.push(("OUT_DIR".to_owned(), script.out_dir.to_string()));
-        }
-        let from_outside = [TargetKind::Test, TargetKind::Bench];
-        if test.target.kind.iter().any(|k| from_outside.contains(k)) {
-            let programs = self.built.programs.get(&package.id);
-            env.extend(
-                programs.into_iter().flatten().map(|(name, file)| {
-                    (format!("CARGO_BIN_EXE_{name}"), file.display().to_string())
-                }),
-            );
-        }
-        env
     }
 
     /// The first part of the command that runs this binary's tests again.
@@ -445,8 +420,10 @@ fn go(
                 stand_ins: cargo.built.stand_ins.as_ref(),
                 left_out: &cargo.built.left_out,
                 rest: cargo.rest,
+                configuration: cargo.configuration,
                 target: cargo.target,
                 settings,
+                has_said_builds: Cell::new(false),
             };
             if let Err(e) = doctests.run(more) {
                 failed = Some(e);
@@ -502,36 +479,6 @@ pub fn grants_in(
     }
     dirs.extend(place.writable(rw)?);
     Ok(dirs)
-}
-
-/// The variables that settings ask for.
-///
-/// # Errors
-/// If one has no value here.
-pub fn asked_env(wanted: &Wanted) -> Result<Vec<(String, String)>, ConfigError> {
-    let mut env = Vec::new();
-    for placed in wanted.places() {
-        for text in &placed.settings.env {
-            env.push(env_grant(text).map_err(|e| ConfigError {
-                file: placed.file.clone(),
-                place: None,
-                why: format!("env: {}", e.why),
-                hint: None,
-            })?);
-        }
-    }
-    Ok(env)
-}
-
-/// Of variables of one name, the first.
-pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut once: Vec<(String, String)> = Vec::new();
-    for (name, value) in env {
-        if !once.iter().any(|(n, _)| *n == name) {
-            once.push((name, value));
-        }
-    }
-    once
 }
 
 /// Those of them that are the same for every target.

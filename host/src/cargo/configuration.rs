@@ -28,6 +28,17 @@ struct Layer {
     base: PathBuf,
 }
 
+/// A variable of `[env]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value, in full where it is a path.
+    pub value: String,
+    /// Whether it counts before one that is set already.
+    pub force: bool,
+}
+
 /// How a runner is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -104,6 +115,40 @@ impl Configuration {
             }
             one => one.and_then(text).into_iter().collect(),
         }
+    }
+
+    /// `[env]`: what cargo sets for whatever it starts.
+    pub fn env(&self) -> Vec<Variable> {
+        let tables = || {
+            self.all()
+                .filter_map(|l| Some((l, l.get(&["env"])?.as_table()?)))
+        };
+        let mut names: Vec<&String> = tables().flat_map(|(_, table)| table.keys()).collect();
+        names.sort();
+        names.dedup();
+        let variable = |name: &String| {
+            let all = || tables().filter_map(|(layer, table)| Some((layer, table.get(name)?)));
+            let set = |key| {
+                all()
+                    .find_map(|(_, v)| v.get(key)?.as_bool())
+                    .unwrap_or(false)
+            };
+            let (layer, value) = all().find_map(|(layer, v)| {
+                let value = v.get("value").unwrap_or(v);
+                Some((layer, value.as_str()?))
+            })?;
+            let value = match set("relative") {
+                true => layer.base.join(value).to_str()?.to_owned(),
+                false => value.to_owned(),
+            };
+            let is_odd = name.is_empty() || name.contains(['=', '\0']) || value.contains('\0');
+            (!is_odd).then(|| Variable {
+                name: name.clone(),
+                value,
+                force: set("force"),
+            })
+        };
+        names.into_iter().filter_map(variable).collect()
     }
 
     /// How `--config` writes a target's runner, if it does: it counts before the variable.
@@ -273,6 +318,48 @@ mod tests {
             &[],
         );
         assert_eq!(configuration.build_target(None), [WASIP1]);
+    }
+
+    #[test]
+    fn variables_are_merged_key_by_key_and_paths_begin_where_the_file_lies() {
+        let (root, configuration) = at(
+            &[
+                (
+                    "a/b/.cargo/config.toml",
+                    "[env]\nNEAR = \"near\"\nFORCED = { force = true }\nODD = 3\n\"a=b\" = \"x\"\n",
+                ),
+                (
+                    "a/.cargo/config.toml",
+                    "[env]\nNEAR = \"far\"\nDATA = { value = \"data\", relative = true }\n",
+                ),
+                ("home/config.toml", "[env]\nFORCED = { value = \"f\" }\n"),
+                (
+                    "a/b/more/x.toml",
+                    "env.MORE = { value = \"m\", relative = true }\n",
+                ),
+            ],
+            &[
+                "env.FLAG='one'",
+                "env.FLAG='two'",
+                "env.HERE={value='h', relative=true}",
+                "more/x.toml",
+            ],
+        );
+        let path = |path: &str| root.path().join(path).display().to_string();
+        let expected = [
+            ("DATA", path("a/data"), false),
+            ("FLAG", "two".to_owned(), false),
+            ("FORCED", "f".to_owned(), true),
+            ("HERE", path("a/b/h"), false),
+            ("MORE", path("a/b/m"), false),
+            ("NEAR", "near".to_owned(), false),
+        ];
+        let expected = expected.map(|(name, value, force)| Variable {
+            name: name.to_owned(),
+            value,
+            force,
+        });
+        assert_eq!(configuration.env(), expected);
     }
 
     #[test]

@@ -135,6 +135,16 @@ impl Project {
         self.metadata.target_directory.as_std_path()
     }
 
+    /// Where cargo keeps what it builds on the way, and the temporary folders of tests:
+    /// with the rest, which may have been asked for elsewhere, or in a folder of its own.
+    pub fn build_dir<'a>(&'a self, target_dir: Option<&'a Path>) -> &'a Path {
+        let usual = &self.metadata.target_directory;
+        match &self.metadata.build_directory {
+            Some(own) if own != usual => own.as_std_path(),
+            _ => target_dir.unwrap_or(usual.as_std_path()),
+        }
+    }
+
     /// The packages of the workspace.
     pub fn packages(&self) -> &[Package] {
         &self.metadata.packages

@@ -24,6 +24,8 @@ pub struct Place<'a> {
     pub workspace: &'a Path,
     /// Where its build script wrote.
     pub out_dir: Option<&'a Path>,
+    /// Where its tests may put what they like: `CARGO_TARGET_TMPDIR`.
+    pub tmp_dir: Option<&'a Path>,
     /// Where cargo builds.
     pub target_dir: &'a Path,
 }
@@ -47,10 +49,10 @@ impl Place<'_> {
         if !inside {
             outermost.push(self.package);
         }
-        if let Some(out) = self.out_dir
-            && !outermost.iter().any(|o| out.starts_with(o))
-        {
-            outermost.push(out);
+        for of_cargo in [self.out_dir, self.tmp_dir].into_iter().flatten() {
+            if !outermost.iter().any(|o| of_cargo.starts_with(o)) {
+                outermost.push(of_cargo);
+            }
         }
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
         let home = home();
@@ -177,7 +179,12 @@ impl Place<'_> {
             return Some("the manifest and the build script");
         }
         // `target/criterion` and the like are nobody's; a profile's folder is cargo's
-        if where_it_lies(self.target_dir).starts_with(&folder) {
+        let built = self.tmp_dir.and_then(Path::parent);
+        if [Some(self.target_dir), built]
+            .into_iter()
+            .flatten()
+            .any(|of_cargo| where_it_lies(of_cargo).starts_with(&folder))
+        {
             return Some("cargo's target folder");
         }
         // a package elsewhere may be one that this one depends on
@@ -269,7 +276,8 @@ mod tests {
         let root = root.path().canonicalize().expect("there");
         let package = root.join("crates/deep/a");
         let out = root.join("elsewhere/out");
-        for folder in [&package, &out] {
+        let tmp = root.join("elsewhere/t/tmp");
+        for folder in [&package, &out, &tmp] {
             std::fs::create_dir_all(folder).expect("made");
         }
         let workspace = root.join("crates");
@@ -277,6 +285,7 @@ mod tests {
             package: &package,
             workspace: &workspace,
             out_dir: Some(&out),
+            tmp_dir: Some(&tmp),
             target_dir: &workspace.join("target"),
         };
         let all: Vec<(PathBuf, String)> = place
@@ -303,6 +312,7 @@ mod tests {
             (workspace.clone(), "../..".to_owned()),
             (workspace.clone(), text(&workspace)),
             (out.clone(), text(&out)),
+            (tmp.clone(), text(&tmp)),
             (package.clone(), "deep/a: sources".to_owned()),
         ];
         assert_eq!(all, expected);
@@ -317,6 +327,14 @@ mod tests {
         assert_eq!(rw[1].guest[0], "../b");
         assert!(place.writable(&[root.join("missing")]).is_err());
         assert!(place.writable(&["tmp".into()]).is_err());
+        assert!(place.writable(std::slice::from_ref(&tmp)).is_ok());
+        for holds_it in ["elsewhere/t", "elsewhere"] {
+            let why = place
+                .writable(&[root.join(holds_it)])
+                .expect_err(holds_it)
+                .why;
+            assert!(why.contains("target folder"), "{why}");
+        }
         // what is the package's own is not hidden
         std::fs::create_dir(package.join("deep")).expect("made");
         let sources = |g: &DirGrant| g.access == Access::Sources;
@@ -359,6 +377,7 @@ mod tests {
             package: &package,
             workspace: &root.join("ws"),
             out_dir: None,
+            tmp_dir: None,
             target_dir: &target,
         };
         let refused = |path: &str| place.writable(&[path.into()]).expect_err(path).why;
@@ -404,6 +423,7 @@ mod tests {
             package: Path::new(folder),
             workspace: Path::new("/"),
             out_dir: None,
+            tmp_dir: None,
             target_dir: Path::new("/target"),
         };
         assert!(place("/").folders().is_empty());

@@ -15,7 +15,7 @@ use crate::module::cache::Cache;
 use crate::module::{ContentHash, identify, names};
 use crate::protocol::{ListedTest, ModuleGrants, UnknownImports};
 use crate::report::text::{Escaped, tell};
-use crate::settings::{self, TestFile, Unmarked, UsageError};
+use crate::settings::{self, Silence, TestFile, Unmarked, UsageError};
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::path::Path;
@@ -113,7 +113,7 @@ impl<'a> Call<'a> {
         let name = name(file);
         Ok(Call {
             file,
-            grants: caller.grants(file, &args.grants)?,
+            grants: caller.grants(file, args)?,
             unknown_imports: UnknownImports::stubbed(
                 args.guest.stub_imports || ids(&name).any(|id| caller.wanted.stubs(&id)),
             ),
@@ -130,6 +130,7 @@ impl<'a> Call<'a> {
             unknown_imports: self.unknown_imports,
             again: String::new(),
             unmarked: Unmarked::Command,
+            without_tests: Silence::Told,
             listed: None,
         }
     }
@@ -138,7 +139,7 @@ impl<'a> Call<'a> {
         let mut exec = Exec::for_cargo(args)?;
         // of two of one name, what was asked for on the command line wins
         exec.env.extend(self.grants.env.iter().cloned());
-        exec.env = super::command::once_each(exec.env);
+        exec.env = super::variables::once_each(exec.env);
         let mut dirs = self.grants.dirs.clone();
         dirs.append(&mut exec.dirs);
         exec.dirs = dirs;

@@ -34,6 +34,12 @@ fn wrong(why: String) -> Result<String, UsageError> {
     })
 }
 
+/// The variable by which a target's key in cargo's configuration is set.
+pub fn variable(target: &str, key: &str) -> String {
+    let target = target.replace('-', "_").to_uppercase();
+    format!("CARGO_TARGET_{target}_{key}")
+}
+
 /// What to say where it lacks the standard library for a target.
 pub fn how_to_install(target: &str) -> String {
     let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
@@ -54,11 +60,7 @@ pub fn lacks_std(target: &str, unstable: &[String], configuration: &Configuratio
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.args(["--print", "target-libdir", "--target", target]);
     // a sysroot of its own may be in them
-    let variable = target.replace('-', "_").to_uppercase();
-    for name in [
-        format!("CARGO_TARGET_{variable}_RUSTFLAGS"),
-        "RUSTFLAGS".to_owned(),
-    ] {
+    for name in [variable(target, "RUSTFLAGS"), "RUSTFLAGS".to_owned()] {
         if let Ok(flags) = std::env::var(name) {
             rustc.args(flags.split_whitespace());
         }

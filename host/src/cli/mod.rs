@@ -1,5 +1,6 @@
 //! What can be typed: flags, their defaults, their help. No logic.
 
+pub mod advice;
 pub mod cargo;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -457,6 +458,10 @@ pub struct CargoRunnerArgs {
     /// What is granted inside cargo.
     #[command(flatten)]
     pub grants: cargo::CargoGrantArgs,
+
+    /// A variable of cargo's `[env]` that passes, as `cargo wasmtest` names it
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, hide = true)]
+    pub configured_env: Vec<String>,
 
     /// How doctests are told apart from what they print: a word and a folder, as
     /// `cargo wasmtest` gives them

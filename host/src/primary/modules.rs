@@ -19,7 +19,7 @@ use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, Holds, ListedTest, Listing,
     LoadError, ModuleNumber, ModuleSpec, ReplaySpec, StdGaps,
 };
-use crate::settings::{Processes, Snapshots, Verbosity};
+use crate::settings::{Processes, Silence, Snapshots, Verbosity};
 use crate::suite::{SuiteFailure, SuitePart};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -423,9 +423,13 @@ impl Run<'_> {
             plan.shuffle(seed);
         }
         self.ledger.filtered_out(plan.filtered_out);
-        if none && self.goal == Goal::Run {
+        let named = self.modules[number.0].file.named;
+        let named = named.map(|at| &selection.files[at]);
+        let is_usual = named.is_some_and(|n| n.without_tests == Silence::Usual)
+            && self.settings.verbosity != Verbosity::Verbose;
+        if none && self.goal == Goal::Run && !is_usual {
             let module = &self.modules[number.0];
-            let note = match module.file.named {
+            let note = match named {
                 Some(_) => format!("{} holds no tests", module.planned.name),
                 None => format!("{} holds no tests", module.file.file.display()),
             };

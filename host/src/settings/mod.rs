@@ -10,7 +10,7 @@ mod libtest;
 mod selection;
 
 pub(crate) use again::{again, push_flag};
-pub use selection::{Selection, TestFile, Unmarked};
+pub use selection::{Selection, Silence, TestFile, Unmarked};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};

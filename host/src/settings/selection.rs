@@ -37,8 +37,19 @@ pub struct TestFile {
     pub again: String,
     /// What it is taken for if nothing in it says that it is a libtest binary.
     pub unmarked: Unmarked,
+    /// Whether a word is lost on it if it holds no tests.
+    pub without_tests: Silence,
     /// Its tests, where they are known already.
     pub listed: Option<Vec<ListedTest>>,
+}
+
+/// What it means that a file holds no tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing: many such files hold none.
+    Usual,
+    /// It may be a mistake, and is told.
+    Told,
 }
 
 /// What a program is taken for that bears no marks of a harness.

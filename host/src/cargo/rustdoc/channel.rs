@@ -5,17 +5,26 @@
 //! and a folder, in which it leaves a file for each program that the host ended: to rustdoc
 //! that is an end as good as a panic. A lock in that folder is held for as long as
 //! there is somebody to run doctests for.
+//!
+//! What a runner is told stands in a variable, which cargo and rustdoc pass on: of a runner's
+//! own command cargo makes words where there is white space.
 
 use crate::protocol::DirGrant;
 use crate::sandbox::scratch;
 use anyhow::Context as _;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use tempfile::TempDir;
 
 /// The file whose lock is held.
 const ALIVE: &str = "alive";
+
+/// The variable with the flags of the runners, as a list in JSON. No guest sees it, and no guest
+/// can write what stands in it.
+const FLAGS: &str = "WASMTEST_DOCTEST_RUNNER";
 
 /// This process's end.
 pub(super) struct Channel {
@@ -53,7 +62,7 @@ impl Channel {
     }
 
     /// The flags by which a runner knows of it.
-    pub(super) fn flags(&self) -> anyhow::Result<[String; 3]> {
+    fn flags(&self) -> anyhow::Result<[String; 3]> {
         let folder = self.folder.path().to_str();
         let folder = folder.context("the temporary folder's path is not Unicode")?;
         Ok([
@@ -63,12 +72,54 @@ impl Channel {
         ])
     }
 
+    /// Has a runner that this command starts find these flags, and those of the channel.
+    pub(super) fn hand_over(
+        &self,
+        mut flags: Vec<String>,
+        command: &mut Command,
+    ) -> anyhow::Result<()> {
+        flags.extend(self.flags()?);
+        command.env(FLAGS, serde_json::to_string(&flags)?);
+        Ok(())
+    }
+
     /// How many programs the host has ended.
     pub(super) fn stops(&self) -> usize {
         let entries = std::fs::read_dir(self.folder.path());
         let all = entries.into_iter().flatten().flatten();
         all.filter(|e| e.file_name() != ALIVE).count()
     }
+}
+
+/// This process's arguments; a runner's with the flags that were handed over to it.
+pub fn arguments() -> Vec<OsString> {
+    let mut all: Vec<OsString> = std::env::args_os().collect();
+    let flags = std::env::var(FLAGS).ok();
+    let flags = flags.and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok());
+    if let (Some("cargo-runner"), Some(flags)) = (all.get(1).and_then(|a| a.to_str()), flags) {
+        all.splice(2..2, flags.into_iter().map(OsString::from));
+    }
+    all
+}
+
+/// The command of such a runner: two words, whatever this program's path is.
+pub(super) fn runner() -> anyhow::Result<[String; 2]> {
+    let exe = std::env::current_exe().context("this program cannot find itself")?;
+    let exe = exe.into_os_string().into_string();
+    let mut exe = exe.map_err(|path| {
+        anyhow::anyhow!(
+            "this program lies at a path that is not Unicode: {}",
+            path.display()
+        )
+    })?;
+    if exe.contains(char::is_whitespace) {
+        anyhow::ensure!(
+            cfg!(target_os = "linux"),
+            "this program lies at {exe}, a path with white space, by which cargo can start no runner: move it"
+        );
+        exe = format!("/proc/{}/exe", std::process::id());
+    }
+    Ok([exe, "cargo-runner".to_owned()])
 }
 
 /// Has this process, a runner, end when there is nobody any more that it runs doctests for.

@@ -12,8 +12,9 @@ mod left_out;
 mod process;
 mod said;
 
+use super::configuration::{Configuration, Shape};
 use super::stand_ins::{Notes, StandIns};
-use super::toolchain::WASIP1;
+use super::toolchain::{self, WASIP1};
 use super::{build, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::denied::Denials;
@@ -29,8 +30,10 @@ use crate::settings::Settings;
 use anyhow::Context as _;
 use cause::{cause_of, without_marked};
 use channel::Channel;
+pub use channel::arguments;
 use process::{Child, lines_of};
 use said::{Doctested, Group, Line, Said, Verdict};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -69,10 +72,14 @@ pub struct Doctests<'a> {
     pub(super) left_out: &'a Notes,
     /// What was asked of the run.
     pub rest: &'a CargoRest,
+    /// What cargo's own configuration says.
+    pub configuration: &'a Configuration,
     /// The target.
     pub target: &'a str,
     /// What that comes to.
     pub settings: &'a Settings,
+    /// Whether it was said that cargo builds: once is enough.
+    pub has_said_builds: Cell<bool>,
 }
 
 impl Doctests<'_> {
@@ -132,6 +139,13 @@ impl Doctests<'_> {
                 Some(Line::Group(group)) => self.group(more, libraries, &mut told, &group),
                 Some(Line::Library(name)) => told.begin(libraries, &name),
                 Some(Line::Note(note)) => more.note(&note),
+                Some(Line::Waits(what)) => more.note(format!(
+                    "the doctests wait: cargo is {what}, which another cargo holds"
+                )),
+                Some(Line::Builds) if !self.has_said_builds.replace(true) => {
+                    more.note("cargo builds what the doctests need");
+                }
+                Some(Line::Builds) => {}
                 None => {}
             }
             if is_last {
@@ -211,22 +225,28 @@ impl Doctests<'_> {
         if let Some(stand_ins) = self.stand_ins {
             stand_ins.wrap(&mut command);
         }
-        let exe = std::env::current_exe().context("this program cannot find itself")?;
-        let exe = exe
-            .to_str()
-            .context("this program lies at a path that is not Unicode")?;
-        let mut runner = vec![exe.to_owned(), "cargo-runner".to_owned()];
-        runner.extend(self.runner_flags());
-        runner.extend(channel.flags()?);
-        command.arg("--config").arg(format!(
-            "target.{}.runner={}",
-            self.target,
-            serde_json::to_string(&runner)?
-        ));
+        self.set_runner(&mut command)?;
+        channel.hand_over(self.runner_flags(), &mut command)?;
         command.args(["--color", "never", "--"]);
         command.args(self.libtest_args());
         command.stdin(Stdio::null());
         Ok(command)
+    }
+
+    /// Has cargo run doctests with this program, whatever runner is configured: a
+    /// variable counts before all files, in whatever shape they have it, and before one for
+    /// a `cfg(...)`. Only `--config` counts before that, and is merged with nothing of another shape.
+    fn set_runner(&self, command: &mut Command) -> anyhow::Result<()> {
+        let runner = channel::runner()?;
+        command.env(toolchain::variable(self.target, "RUNNER"), runner.join(" "));
+        let value = match self.configuration.runner_of_flags(self.target) {
+            None => return Ok(()),
+            Some(Shape::Text) => serde_json::to_string(&runner.join(" "))?,
+            Some(Shape::List) => serde_json::to_string(&runner)?,
+        };
+        let value = format!("target.{}.runner={value}", self.target);
+        command.arg("--config").arg(value);
+        Ok(())
     }
 
     /// What the runner needs to run doctests as the other tests are run.
@@ -249,6 +269,9 @@ impl Doctests<'_> {
         );
         for path in &self.rest.grants.rw {
             push("--rw", path.display().to_string());
+        }
+        for variable in self.configuration.env() {
+            push("--configured-env", variable.name);
         }
         for (flag, on) in [
             ("--stub-imports", options.guest.stub_imports),

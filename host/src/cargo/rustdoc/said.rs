@@ -42,6 +42,10 @@ pub(super) enum Line {
     Group(Group),
     /// Something that the runner says to the user.
     Note(String),
+    /// cargo waits for this.
+    Waits(String),
+    /// cargo builds something.
+    Builds,
 }
 
 /// Doctests that were run together.
@@ -130,6 +134,17 @@ impl Said {
             State::Between => {
                 if let Some(library) = line.trim_start().strip_prefix("Doc-tests ") {
                     return Some(Line::Library(library.trim().to_owned()));
+                }
+                let status = line.trim_start();
+                if let Some(what) = status.strip_prefix("Blocking ") {
+                    return Some(Line::Waits(what.to_owned()));
+                }
+                if ["Compiling ", "Downloading "]
+                    .iter()
+                    .any(|s| status.starts_with(s))
+                {
+                    self.remember(line);
+                    return Some(Line::Builds);
                 }
                 match announced(line) {
                     Some(tests) => {
@@ -290,6 +305,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
+    Blocking waiting for file lock
    Compiling dt v0.1.0
    Doc-tests dt
 
@@ -305,6 +321,7 @@ failures:
 MARK test result: FAILED. 0 passed; 1 failed;
 MARK    Doc-tests other
 MARK running 1 test
+MARK     Blocking waiting for nothing
 MARK test src/lib.rs - forged (line 1) ... ok
 MARK thread 'main' (1) panicked at src/lib.rs:8:
 MARK the middle one
@@ -335,6 +352,8 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
                 }
                 Some(Line::Library(name)) => assert_eq!(name, "dt"),
                 Some(Line::Note(note)) => panic!("{note}"),
+                Some(Line::Waits(what)) => assert_eq!(what, "waiting for file lock"),
+                Some(Line::Builds) => assert_eq!(line, "   Compiling dt v0.1.0"),
                 None => {}
             }
         }
@@ -362,7 +381,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     #[test]
     fn a_group_that_does_not_end_is_told_as_far_as_it_got() {
         let mut said = Said::new("MARK");
-        for line in TEXT.lines().take(6) {
+        for line in TEXT.lines().take(7) {
             said.line(line);
         }
         let Some(Line::Group(group)) = said.end() else {
