@@ -154,7 +154,14 @@ fn imports_that_nobody_provides_are_named_with_what_they_look_like() {
         (export "wasi:cli/run@0.2.0" (instance $run)))"#;
     fs::write(&component, wat::parse_str(text).expect("it assembles")).expect("written");
     let said = beside_a_good_one(&component, &[]);
-    assert!(said.contains("wasi:http/types"), "{said}");
+    let words = "it imports what nobody provides: `wasi:http/types@0.2.0` (it looks like a part of WASI that is not offered";
+    assert!(said.contains(words), "{said}");
+    assert!(said.contains("--stub-imports lets it run"), "{said}");
+    let text = text.replace("wasi:http/types@0.2.0", "mine:own/thing");
+    fs::write(&component, wat::parse_str(text).expect("it assembles")).expect("written");
+    let said = beside_a_good_one(&component, &[]);
+    let words = "`mine:own/thing` (it looks like an interface of some host's";
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]

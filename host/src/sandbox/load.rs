@@ -146,7 +146,8 @@ impl Host {
             .filter(|i| i.module() != STATE && linker.get_by_import(&mut store, i).is_none())
             .map(|i| Missing {
                 module: i.module().to_owned(),
-                name: i.name().to_owned(),
+                name: Some(i.name().to_owned()),
+                has_stub: matches!(i.ty(), ExternType::Func(_)),
                 kind: match i.ty() {
                     ExternType::Func(_) => "",
                     ExternType::Memory(_) => "the memory ",
@@ -183,10 +184,18 @@ impl Host {
             stubs::for_component(&mut linker, &component).map_err(|e| module_problem(&e))?;
         }
         let pre = linker.instantiate_pre(&component).map_err(|e| {
-            LoadProblem::Module(
-                Cause::new(format!("the host does not offer what it imports: {}", engine::chain(&e)))
-                    .hint("WASI 0.2's command world is offered; --stub-imports lets tests run that do not call the rest"),
-            )
+            let missing: Vec<Missing> = match unknown {
+                UnknownImports::Trap => Vec::new(),
+                UnknownImports::Refuse => {
+                    let missing = stubs::missing(&component).into_iter();
+                    missing.map(|(name, stub)| Missing::of_a_component(name, stub)).collect()
+                }
+            };
+            LoadProblem::Module(match missing.is_empty() {
+                false => missing_imports(&missing),
+                true => Cause::new(format!("it does not fit the host's functions: {}", engine::chain(&e)))
+                    .hint("WASI 0.2's command world is offered: was it built for another version of WASI?"),
+            })
         })?;
         let indices = CommandIndices::new(&pre).map_err(|e| module_problem(&e))?;
         Ok(Kind::Component(Box::new((pre, indices))))
@@ -231,13 +240,34 @@ fn module_problem(error: &wasmtime::Error) -> LoadProblem {
 
 /// An import that nobody provides.
 struct Missing {
+    /// The module, or a component's import.
     module: String,
-    name: String,
+    /// What of the module: a component names all of it.
+    name: Option<String>,
     /// What it is, if it is no function.
     kind: &'static str,
+    /// Whether `--stub-imports` has something to put in its place.
+    has_stub: bool,
 }
 
 impl Missing {
+    fn of_a_component(import: String, has_stub: bool) -> Missing {
+        Missing {
+            module: import,
+            name: None,
+            kind: "",
+            has_stub,
+        }
+    }
+
+    /// How it is written.
+    fn path(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}::{name}", self.module),
+            None => self.module.clone(),
+        }
+    }
+
     fn looks_like(&self) -> &'static str {
         match self.module.as_str() {
             "env" if self.kind.is_empty() => "a C symbol that the linker left undefined",
@@ -245,6 +275,12 @@ impl Missing {
             "wbg" => "a module for wasm-bindgen, which needs a JavaScript host",
             m if m.starts_with("__wbindgen") => {
                 "a module for wasm-bindgen, which needs a JavaScript host"
+            }
+            m if m.starts_with("wasi:") => {
+                "a part of WASI that is not offered: the command world of WASI 0.2 is"
+            }
+            _ if self.name.is_none() => {
+                "an interface of some host's, or of a component that it is to be composed with"
             }
             m if m.starts_with("wasi") => "a WASI function that this version does not have",
             _ => "a host's own SDK",
@@ -262,9 +298,8 @@ fn missing_imports(missing: &[Missing]) -> Cause {
         .find(|m| m.module.split('@').next() == Some(ours))
     {
         return Cause::new(format!(
-            "it was built with a wasmtest-sdk that asks for `{}::{}`, and this wasmtest {} offers {offered}",
-            theirs.module,
-            theirs.name,
+            "it was built with a wasmtest-sdk that asks for `{}`, and this wasmtest {} offers {offered}",
+            theirs.path(),
             env!("CARGO_PKG_VERSION")
         ))
         .hint("use a wasmtest and a wasmtest-sdk of the same version");
@@ -272,7 +307,7 @@ fn missing_imports(missing: &[Missing]) -> Cause {
     const SHOWN: usize = 5;
     let mut looks: Vec<(&str, Vec<String>)> = Vec::new();
     for import in missing.iter().take(SHOWN) {
-        let name = format!("{}`{}::{}`", import.kind, import.module, import.name);
+        let name = format!("{}`{}`", import.kind, import.path());
         match looks
             .iter_mut()
             .find(|(look, _)| *look == import.looks_like())
@@ -293,7 +328,7 @@ fn missing_imports(missing: &[Missing]) -> Cause {
         parts.join("; ")
     ));
     // only functions can be stubbed
-    match missing.iter().all(|m| m.kind.is_empty()) {
+    match missing.iter().all(|m| m.has_stub) {
         true => cause.hint("--stub-imports lets it run: a test that calls such an import then fails, the others do not"),
         false => cause,
     }

@@ -68,6 +68,24 @@ pub fn for_module(linker: &mut wasmtime::Linker<State>, module: &Module) -> wasm
     Ok(())
 }
 
+/// What a component imports and nobody provides: names, each with whether there is a stub for
+/// it.
+pub fn missing(component: &Component) -> Vec<(String, bool)> {
+    let engine = component.engine();
+    let component = component.component_type();
+    let imports = component.imports(engine);
+    imports
+        .filter(|(name, _)| !is_provided(name))
+        .map(|(name, item)| {
+            let stub = matches!(
+                item.ty,
+                ComponentItem::ComponentInstance(_) | ComponentItem::ComponentFunc(_)
+            );
+            (name.to_owned(), stub)
+        })
+        .collect()
+}
+
 /// Puts stubs in place of what a component imports and nobody provides.
 ///
 /// # Errors
