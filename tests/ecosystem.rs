@@ -122,6 +122,24 @@ const FAILED: &str = "failed";
 fn assert_as_in_the_docs(events: &Events) {
     assert_verdicts(
         events,
+        "uses-rayon",
+        &[
+            ("tests::the_global_pool_works_on_the_calling_thread", PASSED),
+            ("tests::so_does_a_pool_that_is_told_to", PASSED),
+            ("tests::another_pool_wants_threads", SKIPPED),
+        ],
+    );
+    assert_verdicts(
+        events,
+        "uses-tokio",
+        &[
+            ("tests::an_answer_comes", PASSED),
+            ("tests::an_answer_is_wrong", SKIPPED),
+            ("tests::blocks_where_it_must_not", SKIPPED),
+        ],
+    );
+    assert_verdicts(
+        events,
         "uses-insta",
         &[
             ("tests::a_snapshot_in_a_file", PASSED),
@@ -282,6 +300,79 @@ fn what_fails_is_named_with_its_reason() {
         let said = said(path);
         assert!(said.contains(words), "{path}: {said}");
     }
+}
+
+/// One member alone, with the tests that fail to show something.
+fn failing(member: &str, rest: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-wasmtest"));
+    without_what_crates_hear(&mut command);
+    command
+        .current_dir(copy())
+        .args([
+            "wasmtest",
+            "--locked",
+            "--quiet",
+            "--lib",
+            "--package",
+            member,
+        ])
+        .args(["--target", Target::P1.triple(), "--target-dir"])
+        .arg(built())
+        .arg("--")
+        .args(rest);
+    finish(&mut command)
+}
+
+#[test]
+fn of_a_failure_below_a_dependency_the_developers_lines_are_shown() {
+    let ran = failing("uses-tokio", &["--run-ignored"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let filters = vec![
+        (r"\b\d+(\.\d+)?(ns|us|ms|s)\b", "[time]"),
+        (r" {2,}\[time\]", " [time]"),
+        (r"… \d+ frames", "… [n] frames"),
+        (r"/\S+/registry/src/[^/]+/", "[registry]/"),
+        (r"again: .*", "again: [command]"),
+        (r"on \d+ process(es)?", "on [n] processes"),
+    ];
+    insta::with_settings!({filters => filters}, { insta::assert_snapshot!(ran.stdout); });
+    // and the rest for who asks
+    let all = failing("uses-tokio", &["--run-ignored", "-v"]).stdout;
+    let of_tokio = |l: &&str| l.trim().starts_with("tokio-1.") && l.contains("/src/runtime/");
+    assert!(all.lines().filter(of_tokio).count() > 5, "{all}");
+    assert!(!all.contains(" frames in "), "{all}");
+    let json = Events::of(failing(
+        "uses-tokio",
+        &["--run-ignored", "--message-format", "json"],
+    ));
+    let frames = &json.end("tests::an_answer_is_wrong")["wasmtest"]["backtrace"];
+    let frames = frames.as_array().expect("there is one");
+    let of = |library: &str| {
+        let libraries = frames.iter().filter_map(|f| f["library"].as_str());
+        libraries.filter(|l| l.starts_with(library)).count()
+    };
+    let own = frames.iter().filter(|f| f["library"].is_null()).count();
+    assert_eq!(own, 2, "{frames:#?}");
+    assert!(of("tokio-1.") > 5 && of("runtime") > 1, "{frames:#?}");
+}
+
+#[test]
+fn rayon_works_on_the_calling_thread_and_a_pool_that_wants_threads_is_told_so() {
+    let ran = failing(
+        "uses-rayon",
+        &["--message-format", "json", "--include-ignored"],
+    );
+    let events = Events::of(ran);
+    let passes = [
+        "the_global_pool_works_on_the_calling_thread",
+        "so_does_a_pool_that_is_told_to",
+    ];
+    for test in passes {
+        assert_eq!(events.outcome(&format!("tests::{test}")), PASSED);
+    }
+    let hint = &events.end("tests::another_pool_wants_threads")["wasmtest"]["hint"];
+    let hint = hint.as_str().unwrap_or_default();
+    assert!(hint.contains("use_current_thread"), "{hint}");
 }
 
 #[test]

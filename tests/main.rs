@@ -1,6 +1,7 @@
 //! End to end: real modules, the real binary, real worker processes.
 
 mod acceptance;
+mod backtraces;
 mod bad_input;
 mod cache;
 mod cargo;
@@ -8,6 +9,7 @@ mod console;
 mod denied;
 mod ecosystem;
 mod exec;
+mod hints;
 mod host_fixtures;
 mod instrument;
 mod isolation;

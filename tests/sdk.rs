@@ -85,6 +85,9 @@ fn every_mark_has_its_outcome_in_a_debug_build() {
     assert_eq!(tagged["tags"], serde_json::json!(["slow", "db"]));
     assert_eq!(tagged["description"], "What it does in one sentence.");
     assert_eq!(end("spins_beyond_its_own_limit")["timeout"], 0.2);
+    let hint = end("spins_beyond_its_own_limit")["hint"].clone();
+    let told = hint.as_str().unwrap_or_default();
+    assert!(told.contains("the test's own"), "{hint}");
     assert_eq!(
         end("may_use_less_memory_than_its_module_begins_with")["max_memory"],
         65536

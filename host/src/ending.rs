@@ -3,6 +3,8 @@
 //! `sandbox` makes these from what wasmtime reports; the harnesses in `module`
 //! turn them into outcomes. Knows neither wasmtime nor tests.
 
+use crate::event::{Frame, Library};
+
 /// How a guest's entry point came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -51,9 +53,59 @@ pub enum Trap {
 pub struct Backtrace {
     /// How many frames the guest had.
     pub depth: usize,
-    /// The functions' demangled names, innermost first, inlined ones included, up to
-    /// whatever called the test or the program; empty without names.
-    pub functions: Vec<String>,
+    /// The functions, innermost first, inlined ones included, up to whatever called
+    /// the test or the program; empty without names.
+    pub functions: Vec<Function>,
     /// What to show.
-    pub shown: Vec<crate::event::Frame>,
+    pub shown: Vec<Frame>,
+    /// What was called, where an error came back that may be of it.
+    pub asked: Asked,
+    /// Whether it was stopped in code that was compiled without optimisation, as far as
+    /// debug information tells.
+    pub unoptimised: bool,
+}
+
+/// What was called that may have given the error of which a message tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The runtime's functions that the developer's code called before it panicked, in that
+    /// function, the last first.
+    pub before: Vec<String>,
+    /// Those that it calls anywhere.
+    pub anywhere: Vec<String>,
+}
+
+/// A function on a guest's stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its demangled name.
+    pub name: String,
+    /// Whose it is, if it is not the developer's own.
+    pub library: Option<Library>,
+}
+
+impl Function {
+    /// Whether it is the runtime's and its name begins so: what a user calls by the
+    /// same name is something else.
+    pub fn is_runtimes(&self, name: &str) -> bool {
+        if self.library != Some(Library::Runtime) {
+            return false;
+        }
+        let path = path_in(&self.name);
+        // methods are `<type>::method` in the newer mangling
+        path.starts_with(name) || path.replacen(">::", "::", 1).starts_with(name)
+    }
+}
+
+/// A name without what stands before its first path: `std::io::Stdin as ...` of
+/// `<&mut std::io::Stdin as ...>::read`.
+pub fn path_in(name: &str) -> &str {
+    let mut rest = name;
+    while let Some(shorter) = ["<", "&", "*", "(", "[", "mut ", "const ", "dyn "]
+        .iter()
+        .find_map(|p| rest.strip_prefix(p))
+    {
+        rest = shorter;
+    }
+    rest
 }

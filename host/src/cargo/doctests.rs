@@ -171,7 +171,7 @@ impl Places<'_> {
                     }
                     None => true,
                 },
-                Frame::Repeated { .. } | Frame::Folded { .. } => true,
+                Frame::Others(_) | Frame::Repeated { .. } | Frame::Folded { .. } => true,
             });
             for frame in &mut cause.frames {
                 if let Frame::Function {

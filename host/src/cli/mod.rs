@@ -198,7 +198,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
 
-    /// A line for each test, notes about slow ones and about files that hold no tests
+    /// A line for each test, every frame of a failure's backtrace, notes about slow tests and about files that hold none
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Reporting")]
     pub verbose: bool,
 

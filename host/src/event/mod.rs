@@ -4,11 +4,13 @@
 //! produces and every reporter reads. A reporter is a function of this stream
 //! and of nothing else, so whatever a report needs has to be in here.
 
+mod frame;
 mod outcome;
 mod test;
 mod words;
 
-pub use outcome::{Cause, Frame, Outcome};
+pub use frame::{Frame, Library, Line, Other, Others, unfolded};
+pub use outcome::{Cause, Outcome};
 pub use test::{Attachment, Captured, Format, Harness, Ran, TestEnd, TestId, TestInfo};
 pub use words::{is_harmful, quoted};
 

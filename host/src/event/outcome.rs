@@ -1,5 +1,6 @@
 //! How a test ended, and why.
 
+use super::Frame;
 use serde::{Deserialize, Serialize};
 
 /// How one test ended.
@@ -83,7 +84,7 @@ pub struct Cause {
     pub message: String,
     /// What to do about it, where that can be said.
     pub hint: Option<String>,
-    /// Where the guest was, innermost first: the developer's frames, the runtime's folded away.
+    /// Where the guest was, innermost first: the developer's frames, with those of libraries between them.
     pub frames: Vec<Frame>,
 }
 
@@ -101,28 +102,4 @@ impl Cause {
         self.hint = Some(hint.into());
         self
     }
-}
-
-/// A line of a guest's backtrace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Frame {
-    /// A function of the developer's.
-    Function {
-        /// Its demangled name.
-        name: String,
-        /// `file:line`, where the file's debug information tells.
-        location: Option<String>,
-    },
-    /// The frames before this one (as many as `length`) occur this many times more.
-    Repeated {
-        /// How many of the preceding lines recur.
-        length: usize,
-        /// How often they recur.
-        times: usize,
-    },
-    /// Frames left out.
-    Folded {
-        /// How many.
-        count: usize,
-    },
 }

@@ -19,7 +19,9 @@ use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
 use crate::module::scan::Scan;
 use crate::module::verdict::{Evidence, stopped_at_limit};
 use crate::module::{ContentHash, compile, identify, strip};
-use crate::protocol::{DirGrant, ModuleGrants, ModuleNumber, ModuleSpec, StdGaps, UnknownImports};
+use crate::protocol::{
+    DirGrant, LimitOf, ModuleGrants, ModuleNumber, ModuleSpec, StdGaps, UnknownImports,
+};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
 use crate::sandbox::grants::SCRATCH;
@@ -83,6 +85,8 @@ pub struct Exec {
     pub cache_root: PathBuf,
     /// How long it may run; without one, as long as it likes.
     pub timeout: Option<Duration>,
+    /// Who set that limit, where it is not `exec`'s own flag.
+    pub limit_of: Option<LimitOf>,
     /// What becomes of its output.
     pub output: Output,
 }
@@ -364,13 +368,14 @@ fn end_if_blocked(
 ) {
     let file = exec.file.display().to_string();
     let output = exec.output.clone();
+    let limit_of = exec.limit_of;
     thread::spawn(move || {
         thread::sleep(limit.saturating_add(GRACE));
         if let Some(scratch) = scratch {
             signals::remove(&scratch);
         }
         output.pass_on(kept.as_ref());
-        output.tell(&file, &stopped_at_limit(limit));
+        output.tell(&file, &stopped_at_limit(limit, limit_of));
         output.tell_stop();
         std::process::exit(i32::from(exit::TIMED_OUT));
     });
@@ -399,10 +404,13 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         artefact: String::new(),
         replay: None,
     };
-    let backtrace = Symbols::new(&spec).backtrace(&ran.stack);
+    let mut symbols = Symbols::new(&spec);
+    let mut backtrace = symbols.backtrace(&ran.stack);
+    backtrace.unoptimised =
+        ran.ending == Ending::DeadlinePassed && symbols.is_unoptimised(&ran.stack);
     let through = |names: &[&str]| {
         let mut functions = backtrace.functions.iter();
-        functions.any(|f| names.iter().any(|name| f.starts_with(name)))
+        functions.any(|f| names.iter().any(|name| f.is_runtimes(name)))
     };
     let unread = Scan::default();
     let evidence = Evidence {
@@ -412,6 +420,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         stderr: &unread,
         backtrace: &backtrace,
         timeout: exec.timeout.unwrap_or(Duration::MAX),
+        limit_of: exec.limit_of,
         wasm_stack: exec.wasm_stack,
         denied: &Denials::default(),
     };

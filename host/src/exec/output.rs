@@ -2,6 +2,7 @@
 
 use crate::event::{Captured, Cause};
 use crate::report::failure;
+use crate::report::frames::Functions;
 use crate::report::text::{self, MARK};
 use crate::sandbox::capture::Stream;
 use std::fs::File;
@@ -97,7 +98,7 @@ impl Output {
 
     /// Says on stderr what became of a program.
     pub(super) fn tell(&self, file: &str, cause: &Cause) {
-        let told = failure::Styles::new(false).cause(cause);
+        let told = failure::Styles::new(false, Functions::Own).cause(cause);
         match self.marks() {
             Some(marks) => {
                 let lines = told.trim().lines();

@@ -124,6 +124,7 @@ mod tests {
                     gaps: &Gaps::left(""),
                     denied: &Denials::default(),
                     timeout: Duration::from_secs(60),
+                    limit_of: None,
                     wasm_stack: 8 << 20,
                 },
                 Format::Core,

@@ -289,11 +289,8 @@ fn returned(counts: Counts) -> Outcome {
 }
 
 fn returned_err(evidence: &Evidence<'_>) -> Outcome {
-    let error = evidence.stderr.error.as_deref();
-    Outcome::Failed(Cause::new(match error {
-        Some(error) => format!("returned an error\nError: {error}"),
-        None => "failed without a message".to_owned(),
-    }))
+    let error = evidence.returned_error();
+    Outcome::Failed(error.unwrap_or_else(|| Cause::new("failed without a message")))
 }
 
 /// Takes libtest's own lines out of what a test wrote to stdout.
@@ -367,6 +364,7 @@ mod tests {
                 gaps: &Gaps::left(""),
                 denied: &Denials::default(),
                 timeout: Duration::from_secs(60),
+                limit_of: None,
                 wasm_stack: 8 << 20,
             },
             format,

@@ -12,6 +12,7 @@ pub mod command;
 pub mod compile;
 pub mod custom;
 pub mod doctest;
+pub mod hints;
 pub mod identify;
 pub mod libtest;
 pub mod names;

@@ -84,6 +84,12 @@ impl Scan {
         }
     }
 
+    /// What was said of a failure last: a panic's message, or an error's.
+    pub fn message(&self) -> Option<&str> {
+        let panic = self.panic.as_ref().map(|p| p.message.as_str());
+        panic.or(self.error.as_deref())
+    }
+
     fn append(&mut self, bytes: &[u8]) {
         let room = MAX_LINE.saturating_sub(self.line.len());
         self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);

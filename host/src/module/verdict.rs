@@ -3,11 +3,13 @@
 //! Takes how a guest's call came back ([`Ending`]), what its streams held
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
-use super::scan::{Panic, Scan};
+use super::hints::{self, Failure};
+use super::scan::Scan;
 use crate::denied::Denials;
 use crate::ending::{Backtrace, Ending, Trap};
 use crate::event::{Cause, Outcome};
 use crate::instrument::gaps::Gaps;
+use crate::protocol::LimitOf;
 use std::time::Duration;
 
 /// All that a verdict may rest on.
@@ -27,6 +29,8 @@ pub struct Evidence<'a> {
     pub denied: &'a Denials,
     /// The time limit of the test.
     pub timeout: Duration,
+    /// Who set that limit, where that is to be said.
+    pub limit_of: Option<LimitOf>,
     /// The limit of the WebAssembly stack, in bytes.
     pub wasm_stack: usize,
 }
@@ -50,7 +54,7 @@ impl Evidence<'_> {
             }),
             Ending::Trapped(trap) => Some(self.trapped(trap)),
             Ending::Interrupted => Some(Outcome::Interrupted),
-            Ending::DeadlinePassed => Some(Outcome::TimedOut(stopped_at_limit(self.timeout))),
+            Ending::DeadlinePassed => Some(Outcome::TimedOut(self.stopped())),
             Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
         }
     }
@@ -83,18 +87,13 @@ impl Evidence<'_> {
         }
         if let Some(panic) = &self.stderr.panic {
             let cause = Cause::new(format!("panicked at {}\n{}", panic.location, panic.message));
-            let hint = self.gap_hint(panic);
-            let hint = hint.or_else(|| self.panic_hint(panic).map(str::to_owned));
-            return Outcome::Failed(match hint {
-                Some(hint) => cause.hint(hint),
-                None => cause,
-            });
+            return Outcome::Failed(self.hinted(cause, Some(&panic.location), &panic.message));
         }
         let names = &self.backtrace.functions;
         let aborted = names
             .iter()
             .take(6)
-            .any(|n| matches!(n.as_str(), "abort" | "std::process::abort"));
+            .any(|f| f.is_runtimes("std::process::abort") || f.name == "abort");
         Outcome::Errored(Cause::new(if aborted {
             "aborted"
         } else if names.is_empty() {
@@ -104,82 +103,49 @@ impl Evidence<'_> {
         }))
     }
 
-    /// What std lacks on WASI and could not be made to do, where that was it.
-    fn gap_hint(&self, panic: &Panic) -> Option<String> {
-        // std's own words count only where std says them
-        if !panic.location.contains("library/std/src/") {
-            return None;
-        }
-        let is = |function: &str, words: &[&str]| {
-            let mut called = self.backtrace.functions.iter();
-            called.any(|name| name == function) || words.contains(&panic.message.as_str())
+    /// A panic, or an error that came back, with what is to be said of it.
+    fn hinted(&self, cause: Cause, location: Option<&str>, message: &str) -> Cause {
+        let hint = hints::hint(&Failure {
+            location,
+            message,
+            functions: &self.backtrace.functions,
+            asked: &self.backtrace.asked,
+            // what was refused is named anyway, with what would allow it
+            alone: self.denied.is_empty(),
+        });
+        let why_not = match hint.map(|h| h.name) {
+            Some(hints::TEMP_DIR) => self.gaps.temp_dir.why_not(),
+            Some(hints::PROCESS_ID) => self.gaps.process_id.why_not(),
+            _ => None,
         };
-        if is("std::env::temp_dir", &["no filesystem on wasm"])
-            || panic.location.contains("library/std/src/sys/paths/")
-        {
-            return Some(match self.gaps.temp_dir.why_not() {
-                Some(why) => format!(
-                    "std::env::temp_dir() panics on WASI, and was not made to work here: {why}; std::env::var(\"TMPDIR\") names the private folder of a test: /tmp"
-                ),
-                None => "std::env::temp_dir() is what TMPDIR says, and that is not set here: --env TMPDIR=/tmp".to_owned(),
-            });
+        match hint {
+            Some(hint) => cause.hint(hint.told(why_not)),
+            None => cause,
         }
-        if is("std::process::id", &["no pids on this platform"]) {
-            let why = self.gaps.process_id.why_not()?;
-            return Some(format!(
-                "WASI has no processes, and std::process::id() was not made to give a number here: {why}"
-            ));
-        }
-        None
     }
 
-    /// What wasm lacks, where the message shows that this was it.
-    fn panic_hint(&self, panic: &Panic) -> Option<&'static str> {
-        let message = panic.message.as_str();
-        let caught = |name: &str| {
-            self.backtrace
-                .functions
-                .iter()
-                // harnesses catch panics themselves: only what lies inside the test counts
-                .take_while(|f| !f.starts_with("test::") && !f.starts_with("libtest_mimic::"))
-                .any(|f| f.starts_with(name))
-        };
-        // what was refused is named anyway, with what would allow it
-        let unnamed = self.denied.is_empty();
-        if message.contains("failed to spawn thread")
-            || (message.contains("Unsupported") && caught("std::thread::"))
-        {
-            Some(
-                "WASI has no threads: run this test elsewhere, #[cfg_attr(target_family = \"wasm\", ignore = \"needs threads\")]",
-            )
-        } else if unnamed && message.contains("pre-opened file descriptor") {
-            Some(
-                "the sandbox grants no such folder; --dir FOLDER allows reading it, --dir FOLDER::rw writing",
-            )
-        } else if unnamed && message.contains("code: 44, kind: NotFound") {
-            Some(
-                "was it outside of what is granted? --dir FOLDER lets tests read it, --dir FOLDER:rw write too",
-            )
-        } else if unnamed && message.contains("code: 63, kind: PermissionDenied") {
-            Some(
-                "what it wanted to change there it may only read: --dir FOLDER:rw lets tests write, in cargo also --rw FOLDER",
-            )
-        } else if message.contains("capacity overflow") {
-            Some("a size beyond what 32 bits can address")
-        } else if message.contains("kind: Unsupported")
-            || (unnamed && message.contains("PermissionDenied"))
-        {
-            Some(
-                "the sandbox has no sockets, processes or threads, and folders only where they were granted",
-            )
-        } else if (caught("std::panic::catch_unwind") || caught("std::panicking::catch_unwind"))
-            // the SDK's own, which is in every plain `#[test]` of its
-            && !caught("wasmtest::elsewhere::run")
-        {
-            Some("panics abort on this target, so catch_unwind catches nothing")
-        } else {
-            None
+    /// What is said of a test that came back with an error.
+    pub fn returned_error(&self) -> Option<Cause> {
+        let error = self.stderr.error.as_deref()?;
+        let cause = Cause::new(format!("returned an error\nError: {error}"));
+        Some(self.hinted(cause, None, error))
+    }
+
+    /// What is said of a test that ran for too long.
+    fn stopped(&self) -> Cause {
+        let cause = stopped_at_limit(self.timeout, self.limit_of);
+        if let Some(waits) = hints::at_limit(&self.backtrace.functions) {
+            return cause.hint(waits.advice);
         }
+        if !self.backtrace.unoptimised {
+            return cause;
+        }
+        const SLOW: &str = "it was stopped in code that is not optimised, which is slow: --release, or opt-level = 1 for its profile";
+        let hint = match &cause.hint {
+            Some(hint) => format!("{hint}; {SLOW}"),
+            None => SLOW.to_owned(),
+        };
+        cause.hint(hint)
     }
 
     fn out_of_bounds(&self, address: Option<u64>, memory: Option<u64>) -> Outcome {
@@ -209,6 +175,18 @@ impl Evidence<'_> {
 }
 
 /// What is said of a test that ran for too long.
-pub fn stopped_at_limit(limit: Duration) -> Cause {
-    Cause::new(format!("stopped at its limit of {}s", limit.as_secs_f64()))
+pub fn stopped_at_limit(limit: Duration, of: Option<LimitOf>) -> Cause {
+    let cause = Cause::new(format!("stopped at its limit of {}s", limit.as_secs_f64()));
+    match of {
+        None => cause,
+        Some(LimitOf::Default) => cause.hint(
+            "that is the limit where none is given: --process-timeout SECONDS, or WASMTEST_PROCESS_TIMEOUT, allows more",
+        ),
+        Some(LimitOf::Flag) => cause.hint("--process-timeout has set that limit"),
+        Some(LimitOf::Variable) => cause
+            .hint("WASMTEST_PROCESS_TIMEOUT, which stands for --process-timeout, has set that limit"),
+        Some(LimitOf::Test) => cause.hint(
+            "that limit is the test's own, by its mark `timeout`; --process-timeout can only lower it",
+        ),
+    }
 }

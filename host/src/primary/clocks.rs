@@ -154,7 +154,8 @@ impl Run<'_> {
             match ran {
                 Some(ran) => {
                     let limit = self.timeout_of(&test);
-                    let outcome = test.given_up(blocked_too_long(limit));
+                    let cause = blocked_too_long(limit, self.limit_of(&test));
+                    let outcome = test.given_up(cause);
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }
                 None => rest.push(test),

@@ -9,7 +9,7 @@ use super::shared::Phase;
 use super::slots::{Job, LISTING, TAKE_OVER};
 use crate::event::{Event, Harness};
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
-use crate::protocol::{FixtureNumber, ModuleNumber, Task, TaskNumber, ToWorker};
+use crate::protocol::{FixtureNumber, LimitOf, ModuleNumber, Task, TaskNumber, ToWorker};
 use crate::suite::StepAction;
 use std::time::{Duration, Instant};
 
@@ -161,6 +161,7 @@ impl Run<'_> {
             doctest: (listed.harness == Harness::Doctest).then_some(listed.case),
             expect: listed.expect(),
             timeout: self.timeout_of(&test),
+            limit_of: self.limit_of(&test),
             max_memory: listed.max_memory,
             fixtures,
             snapshot,
@@ -177,6 +178,14 @@ impl Run<'_> {
     pub(super) fn timeout_of(&self, test: &PlannedTest) -> Duration {
         let own = test.listed.timeout.unwrap_or(self.settings.timeout);
         own.min(self.settings.max_timeout)
+    }
+
+    /// Who set that limit.
+    pub(super) fn limit_of(&self, test: &PlannedTest) -> LimitOf {
+        match test.listed.timeout {
+            Some(own) if own <= self.settings.max_timeout => LimitOf::Test,
+            _ => self.settings.limit_of,
+        }
     }
 
     /// How many jobs a worker should hold.

@@ -13,6 +13,7 @@ mod discover;
 mod dispatch;
 mod host_fixtures;
 mod ledger;
+mod making;
 mod modules;
 mod peer;
 mod shared;
@@ -110,6 +111,8 @@ struct Run<'a> {
     asked_all: bool,
     planned_said: bool,
     kept_scratch: bool,
+    /// What tests were seen making that ran for long.
+    making: making::Making,
     found: Vec<PlannedTest>,
     plans: Vec<Plan>,
     fatal: Option<anyhow::Error>,
@@ -331,6 +334,7 @@ fn go_with(
         asked_all: false,
         planned_said: false,
         kept_scratch: false,
+        making: making::Making::default(),
         found: Vec::new(),
         plans: Vec::new(),
         fatal: None,
@@ -341,6 +345,10 @@ fn go_with(
     listening.store(true, Ordering::SeqCst);
     run.work(&rx);
     run.end_fixtures(&rx);
+    let name = |module: ModuleNumber| run.modules[module.0].spec.name.clone();
+    if let Some(note) = run.making.note(name) {
+        run.ledger.note(note);
+    }
     run.forget_snapshots();
     if run.fatal.is_none() {
         elsewhere(&mut More {

@@ -227,6 +227,7 @@ impl Run<'_> {
             around: plan.around,
             travels: plan.travels,
             timeout: self.settings.timeout,
+            limit_of: self.settings.limit_of,
             fixtures,
         })));
         self.order(&messages, number, calls);
@@ -394,7 +395,9 @@ impl Run<'_> {
             };
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
             let cause = match (&busy, was_it && killed) {
-                (Some((_, _, limit)), true) => verdict::stopped_at_limit(*limit),
+                (Some((_, _, limit)), true) => {
+                    verdict::stopped_at_limit(*limit, Some(self.settings.limit_of))
+                }
                 _ => Cause::new(format!("the process in which it stood died: {how}")),
             };
             let (module, of) = (shared.module, shared.plan.of.clone());

@@ -10,8 +10,8 @@ use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
 use crate::module::verdict;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
-    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
-    Stopped, TaskNumber, ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LimitOf, LoadError, ModuleNumber,
+    SnapshotNumber, Stopped, TaskNumber, ToWorker,
 };
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
@@ -192,7 +192,7 @@ impl Run<'_> {
                 Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
                     let unit = *unit;
                     worker.jobs.pop_front();
-                    let cause = blocked_too_long(stopped.duration);
+                    let cause = blocked_too_long(stopped.duration, self.settings.limit_of);
                     self.unit_not_torn_down(unit, cause);
                     let rest = self.abandon(number).into_iter().map(|(test, _)| test);
                     self.queue_again(rest.collect());
@@ -284,6 +284,9 @@ impl Run<'_> {
         for failure in done.suites {
             self.suite_failed(test.module, failure);
         }
+        if let Some(made) = done.made {
+            self.making.seen(test.module, made);
+        }
         let ran = Ran {
             worker: self.worker_number(number),
             start: UNIX_EPOCH + done.start,
@@ -317,7 +320,7 @@ impl Run<'_> {
         let outcome = match self.ledger.interrupt() {
             Some(_) => Outcome::Interrupted,
             None => match self.given.get(&stopped.task) {
-                Some(test) => test.given_up(blocked_too_long(limit)),
+                Some(test) => test.given_up(blocked_too_long(limit, self.limit_of(test))),
                 None => return self.unexpected(number, "word of a test that it was not given"),
             },
         };
@@ -443,14 +446,14 @@ impl Run<'_> {
             None => {}
             Some(Job::List(module)) => {
                 let cause = match worker.killed {
-                    Some(limit) => verdict::stopped_at_limit(limit),
+                    Some(limit) => verdict::stopped_at_limit(limit, None),
                     None => Cause::new(format!("its worker died while it listed its tests: {how}")),
                 };
                 self.module_failed(module, LoadError::List(cause, Box::default()));
             }
             Some(Job::Teardown(unit, _)) => {
                 let cause = match worker.killed {
-                    Some(limit) => verdict::stopped_at_limit(limit),
+                    Some(limit) => verdict::stopped_at_limit(limit, Some(self.settings.limit_of)),
                     None => Cause::new(format!("its worker died: {how}")),
                 };
                 self.unit_not_torn_down(unit, cause);
@@ -462,7 +465,8 @@ impl Run<'_> {
                 };
                 let outcome = match worker.killed {
                     Some(_) => {
-                        let mut cause = blocked_too_long(self.timeout_of(&test));
+                        let mut cause =
+                            blocked_too_long(self.timeout_of(&test), self.limit_of(&test));
                         cause.message.push_str(&format!(" ({how})"));
                         test.given_up(cause)
                     }
@@ -516,8 +520,8 @@ impl Run<'_> {
 }
 
 /// What is said of a test that could not be stopped in its guest.
-pub(super) fn blocked_too_long(limit: Duration) -> Cause {
-    let mut cause = verdict::stopped_at_limit(limit);
+pub(super) fn blocked_too_long(limit: Duration, of: LimitOf) -> Cause {
+    let mut cause = verdict::stopped_at_limit(limit, Some(of));
     cause
         .message
         .push_str("; it was blocked in a host call, so its worker was given up");

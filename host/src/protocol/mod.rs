@@ -19,7 +19,7 @@ pub use setup::{
     ModuleGrants, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse,
     StdGaps, TaskNumber, UnknownImports, WorkerSetup,
 };
-pub use task::{Expect, SharedTask, Task};
+pub use task::{Expect, LimitOf, SharedTask, Task};
 
 use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome};
@@ -159,6 +159,7 @@ impl Done {
             && self.stdout.is_empty()
             && self.stderr.is_empty()
             && self.notes.is_empty()
+            && self.made.is_none()
             && self.denied.is_empty();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
@@ -189,6 +190,7 @@ impl Done {
             attachments: Vec::new(),
             suites: Vec::new(),
             notes: Vec::new(),
+            made: None,
             denied: Denials::default(),
         }
     }
@@ -219,6 +221,8 @@ pub struct Done {
     pub suites: Vec<SuiteFailure>,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// The static that it was still making when it was looked at, if it was.
+    pub made: Option<String>,
     /// What it tried to reach of files and could not, kept only if it did not pass.
     pub denied: Denials,
 }
@@ -290,6 +294,7 @@ mod tests {
             ignored: true,
             expect: Expect::Panic("words".to_owned()),
             timeout: Duration::from_nanos(1_500_000_001),
+            limit_of: LimitOf::Test,
             snapshot: Some(SnapshotUse {
                 number: SnapshotNumber(3),
                 steps: 1,
@@ -313,6 +318,7 @@ mod tests {
             around,
             travels: true,
             timeout: Duration::from_secs(60),
+            limit_of: LimitOf::Flag,
             fixtures: vec![FixtureNumber(2)],
         };
         let messages = [

@@ -41,6 +41,10 @@ pub struct Task {
     #[serde(rename = "t")]
     #[serde(with = "nanoseconds")]
     pub timeout: Duration,
+    /// Who set that limit.
+    #[serde(rename = "l")]
+    #[serde(default, skip_serializing_if = "LimitOf::is_default")]
+    pub limit_of: LimitOf,
     /// How much memory it may use, in bytes.
     #[serde(rename = "z")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +64,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// How long it may run, and who says so.
+    pub fn limit(&self) -> (Duration, Option<LimitOf>) {
+        (self.timeout, Some(self.limit_of))
+    }
+
     /// The paths of hooks that run before it, in order.
     pub fn before(&self) -> &[String] {
         self.around.as_ref().map_or(&[], |around| &around.before)
@@ -91,8 +100,30 @@ pub struct SharedTask {
     pub travels: bool,
     /// How long each call may take.
     pub timeout: Duration,
+    /// Who set that limit.
+    pub limit_of: LimitOf,
     /// The host fixtures whose grants it has.
     pub fixtures: Vec<FixtureNumber>,
+}
+
+/// Who set the limit of a test's time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LimitOf {
+    /// Nobody: it is what holds unless something else is asked for.
+    #[default]
+    Default,
+    /// `--process-timeout`.
+    Flag,
+    /// `WASMTEST_PROCESS_TIMEOUT`.
+    Variable,
+    /// The test itself, by its mark.
+    Test,
+}
+
+impl LimitOf {
+    fn is_default(&self) -> bool {
+        *self == LimitOf::Default
+    }
 }
 
 impl Expect {

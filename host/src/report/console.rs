@@ -6,6 +6,7 @@
 
 use super::Reporter;
 use super::failure::{Styles, marks, shortened};
+use super::frames::Functions;
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
@@ -69,7 +70,7 @@ impl<W: Write> Console<W> {
         Console {
             out: Output::new(out),
             verbosity: settings.verbosity,
-            styles: Styles::new(settings.color),
+            styles: Styles::new(settings.color, functions(settings)),
             bar,
             planned: false,
             in_dots: false,
@@ -512,13 +513,21 @@ pub fn left_out(LeftOut { name, without }: &LeftOut) -> String {
     }
 }
 
+/// Whose functions have lines of their own in a backtrace.
+fn functions(settings: &Settings) -> Functions {
+    match settings.verbosity {
+        Verbosity::Verbose => Functions::All,
+        Verbosity::Normal | Verbosity::Quiet => Functions::Own,
+    }
+}
+
 /// Tells what cannot be used, and nothing else: for `wasmtest list`, whose list is on stdout.
 pub struct Trouble(Styles);
 
 impl Trouble {
     /// Tells it on stderr.
     pub fn new(settings: &Settings) -> Self {
-        Trouble(Styles::new(settings.color))
+        Trouble(Styles::new(settings.color, functions(settings)))
     }
 }
 

@@ -1,10 +1,9 @@
 //! A failure in full, as the console shows it.
 
+use super::frames::{self, Functions, Told};
 use super::text::{Escaped, duration, one_line, size};
 use crate::denied::Denials;
-use crate::event::{
-    Cause, FixtureEnd, FixtureError, Frame, ModuleError, Outcome, TestEnd, TestInfo,
-};
+use crate::event::{Cause, FixtureEnd, FixtureError, ModuleError, Outcome, TestEnd, TestInfo};
 use crate::module::scan::BACKTRACE;
 use console::Style;
 use std::fmt::Write as _;
@@ -21,6 +20,7 @@ const EXTRAS: usize = 20;
 
 /// Colours by meaning, and what is written with them.
 pub struct Styles {
+    functions: Functions,
     pub good: Style,
     pub bad: Style,
     pub skipped: Style,
@@ -29,9 +29,10 @@ pub struct Styles {
 }
 
 impl Styles {
-    pub fn new(color: bool) -> Self {
+    pub fn new(color: bool, functions: Functions) -> Self {
         let style = || Style::new().force_styling(color);
         Styles {
+            functions,
             good: style().green(),
             bad: style().red().bold(),
             skipped: style().yellow(),
@@ -216,25 +217,16 @@ impl Styles {
         for line in lines {
             let _ = writeln!(text, "{INDENT}{bar} {}", Escaped(line));
         }
-        let width = cause
-            .frames
-            .iter()
-            .filter_map(|f| match f {
-                Frame::Function { location, .. } => location.as_ref().map(|l| l.chars().count()),
-                _ => None,
-            })
-            .max()
-            .unwrap_or(0)
-            .min(40);
-        for frame in &cause.frames {
-            let line = match frame {
-                Frame::Function { name, location } => {
-                    let location = location.as_deref().unwrap_or_default();
-                    format!("{:<width$}  {}", one_line(location), one_line(name))
-                }
-                Frame::Repeated { length: 1, times } => format!("… {times} times more"),
-                Frame::Repeated { length, times } => format!("… these {length} {times} times more"),
-                Frame::Folded { count } => format!("… {count} frames"),
+        let lines = frames::told(&cause.frames, self.functions);
+        let width = lines.iter().filter_map(|line| match line {
+            Told::Function { location, .. } => Some(location.chars().count()),
+            Told::Several(_) => None,
+        });
+        let width = width.max().unwrap_or(0).min(40);
+        for line in lines {
+            let line = match line {
+                Told::Function { location, name } => format!("{location:<width$}  {name}"),
+                Told::Several(several) => several,
             };
             let _ = writeln!(text, "{INDENT}  {}", self.dim.apply_to(line.trim_end()));
         }

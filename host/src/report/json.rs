@@ -9,8 +9,8 @@ use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::denied::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Frame, LeftOut,
-    ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo, Without,
+    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, LeftOut, Library,
+    Line, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo, Without, unfolded,
 };
 use crate::protocol::ListedTest;
 use crate::suite::SuitePart;
@@ -261,15 +261,25 @@ fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
     if let Some(hint) = &cause.hint {
         own.insert("hint".into(), json!(hint));
     }
-    let frames: Vec<Value> = cause
-        .frames
-        .iter()
-        .map(|frame| match frame {
-            Frame::Function { name, location } => json!({"function": name, "location": location}),
-            Frame::Repeated { length, times } => json!({"repeated": length, "times": times}),
-            Frame::Folded { count } => json!({"folded": count}),
-        })
-        .collect();
+    let frame = |line: Line<'_>| match line {
+        Line::Function {
+            name,
+            location,
+            library,
+        } => {
+            let mut value = json!({"function": name, "location": location});
+            if let Some(library) = library {
+                value["library"] = match library {
+                    Library::Runtime => json!("runtime"),
+                    Library::Dependency(name) => json!(name),
+                };
+            }
+            value
+        }
+        Line::Repeated { length, times } => json!({"repeated": length, "times": times}),
+        Line::Folded { count } => json!({"folded": count}),
+    };
+    let frames: Vec<Value> = unfolded(&cause.frames).into_iter().map(frame).collect();
     if !frames.is_empty() {
         own.insert("backtrace".into(), Value::Array(frames));
     }

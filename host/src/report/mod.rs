@@ -6,6 +6,7 @@
 
 pub mod console;
 pub(crate) mod failure;
+pub(crate) mod frames;
 pub mod json;
 pub mod output;
 pub mod text;

@@ -32,6 +32,8 @@ pub struct Called {
     pub attachments: Vec<Attachment>,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
+    /// Its stack when it had run for [`super::deadline::GLANCE`], if it did.
+    pub seen_at: Vec<StackFrame>,
     /// What was kept of its stdout.
     pub stdout: Captured,
     /// What was seen in it.
@@ -79,6 +81,7 @@ impl Called {
             logs: Vec::new(),
             attachments: Vec::new(),
             stack: Vec::new(),
+            seen_at: Vec::new(),
             stdout,
             stdout_scan,
             stderr,
@@ -140,6 +143,7 @@ impl Seen {
             logs: std::mem::take(&mut state.report.logs),
             attachments: std::mem::take(&mut state.report.attachments),
             stack,
+            seen_at: std::mem::take(&mut state.seen_at),
             denied: state.watch.take(),
             touched_files: state.touched_files,
             ..Called::without_store(ending, streams)
@@ -170,16 +174,22 @@ pub(super) fn ended(
     };
     let mut stack = Vec::new();
     if let Some(trace) = error.downcast_ref::<WasmBacktrace>() {
-        stack.extend(trace.frames().iter().map(|f| StackFrame {
-            function: f.func_index(),
-            offset: f.module_offset(),
-        }));
+        stack = frames(trace);
     }
     let ending = match ending_of(&error) {
         Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => Ending::Interrupted,
         ending => ending,
     };
     (ending, stack)
+}
+
+/// A stack in plain numbers.
+pub(super) fn frames(trace: &WasmBacktrace) -> Vec<StackFrame> {
+    let frame = |f: &wasmtime::FrameInfo| StackFrame {
+        function: f.func_index(),
+        offset: f.module_offset(),
+    };
+    trace.frames().iter().map(frame).collect()
 }
 
 /// The message that the SDK's panic hook left in the guest's memory: two words at

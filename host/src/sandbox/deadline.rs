@@ -1,7 +1,8 @@
 //! Stops a guest: at its limit, or because the run is interrupted.
 //!
 //! One thread for each worker sleeps until the deadline of the moment and then
-//! raises the engine's epoch, at which guest code traps. It wakes for nothing
+//! raises the engine's epoch, at which guest code traps; and once before, when a guest has
+//! run for [`GLANCE`], at which it only shows its stack. It wakes for nothing
 //! else: no ticking. A guest that sleeps or polls in the host is woken as well
 //! (`waiting` asks here); one that is blocked in any other host call does not
 //! notice, and the primary ends its worker instead.
@@ -12,11 +13,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use wasmtime::Engine;
 
+/// A guest that has run for so long is looked at, once: what is it at?
+pub const GLANCE: Duration = Duration::from_millis(500);
+
 /// Guards one guest at a time.
 #[derive(Default)]
 pub struct Deadline {
     shared: Arc<Shared>,
     thread: Option<thread::JoinHandle<()>>,
+    /// Whether guests are looked at: their stores have to know what to do then.
+    glances: bool,
 }
 
 /// Why a guest was stopped.
@@ -70,8 +76,20 @@ struct State {
 struct Armed {
     /// `None`: a limit beyond what the clock can count is no limit.
     at: Option<Instant>,
+    /// When it is looked at, if it was not yet.
+    glance: Option<Instant>,
     engine: Engine,
     at_interrupt: AtInterrupt,
+}
+
+impl Armed {
+    /// When there is something to do.
+    fn due(&self) -> Option<Instant> {
+        match (self.at, self.glance) {
+            (Some(at), Some(glance)) => Some(at.min(glance)),
+            (at, glance) => at.or(glance),
+        }
+    }
 }
 
 impl Shared {
@@ -98,6 +116,13 @@ impl Deadline {
         Guard(self.shared.clone())
     }
 
+    /// The same, for guests that are looked at: in each of their stores, an epoch at which
+    /// [`Guard::is_to_stop`] says no is no end.
+    pub fn with_glances(mut self) -> Deadline {
+        self.glances = true;
+        self
+    }
+
     /// Runs `call`, during which `engine`'s epoch is raised once `limit` has
     /// passed or the run is interrupted. The store must have been given an epoch
     /// deadline of 1 just before. Gives why the guest was stopped, if it was;
@@ -109,7 +134,10 @@ impl Deadline {
         at_interrupt: AtInterrupt,
         call: impl FnOnce() -> R,
     ) -> (Option<R>, Option<Stopped>) {
-        let at = Instant::now().checked_add(limit);
+        let now = Instant::now();
+        let at = now.checked_add(limit);
+        let glance = now.checked_add(GLANCE);
+        let glance = glance.filter(|_| self.glances && at.is_some());
         // without a limit there is nothing to watch for
         if self.thread.is_none() && at.is_some() {
             let shared = self.shared.clone();
@@ -121,12 +149,14 @@ impl Deadline {
                 return (None, Some(Stopped::Interrupt));
             }
             state.stopped = None;
-            state.armed = Some(Armed {
+            let armed = state.armed.insert(Armed {
                 at,
+                glance,
                 engine: engine.clone(),
                 at_interrupt,
             });
-            if at.is_some_and(|at| state.wakes.is_none_or(|w| w > at)) {
+            let due = armed.due();
+            if due.is_some_and(|due| state.wakes.is_none_or(|w| w > due)) {
                 self.shared.changed.notify_one();
             }
         }
@@ -151,6 +181,11 @@ impl Guard {
     /// Whether the run was interrupted.
     pub fn is_interrupted(&self) -> bool {
         self.0.lock().interrupted
+    }
+
+    /// Whether the guest is to stop: else it was only looked at.
+    pub fn is_to_stop(&self) -> bool {
+        self.0.lock().armed.is_none()
     }
 
     /// Sleeps for this long, or until the guest is to stop.
@@ -201,12 +236,17 @@ fn watch(shared: &Shared) {
     let mut state = shared.lock();
     while !state.closed {
         let now = Instant::now();
-        let due = state.armed.as_ref().and_then(|armed| armed.at);
-        state.wakes = match due {
-            Some(at) if at <= now => {
+        let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if let Some(armed) = &mut state.armed {
+            if is_past(armed.at) {
                 shared.stop(&mut state, Stopped::Limit);
-                None
+            } else if is_past(armed.glance) {
+                // under the lock: the guest of this moment, and no later one
+                armed.glance = None;
+                armed.engine.increment_epoch();
             }
+        }
+        state.wakes = match state.armed.as_ref().and_then(Armed::due) {
             Some(at) => Some(at),
             // still asleep for a deadline that was met: look then, arm nothing
             None => state.wakes.filter(|w| *w > now),

@@ -6,6 +6,7 @@
 //! functions themselves.
 
 use super::access::{self, GrantedBy, Place, Places, Watch};
+use super::called::StackFrame;
 use super::deadline::Guard;
 use super::guest::Call;
 use super::hostcall;
@@ -58,6 +59,8 @@ pub struct State {
     pub(super) watch: Watch,
     /// What it is told as its process's id.
     pub(super) process_id: u32,
+    /// Its stack when it was looked at, if it ran for so long.
+    pub(super) seen_at: Vec<StackFrame>,
 }
 
 impl WasiView for State {
@@ -188,6 +191,7 @@ impl Grants {
             guard: Guard::default(),
             watch,
             process_id: process_id::next(),
+            seen_at: Vec::new(),
         })
     }
 
@@ -515,6 +519,7 @@ impl State {
             guard: Guard::default(),
             watch: Watch::default(),
             process_id: 0,
+            seen_at: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Hot path: [`Sandbox::call`] runs for every test.
 
-use super::called::{Called, Seen, enough};
+use super::called::{self, Called, Seen, enough};
 use super::capture::Stream;
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
@@ -22,7 +22,10 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
-use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, component};
+use wasmtime::{
+    Engine, Instance, InstancePre, Linker, Module, Store, Trap, UpdateDeadline, WasmBacktrace,
+    component,
+};
 use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 
 /// Everything that guests run in.
@@ -132,7 +135,7 @@ impl Sandbox {
                 setup.how_to_grant,
             ),
             keep_scratch: setup.keep_scratch,
-            deadline,
+            deadline: deadline.with_glances(),
         })
     }
 
@@ -233,6 +236,14 @@ impl Sandbox {
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut store| {
+            if store.data().guard.is_to_stop() {
+                return Err(Trap::Interrupt.into());
+            }
+            let trace = WasmBacktrace::force_capture(&store);
+            store.data_mut().seen_at = called::frames(&trace);
+            Ok(UpdateDeadline::Continue(1))
+        });
         Ok(store)
     }
 

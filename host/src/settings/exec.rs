@@ -1,6 +1,6 @@
 //! `wasmtest exec`: what its flags mean.
 
-use super::{UsageError, cache_root, env_grant, seconds, usage};
+use super::{UsageError, cache_root, env_grant, limit_of, seconds, usage};
 use crate::cli::{CargoRunnerArgs, ExecArgs};
 use crate::exec::{Exec, Output, Tmp};
 use crate::protocol::{StdGaps, UnknownImports};
@@ -42,6 +42,7 @@ impl Exec {
                 Some(text) => Some(seconds("--timeout", text)?),
                 None => None,
             },
+            limit_of: None,
             output: Output::Inherited,
         })
     }
@@ -51,14 +52,20 @@ impl Exec {
     /// # Errors
     /// As [`Exec::of`].
     pub fn for_cargo(args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
-        Exec::of(&ExecArgs {
+        let timeout = args.process_timeout.clone().filter(|t| !t.is_empty());
+        let limit_of = limit_of(timeout.as_deref());
+        let exec = Exec::of(&ExecArgs {
             program: args.call.clone(),
             guest: args.guest.clone(),
             // tests start programs, and expect of them what they expect of each other
             tmp: true,
-            timeout: args.process_timeout.clone().filter(|t| !t.is_empty()),
+            timeout,
             cache_dir: args.cache_dir.clone(),
             argv0: None,
+        })?;
+        Ok(Exec {
+            limit_of: Some(limit_of),
+            ..exec
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MaxFail, Processes, Selection, Settings, Snapshots, TestFile,
-    UsageError, Verbosity, cache_root, dirs, env_grants, processes, timeout,
+    UsageError, Verbosity, cache_root, dirs, env_grants, limit_of, processes, timeout,
 };
 use crate::cargo::libtest::args::{Color, Environment, Parsed, RunIgnored};
 use crate::cli::{CargoRunnerArgs, MessageFormat};
@@ -69,6 +69,7 @@ impl Settings {
                 "" => LONGEST_TIMEOUT,
                 text => timeout(text)?,
             },
+            limit_of: limit_of(Some(limit)),
             max_fail: match parsed.fail_fast {
                 true => MaxFail::After(1),
                 false => MaxFail::Unlimited,

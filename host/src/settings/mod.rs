@@ -16,7 +16,7 @@ use crate::cli::cargo::CargoRest;
 use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
 use crate::config;
 use crate::exec::Tmp;
-use crate::protocol::{DirGrant, HowToGrant, Keep, Outputs, StdGaps, UnknownImports};
+use crate::protocol::{DirGrant, HowToGrant, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use crate::sandbox::grants::SCRATCH;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -80,6 +80,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How long any test may run, whatever it says itself.
     pub max_timeout: Duration,
+    /// Who set these limits.
+    pub limit_of: LimitOf,
     /// When to stop early.
     pub max_fail: MaxFail,
     /// The folders granted.
@@ -165,6 +167,7 @@ impl Settings {
                 None | Some("") => LONGEST_TIMEOUT,
                 Some(text) => timeout(text)?,
             },
+            limit_of: limit_of(args.process_timeout.as_deref()),
             max_fail: match (args.fail_fast, args.max_fail) {
                 (true, _) => MaxFail::After(1),
                 (false, Some(n)) => MaxFail::After(n),
@@ -262,6 +265,7 @@ impl Settings {
             processes: processes(how_many)?,
             timeout: DEFAULT_TIMEOUT,
             max_timeout: LONGEST_TIMEOUT,
+            limit_of: LimitOf::Default,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
             how_to_grant: HowToGrant::Dir,
@@ -326,10 +330,22 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
     }
 }
 
+/// The variable that stands for `--process-timeout`.
+const TIMEOUT: &str = "WASMTEST_PROCESS_TIMEOUT";
+
 fn timeout(text: &str) -> Result<Duration, UsageError> {
     match text {
         "" => Ok(DEFAULT_TIMEOUT),
         text => seconds("--process-timeout (WASMTEST_PROCESS_TIMEOUT)", text),
+    }
+}
+
+/// Who set the limit that is given, if one is: the flag, or the variable in its place.
+fn limit_of(text: Option<&str>) -> LimitOf {
+    match text {
+        None | Some("") => LimitOf::Default,
+        Some(text) if std::env::var(TIMEOUT).is_ok_and(|v| v == text) => LimitOf::Variable,
+        Some(_) => LimitOf::Flag,
     }
 }
 

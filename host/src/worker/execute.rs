@@ -3,6 +3,7 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
+use super::making;
 use super::shared::Standing;
 use super::snapshots::Kept;
 use super::symbols::Symbols;
@@ -11,12 +12,12 @@ use crate::event::{Cause, Harness, Outcome};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
-use crate::module::{command, custom, doctest, libtest, sdk};
+use crate::module::{command, custom, doctest, hints, libtest, sdk};
 use crate::protocol::{
-    Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, ListedTest, Listing, LoadError,
-    ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
+    Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, LimitOf, ListedTest, Listing,
+    LoadError, ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
 };
-use crate::sandbox::called::Called;
+use crate::sandbox::called::{Called, StackFrame};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::grants::Reach;
@@ -274,7 +275,7 @@ impl Executor {
                 "it exited with status {status} when asked to list its tests"
             )),
             _ => {
-                let outcome = self.judge(module, called, timeout, Verdict::Libtest);
+                let outcome = self.judge(module, called, (timeout, None), Verdict::Libtest);
                 let mut cause = outcome.cause().cloned().unwrap_or_default();
                 cause.message = format!(
                     "it died when asked to list its tests, before any ran: {}",
@@ -328,7 +329,7 @@ impl Executor {
         done.duration = began.elapsed();
         current.end()?;
         let verdict = Verdict::of(task);
-        let outcome = self.judge(task.module, &called, task.timeout, verdict);
+        let outcome = self.judge(task.module, &called, task.limit(), verdict);
         let scratch = self.sandbox.tidy(&called, outcome.is_good());
         // what its start lacks may be what the test's own limit leaves it
         if task.harness == Harness::Sdk
@@ -352,17 +353,29 @@ impl Executor {
         if !outcome.is_good() {
             done.denied = called.denied;
         }
+        done.made = self.made(task.module, &called.seen_at);
         done.logs = called.logs;
         done.attachments = called.attachments;
         done.outcome = Ok(outcome);
         Some(done)
     }
 
+    /// The static that a test was making when it was looked at.
+    fn made(&mut self, module: ModuleNumber, seen_at: &[StackFrame]) -> Option<String> {
+        let loaded = self.modules.get_mut(&module)?;
+        if seen_at.is_empty() {
+            return None;
+        }
+        let spec = loaded.spec.clone();
+        let symbols = loaded.symbols.get_or_insert_with(|| Symbols::new(&spec));
+        making::a_static(&symbols.backtrace(seen_at).functions)
+    }
+
     pub(super) fn judge(
         &mut self,
         module: ModuleNumber,
         called: &Called,
-        timeout: Duration,
+        (timeout, limit_of): (Duration, Option<LimitOf>),
         verdict: Verdict<'_>,
     ) -> Outcome {
         let ending = &called.ending;
@@ -370,13 +383,22 @@ impl Executor {
             return Outcome::Errored(Cause::new("its module is unknown"));
         };
         let spec = loaded.spec.clone();
-        let backtrace = match ending {
-            Ending::Trapped(_) | Ending::DeadlinePassed if !called.stack.is_empty() => loaded
-                .symbols
-                .get_or_insert_with(|| Symbols::new(&spec))
-                .backtrace(&called.stack),
-            _ => Backtrace::default(),
+        let stack = match ending {
+            Ending::Trapped(_) | Ending::DeadlinePassed => called.stack.as_slice(),
+            _ => &[],
         };
+        let message = called.stderr_scan.message();
+        let is_about_a_call = message.is_some_and(hints::is_about_a_call);
+        let mut backtrace = Backtrace::default();
+        if !stack.is_empty() || is_about_a_call {
+            let symbols = loaded.symbols.get_or_insert_with(|| Symbols::new(&spec));
+            backtrace = symbols.backtrace(stack);
+            backtrace.unoptimised =
+                *ending == Ending::DeadlinePassed && symbols.is_unoptimised(stack);
+            if is_about_a_call {
+                backtrace.asked = symbols.asked(stack);
+            }
+        }
         let evidence = Evidence {
             ending,
             stdout: &called.stdout_scan,
@@ -385,6 +407,7 @@ impl Executor {
             gaps: &spec.gaps,
             denied: &called.denied,
             timeout,
+            limit_of,
             wasm_stack: self.sandbox.wasm_stack(),
         };
         let mut outcome = match verdict {

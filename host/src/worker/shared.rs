@@ -33,6 +33,7 @@ impl Executor {
             around,
             travels,
             timeout,
+            limit_of,
             fixtures,
         } = shared;
         let path = around.steps.last().map(|s| s.path.clone());
@@ -46,6 +47,7 @@ impl Executor {
             doctest: None,
             expect: Expect::Pass,
             timeout,
+            limit_of,
             max_memory: None,
             fixtures,
             snapshot: None,

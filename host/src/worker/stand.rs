@@ -157,7 +157,7 @@ impl Executor {
             }),
             Err(called) => {
                 let verdict = Verdict::Sdk(&Expect::Pass);
-                let outcome = self.judge(task.module, &called, task.timeout, verdict);
+                let outcome = self.judge(task.module, &called, task.limit(), verdict);
                 Err(match start_trapped(&called, &outcome) {
                     Some(e) => NotThere::Load(e),
                     None => not_there(outcome, *called, &spec.name, &spec.name),
@@ -220,7 +220,7 @@ impl Executor {
         stand.extras.attachments.append(&mut called.attachments);
         stand.extras.denied.append(called.denied.clone());
         current.end()?;
-        let outcome = self.judge(stand.module, &called, task.timeout, verdict);
+        let outcome = self.judge(stand.module, &called, task.limit(), verdict);
         stand.poisoned |= called.ending != Ending::Returned && called.entered;
         Some((called, outcome))
     }

@@ -24,11 +24,14 @@ impl Hint {
     }
 }
 
-/// Without flags.
+/// With no other flags than all have.
 const fn hint(test: &'static str, says: &'static str) -> Hint {
-    let flags = &[];
+    let flags = SHORT;
     Hint { test, says, flags }
 }
+
+/// One of them would wait for ever.
+const SHORT: &[&str] = &["--process-timeout", "1"];
 
 /// All of them: a test of that guest's and a line here each.
 pub const HINTS: &[Hint] = &[
@@ -36,13 +39,46 @@ pub const HINTS: &[Hint] = &[
     hint("starts_a_thread", "WASI has no threads"),
     hint("catches_a_panic", "catch_unwind catches nothing"),
     hint("connects", "the sandbox has no sockets"),
-    hint("starts_a_program", "the sandbox has no sockets, processes"),
+    hint("starts_a_program", "WASI cannot start processes"),
     hint("allocates_what_32_bits_cannot_count", "32 bits"),
     // of the two stacks that an endless recursion uses up, this one first
-    hint("calls_itself_for_ever", "--wasm-stack").with(&["--wasm-stack", "1"]),
+    hint("calls_itself_for_ever", "--wasm-stack").with(&[
+        "--wasm-stack",
+        "1",
+        "--process-timeout",
+        "1",
+    ]),
     hint("uses_its_stack_up", "-zstack-size"),
     hint("exits_with_0", "after exit(0) was never run"),
     hint("closes_stdout", "close or replace stdout"),
+    hint("temp_dir::asked_for", "temp_dir() panics on WASI"),
+    hint("process_id::asked_for", "WASI has no processes"),
+    hint("thread::spawned", "WASI has no threads"),
+    hint("thread::scoped", "WASI has no threads"),
+    hint("thread::built", "WASI has no threads"),
+    hint(
+        "waits_for_a_thread::at_a_condition",
+        "can ever wake one that waits",
+    ),
+    hint(
+        "waits_for_a_thread::at_a_barrier",
+        "can ever wake one that waits",
+    ),
+    hint(
+        "waits_for_a_thread::for_a_message",
+        "can ever wake one that waits",
+    ),
+    // newer Rusts answer
+    hint("number_of_threads::asked_for", ""),
+    hint("current_exe::asked_for", "current_exe() always fails"),
+    hint("current_exe::returned", "no path of the program itself"),
+    hint("command::started", "WASI cannot start processes"),
+    hint("command::spawned", "WASI cannot start processes"),
+    hint("socket::connected", "the sandbox has no sockets"),
+    hint("socket::bound", "the sandbox has no sockets"),
+    hint("capacity::of_a_vector", "32 bits"),
+    hint("unsupported::cloned", "no path of the program itself"),
+    hint("catch_unwind::asked_for", "catch_unwind catches nothing"),
 ];
 
 /// Builds that guest with a toolchain and runs it; gives what is no longer said, and tests

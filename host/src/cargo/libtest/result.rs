@@ -2,8 +2,9 @@
 //!
 //! A [`Form`] is pure: it takes what happened and gives the text to write.
 
-use crate::event::{Captured, Cause, Frame, Outcome, TestEnd};
+use crate::event::{Captured, Cause, Outcome, TestEnd};
 use crate::module::libtest::SHOULD_PANIC;
+use crate::report::frames::{self, Functions, Told};
 use crate::report::text::{Escaped, MARK, one_line};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -272,21 +273,13 @@ fn say_cause(text: &mut String, cause: &Cause, stderr: &str) {
     if !said {
         say(text, &cause.message);
     }
-    for frame in &cause.frames {
+    for line in frames::told(&cause.frames, Functions::Own) {
         say(
             text,
-            &match frame {
-                Frame::Function { name, location } => match location {
-                    Some(location) => {
-                        format!("  {}  {}", one_line(location), one_line(name))
-                    }
-                    None => format!("  {}", one_line(name)),
-                },
-                Frame::Repeated { length: 1, times } => format!("  … {times} times more"),
-                Frame::Repeated { length, times } => {
-                    format!("  … these {length} {times} times more")
-                }
-                Frame::Folded { count } => format!("  … {count} frames"),
+            &match line {
+                Told::Function { location, name } if location.is_empty() => format!("  {name}"),
+                Told::Function { location, name } => format!("  {location}  {name}"),
+                Told::Several(several) => format!("  {several}"),
             },
         );
     }

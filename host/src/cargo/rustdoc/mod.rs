@@ -25,7 +25,7 @@ use crate::event::{
 use crate::filter::Matching;
 use crate::plan::Ignored;
 use crate::primary::{Missed, More};
-use crate::protocol::ListedTest;
+use crate::protocol::{LimitOf, ListedTest};
 use crate::settings::Settings;
 use anyhow::Context as _;
 use cause::{cause_of, without_marked};
@@ -255,7 +255,10 @@ impl Doctests<'_> {
         let mut flags: Vec<String> = Vec::new();
         let mut push = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
         let limit = self.settings.timeout.min(self.settings.max_timeout);
-        push("--process-timeout", limit.as_secs_f64().to_string());
+        // else the runner says whose limit it is as if somebody had given it
+        if self.settings.limit_of != LimitOf::Default {
+            push("--process-timeout", limit.as_secs_f64().to_string());
+        }
         for dir in &options.guest.dirs {
             push("--dir", dir.clone());
         }

@@ -48,10 +48,10 @@ fn plain_outcome(evidence: &Evidence<'_>, returned: Option<i32>) -> Outcome {
     }
     match (evidence.ending, returned) {
         (Ending::Returned, Some(0)) => Outcome::Passed,
-        (Ending::Returned, Some(1)) => Outcome::Failed(Cause::new(match &evidence.stderr.error {
-            Some(error) => format!("returned an error\nError: {error}"),
-            None => "returned an error".to_owned(),
-        })),
+        (Ending::Returned, Some(1)) => {
+            let error = evidence.returned_error();
+            Outcome::Failed(error.unwrap_or_else(|| Cause::new("returned an error")))
+        }
         (Ending::Returned, returned) => Outcome::Errored(Cause::new(format!(
             "its export returned {}, which means nothing",
             returned.map_or("nothing".to_owned(), |r| r.to_string())

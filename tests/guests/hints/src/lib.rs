@@ -1,4 +1,5 @@
 //! A failing test for each hint: `HINTS` of `xtask/src/compat/hints.rs` says which it is.
+//! What WASI lacks is in modules that are named as the hints of `host/src/module/hints.rs`.
 
 #![cfg(test)]
 #![allow(unconditional_recursion)]
@@ -62,4 +63,131 @@ fn closes_stdout() {
     use std::os::fd::{FromRawFd, OwnedFd};
     // SAFETY: it is open, and nothing of this test's uses it afterwards.
     drop(unsafe { OwnedFd::from_raw_fd(1) });
+}
+
+mod temp_dir {
+    #[test]
+    fn asked_for() {
+        let _ = std::env::temp_dir();
+    }
+}
+
+mod process_id {
+    #[test]
+    fn asked_for() {
+        let _ = std::process::id();
+    }
+}
+
+mod thread {
+    #[test]
+    fn spawned() {
+        std::thread::spawn(|| ());
+    }
+
+    #[test]
+    fn scoped() {
+        std::thread::scope(|scope| {
+            scope.spawn(|| ());
+        });
+    }
+
+    #[test]
+    fn built() {
+        std::thread::Builder::new().spawn(|| ()).unwrap();
+    }
+}
+
+mod waits_for_a_thread {
+    use std::sync::{Barrier, Condvar, Mutex, mpsc};
+
+    #[test]
+    fn at_a_condition() {
+        let (mutex, condition) = (Mutex::new(()), Condvar::new());
+        let _guard = condition.wait(mutex.lock().unwrap());
+    }
+
+    #[test]
+    fn at_a_barrier() {
+        Barrier::new(2).wait();
+    }
+
+    /// This one is stopped at its limit.
+    #[test]
+    fn for_a_message() {
+        let (_sender, receiver) = mpsc::channel::<()>();
+        receiver.recv().unwrap();
+    }
+}
+
+/// Newer Rusts answer.
+mod number_of_threads {
+    #[test]
+    fn asked_for() {
+        std::thread::available_parallelism().unwrap();
+    }
+}
+
+mod current_exe {
+    #[test]
+    fn asked_for() {
+        std::env::current_exe().unwrap();
+    }
+
+    #[test]
+    fn returned() -> std::io::Result<()> {
+        std::env::current_exe()?;
+        Ok(())
+    }
+}
+
+mod command {
+    use std::process::Command;
+
+    #[test]
+    fn started() {
+        Command::new("ls").status().unwrap();
+    }
+
+    #[test]
+    fn spawned() {
+        Command::new("ls").spawn().unwrap();
+    }
+}
+
+mod socket {
+    use std::net::{TcpStream, UdpSocket};
+
+    #[test]
+    fn connected() {
+        TcpStream::connect("127.0.0.1:1").unwrap();
+    }
+
+    #[test]
+    fn bound() {
+        UdpSocket::bind("127.0.0.1:0").unwrap();
+    }
+}
+
+mod capacity {
+    #[test]
+    fn of_a_vector() {
+        let size = std::hint::black_box(3_usize << 30);
+        drop(Vec::<u8>::with_capacity(size));
+    }
+}
+
+mod unsupported {
+    #[test]
+    fn cloned() {
+        let file = std::env::var("TMPDIR").unwrap() + "/file";
+        std::fs::File::create(file).unwrap().try_clone().unwrap();
+    }
+}
+
+mod catch_unwind {
+    #[test]
+    fn asked_for() {
+        assert!(std::panic::catch_unwind(|| panic!("caught?")).is_err());
+    }
 }

@@ -1,0 +1,2 @@
+#[path = "../src/same.rs"]
+mod same;
