@@ -178,8 +178,14 @@ fn a_path_that_natively_does_not_exist_is_not_found_and_seeds_beside_sources_are
             let args = [&["-p", "m", "--target", target.triple(), "--"][..], rest].concat();
             all.wasmtest(&args)
         };
-        let ran = run(&[]);
+        let ran = run(&["-v"]);
         assert_eq!(ran.code, 0, "{target:?}: {ran:?}");
+        let told = |test: &str| {
+            let used = format!("m {test}: m/src/lib.rs was found, as file!() names it");
+            (ran.stdout.clone() + &ran.stderr).contains(&used)
+        };
+        assert!(told("seeds_are_found"), "{target:?}: {ran:?}");
+        assert!(!told("nothing_is_found"), "{target:?}: {ran:?}");
         // and nothing more with a grant
         let ran = run(&["--rw", "proptest-regressions"]);
         assert_eq!(ran.code, 0, "{target:?}: {ran:?}");

@@ -163,7 +163,7 @@ fn filled(
                 Ok(artefact) => return Ok((artefact, gaps)),
                 // most likely it is not valid without that either
                 Err(why) => {
-                    gaps = Gaps::left(&format!("what it becomes cannot be compiled: {why}"))
+                    gaps = Gaps::left(&format!("what it becomes cannot be compiled: {why}"));
                 }
             }
         }

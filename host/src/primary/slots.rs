@@ -13,6 +13,7 @@ use crate::protocol::{
     AfterFailure, Done, FixtureNumber, FromWorker, LimitOf, LoadError, ModuleNumber,
     SnapshotNumber, Stopped, TaskNumber, ToWorker,
 };
+use crate::settings::Verbosity;
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -286,6 +287,13 @@ impl Run<'_> {
         }
         if let Some(made) = done.made {
             self.making.seen(test.module, made);
+        }
+        if let Some(source) = done.as_source
+            && self.settings.verbosity == Verbosity::Verbose
+        {
+            let id = &test.info.id;
+            let told = format!("{id}: {source} was found, as file!() names it; that is no path");
+            self.ledger.note(told);
         }
         let ran = Ran {
             worker: self.worker_number(number),

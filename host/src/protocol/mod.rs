@@ -160,6 +160,7 @@ impl Done {
             && self.stderr.is_empty()
             && self.notes.is_empty()
             && self.made.is_none()
+            && self.as_source.is_none()
             && self.denied.is_empty();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
@@ -192,6 +193,7 @@ impl Done {
             notes: Vec::new(),
             made: None,
             denied: Denials::default(),
+            as_source: None,
         }
     }
 }
@@ -225,6 +227,8 @@ pub struct Done {
     pub made: Option<String>,
     /// What it tried to reach of files and could not, kept only if it did not pass.
     pub denied: Denials,
+    /// A source that it found by the name that `file!()` gives it, where that is no path.
+    pub as_source: Option<String>,
 }
 
 #[cfg(test)]

@@ -250,6 +250,14 @@ impl Watch {
         }
     }
 
+    /// The first source that was found since this was asked for last, by the name that
+    /// `file!()` gives it.
+    pub fn take_source(&mut self) -> Option<String> {
+        let found = self.found.first.take()?;
+        let member = self.places.as_ref()?.sources.as_deref()?;
+        Some(format!("{member}/{found}"))
+    }
+
     /// What was noted since this was asked for last.
     pub fn take(&mut self) -> Denials {
         std::mem::take(&mut self.denials)

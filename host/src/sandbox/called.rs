@@ -44,6 +44,8 @@ pub struct Called {
     pub stderr_scan: Scan,
     /// What it tried to reach of files and could not.
     pub denied: Denials,
+    /// A source that it found by the name that `file!()` gives it, where that is no path.
+    pub as_source: Option<String>,
     touched_files: bool,
 }
 
@@ -87,6 +89,7 @@ impl Called {
             stderr,
             stderr_scan,
             denied: Denials::default(),
+            as_source: None,
             touched_files: false,
         }
     }
@@ -145,6 +148,7 @@ impl Seen {
             stack,
             seen_at: std::mem::take(&mut state.seen_at),
             denied: state.watch.take(),
+            as_source: state.watch.take_source(),
             touched_files: state.touched_files,
             ..Called::without_store(ending, streams)
         }

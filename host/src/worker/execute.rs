@@ -354,6 +354,7 @@ impl Executor {
             done.denied = called.denied;
         }
         done.made = self.made(task.module, &called.seen_at);
+        done.as_source = called.as_source;
         done.logs = called.logs;
         done.attachments = called.attachments;
         done.outcome = Ok(outcome);

@@ -42,6 +42,8 @@ pub struct Found {
     stems: Vec<String>,
     /// Folders that it has tried to create.
     folders: Vec<String>,
+    /// The first source of late.
+    pub(super) first: Option<String>,
 }
 
 /// The part of a path that follows the member's name in the workspace.
@@ -79,6 +81,9 @@ impl Found {
     /// Remembers what was answered.
     pub fn add(&mut self, lookup: Lookup, below: &str) {
         let path = Path::new(below);
+        if lookup == Lookup::Look && is_source(path) {
+            self.first.get_or_insert_with(|| below.to_owned());
+        }
         let (list, name) = match lookup {
             Lookup::Look if is_source(path) => (&mut self.stems, stem(path)),
             Lookup::Create => (&mut self.folders, Some(below)),
