@@ -231,6 +231,9 @@ fn add_file(layers: &mut Vec<Layer>, file: &Path, depth: usize) {
 mod tests {
     use super::*;
 
+    /// Files by their paths.
+    type Files<'a> = &'a [(&'a str, &'a str)];
+
     /// A folder `a/b` with configuration files at these paths, and what counts there.
     fn at(files: &[(&str, &str)], flags: &[&str]) -> (tempfile::TempDir, Configuration) {
         let root = tempfile::tempdir().expect("a folder");
@@ -251,7 +254,7 @@ mod tests {
     fn the_nearest_target_counts_and_lists_of_targets_are_joined() {
         let one = "build.target = \"wasm32-wasip2\"\n";
         let several = "[build]\ntarget = [\"wasm32-wasip2\", \"x\", \"wasm32-wasip1\"]\n";
-        let cases: [(&[(&str, &str)], &[&str], &[&str]); 8] = [
+        let cases: [(Files<'_>, &[&str], &[&str]); 8] = [
             (&[], &[], &[]),
             (&[("a/.cargo/config.toml", one)], &[], &[WASIP2]),
             (

@@ -334,13 +334,13 @@ impl Program {
                 if let Some(allowed) = allowed {
                     enough(allowed, rewritten.facts.memory.minimum * PAGE)?;
                 }
-                self.from_state(&rewritten.begin, store)
+                self.begun_at(&rewritten.begin, store)
             }
         }
     }
 
     /// An instance that begins from a state.
-    pub(super) fn from_state(
+    pub(super) fn begun_at(
         &self,
         replay: &Rc<Replay<State>>,
         store: &mut Store<State>,

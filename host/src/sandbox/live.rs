@@ -85,9 +85,7 @@ impl Sandbox {
             .deadline
             .during(&program.engine, call.timeout, stop, || {
                 let made = done.insert(match beginning {
-                    Beginning::Mapped(Snapshot(replay)) => {
-                        program.from_state(replay, &mut store)?
-                    }
+                    Beginning::Mapped(Snapshot(replay)) => program.begun_at(replay, &mut store)?,
                     Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
                 });
                 if let Beginning::Taken(taken) = beginning {

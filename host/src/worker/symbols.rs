@@ -214,7 +214,7 @@ impl Symbols {
         {
             while let (true, Ok(Some(frame))) = (found.len() < MAX_INLINED, frames.next()) {
                 let name = match &frame.function {
-                    Some(function) => function.raw_name().ok().map(|n| n.into_owned()),
+                    Some(function) => function.raw_name().ok().map(std::borrow::Cow::into_owned),
                     None => outermost.clone(),
                 };
                 let location = frame

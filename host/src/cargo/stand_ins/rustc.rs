@@ -258,7 +258,7 @@ impl<'a> Unit<'a> {
              std::process::exit(code.unwrap_or(101));\n\
              }}\n"
         );
-        let output = compiler.output(&self.call)?;
+        let output = compiler.output(self.call)?;
         if !output.status.success() {
             return pass_on(&output);
         }

@@ -118,11 +118,11 @@ fn has_memory(module: &[u8]) -> bool {
     )
 }
 
+/// A file in which something was put in, and where its parts have moved.
+pub(super) type Filled = (Vec<u8>, Moved);
+
 /// Fills in what can be.
-pub(super) fn fill(
-    original: &[u8],
-    stripped: &[u8],
-) -> Result<(Plan, Option<(Vec<u8>, Moved)>), Left> {
+pub(super) fn fill(original: &[u8], stripped: &[u8]) -> Result<(Plan, Option<Filled>), Left> {
     let named = Layout::of(original)?;
     let modules = named.nested().map(|range| &original[range.clone()]);
     let mut own = modules.enumerate().filter(|(_, module)| has_memory(module));

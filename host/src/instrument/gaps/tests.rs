@@ -296,8 +296,8 @@ fn callers_that_end_where_they_call_keep_it_from_returning() {
         format!("(func (result i32) {dir} (global.set $there (i32.const 1)) unreachable)"),
         // one that only passes it on
         format!("(func $w {dir}) (func $v (call $w) (return)) (func (call $v) unreachable)"),
-        format!(
-            "(func $w (param i32) (return_call $_RNvNtCs1a_3std3env8temp_dir (local.get 0))) (func (call $w (i32.const 0)) unreachable)"
+        String::from(
+            "(func $w (param i32) (return_call $_RNvNtCs1a_3std3env8temp_dir (local.get 0))) (func (call $w (i32.const 0)) unreachable)",
         ),
     ];
     for more in ends {

@@ -65,7 +65,7 @@ fn calls<'a>(body: &FunctionBody<'a>) -> impl Iterator<Item = (usize, u32)> + us
     let operators = body.get_operators_reader().ok();
     let operators = operators
         .into_iter()
-        .flat_map(|o| o.into_iter_with_offsets());
+        .flat_map(wasmparser::OperatorsReader::into_iter_with_offsets);
     operators.filter_map(|operator| match operator {
         Ok((Operator::Call { function_index }, at)) => Some((at, function_index)),
         _ => None,
