@@ -308,14 +308,7 @@ fn failing(member: &str, rest: &[&str]) -> Ran {
     without_what_crates_hear(&mut command);
     command
         .current_dir(copy())
-        .args([
-            "wasmtest",
-            "--locked",
-            "--quiet",
-            "--lib",
-            "--package",
-            member,
-        ])
+        .args(["wasmtest", "--locked", "--lib", "--package", member])
         .args(["--target", Target::P1.triple(), "--target-dir"])
         .arg(built())
         .arg("--")

@@ -48,8 +48,9 @@ fn hints_are_given(target: Target, profile: &'static str, others: &[(&str, &str)
         }
         seen.push(module.to_owned());
     }
+    seen.sort();
     seen.dedup();
-    assert_eq!(seen.len(), 10, "{seen:?}");
+    assert!(seen.len() >= 10, "{seen:?}");
 }
 
 /// An error that came back has left no stack, and its module calls others that fail alike.
