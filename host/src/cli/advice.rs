@@ -62,8 +62,10 @@ pub fn parse<T: Parser>(args: impl IntoIterator<Item = OsString>, side: Side) ->
             && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
             && let Some(advice) = advice(flag, side)
         {
-            // what is only spelled alike
+            // what is only spelled alike, here and in the usage
             error.remove(ContextKind::SuggestedArg);
+            let usage = T::command().render_usage();
+            error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
             error.insert(
                 ContextKind::Suggested,
                 ContextValue::StyledStrs(vec![advice.into()]),
