@@ -5,7 +5,7 @@ use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
-use super::{toolchain, variables};
+use super::{flags, toolchain, variables};
 use crate::cli::MessageFormat;
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
@@ -107,7 +107,7 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
     }
     let settings = Settings::for_cargo(&rest, args.filter.as_ref(), files)?;
     let mut doctests = Vec::new();
-    if args.targets.doc || build::is_default(&args.targets) {
+    if args.targets.doc || flags::is_default(&args.targets) {
         for cargo in &all {
             doctests.push((cargo, cargo.doctests(&selected)?));
         }

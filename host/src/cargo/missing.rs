@@ -1,6 +1,7 @@
 //! With `--keep-going`: which targets were meant and are not there, each with its first reason.
 
-use super::build::{Built, TestBinary, is_meant, module_name};
+use super::build::{Built, TestBinary, module_name};
+use super::flags::is_meant;
 use super::project::Project;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
 use crate::event::NotBuilt;

@@ -13,6 +13,7 @@ pub mod caller;
 pub mod command;
 pub mod configuration;
 mod doctests;
+mod flags;
 pub mod init;
 pub mod libtest;
 mod missing;

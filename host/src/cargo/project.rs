@@ -95,7 +95,7 @@ impl Project {
         if let Some(path) = &packages.manifest_path {
             command.arg("--manifest-path").arg(path);
         }
-        super::build::add_common(&mut command, build);
+        super::flags::add_common(&mut command, build);
         let output = command
             .stdin(Stdio::null())
             .output()

@@ -15,7 +15,7 @@ mod said;
 use super::configuration::{Configuration, Shape};
 use super::stand_ins::{Notes, StandIns};
 use super::toolchain::{self, WASIP1};
-use super::{build, project};
+use super::{flags, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::denied::Denials;
 use crate::event::{
@@ -221,7 +221,7 @@ impl Doctests<'_> {
         };
         // their words are read, whatever is shown
         (as_built.quiet, as_built.verbose, as_built.color) = (false, 0, None);
-        build::add_build(&mut command, &as_built, self.target);
+        flags::add_build(&mut command, &as_built, self.target);
         if let Some(stand_ins) = self.stand_ins {
             stand_ins.wrap(&mut command);
         }
