@@ -18,7 +18,7 @@ use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
 use crate::module::scan::Scan;
 use crate::module::verdict::{Evidence, stopped_at_limit};
-use crate::module::{ContentHash, compile, identify, strip};
+use crate::module::{ContentHash, compile, hints, identify, strip};
 use crate::protocol::{
     DirGrant, LimitOf, ModuleGrants, ModuleNumber, ModuleSpec, StdGaps, UnknownImports,
 };
@@ -43,6 +43,8 @@ use std::time::Duration;
 /// A file's beginning, which tells a module from a component.
 const HEADER: usize = 8;
 
+/// What is said of a program that asked for a temporary folder and was given none.
+const NO_TMPDIR: &str = "std::env::temp_dir() is what TMPDIR says, and that is not set: --tmp gives the program an empty folder, and sets it";
 /// What is said of a program that has panicked, beside what it says itself.
 pub const PANICKED: &str = "it panicked";
 
@@ -302,7 +304,10 @@ fn load(
         let cache = cache.filter(|c| c.has_artefact(&name))?;
         let file = cache.open_artefact(&name).ok()?;
         match single.load(Artefact::File(file), source.format) {
-            Ok(program) => Some(Ok(program)),
+            Ok(program) => {
+                let gaps = cache.gaps(&name);
+                Some(Ok(gaps.iter().fold(program, Program::filled_in)))
+            }
             Err(LoadProblem::Module(cause)) => Some(Err(refused(&cause))),
             // it is made again
             Err(LoadProblem::Artefact(_)) => None,
@@ -332,6 +337,7 @@ fn load(
         cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
     }
     let loaded = single.load(Artefact::Compiled(&artefact), format);
+    let loaded = loaded.map(|program| program.filled_in(&gaps));
     Ok(loaded.map_err(|problem| match problem {
         LoadProblem::Module(cause) => refused(&cause),
         LoadProblem::Artefact(why) => refused(&Cause::new(why)),
@@ -445,6 +451,19 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
             "it died at its start, before its entry was called: {}",
             cause.message
         );
+    }
+    if ran.ending == Ending::Trapped(Trap::Unreachable) {
+        let lacks = |name: &str, why_not: Option<&str>, hint: &str| {
+            let hint = hints::named(hint).map(|hint| hint.told(why_not));
+            hint.filter(|_| through(&[name]))
+        };
+        let (temp_dir, id) = (&spec.gaps.temp_dir, &spec.gaps.process_id);
+        let hint = match temp_dir.why_not() {
+            None if through(&["std::env::temp_dir"]) => Some(NO_TMPDIR.to_owned()),
+            why_not => lacks("std::env::temp_dir", why_not, hints::TEMP_DIR)
+                .or_else(|| lacks("std::process::id", id.why_not(), hints::PROCESS_ID)),
+        };
+        cause.hint = cause.hint.or(hint);
     }
     // libc has said which path it was, and knows of no flags
     if ran.found_no_folder && cause.hint.is_none() {

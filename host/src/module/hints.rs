@@ -206,6 +206,11 @@ pub fn hint(failure: &Failure<'_>) -> Option<&'static Hint> {
         .find(|hint| hint.signs.iter().any(|sign| shows(sign, hint)))
 }
 
+/// The hint of this name.
+pub fn named(name: &str) -> Option<&'static Hint> {
+    HINTS.iter().find(|hint| hint.name == name)
+}
+
 /// The hint for a test that was stopped at its limit.
 pub fn at_limit(functions: &[Function]) -> Option<&'static Hint> {
     let hint = HINTS.iter().find(|h| h.name == "waits_for_a_thread")?;

@@ -4,6 +4,7 @@
 //! what workers saw tests at; gives one line at the end.
 
 use crate::protocol::ModuleNumber;
+use crate::report::text::one_line;
 use crate::sandbox::deadline::GLANCE;
 use std::collections::HashMap;
 
@@ -29,8 +30,9 @@ impl Making {
         let ((module, of), tests) = self.0.iter().max_by_key(|(key, tests)| (**tests, *key))?;
         (*tests >= MANY).then(|| {
             format!(
-                "{tests} tests of {} were each still making the static `{of}` after {}s: each runs in an instance of its own, so each makes it again; in a suite marked `split` it is made once, and every test begins with it (docs/fixtures.md)",
+                "{tests} tests of {} were each still making the static `{}` after {}s: each runs in an instance of its own, so each makes it again; in a suite marked `split` it is made once, and every test begins with it (docs/fixtures.md)",
                 name(*module),
+                one_line(of),
                 GLANCE.as_secs_f64()
             )
         })

@@ -13,6 +13,7 @@ use super::scratch::Scratch;
 use super::snapshot::{Replay, Replayed};
 use crate::ending::Ending;
 use crate::event::{Cause, Format};
+use crate::instrument::gaps::{Gap, Gaps};
 use crate::instrument::{Facts, PAGE};
 use crate::protocol::{
     FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber, UnknownImports, WorkerSetup,
@@ -269,16 +270,24 @@ impl Sandbox {
 
 impl Program {
     pub(super) fn new(engine: Engine, kind: Kind) -> Program {
-        let process_id = match &kind {
-            Kind::Core(pre) => Setter::of_module(pre.module()),
-            Kind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
-            Kind::Component(pre) => Setter::of_component(pre.0.component()),
-        };
         Program {
             engine,
             kind,
-            process_id,
+            process_id: Setter::None,
         }
+    }
+
+    /// The same, knowing what was filled in before it was compiled: a function of a guest's own that
+    /// is called as ours is must not be called.
+    pub fn filled_in(mut self, gaps: &Gaps) -> Program {
+        if gaps.process_id == Gap::Filled {
+            self.process_id = match &self.kind {
+                Kind::Core(pre) => Setter::of_module(pre.module()),
+                Kind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
+                Kind::Component(pre) => Setter::of_component(pre.0.component()),
+            };
+        }
+        self
     }
 
     pub(super) fn start(

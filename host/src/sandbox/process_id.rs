@@ -55,7 +55,7 @@ impl Setter {
             .get_module_export(&mut *store, export)
             .and_then(wasmtime::Extern::into_func)
             .expect("it was looked up in this module");
-        // a function of this name that is somebody else's is not called
+        // whatever the cache says of it, it has one type
         let Ok(set) = set.typed::<u32, ()>(&*store) else {
             return Ok(());
         };

@@ -460,8 +460,10 @@ impl Executor {
                     let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
                     let replay = replay.transpose()?;
                     let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
-                    self.sandbox
-                        .load(&file, spec.format, replay, spec.unknown_imports)
+                    let program =
+                        self.sandbox
+                            .load(&file, spec.format, replay, spec.unknown_imports)?;
+                    Ok(program.filled_in(&spec.gaps))
                 };
                 let program = load().map(Rc::new).map_err(|e| match e {
                     LoadProblem::Artefact(why) => LoadError::Artefact(why),

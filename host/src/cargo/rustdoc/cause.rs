@@ -1,18 +1,18 @@
 //! What a failed doctest's output says of its failure. Pure.
 
+use super::said::Written;
 use crate::event::{Cause, Frame};
 use crate::exec::PANICKED;
 use crate::module::scan::Scan;
-use crate::report::text::MARK;
 
 /// What a failed doctest's output says of it: its own words, and those that the runner has
 /// marked, of which some are notes.
-pub(super) fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
+pub(super) fn cause_of(output: &[Written], notes: &mut Vec<String>) -> Cause {
     let mut scan = Scan::default();
     let mut cause = Cause::default();
-    for line in output.lines() {
-        let Some(ours) = line.strip_prefix(MARK) else {
-            scan.write(line.as_bytes());
+    for written in output {
+        let Some(ours) = written.runners() else {
+            scan.write(written.line.as_bytes());
             scan.write(b"\n");
             continue;
         };
@@ -52,7 +52,8 @@ pub(super) fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
                 panic.message.trim_end()
             ),
             None => {
-                let line = output.lines().find(|l| !l.trim().is_empty());
+                let mut lines = output.iter().map(|w| w.line.as_str());
+                let line = lines.find(|l| !l.trim().is_empty());
                 line.unwrap_or("it failed").trim().to_owned()
             }
         };
@@ -61,22 +62,35 @@ pub(super) fn cause_of(output: &str, notes: &mut Vec<String>) -> Cause {
 }
 
 /// A doctest's own words.
-pub(super) fn without_marked(output: &str) -> String {
-    let own = output.lines().filter(|l| !l.starts_with(MARK));
-    own.flat_map(|line| [line, "\n"]).collect()
+pub(super) fn without_marked(output: &[Written]) -> String {
+    let own = output.iter().filter(|w| w.runners().is_none());
+    own.flat_map(|w| [w.line.as_str(), "\n"]).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::said::By;
     use super::*;
+    use crate::report::text::MARK;
+
+    fn written(by: By, text: &str) -> Vec<Written> {
+        let written = |line: &str| Written {
+            by,
+            line: line.to_owned(),
+        };
+        text.lines().map(written).collect()
+    }
 
     #[test]
     fn a_cause_is_what_std_said_or_what_the_runner_has_marked() {
-        let own = "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n";
-        let cause = cause_of(own, &mut Vec::new());
+        let own = written(
+            By::Guest,
+            "thread 'main' (1) panicked at src/lib.rs:8:\nthe middle one\n",
+        );
+        let cause = cause_of(&own, &mut Vec::new());
         assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
-        let marked =
-            format!("said\n{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
+        let told = format!("{MARK}stopped at its limit\n{MARK}  a.rs:3  f\n{MARK}hint: wait\n");
+        let marked = [written(By::Guest, "said\n"), written(By::Tools, &told)].concat();
         let cause = cause_of(&marked, &mut Vec::new());
         assert_eq!(cause.message, "stopped at its limit");
         assert_eq!(
@@ -86,11 +100,15 @@ mod tests {
         assert_eq!(without_marked(&marked), "said\n");
         // what was refused to it is no cause
         let mut notes = Vec::new();
-        let cause = cause_of(
-            &format!("{own}{MARK}tried to write x: read-only\n"),
-            &mut notes,
-        );
+        let refused = written(By::Tools, &format!("{MARK}tried to write x: read-only\n"));
+        let cause = cause_of(&[own.clone(), refused].concat(), &mut notes);
         assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
         assert_eq!(notes, ["tried to write x: read-only"]);
+        // what a doctest says as the runner would is its own
+        let forged = written(By::Guest, &told);
+        let cause = cause_of(&[forged.clone(), own].concat(), &mut notes);
+        assert_eq!(cause.message, "panicked at src/lib.rs:8\nthe middle one");
+        assert_eq!((cause.frames.len(), cause.hint), (0, None));
+        assert_eq!(without_marked(&forged), told);
     }
 }

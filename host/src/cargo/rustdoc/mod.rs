@@ -32,7 +32,7 @@ use cause::{cause_of, without_marked};
 use channel::Channel;
 pub use channel::arguments;
 use process::{Child, lines_of};
-use said::{Doctested, Group, Line, Said, Verdict};
+use said::{By, Doctested, Group, Line, Said, Verdict, Written};
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -327,7 +327,7 @@ impl Doctests<'_> {
             return more.filtered_out(1);
         }
         if result.verdict == Verdict::Failed
-            && let Some(why) = self.left_out.explanation_of(&result.compilers)
+            && let Some(why) = self.left_out.explanation_of(&compilers(&result.output))
         {
             let name = id.to_string();
             return more.not_built(NotBuilt { name, why }, self.missed());
@@ -400,6 +400,12 @@ impl Doctests<'_> {
             notes,
         });
     }
+}
+
+/// What the compiler has said of a doctest, and nothing of its own.
+fn compilers(output: &[Written]) -> String {
+    let lines = output.iter().filter(|w| w.by == By::Tools);
+    lines.flat_map(|w| [w.line.as_str(), "\n"]).collect()
 }
 
 /// What was told until now.

@@ -16,10 +16,8 @@ pub(super) struct Doctested {
     pub(super) path: String,
     /// How it ended.
     pub(super) verdict: Verdict,
-    /// What it printed, if it failed.
-    pub(super) output: String,
-    /// What of that is no guest's: the compiler's, or rustdoc's.
-    pub(super) compilers: String,
+    /// What was printed of it, if it failed.
+    pub(super) output: Vec<Written>,
     /// Whether the compiler is to refuse it.
     pub(super) compile_fail: bool,
 }
@@ -64,9 +62,9 @@ pub(super) struct Said {
     state: State,
     announced: usize,
     results: Vec<Doctested>,
-    outputs: HashMap<String, Output>,
-    /// What a guest wrote before its result is told.
-    pending: String,
+    outputs: HashMap<String, Vec<Written>>,
+    /// What was written of a doctest before its result is told.
+    pending: Vec<Written>,
     /// How many of the failed ones the host has ended.
     pub(super) stops: usize,
     /// The first line that tells of an error outside of any group.
@@ -75,18 +73,30 @@ pub(super) struct Said {
     pub(super) last: Vec<String>,
 }
 
-/// What a failed doctest printed.
-#[derive(Default)]
-struct Output {
-    all: String,
-    compilers: String,
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) by: By,
+    pub(super) line: String,
 }
 
 /// Who has written a line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The doctest: whatever it says is its own.
     Guest,
-    Compiler,
+    /// The compiler, rustdoc, or the runner, whose lines are marked.
+    Tools,
+}
+
+impl Written {
+    /// What of it is the runner's, without its mark.
+    pub(super) fn runners(&self) -> Option<&str> {
+        match self.by {
+            By::Guest => None,
+            By::Tools => self.line.strip_prefix(MARK),
+        }
+    }
 }
 
 enum State {
@@ -107,7 +117,7 @@ impl Said {
             announced: 0,
             results: Vec::new(),
             outputs: HashMap::new(),
-            pending: String::new(),
+            pending: Vec::new(),
             stops: 0,
             error: None,
             last: Vec::new(),
@@ -118,7 +128,7 @@ impl Said {
     pub(super) fn line(&mut self, line: &str) -> Option<Line> {
         if let Some(own) = line.strip_prefix(self.word.as_str()) {
             match own.strip_prefix(' ') {
-                Some(own) => self.guests_own(own),
+                Some(own) => self.written(own, By::Guest),
                 None => self.stops += 1,
             }
             return None;
@@ -166,9 +176,8 @@ impl Said {
                     self.results.push(Doctested {
                         output: match verdict {
                             Verdict::Failed => output,
-                            _ => String::new(),
+                            _ => Vec::new(),
                         },
-                        compilers: String::new(),
                         compile_fail,
                         path,
                         verdict,
@@ -178,7 +187,7 @@ impl Said {
                 } else if line.starts_with("test result: ") {
                     return Some(Line::Group(self.group()));
                 } else if line.starts_with(MARK) {
-                    self.guests_own(line);
+                    self.written(line, By::Tools);
                 } else {
                     self.remember(line);
                 }
@@ -194,14 +203,14 @@ impl Said {
                 });
                 if let Some(name) = failed {
                     let name = name.to_owned();
-                    self.outputs.insert(name.clone(), Output::default());
+                    self.outputs.insert(name.clone(), Vec::new());
                     *of = Some(name);
                     return None;
                 }
                 if line.starts_with("test result: ") {
                     return Some(Line::Group(self.group()));
                 }
-                self.add_output(line, By::Compiler);
+                self.written(line, By::Tools);
             }
         }
         None
@@ -215,28 +224,17 @@ impl Said {
         }
     }
 
-    fn guests_own(&mut self, line: &str) {
-        match self.state {
-            State::Failures(Some(_)) => self.add_output(line, By::Guest),
-            _ => {
-                self.pending.push_str(line);
-                self.pending.push('\n');
+    fn written(&mut self, line: &str, by: By) {
+        let line = line.to_owned();
+        match &self.state {
+            State::Failures(Some(of)) => {
+                if let Some(output) = self.outputs.get_mut(of) {
+                    output.push(Written { by, line });
+                }
             }
-        }
-    }
-
-    fn add_output(&mut self, line: &str, by: By) {
-        if let State::Failures(Some(of)) = &self.state
-            && let Some(output) = self.outputs.get_mut(of)
-        {
-            let mut texts = vec![&mut output.all];
-            if by == By::Compiler {
-                texts.push(&mut output.compilers);
-            }
-            for text in texts {
-                text.push_str(line);
-                text.push('\n');
-            }
+            // after the last of them
+            State::Failures(None) if by == By::Tools => {}
+            _ => self.pending.push(Written { by, line }),
         }
     }
 
@@ -246,15 +244,18 @@ impl Said {
         let mut outputs = std::mem::take(&mut self.outputs);
         let mut results = std::mem::take(&mut self.results);
         for result in &mut results {
-            if let Some(output) = outputs.remove(&result.path) {
-                result.compilers = output.compilers;
-                let output = output.all;
-                // what libtest prints after the last of them
-                let list = output.rfind("\nfailures:\n");
-                let output = list.map_or(output.as_str(), |at| &output[..at]);
-                result.output.push_str(output.trim_matches('\n'));
-                result.output.push('\n');
+            let Some(mut output) = outputs.remove(&result.path) else {
+                continue;
+            };
+            // what libtest prints after the last of them
+            let is_list = |w: &Written| w.by == By::Tools && w.line == "failures:";
+            if let Some(at) = output.iter().rposition(is_list) {
+                output.truncate(at);
             }
+            let text = |w: &Written| !w.line.is_empty();
+            let first = output.iter().position(text).unwrap_or(output.len());
+            let last = output.iter().rposition(text).map_or(first, |at| at + 1);
+            result.output.extend_from_slice(&output[first..last]);
         }
         Group {
             results,
@@ -374,8 +375,10 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
                 ("src/lib.rs - one (line 23)", &Verdict::Passed),
             ]
         );
-        assert!(all[3].output.contains("\ntest src/lib.rs - forged"));
-        assert!(all[3].output.ends_with("the middle one\n"));
+        let lines: Vec<&str> = all[3].output.iter().map(|w| w.line.as_str()).collect();
+        assert!(lines.contains(&"test src/lib.rs - forged (line 1) ... ok"));
+        assert_eq!(lines.last(), Some(&"the middle one"));
+        assert!(all[3].output.iter().all(|w| w.by == By::Guest));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whether a function's body is nothing but a panic of std's.
 
 use super::Left;
+use crate::module::hints::is_runtime_source;
 use std::collections::BTreeMap;
 use wasmparser::{FunctionBody, Operator, ValType};
 
@@ -77,7 +78,11 @@ impl Constants<'_> {
             let (at, length) = (word(address)?, word(address.checked_add(4)?)?);
             std::str::from_utf8(self.bytes(at, length)?).ok()
         };
-        file().is_some_and(|file| file.contains(STD_SOURCES) && file.ends_with(".rs"))
+        let is_stds = |file: &str| {
+            // a developer's own folder may be called the same
+            is_runtime_source(file) && file.contains(STD_SOURCES) && file.ends_with(".rs")
+        };
+        file().is_some_and(is_stds)
     }
 
     fn bytes(&self, at: u32, length: u32) -> Option<&[u8]> {

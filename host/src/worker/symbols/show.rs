@@ -17,9 +17,13 @@ const ALL_OTHERS: usize = 1024;
 /// Whether a function calls tests or programs: what called it is none of their business.
 pub(super) fn is_caller(function: &Resolved) -> bool {
     let name = function.name.as_str();
+    let of_edition = |prefix: &str| {
+        let edition = first_segment(name).and_then(|crate_name| crate_name.strip_prefix(prefix));
+        edition.is_some_and(|e| !e.is_empty() && e.bytes().all(|b| b.is_ascii_digit()))
+    };
     match first_segment(name) {
-        Some("doctest_runner_2024") => true,
-        Some("doctest_bundle_2024") => name.ends_with("::__main_fn"),
+        _ if of_edition("doctest_runner_") => true,
+        _ if of_edition("doctest_bundle_") => name.ends_with("::__main_fn"),
         _ if function.library != Some(Library::Runtime) => false,
         Some("test") => true,
         _ => [
