@@ -1,6 +1,6 @@
 //! What std lacks on WASI, filled in: on whatever Rust is there, however a test was built.
 
-use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, workspace};
+use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, wat, workspace};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -239,5 +239,43 @@ fn a_program_has_the_folder_that_it_is_told_and_the_number_of_its_process() {
         let ran = finish(wasmtest().args(["exec", "--no-std-gaps", arg(file)]));
         assert_eq!(ran.code, 134, "{}", ran.stderr);
         assert_eq!(ran.stdout, "");
+        assert!(
+            ran.stderr.contains("was not made to work here: "),
+            "{}",
+            ran.stderr
+        );
+        let ran = finish(wasmtest().args(["exec", arg(file)]));
+        assert_eq!(ran.code, 134, "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("--tmp gives the program"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+/// A component that exports a function of the name by which the host sets a number in those
+/// that it has changed; to call it is to fail.
+const NAMESAKE: &str = r#"(component
+    (core module $m
+        (func (export "run") (result i32) (i32.const 0))
+        (func (export "set") (param i32) unreachable))
+    (core instance $i (instantiate $m))
+    (func $run (result (result)) (canon lift (core func $i "run")))
+    (instance $cli (export "run" (func $run)))
+    (export "wasi:cli/run@0.2.0" (instance $cli))
+    (func $set (param "id" u32) (canon lift (core func $i "set")))
+    (export "wasmtest-set-process-id" (func $set)))"#;
+
+#[test]
+fn a_guests_own_function_of_that_name_is_not_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = wat(folder.path(), "namesake.wasm", NAMESAKE);
+    for flags in [&[][..], &["--no-std-gaps"]] {
+        let ran = run([&[arg(&module)], flags].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let mut exec = wasmtest();
+        let ran = finish(exec.arg("exec").args(flags).arg(&module));
+        assert_eq!(ran.code, 0, "{ran:?}");
     }
 }

@@ -3,7 +3,7 @@
 //! Told by what lies on the disk alone: manifests and build scripts, cargo's configuration,
 //! what it has built, git's hooks. Changes nothing.
 
-use crate::layout::{self, KEPT, STAND_INS};
+use crate::layout::{self, STAND_INS};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -29,7 +29,7 @@ pub fn lies_in(folder: &Path) -> Option<&'static str> {
     if named(".git") {
         return Some(HOOKS);
     }
-    if folder.ancestors().any(is_wrapper) {
+    if layout::is_of_stand_ins(&folder) {
         return Some(WRAPPER);
     }
     let is_built = |f: &Path| layout::is_profile(f) || layout::is_unit(f);
@@ -52,7 +52,7 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
         match entry.file_name().to_str() {
             Some(".cargo") if is_folder => return Some(CONFIGURATION),
             Some(".git") => return Some(HOOKS),
-            Some(_) if is_wrapper(entry.path()) => return Some(WRAPPER),
+            Some(STAND_INS) => return Some(WRAPPER),
             Some("Cargo.toml") if entry.path().parent().is_some_and(&is_built) => {
                 return Some("the manifest and the build script of a package");
             }
@@ -61,11 +61,6 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
         }
     }
     None
-}
-
-/// Whether this is where it stands what is called in place of rustc.
-fn is_wrapper(folder: &Path) -> bool {
-    folder.ends_with(Path::new(STAND_INS).join(KEPT))
 }
 
 /// Whether a folder is plainly one that is run here, or all that a user has: without looking

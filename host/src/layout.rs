@@ -13,6 +13,17 @@ pub const STAND_INS: &str = "wasmtest-stand-ins";
 /// The folder in that which is not cargo's.
 pub const KEPT: &str = "kept";
 
+/// Whether a folder is, or will be, one of those in which there are stand-ins: all but what
+/// is `tmp` for tests there, of this machine or of a target.
+pub fn is_of_stand_ins(folder: &Path) -> bool {
+    let mut parts = folder.components().map(|c| c.as_os_str());
+    if !parts.any(|part| part == STAND_INS) {
+        return false;
+    }
+    let below: Vec<_> = parts.skip(1).take(2).collect();
+    !below.iter().any(|part| *part == "tmp")
+}
+
 /// The file that cargo locks in a profile's folder, of either kind, old and new.
 const LOCKS: [&str; 3] = [".cargo-lock", ".cargo-build-lock", ".cargo-artifact-lock"];
 /// What cargo keeps there to know what is fresh.

@@ -145,7 +145,7 @@ fn whatever_names_what_does_not_build_is_not_built_and_everything_else_is_run() 
     assert_eq!(again.code, 0, "{again:?}");
     assert!(!compiled(&again, "broken"), "{again:?}");
     assert!(
-        again.stdout.contains("OK (not built=9, skipped=1)"),
+        again.stdout.contains("OK (not built=9, skipped=2)"),
         "{again:?}"
     );
     assert!(
@@ -177,9 +177,9 @@ pub fn everything_else_is_run(made: &Crate) {
         ("left-out strange 1.2.3: ", why),
         ("made t: passed", ""),
         ("made::alone t: passed", ""),
-        ("made::doc/made src/lib.rs - three (line 11): passed", ""),
+        ("made::doc/made src/lib.rs - three (line 11): skipped", ""),
         ("made::doc/made src/lib.rs - three (line 2): passed", ""),
-        // the compiler would refuse it, and natively it does not
+        // the compiler would refuse it for that alone, and natively it does not
         ("made::doc/made src/lib.rs - three (line 8): skipped", ""),
         ("not-built made::called: ", &broken),
         ("not-built made::declared: ", &broken),
@@ -398,14 +398,24 @@ fn build_scripts_see_what_the_compiler_says_and_one_that_fails_takes_its_own_cra
     assert_eq!(
         told(&events),
         [
-            "left-out native 1.2.3: its build script failed",
+            "left-out native 1.2.3: its build script failed: no C compiler",
             "made t: passed",
-            "not-built made::native: it needs `native`, which does not build: its build script failed",
+            "not-built made::native: it needs `native`, which does not build: its build script failed: no C compiler",
         ],
         "{}",
         events.stderr
     );
     assert_eq!(events.code, 5);
+    // nothing is compiled or run again for it, and once it does its work it is
+    let again = made.wasmtest(&[]);
+    assert!(!again.stderr.contains("Compiling native"), "{again:?}");
+    assert!(!again.stderr.contains("Compiling probes"), "{again:?}");
+    assert!(!again.stderr.contains("Compiling derives"), "{again:?}");
+    made.write(
+        "../outside/native/build.rs",
+        "fn main() { println!(\"cargo::rustc-env=SEVEN=7\"); }\n",
+    );
+    assert_eq!(run(&made, &[]).code, 0);
     let before = calls();
     made.write("tests/more.rs", "#[test] fn t() {}\n");
     assert_eq!(run(&made, &["--test", "more"]).code, 0);
@@ -438,4 +448,84 @@ fn a_build_folder_elsewhere_is_kept_apart_as_well() {
         "alone",
     ]);
     assert_ne!(crate::support::finish(&mut plain).code, 0);
+}
+
+#[test]
+fn only_what_was_asked_for_can_fail_and_a_missing_feature_is_named() {
+    let proptest = "[features]\ndefault = [\"fork\"]\nfork = []\n";
+    let made = Crate::new(&[
+        (
+            "Cargo.toml",
+            &format!(
+                "{MANIFEST}[dev-dependencies]\nproptest = {{ path = \"../outside/proptest\" }}\n\n[workspace]\n"
+            ),
+        ),
+        (
+            "src/lib.rs",
+            "#[test] fn t() { assert!(proptest::Config {}.works()); }\n",
+        ),
+        ("tests/own.rs", "fn f() { nope(); }\n"),
+        (
+            "tests/forks.rs",
+            "#[test] fn t() { let _ = proptest::Config { fork: true }; }\n",
+        ),
+        (
+            "../outside/proptest/Cargo.toml",
+            &outside("proptest", proptest),
+        ),
+        (
+            "../outside/proptest/src/lib.rs",
+            "#[cfg(all(feature = \"fork\", target_family = \"wasm\"))]\ncompile_error!(\"no\");\n\
+             pub struct Config { #[cfg(feature = \"fork\")] pub fork: bool }\n\
+             impl Config { pub fn works(&self) -> bool { true } }\n",
+        ),
+    ]);
+    let ran = made.wasmtest(&["--lib"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.stderr.contains("nope"), "{ran:?}");
+    // its own error ends the run where it was asked for
+    let ran = made.wasmtest(&["--lib", "--test", "own"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (5, ""), "{ran:?}");
+    let ran = made.wasmtest(&["--lib", "--test", "forks"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.stdout
+            .contains("perhaps since proptest 1.2.3 was built without `fork`"),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("Ran 1 test "), "{ran:?}");
+}
+
+#[test]
+fn what_is_a_member_of_one_workspace_and_a_dependency_in_another_is_none_in_the_first() {
+    let made = Crate::new(&[
+        (
+            "Cargo.toml",
+            &format!(
+                "{MANIFEST}[dev-dependencies]\nother = {{ path = \"../other\" }}\n\n[workspace]\n"
+            ),
+        ),
+        ("src/lib.rs", "#[test] fn t() {}\n"),
+        ("../other/Cargo.toml", &MANIFEST.replace("made", "other")),
+        ("../other/src/lib.rs", "pub fn f() -> u32 { nope }\n"),
+        ("../other/tests/x.rs", "#[test] fn t() {}\n"),
+    ]);
+    let shared = made.root().join("../shared");
+    let shared = shared.to_str().expect("Unicode");
+    let ran = made.wasmtest(&["--target-dir", shared]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stderr.contains("note: other 0.1.0 does not build"),
+        "{ran:?}"
+    );
+    for flags in [&["--test", "x"][..], &["--test", "x", "--keep-going"]] {
+        let manifest = [
+            "--manifest-path",
+            "../other/Cargo.toml",
+            "--target-dir",
+            shared,
+        ];
+        let ran = made.wasmtest(&[&manifest[..], flags].concat());
+        assert_eq!(ran.code, 5, "{ran:?}");
+    }
 }

@@ -86,7 +86,7 @@ pub fn build(
 ) -> anyhow::Result<Built> {
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
-    let with = StandIns::below(target_dir, target)?;
+    let with = StandIns::below(target_dir, project, target)?;
     let plain = Build {
         args,
         project,
@@ -101,13 +101,13 @@ pub fn build(
             true => None,
             false => built.fails_outside(project, &said),
         };
-        let Some(name) = outside else {
+        let Some(what) = outside else {
             said.show_held(|_| true);
             return Ok(built);
         };
         text::tell(&format!(
-            "note: {} does not build for {target}: building what does not need it, in {}",
-            text::one_line(&name),
+            "note: {} for {target}: building what does not need it, in {}",
+            text::one_line(&what),
             text::one_line(&with.target_dir().display().to_string())
         ));
     }
@@ -117,14 +117,10 @@ pub fn build(
         stand_ins: Some(&with),
         ..plain
     };
-    // once more where it is known only then that a build script fails
-    let (mut built, said) = loop {
-        let (built, said) = build.go()?;
-        if built.complete || !with.without_scripts(built.scripts_outside(project))? {
-            break (built, said);
-        }
-    };
-    said.show_held(|error| !said.is_explained(error, &built.left_out));
+    let (mut built, said) = build.go()?;
+    said.show_held(|message| {
+        build.concerns(message) && !said.is_explained(message, &built.left_out)
+    });
     with.remember(&key, !built.left_out.is_empty())?;
     built.stand_ins = Some(with);
     Ok(built)
@@ -145,6 +141,15 @@ impl Build<'_> {
     /// Whether cargo goes on after an error.
     fn keeps_going(&self) -> bool {
         self.args.build.keep_going || self.stand_ins.is_some()
+    }
+
+    /// Whether what a compiler says is of something that was asked for, or that this may need: with
+    /// stand-ins more is built than that.
+    fn concerns(&self, message: &CompilerMessage) -> bool {
+        let target = &message.target;
+        let is_leaf =
+            target.is_test() || target.is_bench() || target.is_example() || target.is_bin();
+        !is_leaf || is_meant(&self.args.targets, target)
     }
 
     /// What is built, however it is shown.
@@ -213,11 +218,12 @@ impl Build<'_> {
             self.examples(&mut built, &mut said)?;
         }
         // an error of the user's own is an error, where it was not asked to go on
-        let goes_on = self.args.build.keep_going
-            || said.errors.iter().all(|e| {
-                self.project.package(&e.package_id).is_none()
-                    || said.is_explained(e, &built.left_out)
-            });
+        let is_own = |e: &&CompilerMessage| {
+            self.project.package(&e.package_id).is_some()
+                && self.concerns(e)
+                && !said.is_explained(e, &built.left_out)
+        };
+        let goes_on = self.args.build.keep_going || !said.errors.iter().any(|e| is_own(&e));
         let is_known = !said.errors.is_empty()
             || !built.tests.is_empty()
             || built.failed_scripts().next().is_some();
@@ -400,26 +406,24 @@ impl Built {
         programs.filter(|(id, _)| !self.scripts.contains_key(id))
     }
 
-    /// A crate that is none of the workspace's and did not build, where it may help that
-    /// something stands in for it.
+    /// What of no member's does not build, where it may help that something stands in for it.
     fn fails_outside(&self, project: &Project, said: &Said) -> Option<String> {
         let mut errors = said.errors.iter();
         let mut outside = errors.clone().filter(|e| is_outside(project, e));
         if let Some(error) = outside.next() {
-            return Some(name_in(&error.package_id));
+            return Some(format!("{} does not build", name_in(&error.package_id)));
         }
-        if errors.next().is_some() {
+        // what failed is a script, then; those that are needed on this machine alone look the same
+        let is_member = |(id, _): &(PackageId, PathBuf)| project.package(id).is_some();
+        if errors.next().is_some() || self.failed_scripts().any(is_member) {
             return None;
         }
-        let mut scripts = self.scripts_outside(project);
-        scripts.next().map(|(id, _)| name_in(id))
-    }
-
-    /// Build scripts that are none of the workspace's and did not come to their end for the target:
-    /// they failed, or were not needed there.
-    fn scripts_outside(&self, project: &Project) -> impl Iterator<Item = &(PackageId, PathBuf)> {
-        let all = self.script_programs.iter();
-        all.filter(|(id, _)| project.package(id).is_none() && !self.run_for_target.contains(id))
+        let mut scripts = self.script_programs.iter().map(|(id, _)| id);
+        let may_have_failed =
+            |id: &PackageId| project.package(id).is_none() && !self.run_for_target.contains(id);
+        scripts
+            .any(may_have_failed)
+            .then(|| "the build script of a dependency fails".to_owned())
     }
 
     /// A script is run for this machine too, if its package is needed there: that is another

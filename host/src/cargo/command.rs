@@ -24,7 +24,6 @@ use cargo_metadata::{Package, Target, TargetKind};
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, BufWriter};
-use std::path::PathBuf;
 
 /// Builds and runs.
 ///
@@ -359,20 +358,11 @@ impl Cargo<'_> {
                         self.again_flags(),
                         self.again_rest()
                     ),
-                    folders: self.folders(package),
-                    left_out: self.built.left_out.names_in(package),
+                    left_out: self.built.left_out.dependencies_of(package),
                 });
             }
         }
         Ok(all)
-    }
-
-    /// From where rustdoc may name a package's sources.
-    fn folders(&self, package: &Package) -> Vec<PathBuf> {
-        let own = package.manifest_path.parent();
-        let own = own.map(|folder| folder.as_std_path().to_owned());
-        let root = self.project.root().to_owned();
-        [root].into_iter().chain(own).collect()
     }
 }
 

@@ -145,6 +145,12 @@ impl Project {
         }
     }
 
+    /// Whether what is built on the way lies in a folder of its own.
+    pub fn builds_elsewhere(&self) -> bool {
+        let own = self.metadata.build_directory.as_ref();
+        own.is_some_and(|own| *own != self.metadata.target_directory)
+    }
+
     /// The packages of the workspace.
     pub fn packages(&self) -> &[Package] {
         &self.metadata.packages

@@ -398,7 +398,15 @@ mod tests {
             ("../target/debug/deps", "cargo has built"),
             ("../target/t", "cargo has built"),
             (".cargo", "configuration"),
-            ("../target/wasmtest-stand-ins/kept/t", "in place of rustc"),
+            ("../target/wasmtest-stand-ins", "in place of rustc"),
+            (
+                "../target/wasmtest-stand-ins/12/kept/t",
+                "in place of rustc",
+            ),
+            (
+                "../target/wasmtest-stand-ins/12/t/debug/tmp",
+                "in place of rustc",
+            ),
         ] {
             let why = refused(path);
             assert!(why.contains(word), "{path}: {why}");
@@ -410,7 +418,8 @@ mod tests {
             "../fixtures",
             "../target/t/tmp",
             "../target/criterion",
-            "../target/wasmtest-stand-ins/tmp",
+            "../target/wasmtest-stand-ins/12/tmp",
+            "../target/wasmtest-stand-ins/12/t/tmp/x",
             "target/criterion",
         ] {
             assert!(place.writable(&[path.into()]).is_ok(), "{path}");

@@ -8,7 +8,6 @@
 
 mod cause;
 pub(super) mod channel;
-mod left_out;
 mod process;
 mod said;
 
@@ -34,7 +33,6 @@ pub use channel::arguments;
 use process::{Child, lines_of};
 use said::{By, Doctested, Group, Line, Said, Verdict, Written};
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -54,9 +52,7 @@ pub struct Of {
     pub module: String,
     /// The first part of the command that runs its doctests again.
     pub again: String,
-    /// The folders from which its sources may be named.
-    pub folders: Vec<PathBuf>,
-    /// The names by which a doctest of its may mean what was left out of the build.
+    /// Those of its dependencies that were left out of the build.
     pub left_out: Vec<String>,
 }
 
@@ -334,14 +330,14 @@ impl Doctests<'_> {
         }
         let mut notes = Vec::new();
         let outcome = match &result.verdict {
-            // it would be refused whatever else it says
+            // it may be refused for that alone; how it is named, by a macro perhaps, cannot be told
             Verdict::Passed
                 if result.compile_fail
-                    && let Some(name) = left_out::named(of, &result.path) =>
+                    && let Some(name) = of.left_out.first() =>
             {
                 Outcome::Skipped {
                     reason: format!(
-                        "compile_fail, and `{name}`, which it names, was left out of this build"
+                        "compile_fail, and `{name}`, which it may name, is not whole in this build"
                     ),
                 }
             }

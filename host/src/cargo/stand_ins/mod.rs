@@ -1,7 +1,7 @@
 //! Stand-ins for dependencies that do not build for WASI: what needs one is not built, and everything else is.
 //!
-//! [`StandIns`] is a build in a target folder of its own, since cargo takes a stand-in for
-//! built; there [`rustc`] stands before the compiler, and notes ([`notes`]) what was left out.
+//! `StandIns` is a build in a target folder of its own, since cargo takes a stand-in for
+//! built; there `rustc` stands before the compiler, and notes (`notes`) what was left out.
 //! Which build needed one is remembered, so that the next begins there.
 
 mod call;
@@ -13,7 +13,6 @@ use super::project::Project;
 use crate::cli::cargo::BuildArgs;
 use crate::layout::{KEPT, STAND_INS};
 use anyhow::Context as _;
-use cargo_metadata::PackageId;
 pub(super) use notes::Notes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -40,8 +39,6 @@ struct Wrapped {
     members: Vec<PathBuf>,
     /// The user's own wrapper.
     wrapper: Option<PathBuf>,
-    /// Packages whose build script fails when it runs, with their versions.
-    without_script: Vec<(String, String)>,
 }
 
 impl Wrapped {
@@ -51,13 +48,7 @@ impl Wrapped {
             target: String::new(),
             members: Vec::new(),
             wrapper: None,
-            without_script: Vec::new(),
         }
-    }
-
-    fn has_no_script(&self, package: &str, version: &str) -> bool {
-        let mut all = self.without_script.iter();
-        all.any(|(p, v)| p == package && v == version)
     }
 }
 
@@ -71,6 +62,12 @@ pub fn wrapper() -> Option<i32> {
     Some(rustc::run(called.parent()?, args))
 }
 
+/// The folders of a workspace's packages, as cargo spells them.
+fn folders_of_members(project: &Project) -> impl Iterator<Item = PathBuf> {
+    let packages = project.packages().iter();
+    packages.filter_map(|p| Some(p.manifest_path.parent()?.into()))
+}
+
 /// A build for one target in which stand-ins are made where they are needed.
 #[derive(Debug)]
 pub(super) struct StandIns {
@@ -79,20 +76,36 @@ pub(super) struct StandIns {
     /// What is kept of it beside what cargo builds.
     folder: PathBuf,
     target: String,
+    /// Whether cargo's configuration has what is between in another folder than the products.
+    is_elsewhere: bool,
 }
 
 impl StandIns {
-    /// Below this target folder of cargo's. Makes nothing yet.
+    /// Below this target folder of cargo's, in one that is of these members alone: what is a
+    /// member's has no stand-in, and in another workspace it may have had one. Makes nothing yet.
     ///
     /// # Errors
     /// If the folder's path cannot be told.
-    pub(super) fn below(target_dir: &Path, target: &str) -> anyhow::Result<StandIns> {
-        let target_dir = std::path::absolute(target_dir.join(STAND_INS))
+    pub(super) fn below(
+        target_dir: &Path,
+        project: &Project,
+        target: &str,
+    ) -> anyhow::Result<StandIns> {
+        let mut members: Vec<PathBuf> = folders_of_members(project).collect();
+        members.sort();
+        let mut hash = blake3::Hasher::new();
+        for folder in &members {
+            hash.update(folder.as_os_str().as_encoded_bytes());
+            hash.update(b"\0");
+        }
+        let hash = &hash.finalize().to_hex()[..16];
+        let target_dir = std::path::absolute(target_dir.join(STAND_INS).join(hash))
             .context("the target folder's path cannot be made absolute")?;
         Ok(StandIns {
             folder: target_dir.join(KEPT).join(target),
             target_dir,
             target: target.to_owned(),
+            is_elsewhere: project.builds_elsewhere(),
         })
     }
 
@@ -110,14 +123,10 @@ impl StandIns {
         project: &Project,
         wrapper: Option<PathBuf>,
     ) -> anyhow::Result<()> {
-        let members = project.packages().iter();
-        let members = members.filter_map(|p| Some(p.manifest_path.parent()?.into()));
-        let before: Option<Wrapped> = self.read(PROJECT);
         let wrapped = Wrapped {
             target: self.target.clone(),
-            members: members.collect(),
+            members: folders_of_members(project).collect(),
             wrapper,
-            without_script: before.map_or_else(Vec::new, |w| w.without_script),
         };
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("{} cannot be made", self.folder.display()))?;
@@ -145,8 +154,10 @@ impl StandIns {
         let mut build = build.clone();
         build.target_dir = Some(self.target_dir.clone());
         // where a user's configuration has what is between elsewhere, in one place for both
-        let quoted = toml::Value::from(self.target_dir.to_string_lossy().into_owned());
-        build.config.push(format!("build.build-dir={quoted}"));
+        if self.is_elsewhere {
+            let quoted = toml::Value::from(self.target_dir.to_string_lossy().into_owned());
+            build.config.push(format!("build.build-dir={quoted}"));
+        }
         build
     }
 
@@ -158,40 +169,6 @@ impl StandIns {
     /// What was left out of libraries of which these are files.
     pub(super) fn notes(&self, files: &HashSet<PathBuf>) -> Notes {
         Notes::read(&self.folder.join(NOTES)).of(|product| files.contains(product))
-    }
-
-    /// Does without the build scripts of these packages from the next build on; gives whether
-    /// there is one among them that was not known.
-    ///
-    /// # Errors
-    /// If that cannot be kept.
-    pub(super) fn without_scripts<'a>(
-        &self,
-        failed: impl Iterator<Item = &'a (PackageId, PathBuf)>,
-    ) -> anyhow::Result<bool> {
-        let Some(mut wrapped) = self.read::<Wrapped>(PROJECT) else {
-            return Ok(false);
-        };
-        let mut is_new = false;
-        for (id, program) in failed {
-            let (name, version) = super::missing::name_and_version(id);
-            if wrapped.has_no_script(&name, &version) {
-                continue;
-            }
-            is_new = true;
-            wrapped.without_script.push((name, version));
-            // what is not there is compiled again; cargo has it there under two names
-            let folder = program.parent().map(std::fs::read_dir);
-            for file in folder.into_iter().flatten().flatten().flatten() {
-                if file.file_type().is_ok_and(|t| t.is_file()) {
-                    let _ = std::fs::remove_file(file.path());
-                }
-            }
-        }
-        if is_new {
-            self.write(PROJECT, &wrapped)?;
-        }
-        Ok(is_new)
     }
 
     /// Whether this build needed stand-ins when it was last made; of one that was not made yet,

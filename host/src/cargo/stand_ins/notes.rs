@@ -1,6 +1,7 @@
 //! What was left out of a build, a file for each library: written where rustc is called, read by
 //! `cargo wasmtest`.
 
+use super::super::missing::error_line;
 use crate::event::{self, Without};
 use cargo_metadata::{CompilerMessage, Package};
 use serde::{Deserialize, Serialize};
@@ -73,12 +74,39 @@ impl Notes {
 
     /// Whether an error is there only because something was left out.
     pub(in crate::cargo) fn explains(&self, error: &CompilerMessage) -> bool {
-        self.named_by(error).is_some()
+        self.explanation(error).is_some()
     }
 
     /// What an error comes of, if it is there only because something was left out.
     pub(in crate::cargo) fn explanation(&self, error: &CompilerMessage) -> Option<String> {
-        self.explanation_of(error.message.rendered.as_deref()?)
+        let rendered = error.message.rendered.as_deref()?;
+        self.explanation_of(rendered)
+            .or_else(|| self.without_feature(error))
+    }
+
+    /// What of a feature that was left out an error may come of: it names something that is called as
+    /// the feature, and is not there.
+    fn without_feature(&self, error: &CompilerMessage) -> Option<String> {
+        const NOT_THERE: [&str; 8] = [
+            "E0405", "E0412", "E0425", "E0432", "E0433", "E0560", "E0599", "E0609",
+        ];
+        let code = error.message.code.as_ref()?;
+        if !NOT_THERE.contains(&code.code.as_str()) {
+            return None;
+        }
+        let mut all = self.iter();
+        all.find_map(|note| {
+            let LeftOut::Features { names, why } = &note.left_out else {
+                return None;
+            };
+            let mut names = names.iter();
+            let name = names.find(|name| error.message.message.contains(&format!("`{name}`")))?;
+            Some(format!(
+                "{}: perhaps since {} was built without `{name}` ({why})",
+                error_line(&error.message),
+                note.name()
+            ))
+        })
     }
 
     /// What a compiler's words come of, if something that was left out is named in them.
@@ -99,20 +127,15 @@ impl Notes {
         ))
     }
 
-    fn named_by(&self, error: &CompilerMessage) -> Option<&Note> {
-        self.named_in(error.message.rendered.as_deref()?)
-    }
-
-    /// The names by which a package that depends on these may name what was left out.
-    pub(in crate::cargo) fn names_in(&self, package: &Package) -> Vec<String> {
-        let mut names = Vec::new();
-        for note in self.stand_ins() {
-            names.extend(note.crate_name());
-            let dependencies = package.dependencies.iter();
-            let renamed = dependencies.filter(|d| d.name == note.package);
-            names.extend(renamed.filter_map(|d| Some(d.rename.as_ref()?.replace('-', "_"))));
-        }
-        names.sort();
+    /// The left out dependencies of a package, by their names.
+    pub(in crate::cargo) fn dependencies_of(&self, package: &Package) -> Vec<String> {
+        let is_dependency =
+            |note: &&Note| package.dependencies.iter().any(|d| d.name == note.package);
+        let mut names: Vec<String> = self
+            .iter()
+            .filter(is_dependency)
+            .map(|note| note.package.clone())
+            .collect();
         names.dedup();
         names
     }
@@ -184,16 +207,6 @@ impl Note {
     /// Its package with the version.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.package, self.version)
-    }
-
-    /// The library's name, as its files have it.
-    fn crate_name(&self) -> Option<String> {
-        let name = self.product.file_name()?.to_str()?.strip_prefix("lib")?;
-        Some(
-            name.rsplit_once('-')
-                .map_or(name, |(name, _)| name)
-                .to_owned(),
-        )
     }
 
     /// Keeps it, whole or not at all.

@@ -25,8 +25,12 @@ const STAND_IN: &[u8] =
     b"a stand-in of wasmtest's, for a crate that does not build: rustc refuses to read it\n";
 /// rustc has found errors.
 const REJECTED: i32 = 1;
-/// rustc has ended itself: a fault of its own.
-const ICE: i32 = 101;
+/// What a build script that failed for WASI leaves in its folder: the first of what it said.
+const FAILED: &str = ".wasmtest-failed";
+
+/// What runs a build script. Where that fails for WASI it keeps the first line that tells why, and
+/// of what the script printed only when it wants to be run again.
+const SCRIPT: &str = include_str!("script.rs.txt");
 
 /// Does what cargo asked of rustc; gives the exit code.
 pub(super) fn run(folder: &Path, mut args: impl Iterator<Item = OsString>) -> i32 {
@@ -111,7 +115,7 @@ impl Compiler {
 enum Kind {
     /// A library for WASI, which may need a stand-in.
     Library,
-    /// A build script that is known to fail for WASI.
+    /// A build script, which may fail when it runs for WASI.
     Script,
 }
 
@@ -124,8 +128,6 @@ struct Unit<'a> {
     source: PathBuf,
     /// Its files, without their endings.
     product: PathBuf,
-    /// Its build script fails.
-    without_script: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -142,11 +144,10 @@ impl<'a> Unit<'a> {
         }
         let package = var("CARGO_PKG_NAME")?;
         let version = var("CARGO_PKG_VERSION")?;
-        let without_script = wrapped.has_no_script(&package, &version);
         let for_wasi = call.target() == Some(wrapped.target.as_str());
         let kind = match () {
             () if for_wasi && call.is_library() => Kind::Library,
-            () if without_script && call.is_build_script() => Kind::Script,
+            () if call.is_build_script() => Kind::Script,
             () => return None,
         };
         Some(Unit {
@@ -159,14 +160,16 @@ impl<'a> Unit<'a> {
                 Kind::Script => "",
             })?,
             kind,
-            without_script,
         })
     }
 
     fn library(&self, folder: &Path, compiler: &Compiler) -> anyhow::Result<i32> {
         let notes = folder.join(NOTES);
-        if self.without_script {
-            let error = "its build script failed".to_owned();
+        let failed = std::env::var_os("OUT_DIR").map(|out| Path::new(&out).join(FAILED));
+        if let Some(said) = failed.and_then(|file| std::fs::read_to_string(file).ok()) {
+            // whatever it would have found out, the crate may be another without
+            let said = said.trim();
+            let error = format!("its build script failed: {said}");
             return self.stand_in(folder, compiler, LeftOut::All { error, needs: None });
         }
         let output = compiler.output(self.call)?;
@@ -174,8 +177,8 @@ impl<'a> Unit<'a> {
             notes::forget(&notes, &self.product);
             return pass_on(&output);
         }
-        // killed, or without memory: that says nothing of the crate
-        if !matches!(output.status.code(), Some(REJECTED | ICE)) {
+        // killed, without memory, or a fault of rustc's own: that says nothing of the crate
+        if output.status.code() != Some(REJECTED) {
             return pass_on(&output);
         }
         if let Some((names, why)) = features::needless(&self.package) {
@@ -244,29 +247,33 @@ impl<'a> Unit<'a> {
         Ok(0)
     }
 
-    /// A script that does nothing for WASI, and is the real one for this machine: the same package
-    /// may be needed by procedural macros.
+    /// Has a script run by another, which takes a failure for WASI for no end of the build: it says
+    /// so in the script's folder, which the library's compiler is told of.
     fn script(&self, compiler: &Compiler) -> anyhow::Result<i32> {
         let (made, real) = (&self.product, with_ending(&self.product, "real"));
         let source = with_ending(&self.product, "rs");
-        let text = format!(
-            "fn main() {{\n\
-             let target = std::env::var(\"TARGET\").unwrap_or_default();\n\
-             if target.starts_with(\"wasm32-wasi\") {{ return; }}\n\
-             let status = std::process::Command::new({real:?}).status();\n\
-             let code = status.ok().and_then(|s| s.code());\n\
-             std::process::exit(code.unwrap_or(101));\n\
-             }}\n"
-        );
         let output = compiler.output(self.call)?;
         if !output.status.success() {
             return pass_on(&output);
         }
-        std::fs::copy(made, &real)
-            .with_context(|| format!("{} cannot be copied", made.display()))?;
-        std::fs::write(&source, text)
-            .with_context(|| format!("{} cannot be written", source.display()))?;
-        pass_on(&compiler.output(&self.call.of_source(&source))?)
+        let place = |what: &Path| format!("{} cannot be written", what.display());
+        // its sources are those of the real one: cargo compiles it again when they have changed
+        let sources = with_ending(&self.product, "d");
+        let of_real = std::fs::read(&sources).ok();
+        std::fs::rename(made, &real).with_context(|| place(&real))?;
+        let text = SCRIPT
+            .replace("{real}", &format!("{real:?}"))
+            .replace("{failed}", &format!("{FAILED:?}"));
+        std::fs::write(&source, text).with_context(|| place(&source))?;
+        let plain = Compiler {
+            program: compiler.program.clone(),
+            wrapper: None,
+        };
+        let output = plain.output(&self.call.of_source(&source))?;
+        if let Some(of_real) = of_real {
+            std::fs::write(&sources, of_real).with_context(|| place(&sources))?;
+        }
+        pass_on(&output)
     }
 
     fn keep(&self, notes: &Path, left_out: LeftOut) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@
 //! binary format and how rustc names functions, nothing of engines or tests.
 //!
 //! Nothing is changed where it is not certain what it would do: whatever is not
-//! exactly as described ends in [`Left`], and the function panics as before. The
+//! exactly as described ends in `Left`, and the function panics as before. The
 //! old body keeps its place and its length and calls a new one, which is added at
 //! the end together with a copy of the old; that copy runs where there is nothing to give.
 
