@@ -16,7 +16,7 @@ pub const KEPT: &str = "kept";
 /// Whether a folder is, or will be, one of those in which there are stand-ins: all but what
 /// is `tmp` for tests there, of this machine or of a target.
 pub fn is_of_stand_ins(folder: &Path) -> bool {
-    let mut parts = folder.components().map(|c| c.as_os_str());
+    let mut parts = folder.components().map(std::path::Component::as_os_str);
     if !parts.any(|part| part == STAND_INS) {
         return false;
     }
