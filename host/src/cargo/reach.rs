@@ -193,7 +193,21 @@ impl Place<'_> {
                 || super::project::around(of)
                     .is_ok_and(|(root, _)| where_it_lies(&root) == workspace)
         };
-        guarded::lies_in(&folder).or_else(|| guarded::holds(&folder, is_built))
+        // cargo may not have built there yet
+        let is_profile = || {
+            let below = folder.strip_prefix(where_it_lies(self.target_dir)).ok()?;
+            let mut outermost = below.components().take(2);
+            outermost
+                .any(|c| {
+                    ["debug", "release"]
+                        .iter()
+                        .any(|name| c.as_os_str() == *name)
+                })
+                .then_some("what cargo builds")
+        };
+        guarded::lies_in(&folder)
+            .or_else(|| guarded::holds(&folder, is_built))
+            .or_else(is_profile)
     }
 }
 
@@ -398,6 +412,8 @@ mod tests {
             ("../target/debug/deps", "cargo has built"),
             ("../target/t", "cargo has built"),
             (".cargo", "configuration"),
+            ("../target/release/build", "what cargo builds"),
+            ("../target/t/release", "what cargo builds"),
             ("../target/wasmtest-stand-ins", "in place of rustc"),
             (
                 "../target/wasmtest-stand-ins/12/kept/t",
