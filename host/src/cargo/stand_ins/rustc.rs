@@ -100,6 +100,14 @@ impl Compiler {
         REJECTED
     }
 
+    /// The compiler alone, for sources of our own.
+    fn without_wrapper(&self) -> Compiler {
+        Compiler {
+            program: self.program.clone(),
+            wrapper: None,
+        }
+    }
+
     fn output(&self, call: &Call) -> anyhow::Result<Output> {
         let mut command = self.command(call);
         command.stderr(Stdio::piped()).stdout(Stdio::inherit());
@@ -209,11 +217,7 @@ impl<'a> Unit<'a> {
         let sources = with_ending(&sources, "d");
         let read_before = std::fs::read(&sources).ok();
         let call = self.call.of_source(&folder.join(EMPTY));
-        let plain = Compiler {
-            program: compiler.program.clone(),
-            wrapper: None,
-        };
-        let output = plain.output(&call)?;
+        let output = compiler.without_wrapper().output(&call)?;
         if !output.status.success() {
             return pass_on(&output);
         }
@@ -265,11 +269,8 @@ impl<'a> Unit<'a> {
             .replace("{real}", &format!("{real:?}"))
             .replace("{failed}", &format!("{FAILED:?}"));
         std::fs::write(&source, text).with_context(|| place(&source))?;
-        let plain = Compiler {
-            program: compiler.program.clone(),
-            wrapper: None,
-        };
-        let output = plain.output(&self.call.of_source(&source))?;
+        let call = self.call.of_source(&source);
+        let output = compiler.without_wrapper().output(&call)?;
         if let Some(of_real) = of_real {
             std::fs::write(&sources, of_real).with_context(|| place(&sources))?;
         }
