@@ -56,7 +56,8 @@ fn what_is_removed_while_a_listing_goes_on_hides_nothing() {
     }
 }
 
-/// How often the system is asked for a file's status.
+/// How often the system is asked for the status of a file of [`files`]; of others, such as the
+/// compiled modules that are kept, it is asked now more, now less.
 fn looks(target: Target, dir: &Path) -> usize {
     let log = dir.with_extension("strace");
     let mut command = Command::new("strace");
@@ -71,7 +72,9 @@ fn looks(target: Target, dir: &Path) -> usize {
     let ran = finish(&mut command);
     assert_eq!(ran.code, 0, "{ran:?}");
     let log = fs::read_to_string(log).expect("written");
-    log.lines().filter(|line| line.contains("stat")).count()
+    log.lines()
+        .filter(|line| line.contains("file number"))
+        .count()
 }
 
 #[test]
@@ -81,12 +84,10 @@ fn a_folder_is_read_once_for_all_of_a_guests_buffers() {
         eprintln!("not counted: there is no strace here");
         return;
     }
-    let [few, many] = [100, 1100].map(|count| {
-        let (dir, _) = files(count);
-        looks(Target::P1, dir.path())
-    });
+    let (dir, _) = files(1000);
+    let looks = looks(Target::P1, dir.path());
     // an entry is looked at when it is read and for its number
-    assert!(many - few <= 2 * 1000 + 50, "{many} after {few}");
+    assert!((1000..=2000).contains(&looks), "{looks}");
 }
 
 /// A module that lists its first folder with these calls (a descriptor, a cookie, a length) and
