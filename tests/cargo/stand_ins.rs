@@ -284,7 +284,9 @@ fn a_crate_that_only_needs_a_feature_less_is_built_without_it() {
         ),
         (
             "src/lib.rs",
-            "#[test] fn t() { assert_eq!(criterion::features(), (false, true)); }\n",
+            "/// ```compile_fail\n/// let _: &str = made::three();\n/// ```\n\
+             pub fn three() -> u32 { 3 }\n\
+             #[test] fn t() { assert_eq!(criterion::features(), (false, true)); }\n",
         ),
         (
             "../outside/criterion/Cargo.toml",
@@ -301,6 +303,7 @@ fn a_crate_that_only_needs_a_feature_less_is_built_without_it() {
         told(&events),
         [
             "made t: passed",
+            "made::doc/made src/lib.rs - three (line 1): passed",
             "without-features criterion 1.2.3: which needs threads"
         ],
         "{}",
@@ -462,7 +465,9 @@ fn only_what_was_asked_for_can_fail_and_a_missing_feature_is_named() {
         ),
         (
             "src/lib.rs",
-            "#[test] fn t() { assert!(proptest::Config {}.works()); }\n",
+            "/// ```compile_fail\n/// let _ = proptest::Config { fork: true };\n/// ```\n\
+             pub fn forks() {}\n\
+             #[test] fn t() { assert!(proptest::Config {}.works()); }\n",
         ),
         ("tests/own.rs", "fn f() { nope(); }\n"),
         (
@@ -494,6 +499,9 @@ fn only_what_was_asked_for_can_fail_and_a_missing_feature_is_named() {
         "{ran:?}"
     );
     assert!(ran.stdout.contains("Ran 1 test "), "{ran:?}");
+    // it would be refused whatever it says of `fork`
+    let ran = made.wasmtest(&["--doc"]);
+    assert!(ran.stdout.contains("1 skipped"), "{ran:?}");
 }
 
 #[test]

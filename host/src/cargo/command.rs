@@ -358,7 +358,7 @@ impl Cargo<'_> {
                         self.again_flags(),
                         self.again_rest()
                     ),
-                    left_out: self.built.left_out.dependencies_of(package),
+                    lacking: self.built.left_out.lacking_of(package),
                 });
             }
         }

@@ -41,6 +41,8 @@ const READ_ONLY: &str = "it writes to the package's folder, which takes `--rw`";
 const UNWINDS: &str = "it catches a panic, which aborts on WASI";
 const SOCKETS: &str = "it opens a socket";
 const PROCESSES: &str = "it starts a compiler, and WASI no processes";
+const NEEDS: &str = "a dependency of its does not build for WASI";
+const REFUSED_ANYWAY: &str = "it may be refused for what is left out of a dependency alone";
 const NOT_THERE: &str = "not there";
 
 const KNOWN: &[Known] = &[
@@ -88,6 +90,18 @@ const KNOWN: &[Known] = &[
         &["hashbrown::hasher_unwind "],
         "aborted",
         UNWINDS,
+    ),
+    known(
+        "winnow",
+        &["winnow"],
+        "not built: it needs `snapbox`, which does not build",
+        NEEDS,
+    ),
+    known(
+        "winnow",
+        &["winnow::doc/winnow "],
+        "compile_fail, and `",
+        REFUSED_ANYWAY,
     ),
     known(
         "smallvec",

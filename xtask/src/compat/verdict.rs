@@ -27,12 +27,17 @@ pub struct Difference {
 }
 
 /// All differences. A doctest that is only compiled passes natively; here it is told as what
-/// it is.
+/// it is. What is said of a module as a whole is said of each test that it has natively.
 pub fn compared(native: &Verdicts, ours: &Verdicts) -> Vec<Difference> {
     let all: BTreeSet<&(String, String)> = native.keys().chain(ours.keys()).collect();
+    let modules: BTreeSet<&str> = native.keys().map(|(module, _)| module.as_str()).collect();
     let mut differences = Vec::new();
     for key in all {
-        let (native, ours) = (native.get(key), ours.get(key));
+        if key.1.is_empty() && modules.contains(key.0.as_str()) && !native.contains_key(key) {
+            continue;
+        }
+        let whole = ours.get(&(key.0.clone(), String::new()));
+        let (native, ours) = (native.get(key), ours.get(key).or(whole));
         let same = match (native, ours) {
             (Some(Verdict::Passed), Some(Verdict::Skipped(why))) => {
                 why.starts_with("compiled, not run")
@@ -127,5 +132,12 @@ mod tests {
             .collect();
         assert_eq!(differ, ["b", "e", "f"]);
         assert_eq!(counts(&native), "5 tests, 3 passed, 1 failed, 1 skipped");
+        let not_built = verdicts(&[("", Verdict::Failed("not built".to_owned()))]);
+        let differ: Vec<String> = compared(&native, &not_built)
+            .iter()
+            .map(|d| format!("{} {:?}", d.test, d.ours))
+            .collect();
+        let why = "Some(Failed(\"not built\"))";
+        assert_eq!(differ, ["a", "b", "d", "e"].map(|t| format!("{t} {why}")));
     }
 }

@@ -52,8 +52,8 @@ pub struct Of {
     pub module: String,
     /// The first part of the command that runs its doctests again.
     pub again: String,
-    /// Those of its dependencies that were left out of the build.
-    pub left_out: Vec<String>,
+    /// A dependency of its of which something that can be named was left out of the build.
+    pub lacking: Option<String>,
 }
 
 /// Doctests that are to be run.
@@ -333,7 +333,7 @@ impl Doctests<'_> {
             // it may be refused for that alone; how it is named, by a macro perhaps, cannot be told
             Verdict::Passed
                 if result.compile_fail
-                    && let Some(name) = of.left_out.first() =>
+                    && let Some(name) = &of.lacking =>
             {
                 Outcome::Skipped {
                     reason: format!(

@@ -37,6 +37,8 @@ pub(super) enum LeftOut {
         names: Vec<String>,
         /// What they are for.
         why: String,
+        /// Whether the library has public items with them that it has not without.
+        hides_items: bool,
     },
 }
 
@@ -96,7 +98,7 @@ impl Notes {
         }
         let mut all = self.iter();
         all.find_map(|note| {
-            let LeftOut::Features { names, why } = &note.left_out else {
+            let LeftOut::Features { names, why, .. } = &note.left_out else {
                 return None;
             };
             let mut names = names.iter();
@@ -127,24 +129,26 @@ impl Notes {
         ))
     }
 
-    /// The left out dependencies of a package, by their names.
-    pub(in crate::cargo) fn dependencies_of(&self, package: &Package) -> Vec<String> {
-        let is_dependency =
-            |note: &&Note| package.dependencies.iter().any(|d| d.name == note.package);
-        let mut names: Vec<String> = self
-            .iter()
-            .filter(is_dependency)
-            .map(|note| note.package.clone())
-            .collect();
-        names.dedup();
-        names
+    /// A package's dependency of which something that can be named was left out.
+    pub(in crate::cargo) fn lacking_of(&self, package: &Package) -> Option<String> {
+        let lacks = |note: &Note| match note.left_out {
+            LeftOut::All { .. } => true,
+            LeftOut::Features { hides_items, .. } => hides_items,
+        };
+        let is_dependency = |note: &Note| {
+            let mut all = package.dependencies.iter();
+            all.any(|d| d.name == note.package)
+        };
+        let mut all = self.iter();
+        let found = all.find(|note| lacks(note) && is_dependency(note))?;
+        Some(found.package.clone())
     }
 
     /// What was left out, for a report: where it began, each with what it took along.
     pub(in crate::cargo) fn to_tell(&self) -> Vec<event::LeftOut> {
         let told = self.iter().filter_map(|note| {
             let without = match &note.left_out {
-                LeftOut::Features { names, why } => Without::Features {
+                LeftOut::Features { names, why, .. } => Without::Features {
                     names: names.clone(),
                     why: why.clone(),
                 },

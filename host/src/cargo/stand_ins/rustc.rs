@@ -189,14 +189,18 @@ impl<'a> Unit<'a> {
         if output.status.code() != Some(REJECTED) {
             return pass_on(&output);
         }
-        if let Some((names, why)) = features::needless(&self.package) {
-            let on = self.call.on(names);
+        if let Some(needless) = features::needless(&self.package) {
+            let on = self.call.on(needless.names);
             if !on.is_empty() {
                 let without = compiler.output(&self.call.without_features(&on))?;
                 if without.status.success() {
                     let names = on.iter().map(ToString::to_string).collect();
-                    let why = why.to_owned();
-                    self.keep(&notes, LeftOut::Features { names, why })?;
+                    let left_out = LeftOut::Features {
+                        names,
+                        why: needless.why.to_owned(),
+                        hides_items: needless.hides_items,
+                    };
+                    self.keep(&notes, left_out)?;
                     return pass_on(&without);
                 }
             }
