@@ -501,7 +501,10 @@ fn only_what_was_asked_for_can_fail_and_a_missing_feature_is_named() {
     assert!(ran.stdout.contains("Ran 1 test "), "{ran:?}");
     // it would be refused whatever it says of `fork`
     let ran = made.wasmtest(&["--doc"]);
-    assert!(ran.stdout.contains("1 skipped"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("1 × compile_fail, and `proptest`"),
+        "{ran:?}"
+    );
 }
 
 #[test]

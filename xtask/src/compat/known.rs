@@ -76,6 +76,16 @@ const KNOWN: &[Known] = &[
         UNWINDS,
     ),
     known(
+        "regex-syntax",
+        &[
+            "regex-syntax ast::tests::no_stack_overflow_on_drop",
+            "regex-syntax hir::tests::no_stack_overflow_on_drop",
+        ],
+        NOT_THERE,
+        OTHER_CFG,
+    ),
+    known("httparse", &["httparse simd::"], NOT_THERE, OTHER_CFG),
+    known(
         "hashbrown",
         &[
             "hashbrown map::test_map::test_catch_panic_clone_from",

@@ -18,7 +18,7 @@ pub(super) struct Calls {
 }
 
 /// What comes after a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum After {
     /// Something else.
     More,
@@ -28,8 +28,6 @@ enum After {
     End,
 }
 
-/// How far it is followed what comes after a call.
-const STEPS: usize = 64;
 /// More functions that only pass a call on there are in no honest module.
 const MAX_PASSING_ON: usize = 1000;
 
@@ -133,50 +131,83 @@ impl Blocks {
         blocks
     }
 
-    /// What happens from here on, as far as nothing is done that anybody could see.
-    fn after(&self, operators: &[Operator<'_>], mut at: usize) -> After {
-        for _ in 0..STEPS {
-            let around = self.around.get(at).copied().flatten();
-            let Some(operator) = operators.get(at) else {
-                return After::Return;
-            };
-            let out_of = |block: Option<usize>| block.and_then(|block| self.ends.get(&block));
-            at = match operator {
-                Operator::Unreachable => return After::End,
-                Operator::Return => return After::Return,
-                Operator::Nop
-                | Operator::Drop
-                | Operator::Block { .. }
-                | Operator::Loop { .. }
-                | Operator::End
-                | Operator::LocalGet { .. }
-                | Operator::LocalSet { .. }
-                | Operator::LocalTee { .. }
-                | Operator::GlobalGet { .. }
-                | Operator::GlobalSet { .. }
-                | Operator::I32Const { .. }
-                | Operator::I32Add => at + 1,
-                Operator::Else => match out_of(around) {
-                    Some(end) => end + 1,
-                    None => return After::More,
-                },
-                Operator::Br { relative_depth } => {
-                    let mut block = around;
-                    for _ in 0..*relative_depth {
-                        block = block.and_then(|block| self.around[block]);
-                    }
-                    match (block, out_of(block)) {
-                        (None, _) => return After::Return,
-                        (Some(block), _) if matches!(operators[block], Operator::Loop { .. }) => {
-                            block + 1
-                        }
-                        (_, Some(end)) => end + 1,
-                        (_, None) => return After::More,
-                    }
+    /// What happens from here on, as far as nothing is done that anybody could see: where there are
+    /// several ways, the best of them.
+    fn after(&self, operators: &[Operator<'_>], at: usize) -> After {
+        let mut seen = BTreeSet::from([at]);
+        let mut ahead = vec![at];
+        let mut ends = BTreeSet::new();
+        while let Some(at) = ahead.pop() {
+            match self.step(operators, at) {
+                Step::Ends(After::More) => return After::More,
+                Step::Ends(after) => {
+                    ends.insert(after);
                 }
-                _ => return After::More,
-            };
+                Step::Goes(ways) => ahead.extend(ways.into_iter().filter(|way| seen.insert(*way))),
+            }
         }
-        After::More
+        // what runs in circles does not trap
+        ends.first().copied().unwrap_or(After::More)
     }
+
+    /// Where an operator leads.
+    fn step(&self, operators: &[Operator<'_>], at: usize) -> Step {
+        let Some(operator) = operators.get(at) else {
+            return Step::Ends(After::Return);
+        };
+        let around = self.around.get(at).copied().flatten();
+        let end_of = |block: Option<usize>| block.and_then(|block| self.ends.get(&block));
+        let behind = |depth: u32| {
+            let mut block = around;
+            for _ in 0..depth {
+                block = block.and_then(|block| self.around[block]);
+            }
+            match block {
+                Some(block) if matches!(operators[block], Operator::Loop { .. }) => block + 1,
+                Some(_) => end_of(block).map_or(operators.len(), |end| end + 1),
+                None => operators.len(),
+            }
+        };
+        Step::Goes(match operator {
+            Operator::Unreachable => return Step::Ends(After::End),
+            Operator::Return => return Step::Ends(After::Return),
+            operator if is_seen(operator) => return Step::Ends(After::More),
+            Operator::Else => vec![end_of(around).map_or(operators.len(), |end| end + 1)],
+            Operator::If { .. } => {
+                let of_it = |other: &usize| self.around.get(*other) == Some(&Some(at));
+                let is_else = |other: &usize| matches!(operators[*other], Operator::Else);
+                let end = end_of(Some(at)).copied().unwrap_or(operators.len());
+                let other = (at + 1..end).find(|other| is_else(other) && of_it(other));
+                vec![at + 1, other.unwrap_or(end) + 1]
+            }
+            Operator::Br { relative_depth } => vec![behind(*relative_depth)],
+            Operator::BrIf { relative_depth } => vec![at + 1, behind(*relative_depth)],
+            Operator::BrTable { targets } => {
+                let depths = targets.targets().filter_map(Result::ok);
+                depths.chain([targets.default()]).map(behind).collect()
+            }
+            _ => vec![at + 1],
+        })
+    }
+}
+
+/// Where an operator leads.
+enum Step {
+    /// On to one of these.
+    Goes(Vec<usize>),
+    Ends(After),
+}
+
+/// Whether somebody could see that it was done: in memory, in a table, in another function.
+fn is_seen(operator: &Operator<'_>) -> bool {
+    let name = format!("{operator:?}");
+    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
+    let name = name.unwrap_or_default();
+    name.contains("Call")
+        || name.contains("Store")
+        || name.contains("Atomic")
+        || name.contains("hrow")
+        || name.starts_with("BrOn")
+        || ["Memory", "Table"].iter().any(|of| name.starts_with(of))
+            && !["MemorySize", "TableSize", "TableGet"].contains(&name)
 }

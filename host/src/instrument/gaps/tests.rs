@@ -302,6 +302,16 @@ fn callers_that_end_where_they_call_keep_it_from_returning() {
         format!("(func (param i32) (if (local.get 0) (then {dir}) (else nop)) unreachable)"),
         format!("(func (loop {dir} (block (br 0)) unreachable))"),
         format!("(func (result i32) {dir} (global.set $there (i32.const 1)) unreachable)"),
+        // whichever way it goes
+        format!("(func (param i32) {dir} (if (local.get 0) (then unreachable)) unreachable)"),
+        format!(
+            "(func (param i32) {dir} (if (i32.eqz (local.get 0)) (then unreachable) (else (return))))
+             (func $v (param i32) {dir} (block (br_if 0 (local.get 0)) unreachable) unreachable)"
+        ),
+        format!(
+            "(func (param i32) (block (block {dir} (br_table 0 1 (local.get 0))) unreachable) unreachable)"
+        ),
+        format!("(func (result i32) {dir} {} unreachable)", "(drop (i32.const 1))".repeat(100)),
         // one that only passes it on
         format!("(func $w {dir}) (func $v (call $w) (return)) (func (call $v) unreachable)"),
         String::from(
@@ -320,6 +330,13 @@ fn callers_that_end_where_they_call_keep_it_from_returning() {
         ),
         format!("(func (result i32) {dir} (i32.load (i32.const 2048)) (return) unreachable)"),
         format!("(func (param i32) {dir} (br_if 0 (local.get 0)) unreachable)"),
+        format!(
+            "(func (param i32) {dir} (if (local.get 0) (then (call $w)) (else unreachable))) (func $w)"
+        ),
+        format!(
+            "(func (param i32) {dir} (block (block (br_table 0 1 1 (local.get 0)) (i32.store (i32.const 0) (i32.const 0))) return) unreachable)"
+        ),
+        format!("(func (param i32) {dir} (loop (br 0)))"),
         // it calls itself for ever
         format!("(func $w {dir} (call $w))"),
     ];

@@ -42,19 +42,21 @@ pub(super) fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
         .iter()
         .position(|f| is_caller(f))
         .map_or(all, |end| &all[..end]);
-    // where nothing is the developer's own, dependencies are better than nothing
-    let foreign = inside.iter().all(|f| f.library.is_some());
-    let is_own = |f: &Rc<Resolved>| match f.library {
-        None => true,
-        Some(Library::Dependency(_)) => foreign,
-        Some(Library::Runtime) => false,
-    };
+    let is_own = |f: &Rc<Resolved>| f.library.is_none();
+    let is_runtime = |f: &Rc<Resolved>| f.library == Some(Library::Runtime);
     // the panic's own functions tell nothing, a dependency that panics does
-    let first = inside
-        .iter()
-        .position(|f| f.library != Some(Library::Runtime));
-    let (Some(first), Some(last)) = (first, inside.iter().rposition(is_own)) else {
+    let Some(first) = inside.iter().position(|f| !is_runtime(f)) else {
         return Vec::new();
+    };
+    let Some(last) = inside.iter().rposition(is_own) else {
+        // the developer's are a part of others, or of what calls them
+        let last = inside.iter().rposition(|f| !is_runtime(f));
+        let others = &inside[first + 1..=last.unwrap_or(first)];
+        let others = (!others.is_empty()).then_some(Line::Others(others));
+        let lines: Vec<Line<'_>> = std::iter::once(Line::Function(&inside[first]))
+            .chain(others)
+            .collect();
+        return frames(&lines);
     };
     let shown = &inside[first..=last];
     let mut lines: Vec<Line<'_>> = shown
@@ -73,7 +75,12 @@ pub(super) fn show(all: &[Rc<Resolved>]) -> Vec<Frame> {
     {
         lines.pop();
     }
-    let mut folded = fold_repetitions(&lines);
+    frames(&lines)
+}
+
+/// Lines as they travel.
+fn frames(lines: &[Line<'_>]) -> Vec<Frame> {
+    let mut folded = fold_repetitions(lines);
     if folded.len() > KEPT.0 + KEPT.1 + 1 {
         let left_out = KEPT.0..folded.len() - KEPT.1;
         let count = left_out.len();
@@ -243,7 +250,8 @@ mod tests {
         assert_eq!(shown(&panics_inside), ["2 in tokio-1.0.0", "a::t"]);
         // then there is nothing to fold it between
         let nothing_else = ["std::panicking::panic", "tokio::send", "std::x", "tokio::y"];
-        assert_eq!(shown(&nothing_else), ["tokio::send", "1 in ", "tokio::y"]);
+        assert_eq!(shown(&nothing_else), ["tokio::send", "2 in tokio-1.0.0"]);
+        assert_eq!(shown(&["std::a", "tokio::send", "_start"]), ["tokio::send"]);
         assert!(shown(&["std::a", "_start"]).is_empty());
     }
 
