@@ -70,12 +70,6 @@ const KNOWN: &[Known] = &[
         READ_ONLY,
     ),
     known(
-        "itertools",
-        &["itertools next_array::test::tracked_drop"],
-        "panicked at",
-        UNWINDS,
-    ),
-    known(
         "regex-syntax",
         &[
             "regex-syntax ast::tests::no_stack_overflow_on_drop",
@@ -123,6 +117,16 @@ const KNOWN: &[Known] = &[
         "indexmap",
         &["indexmap::quick drain_bounds"],
         "catch_unwind catches nothing",
+        UNWINDS,
+    ),
+    // quickcheck's `must_fail`
+    known(
+        "indexmap",
+        &[
+            "indexmap::quick replace_index",
+            "indexmap::quick vacant_replace_index",
+        ],
+        "index out of bounds",
         UNWINDS,
     ),
     known(
