@@ -8,6 +8,7 @@ mod cargo;
 mod console;
 mod denied;
 mod ecosystem;
+mod everywhere;
 mod exec;
 mod hints;
 mod host_fixtures;

@@ -26,6 +26,8 @@ pub trait Fixture: 'static {
     const PATH: &'static str;
     /// Whether it is computed once for all.
     const SHARED: bool;
+    /// Whether each test that asks for it has one of its own.
+    const OF_ONE_TEST: bool;
     /// How many fixtures stand one on the other, with this on top: a circle of them
     /// has no such number, and the compiler says so.
     const DEPTH: usize;
@@ -35,6 +37,22 @@ pub trait Fixture: 'static {
     /// # Panics
     /// If it cannot be computed.
     fn get() -> Rc<Self::Value>;
+
+    /// Makes those of the values behind it, its own among them, that are not one test's own:
+    /// they are made before any that is.
+    ///
+    /// # Panics
+    /// If one cannot be computed.
+    fn ahead();
+}
+
+/// The fixtures that a function has for parameters.
+#[derive(Clone, Copy)]
+pub struct Needs {
+    /// Makes what they need that is not one test's own.
+    pub ahead: fn(),
+    /// Makes them.
+    pub make: fn(),
 }
 
 /// A fixture that is made by a function.
@@ -139,6 +157,16 @@ pub(crate) fn keep<F: Fixture>(value: F::Value) -> Rc<F::Value> {
     // its destructor may ask for others
     drop(before);
     value
+}
+
+/// Takes the value of this fixture away, if there is one.
+pub(crate) fn forget<F: Fixture>() {
+    let value = KEPT.with_borrow_mut(|kept| {
+        let at = kept.0.iter().position(|(id, _)| *id == TypeId::of::<F>());
+        at.map(|at| kept.0.remove(at))
+    });
+    // its destructor may ask for others
+    drop(value);
 }
 
 /// Puts other values in the place of all that there are, and gives them.

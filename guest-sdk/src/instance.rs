@@ -114,6 +114,14 @@ where
     })
 }
 
+/// Drops the value of a fixture or a setup.
+pub fn drop_value<F: Fixture>() -> i32 {
+    run(|| {
+        fixtures::forget::<F>();
+        Ok::<_, String>(())
+    })
+}
+
 /// Tears a fixture down.
 pub fn tear_down<F: Make>() -> i32 {
     run(|| F::tear_down(&F::get()))

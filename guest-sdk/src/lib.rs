@@ -117,7 +117,8 @@
 //!
 //! | mark | of a suite | of a fixture |
 //! |---|---|---|
-//! | `unit`, or none | if it has a setup or a teardown, all its tests run in one instance, in order; the setup runs once there | those of its module's tests that need it run in one instance, where it is computed once; for others in the instance of each |
+//! | none | as `unit` | computed for each test that asks for it, in a unit too, and torn down after it |
+//! | `unit` | if it has a setup or a teardown, all its tests run in one instance, in order; the setup runs once there | those of its module's tests that need it run in one instance, where it is computed once; for others in the instance of each |
 //! | `split` | each test has an instance of its own, which begins where the setup ended; teardown is run in each | the same |
 //! | `shared` | each test has an instance of its own; the setup runs once for all, and its value, if it has one, goes to the tests as CBOR | computed once for all; goes to the tests as CBOR |
 //! | `serial` | as without a mark, but alone, after all other tests | |
@@ -130,15 +131,18 @@
 //! the end. With `--processes 0` split suites are such units too. A panic ends the instance of a unit: what can be
 //! taken down is, and the rest of it runs in a new one that is set up again.
 //!
-//! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What is
-//! shared needs only what is shared, and its value is one of serde's. In what order
+//! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What was made last
+//! is torn down first, and then dropped. What is there for several tests (a setup, a teardown, what is marked
+//! `unit`, `split` or `shared`) cannot ask for what each test has for itself (what has no mark or is
+//! `fresh`). What is shared needs only what is shared, and its value is one of serde's. In what order
 //! tests are written is what file and line of the attribute say, and of cases the list.
 //!
 //! Where they are plain `#[test]` functions, each test is by itself whatever the mark,
 //! on its own thread: setups from the outermost suite inwards, fixtures, `before`s, the
 //! test; then, last first, `after`s, teardowns of fixtures and of suites, also after a
 //! panic unless panics abort. What is shared is computed once in the process, read by
-//! each test from its CBOR, and never torn down. A test in a process with others sees
+//! each test from its CBOR, and never torn down. A test of a `serial` suite has no other of
+//! the SDK's beside it; plain `#[test]`s it has. A test in a process with others sees
 //! their statics, as ever. The value of a host fixture is read as JSON from
 //! `WASMTEST_FIXTURE_SERVER`, for one called `server`.
 //!
@@ -277,10 +281,11 @@ pub use wasmtest_sdk_macros::after;
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `unit` or nothing | computed for each test |
+/// | nothing | computed for each test that asks for it, and torn down after it |
+/// | `unit` | computed once in an instance, in which those of its module's tests run together that need it |
 /// | `split` | computed once in each instance |
 /// | `shared` | computed once for all; the value implements serde's traits |
-/// | `fresh` | computed anew for each test even where an instance could be replayed |
+/// | `fresh` | computed for each test, whatever the mark beside it |
 /// | `teardown = path` | a function that takes a reference to the value, when it is no longer needed |
 /// | `tokio`, `block_on = path` | as in [`test`](macro@test) |
 pub use wasmtest_sdk_macros::fixture;
@@ -333,7 +338,9 @@ macro_rules! skip_if {
 pub mod __private {
     //! What the macros call. No interface: it changes without notice.
 
-    pub use crate::fixtures::{Done, Fixture, Make, deeper, fallible, from_host, own, shared};
+    pub use crate::fixtures::{
+        Done, Fixture, Make, Needs, deeper, fallible, from_host, own, shared,
+    };
     pub use crate::host::skip;
     pub use wasmtest_sdk_macros::host_fixture;
     pub use wasmtest_section as section;

@@ -7,13 +7,13 @@
 
 use crate::__private::{Returned, WhenSkipped};
 use crate::elsewhere::{self, Skip};
-use crate::fixtures::{self, Arrives, Kept, Make, Travels};
+use crate::fixtures::{self, Arrives, Kept, Make, Needs, Travels};
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What is known of a suite: there are several of these for one.
 pub struct Hook {
@@ -21,6 +21,8 @@ pub struct Hook {
     pub module: &'static str,
     /// What is known.
     pub role: Role,
+    /// The fixtures that the function needs.
+    pub needs: Needs,
     /// The function, which panics if something goes wrong.
     pub run: fn(),
 }
@@ -30,6 +32,8 @@ pub struct Hook {
 pub enum Role {
     /// None: the suite is shared.
     Shared,
+    /// None: the suite's tests run alone.
+    Serial,
     /// Run before all of the suite's tests.
     Setup,
     /// Run after all of the suite's tests.
@@ -54,9 +58,10 @@ thread_local! {
 pub fn run_as_test<T: Returned>(
     path: &'static str,
     when_skipped: WhenSkipped,
-    needs: &[fn()],
+    needs: Needs,
     test: impl FnOnce() -> T,
 ) -> T {
+    let _turn = Turn::take(path);
     let expected = match when_skipped {
         WhenSkipped::Return => Expected::Return,
         WhenSkipped::Panic(_) => Expected::Panic,
@@ -86,7 +91,7 @@ enum Expected {
 
 fn around<T: Returned>(
     path: &str,
-    needs: &[fn()],
+    needs: Needs,
     test: impl FnOnce() -> T,
     expected: Expected,
 ) -> Result<T, Payload> {
@@ -113,8 +118,8 @@ fn around<T: Returned>(
     }
 }
 
-/// Runs setups, fixtures and `before`s, and notes what undoes them.
-fn get_ready(path: &str, needs: &[fn()]) {
+/// The suites that a test lies in, the outermost first.
+fn suites_around(path: &str) -> Vec<&'static str> {
     let mut suites: Vec<&str> = hooks().map(|hook| hook.module).collect();
     suites.retain(|module| {
         let below = path.strip_prefix(module);
@@ -123,15 +128,64 @@ fn get_ready(path: &str, needs: &[fn()]) {
     // what contains another is shorter
     suites.sort_by_key(|module| module.len());
     suites.dedup();
+    suites
+}
+
+/// A test's turn: those of a serial suite have no other of the SDK's beside them.
+enum Turn {
+    /// With others that do not mind.
+    Beside(#[allow(dead_code)] RwLockReadGuard<'static, ()>),
+    Alone(#[allow(dead_code)] RwLockWriteGuard<'static, ()>),
+    /// A test calls this one, in its own turn.
+    Callers,
+}
+
+thread_local! {
+    /// Whether a test's turn has come on this thread.
+    static IN_TURN: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Turn {
+    fn take(path: &str) -> Turn {
+        static TURNS: RwLock<()> = RwLock::new(());
+        if IN_TURN.replace(true) {
+            return Turn::Callers;
+        }
+        let mut suites = suites_around(path).into_iter();
+        // a test that fails leaves nothing in the middle of anything
+        match suites.any(|suite| of(suite, Role::Serial).next().is_some()) {
+            true => Turn::Alone(TURNS.write().unwrap_or_else(PoisonError::into_inner)),
+            false => Turn::Beside(TURNS.read().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !matches!(self, Turn::Callers) {
+            IN_TURN.set(false);
+        }
+    }
+}
+
+/// Runs setups, fixtures and `before`s, and notes what undoes them.
+fn get_ready(path: &str, needs: Needs) {
+    let suites = suites_around(path);
     for suite in &suites {
         run(suite, Role::Setup);
         if of(suite, Role::Shared).next().is_none() {
             undo_by(suite, Role::Teardown);
         }
     }
-    for compute in needs {
-        compute();
-    }
+    let around = [Role::Before, Role::After];
+    let all = suites
+        .iter()
+        .flat_map(|suite| around.iter().flat_map(|role| of(suite, *role)))
+        .map(|hook| hook.needs);
+    // as in the runner: what one test has for itself is made last
+    let all: Vec<Needs> = std::iter::once(needs).chain(all).collect();
+    all.iter().for_each(|needs| (needs.ahead)());
+    all.iter().for_each(|needs| (needs.make)());
     for suite in &suites {
         run(suite, Role::Before);
         undo_by(suite, Role::After);
@@ -155,10 +209,17 @@ fn undo_by(suite: &str, role: Role) {
     UNDO.with_borrow_mut(|undo| undo.extend(all));
 }
 
-/// Notes that a value is to be torn down after the test.
+/// Notes that a value is to be torn down and dropped after the test.
 pub(crate) fn torn_down<F: Make>(value: &Rc<F::Value>) {
     let value = Rc::clone(value);
-    let undo = Box::new(move || must_succeed(F::PATH, || F::tear_down(&value)));
+    let undo = Box::new(move || {
+        let torn_down = caught(|| must_succeed(F::PATH, || F::tear_down(&value)));
+        drop(value);
+        fixtures::forget::<F>();
+        if let Err(payload) = torn_down {
+            resume_unwind(payload);
+        }
+    });
     UNDO.with_borrow_mut(|all| all.push(undo));
 }
 
@@ -210,10 +271,15 @@ where
         Arc::clone(all.entry(TypeId::of::<F>()).or_default())
     };
     let made = once.get_or_init(|| match caught(F::make) {
-        Ok(Ok(value)) => match fixtures::to_cbor(F::PATH, &value) {
-            Ok(cbor) => Outcome::Value(cbor),
-            Err(error) => Outcome::Failed(error),
-        },
+        Ok(Ok(value)) => {
+            let cbor = fixtures::to_cbor(F::PATH, &value);
+            // it stands until the process ends, and is never torn down
+            std::mem::forget(value);
+            match cbor {
+                Ok(cbor) => Outcome::Value(cbor),
+                Err(error) => Outcome::Failed(error),
+            }
+        }
         Ok(Err(error)) => Outcome::Failed(error),
         Err(payload) => match payload.downcast::<Skip>() {
             Ok(skip) => Outcome::Skipped(skip.0),

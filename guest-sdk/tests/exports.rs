@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wasmparser::{ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 use wasmtest_section::{
-    EXPORT_PREFIX, Kind, RECEIVE_PREFIX, TEARDOWN_PREFIX, Tag, VALUE, Value, records,
+    DROP_PREFIX, EXPORT_PREFIX, Kind, RECEIVE_PREFIX, TEARDOWN_PREFIX, Tag, VALUE, Value, records,
 };
 
 /// A record, with its texts and numbers by their tags, as they are written.
@@ -141,6 +141,9 @@ fn expected(record: &Record) -> Vec<(String, FuncType)> {
     if record.one(Tag::TearsDown).is_some() {
         all.push(export(TEARDOWN_PREFIX, &runs));
     }
+    if record.one(Tag::Drops).is_some() {
+        all.push(export(DROP_PREFIX, &runs));
+    }
     all
 }
 
@@ -205,6 +208,9 @@ fn records_say_what_stands_in_the_brackets() {
 
     assert_eq!(said("fixtures::db", Tag::Distribution), ["split"]);
     assert_eq!(said("fixtures::db", Tag::TearsDown), [""]);
+    assert_eq!(said("fixtures::db", Tag::Drops), ["1"]);
+    assert_eq!(said("fixtures::counter", Tag::Drops), ["0"]);
+    assert_eq!(said("fixtures::counter", Tag::Distribution), [""; 0]);
     assert_eq!(
         said("fixtures::db", Tag::Description),
         ["One for each instance that needs it."]

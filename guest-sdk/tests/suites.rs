@@ -65,7 +65,7 @@ mod order {
         called("after");
     }
 
-    #[wasmtest::fixture(teardown = put_down)]
+    #[wasmtest::fixture(unit, teardown = put_down)]
     fn hammer() -> Tool {
         called("hammer");
         Tool("hammer is dropped")
@@ -73,6 +73,16 @@ mod order {
 
     fn put_down(_: &Tool) {
         called("hammer is put down");
+    }
+
+    #[wasmtest::fixture(teardown = put_down_own)]
+    fn glove() -> Tool {
+        called("glove");
+        Tool("glove is dropped")
+    }
+
+    fn put_down_own(_: &Tool) {
+        called("glove is put down");
     }
 
     #[wasmtest::fixture(split)]
@@ -101,8 +111,9 @@ mod order {
         }
 
         #[wasmtest::before]
-        fn before_each(start: &u32) {
+        fn before_each(start: &u32, glove: &Tool) {
             assert_eq!(*start, 7);
+            let _ = glove;
             called("inner before");
         }
 
@@ -140,16 +151,19 @@ mod order {
                 "hammer",
                 "inner setup",
                 "nail",
+                "glove",
                 "before",
                 "inner before",
                 "test",
                 "inner after",
                 "after",
+                "glove is put down",
+                "glove is dropped",
+                "nail is dropped",
                 "inner teardown",
                 "hammer is put down",
-                "teardown",
-                "nail is dropped",
                 "hammer is dropped",
+                "teardown",
             ];
             assert_eq!(observed(inner), (expected.to_vec(), None));
             let (called, panicked) = observed(panics);
@@ -282,6 +296,69 @@ mod failing {
                 assert_eq!(observed(fails), (vec![], Some(words.to_owned())));
             }
             assert_eq!(COMPUTED.load(Ordering::SeqCst), 1);
+        }
+    }
+}
+
+/// Tests of a serial suite, and others that look whether one of them runs.
+mod alone {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    static RUNNING: AtomicUsize = AtomicUsize::new(0);
+    static SERIAL: AtomicBool = AtomicBool::new(false);
+
+    /// Runs for as long as it takes others to come, if they may.
+    fn run_for_a_while(is_serial: bool) {
+        let before = RUNNING.fetch_add(1, Ordering::SeqCst);
+        SERIAL.fetch_or(is_serial, Ordering::SeqCst);
+        for _ in 0..1000 {
+            std::thread::yield_now();
+            assert!(!SERIAL.load(Ordering::SeqCst) || RUNNING.load(Ordering::SeqCst) == 1);
+        }
+        assert!(!is_serial || before == 0);
+        SERIAL.fetch_and(!is_serial, Ordering::SeqCst);
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    #[wasmtest::suite(serial)]
+    mod serial {
+        #[wasmtest::test]
+        #[ignore = "another test looks at it"]
+        pub fn one() {
+            super::run_for_a_while(true);
+        }
+
+        /// A test may call another.
+        #[wasmtest::test]
+        #[ignore = "another test looks at it"]
+        pub fn two() {
+            super::beside();
+            super::run_for_a_while(true);
+        }
+    }
+
+    #[wasmtest::test]
+    #[ignore = "another test looks at it"]
+    fn beside() {
+        // not of the tests that are counted where it is called by one
+        std::hint::black_box(());
+    }
+
+    #[wasmtest::test]
+    #[ignore = "another test looks at it"]
+    fn counted() {
+        run_for_a_while(false);
+    }
+
+    #[test]
+    fn no_other_of_the_sdks_tests_runs_beside_a_serial_one() {
+        let tests: [fn(); 4] = [serial::one, serial::two, counted, beside];
+        let all: Vec<_> = (0..32)
+            .map(|i| std::thread::spawn(tests[i % tests.len()]))
+            .collect();
+        for thread in all {
+            thread.join().expect("nobody was beside it");
         }
     }
 }

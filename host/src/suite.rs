@@ -84,6 +84,8 @@ pub struct ListedFunction {
     pub travels: bool,
     /// Whether it has a teardown of its own.
     pub tears_down: bool,
+    /// Whether its value can be dropped, and something is done then.
+    pub drops: bool,
     /// Whether it wants to be run anew for each test.
     pub fresh: bool,
     /// The host fixture that its value comes from.
@@ -97,6 +99,14 @@ pub struct Furniture {
     pub suites: Vec<ListedSuite>,
     /// Fixtures and hooks.
     pub functions: Vec<ListedFunction>,
+}
+
+impl ListedFunction {
+    /// Whether it is a fixture of which each test that asks for it has one of its own.
+    pub fn is_of_one_test(&self) -> bool {
+        let shared = self.host.is_some() || self.distribution == Some(Distribution::Shared);
+        self.role == Role::Fixture && !shared && (self.distribution.is_none() || self.fresh)
+    }
 }
 
 impl Furniture {
@@ -135,9 +145,18 @@ pub struct Step {
     /// The export that takes it down.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<String>,
+    /// The export that drops its value, after it was taken down.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub drops: Option<String>,
+    /// The paths of the steps that it stands on.
+    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// Whether it must not be replayed from a snapshot.
     #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
+    /// Whether it is there for one test, and taken down after it.
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_one_test: bool,
 }
 
 impl Step {

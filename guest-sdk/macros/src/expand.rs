@@ -363,12 +363,12 @@ impl Test<'_> {
             None => quote!(#sdk::__private::WhenSkipped::Return),
             Some(expected) => quote!(#sdk::__private::WhenSkipped::Panic(#expected)),
         };
-        let needs = self.fixtures.computations();
+        let needs = self.fixtures.needs();
         quote! {
             #sdk::__private::run_as_test::<#returned>(
                 ::core::concat!(::core::module_path!(), "::", #name),
                 #skipped,
-                &[#(#needs),*],
+                #needs,
                 || #test,
             )
         }

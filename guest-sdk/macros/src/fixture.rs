@@ -32,7 +32,7 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
         value => value,
     };
     let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
-    let mark = marked.mark.unwrap_or(Mark::Unit);
+    let of_one_test = marked.mark.is_none() || marked.fresh.is_some();
     let name = function.sig.ident.to_string();
     let maker = Maker {
         sdk: &sdk,
@@ -40,13 +40,16 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
         marker: &function.sig.ident,
         parameters: Parameters::of(&sdk, function.sig.inputs.iter())?,
         value,
-        shared: mark == Mark::Shared,
+        shared: marked.mark == Some(Mark::Shared),
+        of_one_test,
         what: "this fixture",
         teardown: marked.teardown.as_ref(),
     };
     maker.check()?;
     let mut record = Record::of(&sdk, "Fixture", &name);
-    record.text("Distribution", mark.text());
+    if let Some(mark) = marked.mark {
+        record.text("Distribution", mark.text());
+    }
     let mut exports = maker.describe(&mut record);
     if maker.teardown.is_some() {
         record.flag("TearsDown");
@@ -186,6 +189,8 @@ pub struct Maker<'a> {
     pub parameters: Parameters<'a>,
     pub value: Yielded<'a>,
     pub shared: bool,
+    /// Whether each test that asks for it has one of its own.
+    pub of_one_test: bool,
     /// What it is, for people: `this fixture`.
     pub what: &'static str,
     pub teardown: Option<&'a Path>,
@@ -200,7 +205,12 @@ impl Maker<'_> {
             record.text("Needs", path);
         }
         let instance = quote!(#sdk::__private::instance);
-        if self.shared && self.value.value.is_some() {
+        let dropped = self.value.value.map(|value| {
+            record.number("Drops", quote!(::core::mem::needs_drop::<#value>() as u64));
+            let body = quote!(#instance::drop_value::<#marker>());
+            runs("wasmtest-drop:", &name, body)
+        });
+        let mut exports = if self.shared && self.value.value.is_some() {
             record.flag("Travels");
             let body = quote!(#instance::make_and_send::<#marker>());
             let receive = quote!(#instance::receive::<#marker>);
@@ -211,7 +221,9 @@ impl Maker<'_> {
         } else {
             let body = quote!(#instance::make::<#marker>());
             vec![runs("wasmtest:", &name, body)]
-        }
+        };
+        exports.extend(dropped);
+        exports
     }
 
     /// Says what is wrong with a value that is to travel, as far as can be seen here.
@@ -233,6 +245,7 @@ impl Maker<'_> {
             marker,
             value,
             shared,
+            of_one_test,
             ..
         } = self;
         let (name, text) = (&function.sig.ident, function.sig.ident.to_string());
@@ -264,16 +277,29 @@ impl Maker<'_> {
             }
         });
         let what = self.what;
-        let checks = shared.then(|| self.parameters.all_shared(what));
+        let checks = match (shared, of_one_test) {
+            (true, _) => self.parameters.all_shared(what),
+            (false, false) => self.parameters.none_of_one_test(what),
+            (false, true) => TokenStream::new(),
+        };
+        let ahead = match of_one_test {
+            true => self.parameters.ahead(),
+            false => quote!(::core::mem::drop(Self::get());),
+        };
         quote! {
             impl #sdk::__private::Fixture for #marker {
                 type Value = #value_type;
                 const PATH: &'static str = ::core::concat!(::core::module_path!(), "::", #text);
                 const SHARED: bool = #shared;
+                const OF_ONE_TEST: bool = #of_one_test;
                 #depth
 
                 fn get() -> ::std::rc::Rc<Self::Value> {
                     #get
+                }
+
+                fn ahead() {
+                    #ahead
                 }
             }
 
@@ -361,10 +387,15 @@ pub fn host_fixture(tokens: TokenStream) -> Result<TokenStream> {
             type Value = #value;
             const PATH: &'static str = ::core::concat!(::core::module_path!(), "::", #text);
             const SHARED: bool = true;
+            const OF_ONE_TEST: bool = false;
             const DEPTH: usize = 1;
 
             fn get() -> ::std::rc::Rc<Self::Value> {
                 #get
+            }
+
+            fn ahead() {
+                ::core::mem::drop(Self::get());
             }
         }
 

@@ -99,7 +99,11 @@ fn setup(
         parameters,
         value,
         shared: mark == Some(Mark::Shared),
-        what: "the setup of a shared suite",
+        of_one_test: false,
+        what: match mark {
+            Some(Mark::Shared) => "the setup of a shared suite",
+            _ => "a setup",
+        },
         teardown: None,
     };
     maker.check()?;
@@ -118,8 +122,8 @@ fn setup(
     let run = quote!(|| ::core::mem::drop(
         <#marker_name as #sdk::__private::Fixture>::get()
     ));
-    let listed = listed(sdk, Role::Setup.variant(), run);
-    let shared = maker.shared.then(|| listed_as_shared(sdk));
+    let listed_here = listed(sdk, Role::Setup.variant(), maker.parameters.needs(), run);
+    let marked = mark.and_then(|mark| listed_as(sdk, mark));
     Ok(quote! {
         #named
 
@@ -127,8 +131,8 @@ fn setup(
             #scoped
             #implementation
             #record
-            #listed
-            #shared
+            #listed_here
+            #marked
         };
     })
 }
@@ -159,19 +163,25 @@ fn other(role: Role, sdk: &Path, function: &ItemFn, parameters: &Parameters<'_>)
     let listed = listed(
         sdk,
         role.variant(),
+        parameters.needs(),
         quote!(|| #sdk::__private::must_succeed(
             ::core::concat!(::core::module_path!(), "::", #text),
             #run,
         )),
     );
+    let checks = match role {
+        Role::Teardown => parameters.none_of_one_test("a teardown"),
+        _ => TokenStream::new(),
+    };
     quote! {
         #record
         #listed
+        #checks
     }
 }
 
 /// The entry in the program's list, where there is no runner.
-fn listed(sdk: &Path, role: Ident, run: TokenStream) -> TokenStream {
+fn listed(sdk: &Path, role: Ident, needs: TokenStream, run: TokenStream) -> TokenStream {
     let condition = in_core_modules();
     quote! {
         #[cfg(not(#condition))]
@@ -179,12 +189,16 @@ fn listed(sdk: &Path, role: Ident, run: TokenStream) -> TokenStream {
             #sdk::__private::Hook {
                 module: ::core::module_path!(),
                 role: #sdk::__private::Role::#role,
+                needs: #needs,
                 run: #run,
             }
         }
     }
 }
 
-fn listed_as_shared(sdk: &Path) -> TokenStream {
-    listed(sdk, Ident::new("Shared", Span::mixed_site()), quote!(|| {}))
+/// The entry that says how a suite is marked, where that makes a difference without a runner.
+fn listed_as(sdk: &Path, mark: Mark) -> Option<TokenStream> {
+    let role = Ident::new(mark.role_elsewhere()?, Span::mixed_site());
+    let none = quote!(#sdk::__private::Needs { ahead: || {}, make: || {} });
+    Some(listed(sdk, role, none, quote!(|| {})))
 }

@@ -30,6 +30,15 @@ impl Mark {
         }
     }
 
+    /// How it stands in a program's list of hooks, if it makes a difference without a runner.
+    pub fn role_elsewhere(self) -> Option<&'static str> {
+        match self {
+            Mark::Shared => Some("Shared"),
+            Mark::Serial => Some("Serial"),
+            Mark::Unit | Mark::Split => None,
+        }
+    }
+
     /// The mark that is written so.
     pub fn of(text: &str) -> Option<Mark> {
         Mark::ALL.into_iter().find(|mark| mark.text() == text)

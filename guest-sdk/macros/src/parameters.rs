@@ -67,9 +67,23 @@ impl<'a> Parameters<'a> {
         )
     }
 
-    /// Functions that compute them, as expressions.
-    pub fn computations(&self) -> Vec<TokenStream> {
-        self.each(|fixture, here| quote_spanned!(here=> || ::core::mem::drop(#fixture::get())))
+    /// What makes them, as an expression.
+    pub fn needs(&self) -> TokenStream {
+        let sdk = self.sdk;
+        let ahead = self.ahead();
+        let make = self.each(|fixture, here| quote_spanned!(here=> #fixture::get()));
+        quote! {
+            #sdk::__private::Needs {
+                ahead: || { #ahead },
+                make: || { #(::core::mem::drop(#make);)* },
+            }
+        }
+    }
+
+    /// Statements that make what they need that is not one test's own.
+    pub fn ahead(&self) -> TokenStream {
+        let ahead = self.each(|fixture, here| quote_spanned!(here=> #fixture::ahead()));
+        quote!(#(#ahead;)*)
     }
 
     fn each(&self, of: impl Fn(TokenStream, Span) -> TokenStream) -> Vec<TokenStream> {
@@ -81,15 +95,41 @@ impl<'a> Parameters<'a> {
 
     /// Fails the build where one of them is not shared, for something that is.
     pub fn all_shared(&self, what: &str) -> TokenStream {
+        self.checks(
+            |fixture| quote!(#fixture::SHARED),
+            |name| {
+                format!(
+                    "{what} is computed once for all tests and `{name}` is not: mark `{name}` as \
+                     shared, or do not ask for it here"
+                )
+            },
+        )
+    }
+
+    /// Fails the build where one of them is one test's own, for something that lives longer.
+    pub fn none_of_one_test(&self, what: &str) -> TokenStream {
+        self.checks(
+            |fixture| quote!(!#fixture::OF_ONE_TEST),
+            |name| {
+                format!(
+                    "{what} is there for several tests, and `{name}` is made for each of them: mark \
+                     `{name}` as unit, split or shared, or do not ask for it here"
+                )
+            },
+        )
+    }
+
+    fn checks(
+        &self,
+        holds: impl Fn(TokenStream) -> TokenStream,
+        why: impl Fn(&Ident) -> String,
+    ) -> TokenStream {
         let checks = self.all.iter().map(|parameter| {
             let name = parameter.name;
-            let fixture = fixture(self.sdk, name);
-            let why = format!(
-                "{what} is computed once for all tests and `{name}` is not: mark `{name}` as \
-                 shared, or do not ask for it here"
-            );
+            let holds = holds(fixture(self.sdk, name));
+            let why = why(name);
             let here = located(name.span());
-            quote_spanned!(here=> const _: () = ::core::assert!(#fixture::SHARED, #why);)
+            quote_spanned!(here=> const _: () = ::core::assert!(#holds, #why);)
         });
         quote!(#(#checks)*)
     }

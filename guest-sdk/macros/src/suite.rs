@@ -3,7 +3,7 @@
 
 use crate::mark::{Holder, Mark, Marked};
 use crate::record::{Record, in_core_modules};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Error, Item, ItemMod, Meta, Path, Result, parse_quote};
 
@@ -47,18 +47,18 @@ pub fn suite(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     })
 }
 
-/// Where there is no runner only a suite's setup and teardown ask how it is marked.
+/// Where there is no runner a list says how the suite is marked.
 fn elsewhere(sdk: &Path, name: &str, mark: Option<Mark>) -> Option<TokenStream> {
     let condition = in_core_modules();
-    (mark == Some(Mark::Shared)).then(|| {
-        quote! {
-            #[cfg(not(#condition))]
-            #sdk::__private::inventory::submit! {
-                #sdk::__private::Hook {
-                    module: ::core::concat!(::core::module_path!(), "::", #name),
-                    role: #sdk::__private::Role::Shared,
-                    run: || {},
-                }
+    let role = Ident::new(mark?.role_elsewhere()?, Span::mixed_site());
+    Some(quote! {
+        #[cfg(not(#condition))]
+        #sdk::__private::inventory::submit! {
+            #sdk::__private::Hook {
+                module: ::core::concat!(::core::module_path!(), "::", #name),
+                role: #sdk::__private::Role::#role,
+                needs: #sdk::__private::Needs { ahead: || {}, make: || {} },
+                run: || {},
             }
         }
     })

@@ -31,6 +31,7 @@
 //! | [`EXPORT_PREFIX`] + path | tests, fixtures, hooks | `() -> i32` | runs it: 0 it went well, 1 it returned an error. The first call in an instance runs the constructors, each flushes stdout. A fixture or a setup keeps its value in the instance; if it [travels](Tag::Travels), the value as CBOR lies where the two words at the exported address [`VALUE`] say: address, length |
 //! | [`RECEIVE_PREFIX`] + path | fixtures and setups whose value travels | `(i32) -> i32` | with a length: gives the address of as many bytes, for the runner to fill; with -1: takes what is there as the value, 0 if it is one |
 //! | [`TEARDOWN_PREFIX`] + path | fixtures that have a teardown | `() -> i32` | runs it, as above |
+//! | [`DROP_PREFIX`] + path | what says whether its value [drops](Tag::Drops) | `() -> i32` | drops the value that is kept, as above |
 //!
 //! A hook belongs to the module that its function is in, and a module with hooks or a
 //! record of its own is a suite. A setup is a fixture that all tests of its suite need.
@@ -55,6 +56,9 @@ pub const RECEIVE_PREFIX: &str = "wasmtest-receive:";
 
 /// What the name of an export begins with that tears a fixture down; its path follows.
 pub const TEARDOWN_PREFIX: &str = "wasmtest-teardown:";
+
+/// What the name of an export begins with that drops a value; its path follows.
+pub const DROP_PREFIX: &str = "wasmtest-drop:";
 
 /// The exported address of two words: where a value lies that travels, and its length.
 pub const VALUE: &str = "wasmtest-value";
@@ -167,10 +171,12 @@ pub enum Tag {
     Fresh = 17,
     /// The value comes from the host fixture of this name in `wasmtest.toml`.
     Host = 18,
+    /// Whether something is done when its value is dropped, as a number: 0 or 1.
+    Drops = 19,
 }
 
 impl Tag {
-    const ALL: [Tag; 18] = [
+    const ALL: [Tag; 19] = [
         Tag::Path,
         Tag::File,
         Tag::Line,
@@ -189,6 +195,7 @@ impl Tag {
         Tag::TearsDown,
         Tag::Fresh,
         Tag::Host,
+        Tag::Drops,
     ];
 
     fn of(byte: u8) -> Option<Tag> {
@@ -446,10 +453,12 @@ impl<'a> Iterator for Fields<'a> {
             self.at += FIELD_HEADER + length;
             let Some(tag) = Tag::of(*tag) else { continue };
             return Some(match tag {
-                Tag::Line | Tag::Timeout | Tag::MaxMemory | Tag::Order => match bytes.try_into() {
-                    Ok(bytes) => Ok(Value::Number(tag, u64::from_le_bytes(bytes))),
-                    Err(_) => Err(Error::Field { at }),
-                },
+                Tag::Line | Tag::Timeout | Tag::MaxMemory | Tag::Order | Tag::Drops => {
+                    match bytes.try_into() {
+                        Ok(bytes) => Ok(Value::Number(tag, u64::from_le_bytes(bytes))),
+                        Err(_) => Err(Error::Field { at }),
+                    }
+                }
                 _ => match core::str::from_utf8(bytes) {
                     Ok(text) => Ok(Value::Text(tag, text)),
                     Err(_) => Err(Error::Field { at }),

@@ -1,6 +1,6 @@
 //! Where each test of a module goes, by the suites and fixtures around it. Pure.
 //!
-//! A suite with fixtures and no mark is a unit: its tests go whole to one worker.
+//! A suite with a setup or a teardown and no mark is a unit: its tests go whole to one worker.
 //! A split suite's tests go singly, with its fixtures replayed for each; a shared
 //! suite's go singly, after its setup has run once. Ancestors count, the outermost
 //! first: under a unit everything is one unit. Serial suites run alone at the end.
@@ -12,7 +12,7 @@ use crate::suite::{
     Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber, module_of,
 };
 use std::collections::{BTreeMap, HashMap};
-use wasmtest_section::{EXPORT_PREFIX, TEARDOWN_PREFIX};
+use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
 
 /// The suites of a module, ready to be asked.
 pub struct Suites<'a> {
@@ -33,7 +33,8 @@ struct Node<'a> {
     teardown: Option<&'a ListedFunction>,
     before: Option<&'a ListedFunction>,
     after: Option<&'a ListedFunction>,
-    /// Whether a fixture in it keeps those of its tests together that need it.
+    /// Whether a fixture in it that is marked `unit` keeps those of its tests together that need
+    /// it.
     has_unit_fixture: bool,
 }
 
@@ -111,7 +112,7 @@ impl<'a> Suites<'a> {
             let slot = match function.role {
                 Role::Fixture => {
                     // where it is asked for in its own module it keeps that together
-                    if function.distribution.unwrap_or(Distribution::Unit) == Distribution::Unit {
+                    if is_unit_fixture(function) {
                         nodes.entry(module).or_default().has_unit_fixture = true;
                     }
                     continue;
@@ -157,7 +158,7 @@ impl<'a> Suites<'a> {
             None if node.is_unit(self.splitting) => Some((Distribution::Unit, has)),
             None if node.has_unit_fixture => Some((
                 Distribution::Unit,
-                "for tests that need a fixture of its own",
+                "for tests that need a fixture of its own that is marked so",
             )),
             None => None,
         }
@@ -200,10 +201,14 @@ impl<'a> Suites<'a> {
                 self.need(need, &mut gathered);
             }
         }
+        // nothing that lives longer stands on them: so a replayed state holds all of that
+        let (of_one_test, mut steps): (Vec<Step>, Vec<Step>) =
+            gathered.steps.into_iter().partition(|s| s.of_one_test);
+        steps.extend(of_one_test);
         let paths = |hooks: Vec<&ListedFunction>| hooks.iter().map(|h| h.path.clone()).collect();
         Place {
             around: Around {
-                steps: gathered.steps,
+                steps,
                 before: paths(before),
                 after: paths(after),
             },
@@ -216,7 +221,7 @@ impl<'a> Suites<'a> {
         }
     }
 
-    /// A fixture that is not marked keeps the tests of its module together that need
+    /// A fixture that is marked `unit` keeps the tests of its module together that need
     /// it, where nothing between the two says otherwise: the module's place among these.
     fn kept_together(&self, test: &ListedTest, ancestors: &[&str]) -> Option<usize> {
         let mut needed: Vec<&str> = test.needs.iter().map(String::as_str).collect();
@@ -227,8 +232,7 @@ impl<'a> Suites<'a> {
             let Some(function) = self.functions.get(path) else {
                 continue;
             };
-            let mark = function.distribution.unwrap_or(Distribution::Unit);
-            if function.role == Role::Fixture && mark == Distribution::Unit {
+            if is_unit_fixture(function) {
                 modules.push(module_of(path));
             }
             for need in &function.needs {
@@ -306,7 +310,10 @@ impl<'a> Suites<'a> {
                 action: StepAction::Receive(number),
                 suite: None,
                 teardown: None,
+                drops: None,
+                needs: Vec::new(),
                 fresh: false,
+                of_one_test: false,
             });
             return;
         }
@@ -384,7 +391,20 @@ impl<'a> Suites<'a> {
     }
 }
 
+/// Whether it is made once in an instance, and asks for one for the tests of its module.
+fn is_unit_fixture(function: &ListedFunction) -> bool {
+    function.role == Role::Fixture
+        && function.distribution == Some(Distribution::Unit)
+        && !function.is_of_one_test()
+}
+
+fn drops(function: &ListedFunction) -> Option<String> {
+    let drops = function.drops;
+    drops.then(|| format!("{DROP_PREFIX}{}", function.path))
+}
+
 fn suite_step(suite: &str, node: &Node<'_>) -> Step {
+    let hooks = [node.setup, node.teardown].into_iter().flatten();
     Step {
         path: node.setup.map_or(suite, |s| s.path.as_str()).to_owned(),
         action: match node.setup {
@@ -393,6 +413,9 @@ fn suite_step(suite: &str, node: &Node<'_>) -> Step {
         },
         suite: Some(suite.to_owned()),
         teardown: node.teardown.map(|t| format!("{EXPORT_PREFIX}{}", t.path)),
+        drops: node.setup.and_then(drops),
+        needs: hooks.flat_map(|f| f.needs.iter().cloned()).collect(),
+        of_one_test: false,
         fresh: node.setup.is_some_and(|s| s.fresh),
     }
 }
@@ -405,7 +428,10 @@ fn value_step(function: &ListedFunction) -> Step {
         teardown: function
             .tears_down
             .then(|| format!("{TEARDOWN_PREFIX}{}", function.path)),
-        fresh: function.fresh,
+        drops: drops(function),
+        needs: function.needs.clone(),
+        fresh: function.is_of_one_test(),
+        of_one_test: function.is_of_one_test(),
     }
 }
 

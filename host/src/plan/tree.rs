@@ -89,12 +89,15 @@ pub fn tree(
         if function.role != Role::Fixture || !wanted {
             continue;
         }
-        let mark = function.distribution.unwrap_or(Distribution::Unit);
-        let text = match (&function.host, mark) {
+        let text = match (&function.host, function.distribution) {
             (Some(host), _) => format!("host: `{host}` of wasmtest.toml"),
-            (None, Distribution::Shared) => "shared: set up once, beside the workers".to_owned(),
-            (None, _) if function.fresh => "fresh: made for each instance".to_owned(),
-            (None, mark) => format!("{}: made once an instance", mark.name()),
+            (None, Some(Distribution::Shared)) => {
+                "shared: set up once, beside the workers".to_owned()
+            }
+            (None, Some(mark)) if !function.is_of_one_test() => {
+                format!("{}: made once an instance", mark.name())
+            }
+            (None, _) => "made for each test".to_owned(),
         };
         lines.push(Line {
             depth: 1,

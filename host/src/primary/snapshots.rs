@@ -84,7 +84,8 @@ impl Run<'_> {
         let held = &steps[..end];
         let runs = |s: &Step| s.action == StepAction::Run;
         let last = held.iter().rfind(|s| runs(s));
-        let of = match (last, steps.iter().find(|s| runs(s))) {
+        let fresh = steps.iter().find(|s| runs(s) && !s.of_one_test);
+        let of = match (last, fresh) {
             (Some(last), _) => last.of().to_owned(),
             (None, Some(fresh)) => fresh.of().to_owned(),
             // nothing that would have to be run again
@@ -122,7 +123,8 @@ impl Run<'_> {
     /// What a test's state would be known by, and how many of its steps it holds.
     fn snapshot_key(&self, test: &PlannedTest, fixtures: &[FixtureNumber]) -> Option<(usize, Key)> {
         let steps = &test.place.around.steps;
-        if steps.is_empty() || test.place.unit.is_some() {
+        // a value of one test's own is no state that others could begin from
+        if steps.iter().all(|s| s.of_one_test) || test.place.unit.is_some() {
             return None;
         }
         // what wants to be run anew, and all that comes after it, is no part of it

@@ -273,7 +273,10 @@ mod tests {
             action,
             suite: Some("c::m".to_owned()),
             teardown: Some("wasmtest:c::m::end".to_owned()),
+            drops: Some("wasmtest-drop:c::m::begin".to_owned()),
+            needs: vec!["c::config".to_owned()],
             fresh: action == StepAction::Run,
+            of_one_test: action == StepAction::Nothing,
         };
         let around = Around {
             steps: vec![
@@ -282,6 +285,8 @@ mod tests {
                 Step {
                     suite: None,
                     teardown: None,
+                    drops: None,
+                    needs: Vec::new(),
                     ..step("c::m", StepAction::Nothing)
                 },
             ],

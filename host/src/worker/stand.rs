@@ -18,6 +18,7 @@ use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Sandbox};
 use crate::sandbox::live::{Guarded, Live};
 use crate::suite::{Step, StepAction, SuiteFailure, SuitePart};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -276,7 +277,8 @@ impl Executor {
         Some(Ok(()))
     }
 
-    /// Takes down the suites that the next test is no part of, the innermost first.
+    /// Takes down the suites that the next test is no part of, and what stands on their values,
+    /// the last made first.
     pub(super) fn leave(
         &mut self,
         stand: &mut Stand,
@@ -285,11 +287,35 @@ impl Executor {
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();
         while !stand.poisoned {
-            let is_left =
-                |up: &Step| up.suite.is_some() && !task.steps().iter().any(|s| s.path == up.path);
-            let Some(at) = stand.up.iter().rposition(is_left) else {
+            let mut left: HashSet<&str> = HashSet::new();
+            let mut last = None;
+            for (at, up) in stand.up.iter().enumerate() {
+                let is_left = up.suite.is_some() && !task.steps().iter().any(|s| s.path == up.path);
+                if is_left || up.needs.iter().any(|need| left.contains(need.as_str())) {
+                    left.insert(&up.path);
+                    last = Some(at);
+                }
+            }
+            let Some(at) = last else {
                 break;
             };
+            let step = stand.up.remove(at);
+            failures.extend(self.take_down(stand, task, &step, current)?);
+        }
+        Some(failures)
+    }
+
+    /// Takes down what the test that ran had for itself, the last made first.
+    pub(super) fn leave_test(
+        &mut self,
+        stand: &mut Stand,
+        task: &Arc<Task>,
+        current: &Current,
+    ) -> Option<Vec<SuiteFailure>> {
+        let mut failures = Vec::new();
+        while !stand.poisoned
+            && let Some(at) = stand.up.iter().rposition(|up| up.of_one_test)
+        {
             let step = stand.up.remove(at);
             failures.extend(self.take_down(stand, task, &step, current)?);
         }
@@ -302,27 +328,24 @@ impl Executor {
         task: &Arc<Task>,
         step: &Step,
         current: &Current,
-    ) -> Option<Option<SuiteFailure>> {
-        let Some(export) = &step.teardown else {
-            return Some(None);
-        };
-        let pass = Verdict::Sdk(&Expect::Pass);
-        let go_on = AtInterrupt::GoOn;
-        let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;
-        Some(match outcome {
-            Outcome::Passed | Outcome::Skipped { .. } => None,
-            outcome => Some(failure(
-                SuitePart::Teardown,
-                outcome,
-                called,
-                step.of(),
-                &step.path,
-            )),
-        })
+    ) -> Option<Vec<SuiteFailure>> {
+        let mut failures = Vec::new();
+        for export in [&step.teardown, &step.drops].into_iter().flatten() {
+            if !self.recover(stand) {
+                break;
+            }
+            let pass = Verdict::Sdk(&Expect::Pass);
+            let go_on = AtInterrupt::GoOn;
+            let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;
+            if !matches!(outcome, Outcome::Passed | Outcome::Skipped { .. }) {
+                let part = SuitePart::Teardown;
+                failures.push(failure(part, outcome, called, step.of(), &step.path));
+            }
+        }
+        Some(failures)
     }
 
-    /// Takes down everything, the innermost suite first, then fixtures that were
-    /// asked for by name; ends the instance.
+    /// Takes down everything, the last made first; ends the instance.
     pub(super) fn close(
         &mut self,
         mut stand: Stand,
@@ -331,14 +354,12 @@ impl Executor {
         current: &Current,
     ) -> Option<Remains> {
         let mut remains = Remains::default();
-        let (suites, values): (Vec<Step>, Vec<Step>) =
-            stand.up.drain(..).partition(|s| s.suite.is_some());
-        // suites are the last to go up and the first to come down
-        let mut downs: Vec<Step> = values.into_iter().chain(suites).collect();
-        downs.retain(|step| step.teardown.is_some());
+        let mut downs = std::mem::take(&mut stand.up);
+        downs.retain(|step| step.teardown.is_some() || step.drops.is_some());
         while let Some(step) = downs.pop() {
             if !self.recover(&mut stand) {
                 downs.push(step);
+                downs.retain(|step| step.teardown.is_some());
                 for step in downs.iter().rev() {
                     remains.notes.push(format!(
                         "the teardown of `{}` could not run: a trap left the instance in the middle of something",

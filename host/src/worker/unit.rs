@@ -10,6 +10,7 @@ use super::stand::{NotThere, Stand};
 use crate::event::{Cause, Outcome};
 use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
+use crate::suite::Step;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,6 +22,17 @@ struct Unit {
     began_again: bool,
     /// Steps that did not go well, and what that means for their tests.
     failed: HashMap<String, Outcome>,
+}
+
+impl Unit {
+    /// A step did not go well, and its tests have that outcome; a value of one test's own is made
+    /// again for the next.
+    fn is_not_there(&mut self, task: &Task, path: &str, outcome: &Outcome) {
+        let of_one_test = |s: &Step| s.path == path && s.of_one_test;
+        if !task.steps().iter().any(of_one_test) {
+            self.failed.insert(path.to_owned(), outcome.clone());
+        }
+    }
 }
 
 impl Executor {
@@ -114,7 +126,7 @@ impl Executor {
             None => match self.open(task, current)? {
                 Ok(stand) => stand,
                 Err(why) => {
-                    self.not_there(unit, &mut done, why);
+                    self.not_there(unit, task, &mut done, why);
                     return Some(done);
                 }
             },
@@ -129,8 +141,10 @@ impl Executor {
                 }
                 self.run_test(&mut stand, task, &mut done, current)?;
             }
-            Err(why) => self.not_there(unit, &mut done, why),
+            Err(why) => self.not_there(unit, task, &mut done, why),
         }
+        done.suites
+            .extend(self.leave_test(&mut stand, task, current)?);
         if stand.is_poisoned() {
             unit.began_again = true;
             self.close(stand, task, false, current)?.add_to(&mut done);
@@ -141,7 +155,7 @@ impl Executor {
     }
 
     /// A test whose suite or fixture is not there is not run.
-    fn not_there(&mut self, unit: &mut Unit, done: &mut Done, why: NotThere) {
+    fn not_there(&mut self, unit: &mut Unit, task: &Task, done: &mut Done, why: NotThere) {
         let outcome = match why {
             NotThere::Load(e) => {
                 done.outcome = Err(e);
@@ -150,14 +164,14 @@ impl Executor {
             NotThere::Interrupted => Outcome::Interrupted,
             NotThere::Skipped { path, reason } => {
                 let outcome = Outcome::Skipped { reason };
-                unit.failed.insert(path, outcome.clone());
+                unit.is_not_there(task, &path, &outcome);
                 outcome
             }
             NotThere::Failed(failure) => {
                 let outcome = Outcome::NotRun {
                     reason: format!("`{}` could not be set up", failure.of),
                 };
-                unit.failed.insert(failure.path.clone(), outcome.clone());
+                unit.is_not_there(task, &failure.path, &outcome);
                 done.suites.push(*failure);
                 outcome
             }

@@ -31,6 +31,21 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
         .collect();
     for function in functions.values() {
         check_needs(&function.path, &function.needs, &functions)?;
+        let around_one_test = matches!(function.role, Role::Before | Role::After);
+        let of_one_test = function
+            .needs
+            .iter()
+            .find(|need| functions[need.as_str()].is_of_one_test());
+        if let Some(need) = of_one_test
+            && !around_one_test
+            && !function.is_of_one_test()
+        {
+            return Err(Cause::new(format!(
+                "`{}` is there for several tests and needs `{need}`, which is made for each of them",
+                function.path
+            ))
+            .hint("mark that fixture as `unit`, `split` or `shared`, or do not ask for it there"));
+        }
         let is_shared = function.distribution == Some(Distribution::Shared);
         for need in function.needs.iter().filter(|_| is_shared) {
             let needed = functions[need.as_str()];
@@ -281,6 +296,7 @@ mod tests {
             needs: needs.iter().map(|n| (*n).to_owned()).collect(),
             travels: false,
             tears_down: false,
+            drops: false,
             fresh: false,
             host: None,
         }
@@ -381,5 +397,31 @@ mod tests {
         assert!(said(vec![shared.clone(), other.clone()]).contains("shared ones only"));
         other.distribution = Some(Distribution::Shared);
         assert_eq!(said(vec![shared, other]), "");
+    }
+
+    #[test]
+    fn what_is_there_for_several_tests_needs_nothing_of_one_tests_own() {
+        let own = function("c::own", Role::Fixture, &[]);
+        let needing = |role, distribution| {
+            let mut function = function("c::m::f", role, &["c::own"]);
+            function.distribution = distribution;
+            said(vec![own.clone(), function])
+        };
+        let mark = Distribution::Split;
+        for (role, mark) in [
+            (Role::Setup, None),
+            (Role::Teardown, None),
+            (Role::Fixture, Some(Distribution::Unit)),
+            (Role::Fixture, Some(mark)),
+        ] {
+            let why = needing(role, mark);
+            assert!(
+                why.contains("`c::m::f` is there for several tests"),
+                "{why}"
+            );
+        }
+        for role in [Role::Before, Role::After, Role::Fixture] {
+            assert_eq!(needing(role, None), "");
+        }
     }
 }

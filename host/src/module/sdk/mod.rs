@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use wasmparser::{BinaryReaderError, CompositeInnerType, ExternalKind, Payload, TypeRef, ValType};
 use wasmtest_section::{
-    self as section, EXPORT_PREFIX, Kind, RECEIVE_PREFIX, TEARDOWN_PREFIX, Tag, Value,
+    self as section, DROP_PREFIX, EXPORT_PREFIX, Kind, RECEIVE_PREFIX, TEARDOWN_PREFIX, Tag, Value,
 };
 
 /// No honest test has a longer name.
@@ -110,7 +110,7 @@ impl Found {
             Payload::ExportSection(exports) => {
                 for export in exports.clone() {
                     let export = export?;
-                    let prefixes = [EXPORT_PREFIX, RECEIVE_PREFIX, TEARDOWN_PREFIX];
+                    let prefixes = [EXPORT_PREFIX, RECEIVE_PREFIX, TEARDOWN_PREFIX, DROP_PREFIX];
                     if export.kind == ExternalKind::Func
                         && prefixes.iter().any(|p| export.name.starts_with(p))
                     {
@@ -185,6 +185,7 @@ impl Found {
             needs: Vec::new(),
             travels: false,
             tears_down: false,
+            drops: false,
             fresh: false,
             host: None,
         };
@@ -253,6 +254,7 @@ impl Found {
                 }
                 Value::Text(Tag::Travels, _) => function.travels = true,
                 Value::Text(Tag::TearsDown, _) => function.tears_down = true,
+                Value::Number(Tag::Drops, does) => function.drops = does != 0,
                 Value::Text(Tag::Fresh, _) => function.fresh = true,
                 Value::Text(Tag::Host, name) => function.host = Some(name.to_owned()),
                 _ => {}
@@ -284,6 +286,9 @@ impl Found {
                 }
                 if function.tears_down {
                     self.check_export(TEARDOWN_PREFIX, full_path, Type::Runs)?;
+                }
+                if function.drops {
+                    self.check_export(DROP_PREFIX, full_path, Type::Runs)?;
                 }
                 function.path = full_path.to_owned();
                 Item::Function(function)

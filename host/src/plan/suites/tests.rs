@@ -28,6 +28,7 @@ fn function(path: &str, role: Role) -> ListedFunction {
         needs: Vec::new(),
         travels: false,
         tears_down: false,
+        drops: false,
         fresh: false,
         host: None,
     }
@@ -62,13 +63,22 @@ fn functions(functions: Vec<ListedFunction>) -> Furniture {
 
 #[test]
 fn case_15_a_class_with_a_fixture_is_one_unit_and_each_test_of_one_without_is_one() {
+    use Distribution::Unit;
     let mut all = tests(&["c::with::a", "c::with::b", "c::without::a", "c::without::b"]);
     // a value is a fixture of those that ask for it
     for test in &mut all[..2] {
         test.needs = vec!["c::with::f".to_owned()];
     }
-    for role in [Role::Setup, Role::Teardown, Role::Fixture] {
-        let furniture = functions(vec![function("c::with::f", role)]);
+    let marks = [
+        (Role::Setup, None),
+        (Role::Teardown, None),
+        (Role::Fixture, Some(Unit)),
+    ];
+    for (role, distribution) in marks {
+        let furniture = functions(vec![ListedFunction {
+            distribution,
+            ..function("c::with::f", role)
+        }]);
         let plan = plan(all.clone(), &furniture, Splitting::Singly);
         assert_eq!(plan.tasks.len(), 3, "{role:?}");
         assert_eq!(plan.tests(), 4);
@@ -180,12 +190,15 @@ fn case_28_an_unmarked_ancestor_makes_one_unit_and_others_are_entered_outermost_
 }
 
 #[test]
-fn a_fixture_without_a_mark_keeps_those_together_that_need_it_and_no_others() {
+fn a_unit_fixture_keeps_those_together_that_need_it_and_no_others() {
     let needing = |path: &str| ListedTest {
         needs: vec!["c::db".to_owned()],
         ..test(path, 0)
     };
-    let fixture = function("c::db", Role::Fixture);
+    let fixture = ListedFunction {
+        distribution: Some(Distribution::Unit),
+        ..function("c::db", Role::Fixture)
+    };
     let setup = function("c::unit::setup", Role::Setup);
     let furniture = Furniture {
         suites: vec![marked("c::split", Distribution::Split)],
@@ -211,4 +224,49 @@ fn a_fixture_without_a_mark_keeps_those_together_that_need_it_and_no_others() {
         &["unit::c", "unit::f"],
     ];
     assert_eq!(units, expected);
+}
+
+#[test]
+fn a_fixture_without_a_mark_is_each_tests_own_and_keeps_none_together() {
+    let needing = |path: &str, needs: &[&str]| ListedTest {
+        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+        ..test(path, 0)
+    };
+    let of = |path: &str, distribution, needs: &[&str]| ListedFunction {
+        distribution,
+        needs: needs.iter().map(|n| (*n).to_owned()).collect(),
+        ..function(path, Role::Fixture)
+    };
+    let split = Some(Distribution::Split);
+    let furniture = functions(vec![
+        of("c::own", None, &["c::kept"]),
+        of("c::kept", split, &[]),
+        of("c::other", split, &[]),
+        ListedFunction {
+            fresh: true,
+            ..of("c::fresh", Some(Distribution::Unit), &[])
+        },
+        function("c::unit::begin", Role::Setup),
+    ]);
+    let needs = ["c::own", "c::fresh", "c::other"];
+    let all = ["c::a", "c::b", "c::unit::c", "c::unit::d"];
+    let all = all.map(|path| needing(path, &needs)).to_vec();
+    let plan = plan(all, &furniture, Splitting::Singly);
+    assert_eq!(plan.tasks.len(), 3);
+    let steps = |task: usize| -> Vec<(String, bool)> {
+        let place = &plan.tasks[task].tests()[0].place;
+        let steps = place.around.steps.iter();
+        steps.map(|s| (s.path.clone(), s.of_one_test)).collect()
+    };
+    // what lives longer comes first, so that a state can hold it
+    let expected = [
+        ("c::kept", false),
+        ("c::other", false),
+        ("c::own", true),
+        ("c::fresh", true),
+    ]
+    .map(|(path, own)| (path.to_owned(), own));
+    assert_eq!(steps(0), expected);
+    let begin = ("c::unit::begin".to_owned(), false);
+    assert_eq!(steps(2), [&[begin][..], &expected].concat());
 }
