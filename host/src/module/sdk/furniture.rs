@@ -31,6 +31,16 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
         .collect();
     for function in functions.values() {
         check_needs(&function.path, &function.needs, &functions)?;
+        let is_shared = function.distribution == Some(Distribution::Shared);
+        for need in function.needs.iter().filter(|_| is_shared) {
+            let needed = functions[need.as_str()];
+            if needed.distribution != Some(Distribution::Shared) && needed.host.is_none() {
+                return Err(lies(format!(
+                    "`{}` is shared and needs `{need}`, which is not: a shared fixture can need shared ones only",
+                    function.path
+                )));
+            }
+        }
         let around_one_test = matches!(function.role, Role::Before | Role::After);
         let of_one_test = function
             .needs
@@ -45,16 +55,6 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
                 function.path
             ))
             .hint("mark that fixture as `unit`, `split` or `shared`, or do not ask for it there"));
-        }
-        let is_shared = function.distribution == Some(Distribution::Shared);
-        for need in function.needs.iter().filter(|_| is_shared) {
-            let needed = functions[need.as_str()];
-            if needed.distribution != Some(Distribution::Shared) && needed.host.is_none() {
-                return Err(lies(format!(
-                    "`{}` is shared and needs `{need}`, which is not: a shared fixture can need shared ones only",
-                    function.path
-                )));
-            }
         }
     }
     for test in tests {
