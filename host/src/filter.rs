@@ -20,6 +20,9 @@ pub struct Filter {
     pub skip_tags: Vec<String>,
     /// What becomes of tests that are expected to panic.
     pub should_panic: ShouldPanic,
+    /// Of those that are meant only this one, by its id or its path in its module, and
+    /// those that come before it in its unit.
+    pub up_to: Option<String>,
 }
 
 /// How a pattern matches a test.
@@ -71,6 +74,12 @@ impl Filter {
             Matching::Exact => name == *pattern || *test.path == **pattern,
         };
         (self.patterns.is_empty() || self.patterns.iter().any(hit)) && !self.skip.iter().any(hit)
+    }
+
+    /// Whether a test that is in no unit is not ruled out by [`Filter::up_to`].
+    pub fn reaches(&self, test: &TestId) -> bool {
+        let mut named = self.up_to.iter();
+        named.all(|name| test.is_called(name))
     }
 }
 

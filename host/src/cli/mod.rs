@@ -287,6 +287,14 @@ pub struct MatchArgs {
     #[arg(long, help_heading = "Selecting")]
     pub include_ignored: bool,
 
+    /// Of the tests chosen, run this one and those before it in its unit
+    ///
+    /// TEST is a whole id, or a whole path in a module. A unit's tests share an instance, and
+    /// one can see what another left there: this is how a report names one of them to be run
+    /// again. A test that is in no unit is run alone.
+    #[arg(long, value_name = "TEST", help_heading = "Selecting")]
+    pub up_to: Option<String>,
+
     /// Where compiled modules are kept [default: the user's cache folder]
     #[arg(
         long,

@@ -11,7 +11,7 @@ mod words;
 
 pub use frame::{Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
-pub use test::{Attachment, Captured, Format, Harness, Ran, TestEnd, TestId, TestInfo};
+pub use test::{Attachment, Captured, Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
 pub use words::{is_harmful, quoted};
 
 use crate::denied::Denials;

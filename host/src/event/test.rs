@@ -18,6 +18,15 @@ pub struct TestId {
     pub path: Arc<str>,
 }
 
+impl TestId {
+    /// Whether this is its whole id, or the whole of its path.
+    pub fn is_called(&self, name: &str) -> bool {
+        let in_module = name.strip_prefix(&*self.module);
+        let path = in_module.and_then(|rest| rest.strip_prefix(' '));
+        *self.path == *name || path == Some(&*self.path)
+    }
+}
+
 impl fmt::Display for TestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.module, self.path)
@@ -63,6 +72,8 @@ pub struct TestInfo {
     pub source: Option<String>,
     /// The first part of the command that runs it again, shared by its module's tests.
     pub again: Arc<str>,
+    /// What runs before it in its instance, if anything does.
+    pub unit: Option<InUnit>,
     /// Whether it is marked as ignored and was run all the same.
     pub ignored: bool,
     /// The reason with which it is marked as ignored, if it is; may be empty.
@@ -81,19 +92,69 @@ pub struct TestInfo {
     pub max_memory: Option<u64>,
 }
 
-impl TestInfo {
-    /// The command that runs this test again, alone, in the mode it was run in.
-    pub fn again(&self) -> String {
-        let ignored = if self.ignored {
-            " --include-ignored"
-        } else {
-            ""
+/// A test's place among those that share an instance with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUnit {
+    /// The paths of the unit's tests that are run, in order.
+    pub tests: Arc<[Arc<str>]>,
+    /// Its place among them.
+    pub at: usize,
+    /// The paths of those that the filters left out.
+    pub left_out: Arc<[Arc<str>]>,
+    /// Whether any up to it is marked as ignored and is run all the same.
+    pub ignored: bool,
+}
+
+impl InUnit {
+    /// The flags and filters that choose these tests up to this one, in the shorter of two
+    /// ways: by what is run, or by what was left out of the unit. Of the latter all counts,
+    /// whatever its place: where a suite begins follows from its tests.
+    fn choice(&self) -> String {
+        let words = |before: &str, paths: &[Arc<str>]| -> String {
+            let words = paths.iter().map(|p| format!("{before}{}", quoted(p)));
+            words.collect()
         };
+        let up_to = &self.tests[..=self.at];
+        let own = quoted(&self.tests[self.at]);
+        match self.left_out.len() {
+            0 => format!(" --up-to {own}"),
+            n if n < up_to.len() => {
+                let skipped = words(" --skip ", &self.left_out);
+                format!(" --exact{skipped} --up-to {own}")
+            }
+            _ => format!(" --exact --{}", words(" ", up_to)),
+        }
+    }
+}
+
+impl TestInfo {
+    /// The command that runs this test again in the mode it was run in, after what ran
+    /// before it in its instance.
+    pub fn again(&self) -> String {
+        match &self.unit {
+            None => self.alone(),
+            Some(unit) => {
+                let ignored = include_ignored(unit.ignored);
+                format!("{}{ignored}{}", self.again, unit.choice())
+            }
+        }
+    }
+
+    /// The command that runs this test alone.
+    pub fn alone(&self) -> String {
         format!(
-            "{}{ignored} --exact -- {}",
+            "{}{} --exact -- {}",
             self.again,
+            include_ignored(self.ignored),
             quoted(&self.id.path)
         )
+    }
+}
+
+fn include_ignored(any: bool) -> &'static str {
+    match any {
+        true => " --include-ignored",
+        false => "",
     }
 }
 

@@ -9,7 +9,7 @@ pub mod tree;
 
 pub use suites::{Place, PlannedShared};
 
-use crate::event::{Cause, Format, Harness, Outcome, TestId, TestInfo};
+use crate::event::{Cause, Format, Harness, InUnit, Outcome, TestId, TestInfo};
 use crate::filter::Filter;
 use crate::module::libtest;
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
@@ -196,6 +196,22 @@ impl ModulePlan {
         }
     }
 
+    /// Leaves out what the filter's last test, if it names one, does not need before it.
+    fn keep_up_to(&mut self, filter: &Filter) {
+        let all = self.tests();
+        self.skipped.retain(|test| filter.reaches(&test.info.id));
+        self.tasks.retain_mut(|task| match task {
+            PlannedTask::Test(test) => filter.reaches(&test.info.id),
+            PlannedTask::Unit(unit) => {
+                let reached = |test: &PlannedTest| filter.reaches(&test.info.id);
+                let last = unit.tests.iter().rposition(reached);
+                unit.tests.truncate(last.map_or(0, |at| at + 1));
+                last.is_some()
+            }
+        });
+        self.filtered_out += all - self.tests();
+    }
+
     /// How many tests are meant.
     pub fn tests(&self) -> usize {
         self.skipped.len() + self.tasks.iter().map(|t| t.tests().len()).sum::<usize>()
@@ -215,6 +231,9 @@ pub fn plan_module(
     let mut suites = Suites::new(furniture, first_value, module.splitting);
     let plain = Arc::new(Place::default());
     let mut units: HashMap<String, usize> = HashMap::new();
+    // of what is not meant nothing is set up
+    let mut elsewhere = Suites::new(furniture, 0, module.splitting);
+    let mut left_out: HashMap<String, Vec<Arc<str>>> = HashMap::new();
     for (i, test) in listed.into_iter().enumerate() {
         let id = TestId {
             module: module.name.clone(),
@@ -227,6 +246,11 @@ pub fn plan_module(
         };
         if !wanted || !filter.matches(&id, &test) {
             plan.filtered_out += 1;
+            if !furniture.is_empty()
+                && let Some(unit) = elsewhere.place(&test).unit
+            {
+                left_out.entry(unit).or_default().push(id.path);
+            }
             continue;
         }
         let action = action(&test, choice);
@@ -245,6 +269,7 @@ pub fn plan_module(
                     None => file.clone(),
                 }),
                 again: module.again.clone(),
+                unit: None,
                 ignored: action == (Action::Run { ignored: true }),
                 ignore_reason: test.ignored.clone(),
                 should_panic: test.should_panic.is_some(),
@@ -279,8 +304,10 @@ pub fn plan_module(
     for task in &mut plan.tasks {
         if let PlannedTask::Unit(unit) = task {
             in_declaration_order(&mut unit.tests);
+            unit.tell_places(left_out.remove(&unit.suite).unwrap_or_default());
         }
     }
+    plan.keep_up_to(filter);
     plan.shared = suites.into_shared();
     plan
 }
@@ -312,6 +339,24 @@ impl PlannedUnit {
     /// Its name for people.
     pub fn name(&self) -> &str {
         without_crate(&self.suite)
+    }
+
+    /// Has each test know what runs before it in the unit's instance, for the command that
+    /// runs it again; these of the unit are not meant.
+    fn tell_places(&mut self, left_out: Vec<Arc<str>>) {
+        let paths = self.tests.iter().map(|t| t.info.id.path.clone());
+        let (tests, left_out): (Arc<[_]>, Arc<[_]>) = (paths.collect(), left_out.into());
+        let mut ignored = false;
+        for (at, test) in self.tests.iter_mut().enumerate() {
+            ignored |= test.info.ignored;
+            // nothing ran before the first
+            Arc::make_mut(&mut test.info).unit = (at > 0).then(|| InUnit {
+                tests: tests.clone(),
+                at,
+                left_out: left_out.clone(),
+                ignored,
+            });
+        }
     }
 }
 
@@ -347,6 +392,8 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::{Distribution, ListedSuite};
+    use wasmtest_section::EXPORT_PREFIX;
 
     fn listed(path: &str, ignored: Option<&str>, should_panic: bool) -> ListedTest {
         ListedTest {
@@ -356,15 +403,19 @@ mod tests {
         }
     }
 
-    fn plan(ignored: Ignored) -> Vec<(String, Action)> {
-        let module = PlannedModule {
+    fn module() -> PlannedModule {
+        PlannedModule {
             number: ModuleNumber(0),
             name: "m.wasm".into(),
             order: 0,
             format: Format::Core,
             again: "wasmtest run m.wasm".into(),
             splitting: Splitting::Singly,
-        };
+        }
+    }
+
+    fn plan(ignored: Ignored) -> Vec<(String, Action)> {
+        let module = module();
         let tests = [
             listed("a", None, false),
             listed("b", Some("slow"), false),
@@ -419,6 +470,84 @@ mod tests {
             plan(Ignored::Only),
             [("b".into(), run), ("d".into(), skip(libtest::SHOULD_PANIC))]
         );
+    }
+
+    /// The commands that run the tests of a unit again, by their paths.
+    fn again_in_a_unit(filter: &Filter) -> Vec<(String, String)> {
+        let furniture = Furniture {
+            suites: vec![ListedSuite {
+                path: "c::unit".to_owned(),
+                distribution: Some(Distribution::Unit),
+            }],
+            functions: Vec::new(),
+        };
+        let paths = ["unit::a", "unit::it's b", "unit::c", "unit::d", "single"];
+        let listed = paths.iter().map(|path| ListedTest {
+            export: Some(format!("{EXPORT_PREFIX}c::{path}")),
+            ..ListedTest::named(*path, Harness::Sdk)
+        });
+        let plan = plan_module(
+            &module(),
+            listed.collect(),
+            &furniture,
+            0,
+            filter,
+            Choice::default(),
+        );
+        let tests = plan.tasks.iter().flat_map(PlannedTask::tests);
+        let again = |t: &PlannedTest| (t.info.id.path.to_string(), t.info.again());
+        tests.map(again).collect()
+    }
+
+    #[test]
+    fn a_test_of_a_unit_is_run_again_after_those_before_it() {
+        let commands = |filter: &Filter| -> Vec<String> {
+            let all = again_in_a_unit(filter).into_iter();
+            all.map(|(_, command)| command).collect()
+        };
+        assert_eq!(
+            commands(&Filter::default()),
+            [
+                "wasmtest run m.wasm --exact -- unit::a",
+                r"wasmtest run m.wasm --up-to 'unit::it'\''s b'",
+                "wasmtest run m.wasm --up-to unit::c",
+                "wasmtest run m.wasm --up-to unit::d",
+                "wasmtest run m.wasm --exact -- single",
+            ]
+        );
+        let skipping = |skip: &[&str]| Filter {
+            skip: skip.iter().map(|s| (*s).to_owned()).collect(),
+            ..Filter::default()
+        };
+        // whatever is shorter: what is run, or what is not
+        assert_eq!(
+            commands(&skipping(&["unit::a", "single"])),
+            [
+                r"wasmtest run m.wasm --exact -- 'unit::it'\''s b'",
+                "wasmtest run m.wasm --exact --skip unit::a --up-to unit::c",
+                "wasmtest run m.wasm --exact --skip unit::a --up-to unit::d",
+            ]
+        );
+        assert_eq!(
+            commands(&skipping(&["unit::a", "unit::c", "single"]))[1],
+            r"wasmtest run m.wasm --exact -- 'unit::it'\''s b' unit::d"
+        );
+    }
+
+    #[test]
+    fn up_to_a_test_its_unit_is_run_and_nothing_else() {
+        let paths = |up_to: &str| -> Vec<String> {
+            let filter = Filter {
+                up_to: Some(up_to.to_owned()),
+                ..Filter::default()
+            };
+            let all = again_in_a_unit(&filter).into_iter();
+            all.map(|(path, _)| path).collect()
+        };
+        assert_eq!(paths("unit::it's b"), ["unit::a", "unit::it's b"]);
+        assert_eq!(paths("m.wasm unit::a"), ["unit::a"]);
+        assert_eq!(paths("single"), ["single"]);
+        assert_eq!(paths("unit"), [""; 0]);
     }
 
     #[test]

@@ -86,6 +86,7 @@ impl Selection {
                 skip: args.skip.clone(),
                 tags: args.tags.clone(),
                 skip_tags: args.skip_tags.clone(),
+                up_to: args.up_to.clone(),
                 matching: match args.exact {
                     true => Matching::Exact,
                     false => Matching::Substring,

@@ -319,7 +319,8 @@ impl Doctests<'_> {
             module: of.module.as_str().into(),
             path: result.path.as_str().into(),
         };
-        if !self.settings.selection.filter.matches(&id, &listed) {
+        let filter = &self.settings.selection.filter;
+        if !filter.matches(&id, &listed) || !filter.reaches(&id) {
             return more.filtered_out(1);
         }
         if result.verdict == Verdict::Failed
@@ -367,6 +368,7 @@ impl Doctests<'_> {
                 },
                 source,
                 again: of.again.as_str().into(),
+                unit: None,
                 ignored: false,
                 ignore_reason: None,
                 should_panic: false,
