@@ -60,6 +60,19 @@ pub enum Role {
     After,
 }
 
+impl Role {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Fixture => "fixture",
+            Role::Setup => "setup",
+            Role::Teardown => "teardown",
+            Role::Before => "before",
+            Role::After => "after",
+        }
+    }
+}
+
 /// A module that was marked as a suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedSuite {
@@ -160,9 +173,37 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether it is a suite's or a fixture's.
+    pub fn kind(&self) -> FixtureKind {
+        match self.suite {
+            Some(_) => FixtureKind::Suite,
+            None => FixtureKind::Fixture,
+        }
+    }
+
     /// Its name for people: the suite's, or the fixture's own.
     pub fn of(&self) -> &str {
         without_crate(self.suite.as_deref().unwrap_or(&self.path))
+    }
+}
+
+/// What can be set up and torn down in a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FixtureKind {
+    /// A suite, by its setup and teardown.
+    Suite,
+    /// A fixture that is asked for by its name.
+    Fixture,
+}
+
+impl FixtureKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FixtureKind::Suite => "suite",
+            FixtureKind::Fixture => "fixture",
+        }
     }
 }
 

@@ -35,7 +35,7 @@ fn case_21_a_module_that_claims_two_marks_for_one_context_is_an_error() {
                 setup(&[]),
             ]
             .concat(),
-            "says twice",
+            "says twice of `c::m` what its mark is",
         ),
         (
             "in two records",

@@ -104,8 +104,9 @@ fn case_04_an_interrupt_is_told_and_what_is_shared_is_taken_down() {
     }
 }
 
-/// A second interrupt while the teardown of this suite is slow.
-pub fn two_interrupts(ground: &Ground, suite: &str) {
+/// A second interrupt while this teardown of this suite's is slow, which is then the only
+/// one that is named.
+pub fn two_interrupts(ground: &Ground, suite: &str, slow: &str) {
     let mut run = ground.start("1", &format!("{suite}::"), &[]);
     run.wait_for("started", "a_sleeps");
     ground.await_line(&run, "a_sleeps");
@@ -113,9 +114,16 @@ pub fn two_interrupts(ground: &Ground, suite: &str) {
     assert!(processes.len() >= 2, "a worker and a process for fixtures");
     run.signal(libc::SIGINT);
     ground.await_line(&run, "teardown begins");
+    run.wait_for("tearing-down", slow);
     run.signal(libc::SIGINT);
     let events = run.finish();
     is_interrupted(&events, suite);
+    let notes = events.stderr.lines();
+    let notes: Vec<&str> = notes.filter(|n| n.contains("teardown of")).collect();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let named = notes[0].contains(&format!("the teardown of `{slow}`"));
+    let told = notes[0].ends_with("did not come to its end");
+    assert!(named && told, "{notes:?}");
     assert_eq!(ground.count("teardown ends"), 0);
     assert_eq!(ground.count("b") + ground.count("c"), 0);
     for process in processes {
@@ -125,7 +133,7 @@ pub fn two_interrupts(ground: &Ground, suite: &str) {
 
 #[test]
 fn case_05_a_second_interrupt_while_a_teardown_is_slow_ends_everything() {
-    each_way(|ground| two_interrupts(ground, "stopping::lingers"));
+    each_way(|ground| two_interrupts(ground, "stopping::lingers", "stopping::lingers"));
 }
 
 #[test]

@@ -29,7 +29,15 @@ fn case_04_the_suite_of_a_test_that_was_interrupted_is_taken_down() {
 
 #[test]
 fn case_05_a_second_interrupt_ends_a_teardown_in_a_store_that_was_stopped() {
-    each_way(|ground| two_interrupts(ground, "stopping::lingers_in_its_store"));
+    let suite = "stopping::lingers_in_its_store";
+    each_way(|ground| two_interrupts(ground, suite, suite));
+}
+
+#[test]
+fn a_second_interrupt_names_the_teardown_that_ran_and_not_the_unit_that_it_is_in() {
+    let suite = "stopping::lingers_inside";
+    let slow = format!("{suite}::slow");
+    each_way(|ground| two_interrupts(ground, suite, &slow));
 }
 
 #[test]

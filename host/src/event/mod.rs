@@ -15,7 +15,8 @@ pub use test::{Attachment, Captured, Format, Harness, InUnit, Ran, TestEnd, Test
 pub use words::{is_harmful, quoted};
 
 use crate::denied::Denials;
-use crate::suite::SuitePart;
+use crate::suite::FixtureKind;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,6 +126,34 @@ pub enum FixtureStep {
     },
 }
 
+/// A suite or a fixture of a module's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixtureName {
+    /// The module's name.
+    pub module: Arc<str>,
+    /// Its path in the module.
+    pub path: String,
+    /// Which of the two it is.
+    pub kind: FixtureKind,
+}
+
+impl fmt::Display for FixtureName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.module, self.path)
+    }
+}
+
+/// What is done with a suite or a fixture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuiteStep {
+    /// It was set up.
+    SetUp,
+    /// Its teardown runs, and an interrupted run waits for it.
+    TearingDown,
+    /// It was taken down.
+    TornDown,
+}
+
 /// How the fixtures of a split suite's tests come about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotStep {
@@ -183,12 +212,13 @@ pub enum Event {
     LeftOut(LeftOut),
     /// A suite or a fixture of a module's could not be set up or taken down.
     SuiteFailed(Box<ModuleError>),
-    /// A shared suite or fixture of a module's was set up or taken down.
+    /// A shared suite or fixture of a module's was set up or taken down; or any is being
+    /// taken down while an interrupted run waits for it.
     SuiteStep {
-        /// The module's name, a space, the fixture's or suite's.
-        suite: String,
-        /// Which of the two.
-        part: SuitePart,
+        /// Which it is.
+        of: FixtureName,
+        /// What is done with it.
+        step: SuiteStep,
     },
     /// A host fixture could not be set up, or ended too soon.
     FixtureFailed(Box<FixtureError>),
@@ -204,8 +234,8 @@ pub enum Event {
     FixtureEnded(Box<FixtureEnd>),
     /// Whether a split suite's or fixture's state is replayed, or made anew for each test.
     Snapshot {
-        /// The module's name, a space, the fixture's or suite's.
-        suite: String,
+        /// Which it is.
+        of: FixtureName,
         /// Which of the two.
         step: SnapshotStep,
     },

@@ -9,7 +9,8 @@
 use super::Splitting;
 use crate::protocol::ListedTest;
 use crate::suite::{
-    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber, module_of,
+    Around, Distribution, FixtureKind, Furniture, ListedFunction, Role, Step, StepAction,
+    ValueNumber, module_of,
 };
 use std::collections::{BTreeMap, HashMap};
 use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
@@ -76,6 +77,19 @@ pub struct PlannedShared {
     pub travels: bool,
     /// The host fixture that it stands for.
     pub host: Option<String>,
+}
+
+impl PlannedShared {
+    /// Whether it is a suite or a fixture.
+    pub fn kind(&self) -> FixtureKind {
+        let own = self.around.steps.last().filter(|_| self.host.is_none());
+        own.map_or(FixtureKind::Fixture, Step::kind)
+    }
+
+    /// Whether anything in its instance has a teardown.
+    pub fn tears_down(&self) -> bool {
+        self.around.steps.iter().any(|s| s.teardown.is_some())
+    }
 }
 
 /// Where one test goes.

@@ -9,13 +9,13 @@
 use super::host_fixtures::Verdict;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Cause, Event, Outcome};
+use crate::event::{Cause, Event, FixtureName, Outcome, SuiteStep};
 use crate::module::verdict;
 use crate::plan::{PlannedShared, PlannedTask};
 use crate::protocol::{
     FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, ToWorker,
 };
-use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
+use crate::suite::{FixtureKind, SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -61,6 +61,8 @@ pub(super) struct FixtureHost {
     values: HashSet<ValueNumber>,
     /// What it is doing, since when, and how long that may take.
     busy: Option<(ValueNumber, Instant, Duration)>,
+    /// Whose teardown runs in it, as it has told at an interrupt.
+    taking_down: Option<String>,
     killed: bool,
 }
 
@@ -288,6 +290,11 @@ impl Run<'_> {
                     self.ledger.note(format!("{of} logs {more} lines more"));
                 }
             }
+            FromWorker::TakingDown(of, kind) if busy_with.is_some() => {
+                let module = busy_with.map(|n| self.shared[n.0].module);
+                self.fixture_host.taking_down = Some(of.clone());
+                self.waits_for_teardown(module, of, kind);
+            }
             FromWorker::SetupFailed(why) => {
                 self.fatal = Some(anyhow::anyhow!(
                     "the process for shared fixtures cannot be set up: {why}"
@@ -301,8 +308,9 @@ impl Run<'_> {
                 self.fixture_host.busy = None;
                 let shared = &mut self.shared[number.0];
                 shared.phase = Phase::Gone(not_run(&shared.plan.of, "was taken down"));
-                let (module, of) = (shared.module, shared.plan.of.clone());
-                self.say_fixture(module, &of, SuitePart::Teardown);
+                let module = shared.module;
+                self.fixture_host.taking_down = None;
+                self.say_fixture(number, SuiteStep::TornDown);
                 for failure in failures {
                     self.suite_failed(module, failure);
                 }
@@ -323,7 +331,7 @@ impl Run<'_> {
         let outcome = match result {
             Ok(value) => {
                 self.shared[number.0].phase = Phase::Standing(value.map(ByteBuf::into_vec));
-                self.say_fixture(module, &of, SuitePart::Setup);
+                self.say_fixture(number, SuiteStep::SetUp);
                 return self.unblock();
             }
             Err(SetUpError::Load(LoadError::Artefact(why))) => {
@@ -425,17 +433,27 @@ impl Run<'_> {
     /// Ends the process at once; what stands in it is left standing.
     pub(super) fn abandon_fixture_host(&mut self) {
         self.fixture_host.kill();
+        let running = self.fixture_host.taking_down.take();
         for number in 0..self.shared.len() {
             let shared = &mut self.shared[number];
-            if !matches!(shared.phase, Phase::Standing(_) | Phase::Falling) {
+            let how = match &shared.phase {
+                Phase::Falling => "did not come to its end",
+                Phase::Standing(_) => "was not begun",
+                _ => continue,
+            };
+            shared.phase = Phase::Gone(not_run(&shared.plan.of, "was left standing"));
+            // what a host fixture gave is ended with that
+            if !shared.plan.tears_down() || shared.plan.host.is_some() {
                 continue;
             }
-            shared.phase = Phase::Gone(not_run(&shared.plan.of, "was left standing"));
-            let (module, of) = (shared.module, shared.plan.of.clone());
-            let name = self.modules[module.0].spec.name.clone();
-            self.ledger.note(format!(
-                "the teardown of `{of}` in {name} did not come to its end"
-            ));
+            let of = match how {
+                "was not begun" => None,
+                _ => running.clone(),
+            };
+            let of = of.unwrap_or_else(|| shared.plan.of.clone());
+            let name = self.modules[shared.module.0].spec.name.clone();
+            self.ledger
+                .note(format!("the teardown of `{of}` in {name} {how}"));
         }
     }
 
@@ -446,9 +464,24 @@ impl Run<'_> {
         }
     }
 
-    fn say_fixture(&mut self, module: ModuleNumber, of: &str, part: SuitePart) {
-        let suite = format!("{} {of}", self.modules[module.0].spec.name);
-        self.ledger.say(&Event::SuiteStep { suite, part });
+    fn say_fixture(&mut self, number: ValueNumber, step: SuiteStep) {
+        let shared = &self.shared[number.0];
+        let of = self.fixture_name(shared.module, shared.plan.of.clone(), shared.plan.kind());
+        self.ledger.say(&Event::SuiteStep { of, step });
+    }
+
+    /// A suite or a fixture of a module's, as events name it.
+    pub(super) fn fixture_name(
+        &self,
+        module: ModuleNumber,
+        path: String,
+        kind: FixtureKind,
+    ) -> FixtureName {
+        FixtureName {
+            module: self.modules[module.0].spec.name.as_str().into(),
+            path,
+            kind,
+        }
     }
 }
 

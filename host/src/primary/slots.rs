@@ -6,7 +6,7 @@
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
 use crate::denied::Denials;
-use crate::event::{Cause, Event, Outcome, Ran, TestEnd};
+use crate::event::{Cause, Event, Outcome, Ran, SuiteStep, TestEnd};
 use crate::module::verdict;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
@@ -14,7 +14,7 @@ use crate::protocol::{
     SnapshotNumber, Stopped, TaskNumber, ToWorker,
 };
 use crate::settings::Verbosity;
-use crate::suite::{SuiteFailure, SuitePart, ValueNumber, without_crate};
+use crate::suite::{FixtureKind, SuiteFailure, SuitePart, ValueNumber, without_crate};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -52,6 +52,8 @@ pub(super) struct Worker {
     /// When it was first and last asked to give up the job that runs.
     pub(super) asked: Option<(Instant, Instant)>,
     pub(super) killed: Option<Duration>,
+    /// Whose teardown runs in it, as it has told at an interrupt.
+    pub(super) taking_down: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +151,7 @@ impl Run<'_> {
                     revoking: false,
                     asked: None,
                     killed: None,
+                    taking_down: None,
                 });
             }
             Err(e) => {
@@ -213,6 +216,7 @@ impl Run<'_> {
                 }
                 worker.jobs.pop_front();
                 worker.began.remove(&unit);
+                worker.taking_down = None;
                 if let Some((module, _)) = self.units.remove(&unit) {
                     for failure in failures {
                         self.suite_failed(module, failure);
@@ -221,6 +225,15 @@ impl Run<'_> {
                 self.check_max_fail();
                 self.first_job_begins(number);
             }
+            FromWorker::TakingDown(of, kind) => {
+                worker.taking_down = Some(of.clone());
+                let module = match worker.jobs.front() {
+                    Some(Job::Teardown(unit, _)) => self.units.get(unit).map(|(m, _)| *m),
+                    Some(Job::Test(task, _)) => self.given.get(task).map(|t| t.module),
+                    Some(Job::List(_)) | None => None,
+                };
+                self.waits_for_teardown(module, of, kind);
+            }
             FromWorker::State(number, state, size, globals) => {
                 self.state_came(number, state, size, globals);
             }
@@ -228,6 +241,19 @@ impl Run<'_> {
             FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
                 self.unexpected(number, "word of a shared fixture");
             }
+        }
+    }
+
+    /// An interrupted run waits for a teardown: worth a word.
+    pub(super) fn waits_for_teardown(
+        &mut self,
+        module: Option<ModuleNumber>,
+        of: String,
+        kind: FixtureKind,
+    ) {
+        if let (Some(module), Some(_)) = (module, self.interrupted_at) {
+            let (of, step) = (self.fixture_name(module, of, kind), SuiteStep::TearingDown);
+            self.ledger.say(&Event::SuiteStep { of, step });
         }
     }
 
@@ -244,6 +270,7 @@ impl Run<'_> {
         }
         worker.jobs.pop_front();
         worker.began.extend(job.unit());
+        worker.taking_down = None;
         let took = worker.since.elapsed();
         let gives_back = self.setup.after_failure == AfterFailure::GiveBack
             && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
@@ -505,12 +532,21 @@ impl Run<'_> {
         };
         worker.peer.kill();
         let jobs = std::mem::take(&mut worker.jobs);
-        if let Some(Job::Teardown(unit, _)) = jobs.front()
-            && let Some((_, suite)) = self.units.remove(unit)
-        {
-            let of = without_crate(&suite);
+        if let Some(of) = worker.taking_down {
             self.ledger
                 .note(format!("the teardown of `{of}` did not come to its end"));
+        } else if let Some(Job::Teardown(unit, _)) = jobs.front()
+            && let Some((_, suite)) = self.units.get(unit)
+        {
+            // which one it was is not known
+            let of = without_crate(suite);
+            self.ledger
+                .note(format!("`{of}` was not taken down to its end"));
+        }
+        for job in &jobs {
+            if let Job::Teardown(unit, _) = job {
+                self.units.remove(unit);
+            }
         }
         let mut tests = Vec::new();
         for (i, job) in jobs.into_iter().enumerate() {

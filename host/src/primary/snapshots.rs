@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use crate::sandbox::snapshot::Globals;
 use crate::settings::Snapshots;
-use crate::suite::{Step, StepAction};
+use crate::suite::{FixtureKind, Step, StepAction};
 use std::collections::HashMap;
 
 /// The snapshots of a run.
@@ -40,6 +40,7 @@ struct Snapshot {
     module: ModuleNumber,
     /// Its name for people: the innermost suite or fixture that it holds.
     of: String,
+    kind: FixtureKind,
     /// The file name of its compiled form.
     artefact: String,
     phase: Phase,
@@ -84,12 +85,11 @@ impl Run<'_> {
         let held = &steps[..end];
         let runs = |s: &Step| s.action == StepAction::Run;
         let last = held.iter().rfind(|s| runs(s));
-        let fresh = steps.iter().find(|s| runs(s) && !s.of_one_test);
-        let of = match (last, fresh) {
-            (Some(last), _) => last.of().to_owned(),
-            (None, Some(fresh)) => fresh.of().to_owned(),
+        let fresh = || steps.iter().find(|s| runs(s) && !s.of_one_test);
+        let (of, kind) = match last.or_else(fresh) {
+            Some(step) => (step.of().to_owned(), step.kind()),
             // nothing that would have to be run again
-            (None, None) => return None,
+            None => return None,
         };
         let why = match (
             self.settings.snapshots,
@@ -105,6 +105,7 @@ impl Run<'_> {
         self.snapshots.all.push(Snapshot {
             module: test.module,
             of,
+            kind,
             artefact: Cache::name_for_a_run(number.0, "cwasm"),
             phase: match why {
                 None => Phase::Unknown,
@@ -289,8 +290,7 @@ impl Run<'_> {
 
     fn say_snapshot(&mut self, number: SnapshotNumber, step: SnapshotStep) {
         let snapshot = &self.snapshots.all[number.0];
-        let module = &self.modules[snapshot.module.0].spec.name;
-        let suite = format!("{module} {}", snapshot.of);
-        self.ledger.say(&Event::Snapshot { suite, step });
+        let of = self.fixture_name(snapshot.module, snapshot.of.clone(), snapshot.kind);
+        self.ledger.say(&Event::Snapshot { of, step });
     }
 }

@@ -24,7 +24,7 @@ pub use task::{Expect, LimitOf, SharedTask, Task};
 use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome};
 use crate::sandbox::snapshot::Globals;
-use crate::suite::{SuiteFailure, ValueNumber};
+use crate::suite::{FixtureKind, SuiteFailure, ValueNumber};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::time::Duration;
@@ -113,6 +113,8 @@ pub enum FromWorker {
     NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one; or it is not.
     SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
+    /// The teardown of this suite or fixture runs, and the run is interrupted.
+    TakingDown(String, FixtureKind),
     /// What a shared fixture logs when it is set up or taken down.
     Logged(ValueNumber, Vec<String>),
     /// A shared fixture was taken down.

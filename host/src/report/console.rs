@@ -10,14 +10,13 @@ use super::frames::Functions;
 use super::output::Output;
 use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
-    Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, Summary, TestEnd,
-    TestInfo, Without,
+    Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary,
+    TestEnd, TestInfo, Without,
 };
 use crate::exit;
 use crate::plan::tree::Line;
 use crate::protocol::Outputs;
 use crate::settings::{Settings, Verbosity};
-use crate::suite::SuitePart;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -421,12 +420,23 @@ impl<W: Write> Reporter for Console<W> {
                 self.tell(&left_out(dependency));
             }
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
-            Event::SuiteStep { suite, part } if self.verbosity == Verbosity::Verbose => {
-                let word = match part {
-                    SuitePart::Setup => "is set up",
-                    SuitePart::Teardown => "is taken down",
+            Event::SuiteStep {
+                of,
+                step: SuiteStep::TearingDown,
+            } if self.verbosity != Verbosity::Quiet => {
+                let of = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
+                self.tell(&format!(
+                    "waiting for the teardown of {of} (a second interrupt ends it)"
+                ));
+            }
+            Event::SuiteStep { of, step } if self.verbosity == Verbosity::Verbose => {
+                let word = match step {
+                    SuiteStep::SetUp => "is set up",
+                    SuiteStep::TearingDown => "is being taken down",
+                    SuiteStep::TornDown => "is taken down",
                 };
-                self.tell(&format!("suite {} {word}", one_line(suite)));
+                let (kind, of) = (of.kind.name(), one_line(&of.to_string()));
+                self.tell(&format!("{kind} {of} {word}"));
             }
             Event::FixtureFailed(error) => {
                 self.fixtures.0.push(self.styles.fixture_failure(error));
@@ -445,20 +455,14 @@ impl<W: Write> Reporter for Console<W> {
             Event::FixtureEnded(end) => {
                 self.fixtures.1.push(self.styles.fixture_end(end));
             }
-            Event::Snapshot { suite, step } if self.verbosity == Verbosity::Verbose => {
-                let suite = one_line(suite);
+            Event::Snapshot { of, step } if self.verbosity == Verbosity::Verbose => {
+                let suite = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
                 self.tell(&match step {
                     SnapshotStep::Kept { bytes } => {
-                        format!(
-                            "suite {suite} is replayed from a snapshot, {}",
-                            size(*bytes)
-                        )
+                        format!("{suite} is replayed from a snapshot, {}", size(*bytes))
                     }
                     SnapshotStep::Rerun { why } => {
-                        format!(
-                            "suite {suite} is set up again for each test: {}",
-                            one_line(why)
-                        )
+                        format!("{suite} is set up again for each test: {}", one_line(why))
                     }
                 });
             }

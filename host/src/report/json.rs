@@ -9,11 +9,11 @@ use super::output::Output;
 use super::text::{Escaped, is_harmful, tell};
 use crate::denied::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, LeftOut, Library,
-    Line, ModuleError, Outcome, SnapshotStep, Summary, TestEnd, TestInfo, Without, unfolded,
+    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureName, FixtureStep,
+    LeftOut, Library, Line, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary, TestEnd,
+    TestInfo, Without, unfolded,
 };
 use crate::protocol::ListedTest;
-use crate::suite::SuitePart;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -96,15 +96,18 @@ impl<W: Write> Reporter for Json<W> {
             Event::LeftOut(dependency) => self.say(left_out(dependency)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::SuiteFailed(error) => self.say(suite_failed(error)),
-            Event::SuiteStep { suite, part } => {
-                let event = match part {
-                    SuitePart::Setup => "set-up",
-                    SuitePart::Teardown => "torn-down",
-                };
-                self.say(json!({"type": "fixture", "event": event, "name": suite}));
+            Event::SuiteStep { of, step } => {
+                self.say(of_fixture(
+                    of,
+                    match step {
+                        SuiteStep::SetUp => "set-up",
+                        SuiteStep::TearingDown => "tearing-down",
+                        SuiteStep::TornDown => "torn-down",
+                    },
+                ));
             }
-            Event::Snapshot { suite, step } => {
-                let mut value = json!({"type": "fixture", "event": "snapshot", "name": suite});
+            Event::Snapshot { of, step } => {
+                let mut value = of_fixture(of, "snapshot");
                 match step {
                     SnapshotStep::Kept { bytes } => value["bytes"] = json!(bytes),
                     SnapshotStep::Rerun { why } => {
@@ -356,6 +359,10 @@ fn fixture_failed(error: &FixtureError) -> Value {
         error.stderr.text()
     );
     json!({"type": "test", "event": "failed", "name": name, "stdout": text, "wasmtest": own})
+}
+
+fn of_fixture(of: &FixtureName, event: &str) -> Value {
+    json!({"type": "fixture", "event": event, "name": of.to_string(), "kind": of.kind})
 }
 
 fn fixture_step(name: &str, step: &FixtureStep) -> Value {

@@ -6,8 +6,9 @@
 
 use crate::event::Harness;
 use crate::module::libtest;
-use crate::protocol::{Stop, Stopped, Task, TaskNumber};
+use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
+use crate::suite::{FixtureKind, Step};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,9 +19,19 @@ pub fn now() -> Duration {
         .unwrap_or_default()
 }
 
-/// The test that runs, if one does.
+/// The test that runs, if one does, and the teardown.
+pub struct Current {
+    running: Mutex<Option<Running>>,
+    teardown: Mutex<Teardown>,
+    tell: Box<dyn Fn(FromWorker) + Send + Sync>,
+}
+
+/// Whose teardown runs: told as soon as the run is interrupted, since somebody waits then.
 #[derive(Default)]
-pub struct Current(Mutex<Option<Running>>);
+struct Teardown {
+    of: Option<(String, FixtureKind)>,
+    is_told: bool,
+}
 
 struct Running {
     task: Arc<Task>,
@@ -30,6 +41,39 @@ struct Running {
 }
 
 impl Current {
+    /// Nothing runs yet; `tell` sends to the primary.
+    pub fn new(tell: impl Fn(FromWorker) + Send + Sync + 'static) -> Self {
+        Current {
+            running: Mutex::default(),
+            teardown: Mutex::default(),
+            tell: Box::new(tell),
+        }
+    }
+
+    /// A teardown begins.
+    pub fn takes_down(&self, step: &Step) {
+        let of = (step.of().to_owned(), step.kind());
+        let mut teardown = lock(&self.teardown);
+        if teardown.is_told {
+            (self.tell)(FromWorker::TakingDown(of.0.clone(), of.1));
+        }
+        teardown.of = Some(of);
+    }
+
+    /// It has come back.
+    pub fn took_down(&self) {
+        lock(&self.teardown).of = None;
+    }
+
+    /// The run is interrupted: from now on teardowns are told.
+    pub fn interrupted(&self) {
+        let mut teardown = lock(&self.teardown);
+        teardown.is_told = true;
+        if let Some((of, kind)) = teardown.of.clone() {
+            (self.tell)(FromWorker::TakingDown(of, kind));
+        }
+    }
+
     /// A test begins; gives the time, since the Unix epoch.
     pub fn begin(&self, task: &Arc<Task>, streams: &(Stream, Stream)) -> Duration {
         let start = now();
@@ -69,6 +113,10 @@ impl Current {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.running)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -121,8 +121,11 @@ pub fn serve(
         anyhow::bail!("the first message is no set-up");
     };
     let queue = Arc::new(Queue::default());
-    let current = Arc::new(Current::default());
     let to = Arc::new(Mutex::new(to));
+    let current = {
+        let to = to.clone();
+        Arc::new(Current::new(move |message| send(&to, &message)))
+    };
     let deadline = Deadline::default();
     let guard = deadline.guard();
     {
@@ -147,6 +150,7 @@ pub fn serve(
             }
             Ok(Some(ToWorker::Interrupt)) => {
                 guard.interrupt();
+                current.interrupted();
                 let revoked = queue.revoke(usize::MAX);
                 send(&to, &FromWorker::Revoked(revoked));
             }

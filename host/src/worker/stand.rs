@@ -336,7 +336,9 @@ impl Executor {
             }
             let pass = Verdict::Sdk(&Expect::Pass);
             let go_on = AtInterrupt::GoOn;
+            current.takes_down(step);
             let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;
+            current.took_down();
             if !matches!(outcome, Outcome::Passed | Outcome::Skipped { .. }) {
                 let part = SuitePart::Teardown;
                 failures.push(failure(part, outcome, called, step.of(), &step.path));

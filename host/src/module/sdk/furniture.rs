@@ -167,7 +167,7 @@ fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {
         if let Some(other) = hooks.insert((module, function.role), &function.path) {
             return Err(Cause::new(format!(
                 "the suite `{module}` has two functions for one thing ({}): `{other}` and `{}`",
-                format!("{:?}", function.role).to_lowercase(),
+                function.role.name(),
                 function.path
             )));
         }
@@ -185,7 +185,7 @@ fn settle_marks(furniture: &mut Furniture) -> Result<(), Cause> {
             _ if function.distribution.is_none() => continue,
             _ => {
                 return Err(lies(format!(
-                    "`{}` has a mark of distribution, which only a suite, a setup or a fixture can have",
+                    "`{}` has a mark (`unit`, `split`, `shared` or `serial`), which only a suite, a setup or a fixture can have",
                     function.path
                 )));
             }

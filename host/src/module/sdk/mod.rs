@@ -195,9 +195,8 @@ impl Found {
             let field = field.map_err(|e| bad_section(&e))?;
             let (Value::Text(tag, _) | Value::Number(tag, _)) = field;
             if !matches!(tag, Tag::Label | Tag::Needs) && seen.contains(&tag) {
-                return Err(lies(format!(
-                    "it says twice what `{full_path}` is: {tag:?}"
-                )));
+                let what = words_for(tag);
+                return Err(lies(format!("it says twice of `{full_path}` {what}")));
             }
             seen.push(tag);
             match field {
@@ -219,7 +218,11 @@ impl Found {
                     return Err(lies(format!("it lists a test with over {MAX_TAGS} tags")));
                 }
                 Value::Number(tag @ (Tag::Timeout | Tag::MaxMemory), 0) => {
-                    return Err(lies(format!("it lists a test whose limit is 0: {tag:?}")));
+                    let of = match tag {
+                        Tag::Timeout => "time",
+                        _ => "memory",
+                    };
+                    return Err(lies(format!("it lists a test whose {of} limit is 0")));
                 }
                 Value::Text(Tag::Ignored, reason) => test.ignored = Some(reason.to_owned()),
                 Value::Text(Tag::ShouldPanic, text) => test.should_panic = Some(text.to_owned()),
@@ -388,6 +391,30 @@ pub fn tell_apart(sdk: &mut [ListedTest], libtest: &[ListedTest]) {
     let taken: HashSet<&str> = libtest.iter().map(|t| t.path.as_str()).collect();
     for test in sdk.iter_mut().filter(|t| taken.contains(t.path.as_str())) {
         name_in_full(test);
+    }
+}
+/// What a record says with this, in words for people.
+fn words_for(tag: Tag) -> &'static str {
+    match tag {
+        Tag::Path => "what its path is",
+        Tag::File => "which file it is in",
+        Tag::Line => "which line it is in",
+        Tag::Ignored => "that it is ignored",
+        Tag::ShouldPanic => "that it should panic",
+        Tag::Todo => "that it is expected to fail",
+        Tag::Label => "which tag it has",
+        Tag::Timeout => "what its time limit is",
+        Tag::MaxMemory => "what its memory limit is",
+        Tag::Description => "what its description is",
+        Tag::Order => "which place it has among the cases",
+        Tag::Distribution => "what its mark is (`unit`, `split`, `shared`, `serial`)",
+        Tag::Needs => "which fixture it needs",
+        Tag::Role => "what kind of hook it is",
+        Tag::Travels => "that its value travels",
+        Tag::TearsDown => "that it has a teardown",
+        Tag::Fresh => "that it is `fresh`",
+        Tag::Host => "which host fixture it stands for",
+        _ => "what it can say but once",
     }
 }
 

@@ -118,6 +118,55 @@ mod lingers_in_its_store {
     }
 }
 
+/// A unit that is taken down from within: what is slow is a fixture's.
+#[wasmtest::suite(unit)]
+mod lingers_inside {
+    use super::*;
+
+    #[wasmtest::fixture(unit, teardown = close)]
+    fn slow() -> u32 {
+        1
+    }
+
+    fn close(_slow: &u32) {
+        note("teardown begins");
+        std::thread::sleep(Duration::from_secs(3600));
+        note("teardown ends");
+    }
+
+    /// Stands in the process beside the workers, and has no teardown.
+    #[wasmtest::fixture(shared)]
+    fn account() -> u32 {
+        7
+    }
+
+    #[wasmtest::setup]
+    fn begin(slow: &u32, account: u32) {
+        note(&format!("setup with {slow} and {account}"));
+    }
+
+    #[wasmtest::teardown]
+    fn end() {
+        note("the unit is taken down");
+    }
+
+    #[wasmtest::test]
+    fn a_sleeps() {
+        note("a_sleeps");
+        std::thread::sleep(Duration::from_secs(3600));
+    }
+
+    #[wasmtest::test]
+    fn b_is_not_begun() {
+        note("b");
+    }
+
+    #[wasmtest::test]
+    fn c_is_not_begun() {
+        note("c");
+    }
+}
+
 /// A test that takes two seconds, and its sibling.
 #[wasmtest::suite]
 mod limited {
