@@ -2,6 +2,7 @@
 
 use crate::support::{Target, arg, events, finish, guest, run, wasmtest};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::fs;
 
 #[test]
@@ -159,7 +160,18 @@ fn programs_are_one_test_each_and_pass_with_status_0_however_they_leave() {
 #[test]
 fn the_run_stops_at_the_first_failure_or_the_nth_and_counts_what_was_not_run() {
     let module = guest("verdicts", Target::P1, "dev");
-    for (flags, failures) in [(&["-x"][..], 1), (&["--max-fail", "3"], 3)] {
+    for (flags, failures, why) in [
+        (
+            &["-x"][..],
+            1,
+            "the run was stopped at the first that did not pass (-x, --max-fail 1)",
+        ),
+        (
+            &["--max-fail", "3"],
+            3,
+            "the run was stopped after 3 that did not pass (--max-fail 3)",
+        ),
+    ] {
         let args = [
             &[arg(&module), "--processes", "1"],
             flags,
@@ -171,8 +183,12 @@ fn the_run_stops_at_the_first_failure_or_the_nth_and_counts_what_was_not_run() {
         let summary = events.summary();
         assert_eq!(summary["failed"], failures, "{summary:#}");
         let not_run = summary["wasmtest"]["not_run"].as_u64().expect("counted");
-        assert_eq!(events.ends().count() as u64 + not_run, 9, "{events:#?}");
+        assert_eq!(events.ends().count(), 9, "{events:#?}");
         assert!(not_run > 0);
+        // by name, each once
+        let named: HashMap<&str, &str> = events.not_run().into_iter().collect();
+        assert_eq!(named.len() as u64, not_run, "{events:#?}");
+        assert!(named.values().all(|told| *told == why), "{named:?}");
     }
 }
 

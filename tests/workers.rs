@@ -229,8 +229,11 @@ fn a_worker_that_dies_costs_the_test_that_it_ran_and_no_other() {
 }
 
 #[test]
-fn an_interrupt_names_what_was_in_flight_and_counts_what_was_not_run() {
-    for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+fn an_interrupt_names_what_was_in_flight_and_what_was_not_run() {
+    for (signal, code, why) in [
+        (libc::SIGINT, 130, "the run was interrupted (SIGINT)"),
+        (libc::SIGTERM, 143, "the run was terminated (SIGTERM)"),
+    ] {
         for processes in ["1", "0"] {
             let module = guest("slow", Target::P1, "dev");
             let mut run =
@@ -242,6 +245,10 @@ fn an_interrupt_names_what_was_in_flight_and_counts_what_was_not_run() {
             assert_eq!(events.code, code);
             assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "interrupted");
             assert_eq!(events.summary()["wasmtest"]["not_run"], 3);
+            let not_run = ["d", "e", "f"].map(|t| format!("tests::{t}_passes"));
+            let mut named = events.not_run();
+            named.sort_unstable();
+            assert_eq!(named, not_run.each_ref().map(|t| (&**t, why)));
             for worker in workers {
                 await_end(worker);
             }

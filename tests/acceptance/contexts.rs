@@ -223,8 +223,15 @@ fn case_24_after_the_first_failure_nothing_new_is_dispatched_and_what_is_in_flig
         let of = |test: &str| format!("stopping::first_failure::{test}");
         assert_eq!(events.outcome(&of("a_fails")), "failed");
         assert_eq!(events.outcome(&of("b_is_in_flight")), "passed");
-        assert_eq!(events.ends().count(), 2);
+        assert_eq!(events.ends().count(), 8);
         assert_eq!(events.summary()["wasmtest"]["not_run"], 6);
+        let why = "the run was stopped at the first that did not pass (-x, --max-fail 1)";
+        for (test, told) in events.not_run() {
+            assert!(
+                test.starts_with(&of("c_waits")) && told == why,
+                "{test}: {told}"
+            );
+        }
         assert_eq!(ground.log(), ["a", "b"]);
     });
     // a suite that is whole on a worker stops in the middle, and is taken down
@@ -233,8 +240,9 @@ fn case_24_after_the_first_failure_nothing_new_is_dispatched_and_what_is_in_flig
         let events = ground.run("2", path, &["-x"]);
         assert_eq!(events.code, 1, "{events:#?}");
         assert_eq!(events.outcome(&format!("{path}a_fails")), "failed");
-        assert_eq!(events.ends().count(), 1);
+        assert_eq!(events.ends().count(), 3);
         assert_eq!(events.summary()["wasmtest"]["not_run"], 2);
+        assert_eq!(events.not_run().len(), 2);
         assert_eq!(ground.log(), ["setup", "a", "teardown"]);
     });
 }

@@ -47,8 +47,9 @@ fn case_23_a_suite_whose_last_test_panics_is_taken_down() {
         let events = ground.run("2", path, &["-x"]);
         assert_eq!(events.code, 1, "{events:#?}");
         assert_eq!(events.outcome(&format!("{path}a_fails")), "failed");
-        assert_eq!(events.ends().count(), 1);
+        assert_eq!(events.ends().count(), 3);
         assert_eq!(events.summary()["wasmtest"]["not_run"], 2);
+        assert_eq!(events.not_run().len(), 2);
         assert_eq!(ground.log(), ["setup", "a", "teardown"]);
     });
 }

@@ -182,6 +182,18 @@ impl Events {
         })
     }
 
+    /// The paths of tests that were not run, with the reason that is told of each.
+    pub fn not_run(&self) -> Vec<(&str, &str)> {
+        let own = self.ends().map(|end| &end["wasmtest"]);
+        let not_run = own.filter(|own| own["outcome"] == "not-run");
+        not_run
+            .map(|own| {
+                let text = |key: &str| own[key].as_str().expect("told");
+                (text("test"), text("message"))
+            })
+            .collect()
+    }
+
     /// The closing line.
     pub fn summary(&self) -> &Value {
         let last = self.all.last().expect("there is one");

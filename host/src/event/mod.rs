@@ -204,6 +204,9 @@ pub enum Event {
     },
     /// A test has ended.
     Ended(Box<TestEnd>),
+    /// A test will not be begun, since the run was stopped or interrupted: it is not run,
+    /// for the reason in its outcome.
+    NeverBegun(Box<TestEnd>),
     /// A module could not be loaded or listed.
     ModuleFailed(Box<ModuleError>),
     /// A target did not build, and the others run without it.

@@ -232,7 +232,7 @@ impl Run<'_> {
         for (test, ran) in self.abandon(number) {
             match ran {
                 Some(ran) => self.ledger.ended_as(&test, Outcome::Interrupted, Some(ran)),
-                None => self.ledger.not_run(1),
+                None => self.never_begun(&[test]),
             }
         }
         for module in std::mem::take(&mut self.to_list) {

@@ -99,22 +99,20 @@ impl<'a> Ledger<'a> {
 
     /// Records a test that ended without a worker's account of it.
     pub fn ended_as(&mut self, test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) {
-        self.ended(TestEnd {
-            test: test.info.clone(),
-            order: test.order,
-            outcome,
-            ran,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            scratch: None,
-            logs: Vec::new(),
-            attachments: Vec::new(),
-            notes: Vec::new(),
-            denied: Denials::default(),
-        });
+        self.ended(end_as(test, outcome, ran));
     }
 
-    /// Records tests that were never started.
+    /// Records tests that will not be begun, for this reason.
+    pub fn never_begun(&mut self, tests: &[PlannedTest], reason: &str) {
+        for test in tests {
+            let reason = reason.to_owned();
+            let end = end_as(test, Outcome::NotRun { reason }, None);
+            self.summary.count(&end.outcome);
+            self.say(&Event::NeverBegun(Box::new(end)));
+        }
+    }
+
+    /// Records tests that were never started, since their module cannot be run.
     pub fn not_run(&mut self, count: usize) {
         self.summary.not_run += count;
     }
@@ -194,5 +192,22 @@ impl<'a> Ledger<'a> {
         let summary = self.summary.clone();
         self.say(&Event::Finished(summary));
         self.summary
+    }
+}
+
+/// The end of a test of which no more is known than this.
+fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> TestEnd {
+    TestEnd {
+        test: test.info.clone(),
+        order: test.order,
+        outcome,
+        ran,
+        stdout: Captured::default(),
+        stderr: Captured::default(),
+        scratch: None,
+        logs: Vec::new(),
+        attachments: Vec::new(),
+        notes: Vec::new(),
+        denied: Denials::default(),
     }
 }

@@ -106,6 +106,8 @@ struct Run<'a> {
     pace: (Duration, u32),
     /// Set once nothing new is to be started.
     stopping: bool,
+    /// Why that is so, for the tests that are not run.
+    stopped_since: Option<String>,
     interrupted_at: Option<Instant>,
     /// Whether those who did not stop by themselves were asked to.
     asked_all: bool,
@@ -189,11 +191,6 @@ impl More<'_, '_> {
             }
         }
         self.ledger.interrupt().is_some()
-    }
-
-    /// Tests were in flight elsewhere or not begun; how many is not known.
-    pub fn not_run(&mut self, count: usize) {
-        self.ledger.not_run(count);
     }
 
     /// Time has passed.
@@ -330,6 +327,7 @@ fn go_with(
         next_task: 0,
         pace: (Duration::ZERO, 0),
         stopping: false,
+        stopped_since: None,
         interrupted_at: None,
         asked_all: false,
         planned_said: false,
@@ -513,18 +511,26 @@ impl Run<'_> {
         }
     }
 
-    /// Nothing new is started any more; what waits is counted as not run.
-    fn stop(&mut self) {
+    /// Nothing new is started any more; what waits is not run, for this reason.
+    fn stop(&mut self, why: String) {
         self.stopping = true;
+        // whoever stopped it first is why
+        self.stopped_since.get_or_insert(why);
         self.drop_waiting();
-        for module in &mut self.modules {
-            for task in module.held.drain(..) {
-                self.ledger.not_run(task.tests().len());
+        for number in 0..self.modules.len() {
+            for task in std::mem::take(&mut self.modules[number].held) {
+                self.never_begun(task.tests());
             }
         }
         self.to_list.clear();
         self.compiler.stop();
         self.revoke_all();
+    }
+
+    /// These tests will not be begun, since the run was stopped.
+    fn never_begun(&mut self, tests: &[PlannedTest]) {
+        let why = self.stopped_since.as_deref().unwrap_or_default();
+        self.ledger.never_begun(tests, why);
     }
 
     /// After a test that did not pass: is it one too many?
@@ -533,7 +539,11 @@ impl Run<'_> {
             && self.ledger.bad() >= max
             && !self.stopping
         {
-            self.stop();
+            self.stop(match max {
+                1 => "the run was stopped at the first that did not pass (-x, --max-fail 1)"
+                    .to_owned(),
+                n => format!("the run was stopped after {n} that did not pass (--max-fail {n})"),
+            });
         }
     }
 
@@ -546,7 +556,10 @@ impl Run<'_> {
         }
         self.interrupted_at = Some(Instant::now());
         self.ledger.interrupted(interrupt);
-        self.stop();
+        self.stop(match interrupt {
+            Interrupt::Interrupted => "the run was interrupted (SIGINT)".to_owned(),
+            Interrupt::Terminated => "the run was terminated (SIGTERM)".to_owned(),
+        });
         self.interrupt_all();
         self.interrupt_fixture_host();
     }

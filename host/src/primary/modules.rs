@@ -468,7 +468,7 @@ impl Run<'_> {
         }
         if self.stopping {
             for task in plan.tasks {
-                self.ledger.not_run(task.tests().len());
+                self.never_begun(task.tests());
             }
             return;
         }

@@ -472,7 +472,7 @@ impl Run<'_> {
                 self.module_failed(ModuleNumber(number), error);
             }
         }
-        self.stop();
+        self.stop(format!("no worker is left: {why}"));
     }
 
     /// The job that was running when a worker died.

@@ -144,7 +144,7 @@ impl Run<'_> {
                     // one that was said to have started is accounted for by name
                     match test.announced && self.interrupted_at.is_some() {
                         true => self.ledger.ended_as(&test, Outcome::Interrupted, None),
-                        false => self.ledger.not_run(1),
+                        false => self.never_begun(&[test]),
                     }
                 }
                 continue;
@@ -171,7 +171,7 @@ impl Run<'_> {
     /// Nothing that waits is run any more.
     pub(super) fn drop_waiting(&mut self) {
         for task in self.queue.extract(|_| true) {
-            self.ledger.not_run(task.tests().len());
+            self.never_begun(task.tests());
         }
     }
 }

@@ -411,6 +411,10 @@ impl<W: Write> Reporter for Console<W> {
                 ));
             }
             Event::Ended(end) => self.ended(end),
+            Event::NeverBegun(end) if self.verbosity == Verbosity::Verbose => {
+                let text = self.line(end);
+                self.print(&text);
+            }
             Event::NotBuilt(target) => {
                 let why = one_line(&shortened(&target.why));
                 self.not_built
@@ -480,6 +484,7 @@ impl<W: Write> Reporter for Console<W> {
             Event::Compiled { .. }
             | Event::Started(_)
             | Event::Slow { .. }
+            | Event::NeverBegun(_)
             | Event::SuiteStep { .. }
             | Event::Snapshot { .. }
             | Event::LeftOut(_)

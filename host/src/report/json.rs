@@ -86,7 +86,7 @@ impl<W: Write> Reporter for Json<W> {
             Event::Slow { test, .. } => {
                 self.say(json!({"type": "test", "event": "timeout", "name": test.id.to_string()}));
             }
-            Event::Ended(end) => self.say(ended(end)),
+            Event::Ended(end) | Event::NeverBegun(end) => self.say(ended(end)),
             Event::NotBuilt(target) => self.say(json!({
                 "type": "target",
                 "event": "not-built",

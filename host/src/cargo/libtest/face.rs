@@ -260,6 +260,7 @@ impl<W: Write> Reporter for Face<'_, W> {
             | Event::NotBuilt(_)
             | Event::LeftOut(_)
             | Event::Slow { .. }
+            | Event::NeverBegun(_)
             | Event::SuiteStep { .. }
             | Event::Fixture { .. }
             | Event::FixtureEnded(_)
