@@ -128,7 +128,8 @@
 //! random numbers that it drew and the times that it read are then the same for all
 //! tests; `#[wasmtest::fixture(split, fresh)]` and `#[wasmtest::setup(fresh)]` opt out. Inside of a `unit` suite the
 //! marks of inner suites change nothing, but that a `serial` one makes all of it run at
-//! the end. With `--processes 0` split suites are such units too. A panic ends the instance of a unit: what can be
+//! the end. With `--processes 0` split suites are such units too, so that one test can see
+//! what another left; `--processes 1` replays. A panic ends the instance of a unit: what can be
 //! taken down is, and the rest of it runs in a new one that is set up again.
 //!
 //! A parameter `name: &T` borrows the value, `name: T` has a clone of it. What was made last

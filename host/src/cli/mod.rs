@@ -84,7 +84,7 @@ pub struct PlanArgs {
     #[arg(long)]
     pub no_snapshot: bool,
 
-    /// As with `wasmtest run --processes`: with 0, split suites stay whole
+    /// As with `wasmtest run --processes`: with 0, split suites stay whole, and verdicts can differ
     #[arg(
         long,
         value_name = "N",
@@ -121,6 +121,9 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 pub struct RunOptions {
     /// How many worker processes: a number, `auto` or -1 for one a CPU, 0 to run in this process
+    ///
+    /// With 0 suites marked `split` stay whole: their tests share an instance, so one can see
+    /// what another left, and verdicts can differ. 1 gives each an instance of its own.
     #[arg(
         long,
         alias = "test-threads",

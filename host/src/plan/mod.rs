@@ -13,7 +13,7 @@ use crate::event::{Cause, Format, Harness, InUnit, Outcome, TestId, TestInfo};
 use crate::filter::Filter;
 use crate::module::libtest;
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
-use crate::suite::{Furniture, without_crate};
+use crate::suite::{Distribution, Furniture, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
 use suites::Suites;
@@ -212,6 +212,19 @@ impl ModulePlan {
         self.filtered_out += all - self.tests();
     }
 
+    /// The suites that are marked `split` and are whole all the same, for people.
+    pub fn kept_whole(&self, furniture: &Furniture) -> Vec<&str> {
+        let units = self.tasks.iter().filter_map(|task| match task {
+            PlannedTask::Unit(unit) => Some(unit),
+            PlannedTask::Test(_) => None,
+        });
+        let is_split = |unit: &&PlannedUnit| {
+            let mut suites = furniture.suites.iter();
+            suites.any(|s| s.path == unit.suite && s.distribution == Some(Distribution::Split))
+        };
+        units.filter(is_split).map(PlannedUnit::name).collect()
+    }
+
     /// How many tests are meant.
     pub fn tests(&self) -> usize {
         self.skipped.len() + self.tasks.iter().map(|t| t.tests().len()).sum::<usize>()
@@ -392,7 +405,7 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::{Distribution, ListedSuite};
+    use crate::suite::ListedSuite;
     use wasmtest_section::EXPORT_PREFIX;
 
     fn listed(path: &str, ignored: Option<&str>, should_panic: bool) -> ListedTest {

@@ -25,6 +25,9 @@ pub enum Detail {
     Tests,
 }
 
+/// What it means that a split suite stays whole.
+pub const WHOLE: &str = "with --processes 0 its tests share an instance, and verdicts can differ; --processes 1 replays";
+
 /// Why states of a module's are not replayed, if they are not.
 pub type NoSnapshots = Option<String>;
 
@@ -129,7 +132,7 @@ fn why(suites: &Suites<'_>, node: &str, above: &[&str], no_snapshots: &NoSnapsho
         (Distribution::Serial, _) => " (serial)".to_owned(),
         (Distribution::Shared, _) => " (shared: set up once, beside the workers)".to_owned(),
         (Distribution::Split, _) if suites.is_unit(node) => {
-            " (split, and whole in one process)".to_owned()
+            format!(" (split, but whole: {WHOLE})")
         }
         (Distribution::Split, None) => {
             " (split: set up once, then replayed if it stays within its memory)".to_owned()

@@ -14,6 +14,7 @@ use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{Cache, Compiler, Part};
 use crate::module::compile;
 use crate::module::sdk;
+use crate::plan::tree::WHOLE;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, Holds, ListedTest, Listing,
@@ -434,6 +435,13 @@ impl Run<'_> {
                 None => format!("{} holds no tests", module.file.file.display()),
             };
             self.ledger.note(note);
+        }
+        if self.goal == Goal::Run && self.settings.verbosity == Verbosity::Verbose {
+            let name = &self.modules[number.0].spec.name;
+            for suite in plan.kept_whole(&furniture) {
+                let note = format!("{name} {suite} is marked `split` and stays whole: {WHOLE}");
+                self.ledger.note(note);
+            }
         }
         self.ledger.planned += plan.tests();
         if self.goal == Goal::List {
