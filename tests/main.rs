@@ -23,5 +23,6 @@ mod selection;
 mod std_gaps;
 mod suites;
 mod support;
+mod told;
 mod verdicts;
 mod workers;

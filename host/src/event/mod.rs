@@ -6,11 +6,13 @@
 
 mod frame;
 mod outcome;
+mod setup;
 mod test;
 mod words;
 
 pub use frame::{Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
+pub use setup::{SetupKind, SetupOutput, SetupRun};
 pub use test::{Attachment, Captured, Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
 pub use words::{is_harmful, quoted};
 

@@ -1,6 +1,6 @@
 //! A test: its name, what is known of it before it runs, and what came of it.
 
-use super::{Outcome, quoted};
+use super::{Outcome, SetupOutput, quoted};
 use crate::denied::Denials;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -174,14 +174,27 @@ pub struct Captured {
 impl Captured {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
-        self.head.is_empty() && self.tail.is_empty()
+        self.size() == 0 && self.dropped == 0
+    }
+
+    /// How many bytes are kept.
+    pub fn size(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// How much it was, and none of it.
+    pub fn counted(&self) -> Captured {
+        Captured {
+            dropped: self.dropped + self.size() as u64,
+            ..Captured::default()
+        }
     }
 
     /// The text, as far as it is text, with a line that says what was dropped.
     pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.head).into_owned();
         if self.dropped > 0 {
-            if !text.ends_with('\n') {
+            if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
             text.push_str(&format!("[{} bytes left out]\n", self.dropped));
@@ -218,6 +231,9 @@ pub struct TestEnd {
     pub stdout: Captured,
     /// What it wrote to stderr; kept only for tests that did not pass.
     pub stderr: Captured,
+    /// What was written before it by what was set up for it, in order; kept only for tests
+    /// that did not pass.
+    pub setups: Vec<SetupOutput>,
     /// Where its scratch folder was kept, if it was.
     pub scratch: Option<String>,
     /// What it logged for the report.

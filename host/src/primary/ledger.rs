@@ -196,7 +196,7 @@ impl<'a> Ledger<'a> {
 }
 
 /// The end of a test of which no more is known than this.
-fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> TestEnd {
+pub(super) fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> TestEnd {
     TestEnd {
         test: test.info.clone(),
         order: test.order,
@@ -204,6 +204,7 @@ fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> TestEnd {
         ran,
         stdout: Captured::default(),
         stderr: Captured::default(),
+        setups: Vec::new(),
         scratch: None,
         logs: Vec::new(),
         attachments: Vec::new(),

@@ -9,11 +9,11 @@
 use super::host_fixtures::Verdict;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Cause, Event, FixtureName, Outcome, SuiteStep};
+use crate::event::{Cause, Event, FixtureName, Outcome, SetupOutput, SuiteStep};
 use crate::module::verdict;
-use crate::plan::{PlannedShared, PlannedTask};
+use crate::plan::{PlannedShared, PlannedTask, PlannedTest};
 use crate::protocol::{
-    FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUpError, SharedTask, ToWorker,
+    FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUp, SetUpError, SharedTask, ToWorker,
 };
 use crate::suite::{FixtureKind, SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) plan: PlannedShared,
     module: ModuleNumber,
     pub(super) phase: Phase,
+    /// What was written in its instance while it was set up.
+    wrote: Vec<SetupOutput>,
 }
 
 impl Shared {
@@ -90,6 +92,7 @@ impl Run<'_> {
             plan,
             module,
             phase: Phase::Waiting,
+            wrote: Vec::new(),
         }));
     }
 
@@ -325,12 +328,31 @@ impl Run<'_> {
         }
     }
 
-    fn was_set_up(&mut self, number: ValueNumber, result: Result<Option<ByteBuf>, SetUpError>) {
+    /// What was written while all that is shared and that a test needs was set up.
+    pub(super) fn shared_wrote(&self, test: &PlannedTest) -> Vec<SetupOutput> {
+        let mut needed: Vec<ValueNumber> = test.place.shared.clone();
+        let mut next = 0;
+        while let Some(number) = needed.get(next) {
+            for before in &self.shared[number.0].plan.after {
+                if !needed.contains(before) {
+                    needed.push(*before);
+                }
+            }
+            next += 1;
+        }
+        // each was planned after what it needs
+        needed.sort_unstable();
+        let wrote = needed.iter().flat_map(|n| &self.shared[n.0].wrote);
+        wrote.cloned().collect()
+    }
+
+    fn was_set_up(&mut self, number: ValueNumber, result: Result<SetUp, SetUpError>) {
         let shared = &self.shared[number.0];
         let (module, of) = (shared.module, shared.plan.of.clone());
         let outcome = match result {
-            Ok(value) => {
+            Ok(SetUp { value, wrote }) => {
                 self.shared[number.0].phase = Phase::Standing(value.map(ByteBuf::into_vec));
+                self.shared[number.0].wrote = wrote;
                 self.say_fixture(number, SuiteStep::SetUp);
                 return self.unblock();
             }

@@ -3,6 +3,7 @@
 //! Each slot holds at most one worker and the jobs that it was given, in order:
 //! the first is the one that runs, which is how a death is blamed on a test.
 
+use super::ledger::end_as;
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
 use crate::denied::Denials;
@@ -234,8 +235,8 @@ impl Run<'_> {
                 };
                 self.waits_for_teardown(module, of, kind);
             }
-            FromWorker::State(number, state, size, globals) => {
-                self.state_came(number, state, size, globals);
+            FromWorker::State(number, state, size, globals, wrote) => {
+                self.state_came(number, state, size, globals, wrote);
             }
             FromWorker::NoState(number, why) => self.no_state(number, why),
             FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
@@ -327,6 +328,11 @@ impl Run<'_> {
             start: UNIX_EPOCH + done.start,
             duration: done.duration,
         };
+        let mut setups = match is_good {
+            true => Vec::new(),
+            false => self.shared_wrote(&test),
+        };
+        setups.extend(done.setups);
         self.ledger.ended(TestEnd {
             test: test.info,
             order: test.order,
@@ -335,6 +341,7 @@ impl Run<'_> {
             outcome,
             stdout: done.stdout,
             stderr: done.stderr,
+            setups,
             scratch: done.scratch,
             logs: done.logs,
             attachments: done.attachments,
@@ -367,6 +374,8 @@ impl Run<'_> {
         let mut tests = self.abandon(number).into_iter();
         if let Some((test, _)) = tests.next() {
             let notes = test.left_standing();
+            let mut setups = self.shared_wrote(&test);
+            setups.extend(stopped.setups);
             self.ledger.ended(TestEnd {
                 test: test.info,
                 order: test.order,
@@ -374,6 +383,7 @@ impl Run<'_> {
                 ran: Some(ran),
                 stdout: stopped.stdout.clone(),
                 stderr: stopped.stderr.clone(),
+                setups,
                 scratch: None,
                 logs: Vec::new(),
                 attachments: Vec::new(),
@@ -508,7 +518,10 @@ impl Run<'_> {
                     None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
                 };
                 let ran = Some(self.ran(number, worker.since));
-                self.ledger.ended_as(&test, outcome, ran);
+                self.ledger.ended(TestEnd {
+                    setups: self.shared_wrote(&test),
+                    ..end_as(&test, outcome, ran)
+                });
                 self.check_max_fail();
             }
         }

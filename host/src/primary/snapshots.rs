@@ -8,7 +8,7 @@
 
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Event, SnapshotStep};
+use crate::event::{Event, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{
@@ -41,6 +41,8 @@ struct Snapshot {
     /// Its name for people: the innermost suite or fixture that it holds.
     of: String,
     kind: FixtureKind,
+    /// What was written until it was taken.
+    wrote: Vec<SetupOutput>,
     /// The file name of its compiled form.
     artefact: String,
     phase: Phase,
@@ -106,6 +108,7 @@ impl Run<'_> {
             module: test.module,
             of,
             kind,
+            wrote: Vec::new(),
             artefact: Cache::name_for_a_run(number.0, "cwasm"),
             phase: match why {
                 None => Phase::Unknown,
@@ -156,6 +159,7 @@ impl Run<'_> {
                 number,
                 snapshot.artefact.clone(),
                 globals.clone(),
+                snapshot.wrote.clone(),
             )),
             _ => None,
         }
@@ -168,6 +172,7 @@ impl Run<'_> {
         state: String,
         size: u64,
         globals: Globals,
+        wrote: Vec<SetupOutput>,
     ) {
         let wanted = !self.stopping
             && matches!(
@@ -183,6 +188,7 @@ impl Run<'_> {
             return;
         }
         let snapshot = &mut self.snapshots.all[number.0];
+        snapshot.wrote = wrote;
         let file = state.clone();
         let jobs = CompileJobs {
             cache: self.cache.dir().to_owned(),

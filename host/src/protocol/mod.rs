@@ -22,7 +22,7 @@ pub use setup::{
 pub use task::{Expect, LimitOf, SharedTask, Task};
 
 use crate::denied::Denials;
-use crate::event::{Attachment, Captured, Outcome};
+use crate::event::{Attachment, Captured, Outcome, SetupOutput};
 use crate::sandbox::snapshot::Globals;
 use crate::suite::{FixtureKind, SuiteFailure, ValueNumber};
 use serde::{Deserialize, Serialize};
@@ -51,9 +51,9 @@ pub enum ToWorker {
     Unit(Vec<Task>),
     /// A value that later messages name, as CBOR.
     Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
-    /// A state can be mapped now: the file name of its compiled form, and the values
-    /// of its module's mutable globals.
-    Snapshot(SnapshotNumber, String, Globals),
+    /// A state can be mapped now: the file name of its compiled form, the values of its
+    /// module's mutable globals, and what was written until it was taken.
+    Snapshot(SnapshotNumber, String, Globals, Vec<SetupOutput>),
     /// Set up a shared fixture.
     SetUp(Box<SharedTask>),
     /// Take a shared fixture down.
@@ -106,19 +106,29 @@ pub enum FromWorker {
     Stopped(Box<Stopped>),
     /// The unit that began with this task is over, its fixtures taken down.
     UnitDone(TaskNumber, Vec<SuiteFailure>),
-    /// A state was written to the cache folder: its file, its size in bytes and the
-    /// values of its module's mutable globals.
-    State(SnapshotNumber, String, u64, Globals),
+    /// A state was written to the cache folder: its file, its size in bytes, the values of
+    /// its module's mutable globals, and what was written until it was taken.
+    State(SnapshotNumber, String, u64, Globals, Vec<SetupOutput>),
     /// There is no snapshot of a state, for this reason: it is made anew each time.
     NoState(SnapshotNumber, String),
-    /// A shared fixture is there, with its value if it gives one; or it is not.
-    SetUp(ValueNumber, Box<Result<Option<ByteBuf>, SetUpError>>),
+    /// A shared fixture is there, with its value if it gives one, and with what was written
+    /// in its instance; or it is not.
+    SetUp(ValueNumber, Box<Result<SetUp, SetUpError>>),
     /// The teardown of this suite or fixture runs, and the run is interrupted.
     TakingDown(String, FixtureKind),
     /// What a shared fixture logs when it is set up or taken down.
     Logged(ValueNumber, Vec<String>),
     /// A shared fixture was taken down.
     TornDown(ValueNumber, Vec<SuiteFailure>),
+}
+
+/// A shared fixture that is there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SetUp {
+    /// Its value, as CBOR, if it gives one.
+    pub value: Option<ByteBuf>,
+    /// What was written in its instance while it was set up.
+    pub wrote: Vec<SetupOutput>,
 }
 
 /// Why a shared fixture is not there.
@@ -147,6 +157,8 @@ pub struct Stopped {
     pub stdout: Captured,
     /// What it had written to stderr.
     pub stderr: Captured,
+    /// What was written before it by what was set up for it.
+    pub setups: Vec<SetupOutput>,
 }
 
 impl Done {
@@ -188,6 +200,7 @@ impl Done {
             duration: Duration::ZERO,
             stdout: Captured::default(),
             stderr: Captured::default(),
+            setups: Vec::new(),
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),
@@ -215,6 +228,8 @@ pub struct Done {
     pub stdout: Captured,
     /// Its stderr, kept only if it did not pass.
     pub stderr: Captured,
+    /// What was written before it by what was set up for it, kept only if it did not pass.
+    pub setups: Vec<SetupOutput>,
     /// Its scratch folder, if that was kept: as text, for people.
     pub scratch: Option<String>,
     /// What it logged for the report.

@@ -3,7 +3,9 @@
 use super::frames::{self, Functions, Told};
 use super::text::{Escaped, duration, one_line, size};
 use crate::denied::Denials;
-use crate::event::{Cause, FixtureEnd, FixtureError, ModuleError, Outcome, TestEnd, TestInfo};
+use crate::event::{
+    Cause, FixtureEnd, FixtureError, ModuleError, Outcome, SetupOutput, TestEnd, TestInfo,
+};
 use crate::module::scan::BACKTRACE;
 use console::Style;
 use std::fmt::Write as _;
@@ -84,6 +86,7 @@ impl Styles {
         let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
+        self.write_setups(&mut text, &end.setups);
         self.write_extras(&mut text, end);
         let marks = marks(&end.test);
         if !marks.is_empty() {
@@ -109,6 +112,19 @@ impl Styles {
         self.write_output(&mut text, "stdout", &end.stdout.text());
         self.write_output(&mut text, "stderr", &end.stderr.text());
         Some(text)
+    }
+
+    /// What was written before a test by what was set up for it, each under a heading.
+    fn write_setups(&self, text: &mut String, setups: &[SetupOutput]) {
+        for setup in setups.iter().take(EXTRAS) {
+            let _ = writeln!(text, "{INDENT}{}", one_line(&setup.heading()));
+            self.write_output(text, "stdout", &setup.stdout.text());
+            self.write_output(text, "stderr", &setup.stderr.text());
+        }
+        if let Some(more) = setups.len().checked_sub(EXTRAS).filter(|n| *n > 0) {
+            let all = "--message-format json has them";
+            let _ = writeln!(text, "{INDENT}… {more} setups more wrote something ({all})");
+        }
     }
 
     /// What a test logged and attached.

@@ -10,8 +10,8 @@ use super::text::{Escaped, is_harmful, tell};
 use crate::denied::Denials;
 use crate::event::{
     Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureName, FixtureStep,
-    LeftOut, Library, Line, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary, TestEnd,
-    TestInfo, Without, unfolded,
+    LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep, SuiteStep, Summary,
+    TestEnd, TestInfo, Without, unfolded,
 };
 use crate::protocol::ListedTest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -182,6 +182,9 @@ fn ended(end: &TestEnd) -> Value {
         own.insert("todo".into(), json!(reason));
         insert_cause(&mut own, cause);
     }
+    if !end.setups.is_empty() {
+        own.insert("setups".into(), end.setups.iter().map(setup).collect());
+    }
     if let Some(scratch) = &end.scratch {
         own.insert("scratch".into(), json!(scratch));
     }
@@ -203,6 +206,16 @@ fn ended(end: &TestEnd) -> Value {
     }
     set("wasmtest", Value::Object(own));
     value
+}
+
+fn setup(wrote: &SetupOutput) -> Value {
+    json!({
+        "name": wrote.of,
+        "kind": wrote.kind,
+        "run": wrote.run,
+        "stdout": wrote.stdout.text(),
+        "stderr": wrote.stderr.text(),
+    })
 }
 
 /// Text as it is; anything else in base 64.

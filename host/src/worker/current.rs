@@ -4,7 +4,7 @@
 //! written can be told, and somebody has to answer for its test: exactly one of
 //! the two threads does, whoever takes it from here first.
 
-use crate::event::Harness;
+use crate::event::{Harness, SetupOutput};
 use crate::module::libtest;
 use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
@@ -22,6 +22,8 @@ pub fn now() -> Duration {
 /// The test that runs, if one does, and the teardown.
 pub struct Current {
     running: Mutex<Option<Running>>,
+    /// What was written before the test that runs.
+    setups: Mutex<Vec<SetupOutput>>,
     teardown: Mutex<Teardown>,
     tell: Box<dyn Fn(FromWorker) + Send + Sync>,
 }
@@ -45,9 +47,15 @@ impl Current {
     pub fn new(tell: impl Fn(FromWorker) + Send + Sync + 'static) -> Self {
         Current {
             running: Mutex::default(),
+            setups: Mutex::default(),
             teardown: Mutex::default(),
             tell: Box::new(tell),
         }
+    }
+
+    /// This was written before the test that begins now.
+    pub fn begins_after(&self, setups: Vec<SetupOutput>) {
+        *lock(&self.setups) = setups;
     }
 
     /// A teardown begins.
@@ -109,6 +117,7 @@ impl Current {
             duration: running.began.elapsed(),
             stdout,
             stderr,
+            setups: std::mem::take(&mut *lock(&self.setups)),
         })
     }
 

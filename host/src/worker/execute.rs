@@ -8,7 +8,7 @@ use super::shared::Standing;
 use super::snapshots::Kept;
 use super::symbols::Symbols;
 use crate::ending::{Backtrace, Ending};
-use crate::event::{Cause, Harness, Outcome};
+use crate::event::{Cause, Harness, Outcome, SetupOutput};
 use crate::module::cache::Cache;
 use crate::module::libtest::ListCall;
 use crate::module::verdict::Evidence;
@@ -47,6 +47,8 @@ pub struct Executor {
     pub(super) shared: Vec<Standing>,
     /// States from which tests begin.
     pub(super) snapshots: HashMap<SnapshotNumber, Kept>,
+    /// What was written until each of them was taken.
+    pub(super) wrote: HashMap<SnapshotNumber, Vec<SetupOutput>>,
     /// What is to be told of them.
     pub(super) outbox: Vec<FromWorker>,
 }
@@ -114,6 +116,7 @@ impl Executor {
             values: HashMap::new(),
             shared: Vec::new(),
             snapshots: HashMap::new(),
+            wrote: HashMap::new(),
             outbox: Vec::new(),
         })
     }

@@ -217,10 +217,11 @@ fn execute_all(
             ToWorker::Value(number, value) => {
                 executor.values.insert(number, value);
             }
-            ToWorker::Snapshot(number, artefact, globals) => {
+            ToWorker::Snapshot(number, artefact, globals, wrote) => {
                 // what was taken here is not needed any more
                 let told = Kept::Told { artefact, globals };
                 executor.snapshots.insert(number, told);
+                executor.wrote.insert(number, wrote);
             }
             ToWorker::SetUp(shared) => {
                 let number = shared.number;

@@ -4,8 +4,8 @@
 use super::current::Current;
 use super::execute::Executor;
 use super::stand::{Extras, NotThere, Stand};
-use crate::event::{Cause, Harness};
-use crate::protocol::{Expect, FromWorker, SetUpError, SharedTask, Task, TaskNumber};
+use crate::event::{Cause, Harness, SetupRun};
+use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, TaskNumber};
 use crate::sandbox::live::MAX_VALUE;
 use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
@@ -25,7 +25,7 @@ impl Executor {
         &mut self,
         shared: SharedTask,
         current: &Current,
-    ) -> Option<Result<Option<ByteBuf>, SetUpError>> {
+    ) -> Option<Result<SetUp, SetUpError>> {
         let SharedTask {
             number,
             module,
@@ -77,12 +77,13 @@ impl Executor {
         };
         match value {
             Ok(value) => {
+                let wrote = stand.wrote(SetupRun::Shared);
                 self.shared.push(Standing {
                     number,
                     task,
                     stand,
                 });
-                Some(Ok(value))
+                Some(Ok(SetUp { value, wrote }))
             }
             // what was set up around it comes down again
             Err(e) => {

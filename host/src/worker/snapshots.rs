@@ -5,6 +5,7 @@
 
 use super::execute::Executor;
 use super::stand::Stand;
+use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{FromWorker, SnapshotNumber, Task};
 use crate::sandbox::guest::Program;
@@ -44,6 +45,15 @@ impl Executor {
         }
     }
 
+    /// What was written before an instance for this task began, if it begins so.
+    pub(super) fn wrote_before(&self, task: &Task, at: &Beginning<'_>) -> Vec<SetupOutput> {
+        let wrote = match (at, task.snapshot) {
+            (Beginning::Module, _) | (_, None) => None,
+            (Beginning::Taken(_) | Beginning::Mapped(_), Some(of)) => self.wrote.get(&of.number),
+        };
+        wrote.cloned().unwrap_or_default()
+    }
+
     /// After so many of a task's steps: its state is taken if it is the one that is wanted.
     pub(super) fn take_state(&mut self, stand: &mut Stand, task: &Task, steps: usize) {
         let Some(of) = task.snapshot.filter(|of| of.steps == steps) else {
@@ -65,8 +75,15 @@ impl Executor {
         let kept = match taken {
             Ok((taken, name)) => {
                 let globals = taken.captured.globals.clone();
-                self.outbox
-                    .push(FromWorker::State(of.number, name, taken.size(), globals));
+                let wrote = stand.wrote(SetupRun::Replayed);
+                self.outbox.push(FromWorker::State(
+                    of.number,
+                    name,
+                    taken.size(),
+                    globals,
+                    wrote.clone(),
+                ));
+                self.wrote.insert(of.number, wrote);
                 Kept::Taken(Box::new(taken))
             }
             Err(why) => {

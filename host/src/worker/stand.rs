@@ -9,7 +9,7 @@ use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
 use crate::denied::Denials;
 use crate::ending::Ending;
-use crate::event::{Attachment, Cause, Outcome};
+use crate::event::{Attachment, Cause, Outcome, SetupKind, SetupOutput, SetupRun};
 use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
@@ -17,7 +17,7 @@ use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Sandbox};
 use crate::sandbox::live::{Guarded, Live};
-use crate::suite::{Step, StepAction, SuiteFailure, SuitePart};
+use crate::suite::{FixtureKind, Step, StepAction, SuiteFailure, SuitePart};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct Stand {
     module: ModuleNumber,
     /// What was set up, in order.
     up: Vec<Step>,
+    /// What was written while that was set up, in order.
+    wrote: Vec<SetupOutput>,
     /// Whether a trap left it in the middle of something.
     poisoned: bool,
     /// How long calls in it took, until somebody takes that.
@@ -104,6 +106,18 @@ impl Stand {
         std::mem::take(&mut self.extras)
     }
 
+    /// What was written while what stands here for this test was set up.
+    pub(super) fn wrote_for(&self, task: &Task) -> Vec<SetupOutput> {
+        let is_around = |w: &&SetupOutput| task.steps().iter().any(|s| s.path == w.path);
+        self.wrote.iter().filter(is_around).cloned().collect()
+    }
+
+    /// All of that, for those to whom it came about in this way.
+    pub(super) fn wrote(&self, run: SetupRun) -> Vec<SetupOutput> {
+        let wrote = self.wrote.iter().cloned();
+        wrote.map(|w| SetupOutput { run, ..w }).collect()
+    }
+
     /// Its instance.
     pub(super) fn live(&mut self) -> &mut Live {
         &mut self.live
@@ -132,6 +146,7 @@ impl Executor {
         current.begin(task, &streams);
         self.map_state(task, &program);
         let (beginning, held) = Self::beginning(&self.snapshots, task);
+        let wrote = self.wrote_before(task, &beginning);
         let opened = self.sandbox.open(
             &program,
             &Call {
@@ -152,6 +167,7 @@ impl Executor {
                 live,
                 module: task.module,
                 up: task.steps()[..held].to_vec(),
+                wrote,
                 poisoned: false,
                 spent: Duration::ZERO,
                 extras: Extras::default(),
@@ -271,6 +287,18 @@ impl Executor {
                 }
                 return Some(Err(why));
             }
+            let wrote = SetupOutput {
+                path: step.path.clone(),
+                of: step.of().to_owned(),
+                kind: match step.kind() {
+                    FixtureKind::Suite => SetupKind::Setup,
+                    FixtureKind::Fixture => SetupKind::Fixture,
+                },
+                run: SetupRun::Here,
+                stdout: called.stdout,
+                stderr: called.stderr,
+            };
+            wrote.keep(&mut stand.wrote);
             stand.up.push(step.clone());
         }
         self.take_state(stand, task, task.steps().len());

@@ -7,10 +7,10 @@
 use super::current::Current;
 use super::execute::{Executor, Verdict};
 use super::stand::{NotThere, Stand};
-use crate::event::{Cause, Outcome};
+use crate::event::{Cause, Outcome, SetupKind, SetupOutput, SetupRun};
 use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
-use crate::suite::Step;
+use crate::suite::{Step, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -191,6 +191,7 @@ impl Executor {
         stand.take_spent();
         done.start = crate::worker::current::now();
         let mut outcome = Outcome::Passed;
+        let mut wrote = stand.wrote_for(task);
         for path in task.before() {
             let (called, came) =
                 self.call_in(stand, task, path, AtInterrupt::Stop, pass, current)?;
@@ -199,7 +200,17 @@ impl Executor {
                 (done.stdout, done.stderr) = (called.stdout, called.stderr);
                 break;
             }
+            let before = SetupOutput {
+                path: path.clone(),
+                of: without_crate(path).to_owned(),
+                kind: SetupKind::Before,
+                run: SetupRun::Here,
+                stdout: called.stdout,
+                stderr: called.stderr,
+            };
+            before.keep(&mut wrote);
         }
+        current.begins_after(wrote.clone());
         if outcome == Outcome::Passed {
             let export = task.export.as_deref().unwrap_or_default();
             let (verdict, stop) = (Verdict::of(task), AtInterrupt::Stop);
@@ -213,7 +224,7 @@ impl Executor {
             if stand.is_poisoned() && !self.recover(stand) {
                 done.notes.push(format!(
                     "`{}` could not run after it: a trap left the instance in the middle of something",
-                    crate::suite::without_crate(path)
+                    without_crate(path)
                 ));
                 break;
             }
@@ -235,7 +246,9 @@ impl Executor {
         (done.logs, done.attachments) = (extras.logs, extras.attachments);
         if !outcome.is_good() {
             done.denied = extras.denied;
+            done.setups = wrote;
         }
+        current.begins_after(Vec::new());
         done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
         Some(())
@@ -247,7 +260,7 @@ fn of_hook(when: &str, path: &str, outcome: Outcome) -> Outcome {
     let Some(cause) = outcome.cause() else {
         return outcome;
     };
-    let name = crate::suite::without_crate(path);
+    let name = without_crate(path);
     Outcome::Errored(Cause {
         message: format!("`{name}`, which runs {when} each test: {}", cause.message),
         ..cause.clone()

@@ -184,6 +184,14 @@ impl Seen {
         for denied in end.denied.told() {
             say(&mut host, &one_line(&denied.to_string()));
         }
+        for setup in &end.setups {
+            say(&mut host, &one_line(&setup.heading()));
+            for output in [&setup.stdout, &setup.stderr] {
+                for line in output.text().lines() {
+                    say(&mut host, &format!("  {line}"));
+                }
+            }
+        }
         for log in &end.logs {
             say(&mut host, &format!("log: {log}"));
         }

@@ -392,6 +392,7 @@ impl Doctests<'_> {
             },
             stderr: Captured::default(),
             denied: Denials::default(),
+            setups: Vec::new(),
             scratch: None,
             logs: Vec::new(),
             attachments: Vec::new(),

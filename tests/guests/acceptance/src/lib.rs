@@ -15,6 +15,8 @@ mod marks;
 mod nested;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod told;
 
 /// Adds a line to the log.
 pub fn note(line: &str) {
