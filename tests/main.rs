@@ -18,6 +18,7 @@ mod json;
 mod listing;
 mod proposals;
 mod real_suites;
+mod replayed;
 mod sdk;
 mod selection;
 mod std_gaps;

@@ -124,9 +124,13 @@
 //! | `serial` | as without a mark, but alone, after all other tests | |
 //!
 //! A split setup that does nothing outside of its own memory is run once a worker at
-//! most: its state is kept and replayed (`--no-snapshot` runs it for each test). So the
-//! random numbers that it drew and the times that it read are then the same for all
-//! tests; `#[wasmtest::fixture(split, fresh)]` and `#[wasmtest::setup(fresh)]` opt out. Inside of a `unit` suite the
+//! most: its state is kept and replayed (`--no-snapshot` runs it for each test). So
+//! random numbers that it drew and times that it read are the same for all tests that
+//! begin from it, and a generator that was seeded in it (`RandomState`, `thread_rng`,
+//! `fastrand`, `uuid` with `fast-rng`) goes on alike in each of them, so that names which
+//! have to be unique clash. WASI's own random numbers (`getrandom`) are fresh in each
+//! test, and the monotonic clock goes on from where it stood.
+//! `#[wasmtest::fixture(split, fresh)]` and `#[wasmtest::setup(fresh)]` opt out. Inside of a `unit` suite the
 //! marks of inner suites change nothing, but that a `serial` one makes all of it run at
 //! the end. With `--processes 0` split suites are such units too, so that one test can see
 //! what another left; `--processes 1` replays. A panic ends the instance of a unit: what can be

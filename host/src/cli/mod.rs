@@ -178,9 +178,12 @@ pub struct RunOptions {
 
     /// Run the setup of split suites and fixtures again for each test
     ///
-    /// Otherwise the state after a setup that did nothing outside of its own memory
-    /// is kept and replayed: random numbers and times in it are then the same for
-    /// all tests that begin from it.
+    /// Otherwise a setup that does nothing outside of its own memory is run once a
+    /// worker at most, and its state is kept and replayed. Random numbers that it drew
+    /// and times that it read are then the same for all tests that begin from it, and a
+    /// generator that was seeded in it (RandomState, thread_rng, fastrand, uuid with
+    /// fast-rng) goes on alike in each of them. WASI's own random numbers are fresh in
+    /// each test, and the monotonic clock goes on from where it stood.
     #[arg(long, help_heading = "Running")]
     pub no_snapshot: bool,
 

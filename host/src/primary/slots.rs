@@ -235,8 +235,8 @@ impl Run<'_> {
                 };
                 self.waits_for_teardown(module, of, kind);
             }
-            FromWorker::State(number, state, size, globals, wrote) => {
-                self.state_came(number, state, size, globals, wrote);
+            FromWorker::State(number, state, size, beside, wrote) => {
+                self.state_came(number, state, size, beside, wrote);
             }
             FromWorker::NoState(number, why) => self.no_state(number, why),
             FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {

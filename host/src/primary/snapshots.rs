@@ -15,7 +15,7 @@ use crate::protocol::{
     CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
     ToWorker,
 };
-use crate::sandbox::snapshot::Globals;
+use crate::sandbox::snapshot::Beside;
 use crate::settings::Snapshots;
 use crate::suite::{FixtureKind, Step, StepAction};
 use std::collections::HashMap;
@@ -59,9 +59,9 @@ enum Phase {
         compiler: Peer,
         /// The file of the state, until the compiler takes it.
         state: String,
-        globals: Globals,
+        beside: Beside,
     },
-    Mapped(Globals),
+    Mapped(Beside),
 }
 
 impl Run<'_> {
@@ -155,10 +155,10 @@ impl Run<'_> {
     pub(super) fn tell_snapshot(&self, number: SnapshotNumber) -> Option<ToWorker> {
         let snapshot = &self.snapshots.all[number.0];
         match &snapshot.phase {
-            Phase::Mapped(globals) => Some(ToWorker::Snapshot(
+            Phase::Mapped(beside) => Some(ToWorker::Snapshot(
                 number,
                 snapshot.artefact.clone(),
-                globals.clone(),
+                beside.clone(),
                 snapshot.wrote.clone(),
             )),
             _ => None,
@@ -171,7 +171,7 @@ impl Run<'_> {
         number: SnapshotNumber,
         state: String,
         size: u64,
-        globals: Globals,
+        beside: Beside,
         wrote: Vec<SetupOutput>,
     ) {
         let wanted = !self.stopping
@@ -208,7 +208,7 @@ impl Run<'_> {
                 snapshot.phase = Phase::Compiling {
                     compiler,
                     state: file,
-                    globals,
+                    beside,
                 };
                 // workers begin from what they took themselves until this is done
                 self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
@@ -248,7 +248,7 @@ impl Run<'_> {
         let taken = std::mem::replace(&mut snapshot.phase, Phase::Unshared);
         let Phase::Compiling {
             mut compiler,
-            globals,
+            beside,
             ..
         } = taken
         else {
@@ -266,7 +266,7 @@ impl Run<'_> {
         if let Some(why) = why {
             return self.not_shared(number, &why);
         }
-        snapshot.phase = Phase::Mapped(globals);
+        snapshot.phase = Phase::Mapped(beside);
         let Some(message) = self.tell_snapshot(number) else {
             return;
         };

@@ -23,7 +23,7 @@ pub use task::{Expect, LimitOf, SharedTask, Task};
 
 use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome, SetupOutput};
-use crate::sandbox::snapshot::Globals;
+use crate::sandbox::snapshot::Beside;
 use crate::suite::{FixtureKind, SuiteFailure, ValueNumber};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -51,9 +51,9 @@ pub enum ToWorker {
     Unit(Vec<Task>),
     /// A value that later messages name, as CBOR.
     Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
-    /// A state can be mapped now: the file name of its compiled form, the values of its
-    /// module's mutable globals, and what was written until it was taken.
-    Snapshot(SnapshotNumber, String, Globals, Vec<SetupOutput>),
+    /// A state can be mapped now: the file name of its compiled form, what belongs to it beside
+    /// its memory, and what was written until it was taken.
+    Snapshot(SnapshotNumber, String, Beside, Vec<SetupOutput>),
     /// Set up a shared fixture.
     SetUp(Box<SharedTask>),
     /// Take a shared fixture down.
@@ -106,9 +106,9 @@ pub enum FromWorker {
     Stopped(Box<Stopped>),
     /// The unit that began with this task is over, its fixtures taken down.
     UnitDone(TaskNumber, Vec<SuiteFailure>),
-    /// A state was written to the cache folder: its file, its size in bytes, the values of
-    /// its module's mutable globals, and what was written until it was taken.
-    State(SnapshotNumber, String, u64, Globals, Vec<SetupOutput>),
+    /// A state was written to the cache folder: its file, its size in bytes, what belongs to it
+    /// beside its memory, and what was written until it was taken.
+    State(SnapshotNumber, String, u64, Beside, Vec<SetupOutput>),
     /// There is no snapshot of a state, for this reason: it is made anew each time.
     NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one, and with what was written

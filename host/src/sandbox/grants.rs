@@ -7,6 +7,7 @@
 
 use super::access::{self, GrantedBy, Place, Places, Watch};
 use super::called::StackFrame;
+use super::clock::Clock;
 use super::deadline::Guard;
 use super::guest::Call;
 use super::hostcall;
@@ -24,6 +25,7 @@ use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use wasmtime::{Caller, Engine, StoreLimits, StoreLimitsBuilder, component};
 use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemView as _};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
@@ -55,6 +57,8 @@ pub struct State {
     pub report: Report,
     /// Who stops the guest, for functions in which it waits.
     pub guard: Guard,
+    /// Its monotonic clock, the same that its context has.
+    pub(super) clock: Clock,
     /// What was refused to it.
     pub(super) watch: Watch,
     /// What it is told as its process's id.
@@ -136,13 +140,14 @@ impl Grants {
         };
     }
 
-    /// What one call into a guest gets.
+    /// What one call into a guest gets, and the clock that it reads.
     ///
     /// # Errors
     /// If a folder cannot be opened, or a fixture is not known.
-    pub fn state(&mut self, call: &Call<'_>) -> anyhow::Result<State> {
+    pub(super) fn state(&mut self, call: &Call<'_>, clock: Clock) -> anyhow::Result<State> {
         let mut builder = WasiCtxBuilder::new();
         builder
+            .monotonic_clock(clock)
             .args(call.args)
             .stdout(call.streams.0.clone())
             .stderr(call.streams.1.clone())
@@ -189,6 +194,7 @@ impl Grants {
             max_memory: None,
             report: Report::default(),
             guard: Guard::default(),
+            clock,
             watch,
             process_id: process_id::next(),
             seen_at: Vec::new(),
@@ -344,8 +350,10 @@ fn open_scratch(builder: &mut WasiCtxBuilder, scratch: &Path) -> anyhow::Result<
 /// # Errors
 /// If a folder cannot be opened.
 pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
+    let nothing = State::nothing();
     let mut builder = WasiCtxBuilder::new();
     builder
+        .monotonic_clock(nothing.clock)
         .args(given.args)
         .envs(given.env)
         .stdin(Stdin::default())
@@ -384,7 +392,7 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
             None => Watch::without_notes(places),
         },
         process_id: std::process::id(),
-        ..State::nothing()
+        ..nothing
     })
 }
 
@@ -517,6 +525,7 @@ impl State {
             max_memory: None,
             report: Report::default(),
             guard: Guard::default(),
+            clock: Clock::showing(Duration::ZERO),
             watch: Watch::default(),
             process_id: 0,
             seen_at: Vec::new(),

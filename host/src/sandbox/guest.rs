@@ -4,6 +4,7 @@
 
 use super::called::{self, Called, Seen, enough};
 use super::capture::Stream;
+use super::clock::Clock;
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
 use super::grants::{Grants, Reach, State};
@@ -197,7 +198,8 @@ impl Sandbox {
 
     /// Calls a program's entry in a store and an instance of its own.
     pub fn call(&mut self, program: &Program, entry: Entry<'_>, call: &Call<'_>) -> Called {
-        let mut store = match self.store(program, call) {
+        let clock = Clock::showing(Duration::ZERO);
+        let mut store = match self.store(program, call, clock) {
             Ok(store) => store,
             Err(refused) => return *refused,
         };
@@ -225,8 +227,9 @@ impl Sandbox {
         &mut self,
         program: &Program,
         call: &Call<'_>,
+        clock: Clock,
     ) -> Result<Store<State>, Box<Called>> {
-        let state = self.grants.state(call);
+        let state = self.grants.state(call, clock);
         let mut state = state.map_err(|e| {
             let why = format!("the sandbox could not be set up: {e:#}");
             Box::new(Called::without_store(Ending::Refused(why), &call.streams))

@@ -6,12 +6,13 @@
 
 use super::called::{Called, Seen, pointed_to};
 use super::capture::Stream;
+use super::clock::Clock;
 use super::deadline::AtInterrupt;
 use super::grants::State;
 use super::guest::{Call, Kind, Made, Program, Sandbox};
 use super::load::module_of;
 use super::sdk::Refused;
-use super::snapshot::{Captured, Globals, Replay};
+use super::snapshot::{Beside, Captured, Replay};
 use crate::ending::Ending;
 use crate::instrument::{PAGE, global_export};
 use std::fs::File;
@@ -52,6 +53,8 @@ pub struct Taken {
     pub captured: Captured,
     /// The memory's bytes.
     memory: Vec<u8>,
+    /// What the monotonic clock showed.
+    clock: Duration,
 }
 
 /// Where an instance begins.
@@ -65,7 +68,22 @@ pub enum Beginning<'a> {
 }
 
 /// A state that is mapped.
-pub struct Snapshot(Rc<Replay<State>>);
+pub struct Snapshot {
+    replay: Rc<Replay<State>>,
+    /// What the monotonic clock showed.
+    clock: Duration,
+}
+
+impl Beginning<'_> {
+    /// What the monotonic clock of an instance shows that begins there.
+    fn clock(&self) -> Clock {
+        Clock::showing(match self {
+            Beginning::Module => Duration::ZERO,
+            Beginning::Taken(taken) => taken.clock,
+            Beginning::Mapped(snapshot) => snapshot.clock,
+        })
+    }
+}
 
 impl Sandbox {
     /// Makes an instance, and calls nothing in it yet.
@@ -78,14 +96,14 @@ impl Sandbox {
         call: &Call<'_>,
         beginning: &Beginning<'_>,
     ) -> Result<Live, Box<Called>> {
-        let mut store = self.store(program, call)?;
+        let mut store = self.store(program, call, beginning.clock())?;
         let mut done = None;
         let stop = AtInterrupt::Stop;
         let result = self
             .deadline
             .during(&program.engine, call.timeout, stop, || {
                 let made = done.insert(match beginning {
-                    Beginning::Mapped(Snapshot(replay)) => program.begun_at(replay, &mut store)?,
+                    Beginning::Mapped(snapshot) => program.begun_at(&snapshot.replay, &mut store)?,
                     Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
                 });
                 if let Beginning::Taken(taken) = beginning {
@@ -118,14 +136,17 @@ impl Sandbox {
         &self,
         program: &Program,
         artefact: File,
-        globals: &Globals,
+        beside: &Beside,
     ) -> Result<Snapshot, String> {
         let Kind::Rewritten(rewritten) = &program.kind else {
             return Err("its module was not rewritten".to_owned());
         };
         let state = module_of(&program.engine, artefact)?;
-        Replay::new(&rewritten.linker, &rewritten.main, &state, globals)
-            .map(|replay| Snapshot(Rc::new(replay)))
+        Replay::new(&rewritten.linker, &rewritten.main, &state, &beside.globals)
+            .map(|replay| Snapshot {
+                replay: Rc::new(replay),
+                clock: beside.clock,
+            })
             .map_err(|e| super::engine::chain(&e))
     }
 
@@ -249,11 +270,20 @@ impl Live {
         Ok(Taken {
             captured,
             memory: replayed.memory.data(&self.store).to_vec(),
+            clock: self.store.data().clock.read(),
         })
     }
 }
 
 impl Taken {
+    /// What belongs to it beside its memory.
+    pub fn beside(&self) -> Beside {
+        Beside {
+            globals: self.captured.globals.clone(),
+            clock: self.clock,
+        }
+    }
+
     /// How many bytes its memory has.
     pub fn size(&self) -> u64 {
         self.memory.len() as u64

@@ -11,6 +11,7 @@
 use crate::instrument::{Facts, MEMORY, STATE, global_export, state_module};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::time::Duration;
 use wasmtime::{
     ExternType, Instance, InstancePre, Linker, Memory, Module, ModuleExport, Store, V128, Val,
 };
@@ -54,6 +55,15 @@ pub struct Captured {
     pub state: Vec<u8>,
     /// The values of the mutable globals.
     pub globals: Globals,
+}
+
+/// What belongs to a state beside its memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beside {
+    /// The values of its module's mutable globals.
+    pub globals: Globals,
+    /// What its monotonic clock showed.
+    pub clock: Duration,
 }
 
 /// The values of a module's mutable globals.

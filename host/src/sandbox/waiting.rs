@@ -73,7 +73,8 @@ pub fn add_to_core_linker(linker: &mut wasmtime::Linker<State>) -> Result<()> {
              -> Result<i32> {
                 hostcall::enter(&mut caller, |state, memory| {
                     let few = layout.read(memory, from, count)?;
-                    let clocks = few.as_deref().and_then(|few| layout.clocks(few));
+                    let read = || state.clock.read();
+                    let clocks = few.as_deref().and_then(|few| layout.clocks(few, read));
                     let (errno, events) = match (clocks, few) {
                         (Some(clocks), _) => (SUCCESS, sleep(&state.guard, &clocks)?),
                         (None, Some(few)) if layout.is_old() => layout.poll(state, &few)?,
@@ -101,7 +102,7 @@ pub fn add_to_core_linker(linker: &mut wasmtime::Linker<State>) -> Result<()> {
 }
 
 /// A clock that is waited for.
-struct Clock {
+struct Awaited {
     userdata: [u8; 8],
     wait: Duration,
 }
@@ -125,9 +126,9 @@ impl Layout {
         Ok(Some(memory.as_cow(all)?.into_owned()))
     }
 
-    /// The clocks that are waited for, if nothing else is.
-    fn clocks(&self, subscriptions: &[u8]) -> Option<Vec<Clock>> {
-        let clock = |sub: &[u8]| -> Option<Clock> {
+    /// The clocks that are waited for, if nothing else is; `read` reads the monotonic one.
+    fn clocks(&self, subscriptions: &[u8], read: impl Fn() -> Duration) -> Option<Vec<Awaited>> {
+        let clock = |sub: &[u8]| -> Option<Awaited> {
             if *sub.get(8)? != 0 {
                 return None;
             }
@@ -139,10 +140,10 @@ impl Layout {
                     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
                     timeout.saturating_sub(now)
                 }
-                // when the guest's own clock began only wasmtime knows
+                (true, 1) => timeout.saturating_sub(read()),
                 _ => return None,
             };
-            Some(Clock {
+            Some(Awaited {
                 userdata: sub.get(..8)?.try_into().ok()?,
                 wait,
             })
@@ -184,7 +185,7 @@ impl Layout {
 }
 
 /// Sleeps until the first of the clocks has come; gives an event for each that has.
-fn sleep(guard: &Guard, clocks: &[Clock]) -> Result<Vec<u8>> {
+fn sleep(guard: &Guard, clocks: &[Awaited]) -> Result<Vec<u8>> {
     let first = clocks.iter().map(|c| c.wait).min().unwrap_or_default();
     guard.sleep(first).map_err(|Woken| Trap::Interrupt)?;
     let mut events = Vec::new();
@@ -253,5 +254,31 @@ impl poll::HostPollable for Waiting<'_> {
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
         waiting::HostPollable::drop(self.table, pollable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_of_the_monotonic_clock_is_as_far_off_as_that_clock_says() {
+        for layout in &LAYOUTS {
+            let wait = |clock: u8, flags: u8, timeout: u64, shown: u64| {
+                let mut sub = vec![0; layout.size];
+                sub[layout.clock] = clock;
+                sub[layout.timeout..layout.timeout + 8].copy_from_slice(&timeout.to_le_bytes());
+                sub[layout.flags] = flags;
+                let clocks = layout.clocks(&sub, || Duration::from_nanos(shown));
+                clocks.map(|clocks| clocks[0].wait.as_nanos())
+            };
+            assert_eq!(wait(1, 1, 1000, 300), Some(700));
+            // it has passed
+            assert_eq!(wait(1, 1, 1000, 1001), Some(0));
+            assert_eq!(wait(1, 0, 1000, 300), Some(1000));
+            assert_eq!(wait(0, 1, 1000, 300), Some(0));
+            // the time of a processor is no clock to wait for
+            assert_eq!(wait(2, 0, 1000, 300), None);
+        }
     }
 }

@@ -217,9 +217,9 @@ fn execute_all(
             ToWorker::Value(number, value) => {
                 executor.values.insert(number, value);
             }
-            ToWorker::Snapshot(number, artefact, globals, wrote) => {
+            ToWorker::Snapshot(number, artefact, beside, wrote) => {
                 // what was taken here is not needed any more
-                let told = Kept::Told { artefact, globals };
+                let told = Kept::Told { artefact, beside };
                 executor.snapshots.insert(number, told);
                 executor.wrote.insert(number, wrote);
             }

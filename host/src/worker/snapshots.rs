@@ -10,7 +10,7 @@ use crate::module::cache::Cache;
 use crate::protocol::{FromWorker, SnapshotNumber, Task};
 use crate::sandbox::guest::Program;
 use crate::sandbox::live::{Beginning, Snapshot, Taken};
-use crate::sandbox::snapshot::Globals;
+use crate::sandbox::snapshot::Beside;
 
 /// What there is of a state.
 pub enum Kept {
@@ -22,8 +22,8 @@ pub enum Kept {
     Told {
         /// The file name of its compiled form.
         artefact: String,
-        /// The values of its module's mutable globals.
-        globals: Globals,
+        /// What belongs to it beside its memory.
+        beside: Beside,
     },
     /// What all workers map.
     Mapped(Snapshot),
@@ -74,13 +74,12 @@ impl Executor {
         });
         let kept = match taken {
             Ok((taken, name)) => {
-                let globals = taken.captured.globals.clone();
                 let wrote = stand.wrote(SetupRun::Replayed);
                 self.outbox.push(FromWorker::State(
                     of.number,
                     name,
                     taken.size(),
-                    globals,
+                    taken.beside(),
                     wrote.clone(),
                 ));
                 self.wrote.insert(of.number, wrote);
@@ -99,14 +98,14 @@ impl Executor {
         let Some(of) = task.snapshot else {
             return;
         };
-        let Some(Kept::Told { artefact, globals }) = self.snapshots.get(&of.number) else {
+        let Some(Kept::Told { artefact, beside }) = self.snapshots.get(&of.number) else {
             return;
         };
         let file = self
             .cache
             .open_artefact(artefact)
             .map_err(|e| e.to_string());
-        let mapped = file.and_then(|file| self.sandbox.map(program, file, globals));
+        let mapped = file.and_then(|file| self.sandbox.map(program, file, beside));
         // one that does not fit is not used: the setup is run
         let kept = mapped.map_or(Kept::Nothing, Kept::Mapped);
         self.snapshots.insert(of.number, kept);
