@@ -159,6 +159,11 @@ pub enum SuiteStep {
 /// How the fixtures of a split suite's tests come about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SnapshotStep {
+    /// Their state is large, and is being written to where all workers can map it.
+    Keeping {
+        /// The size of its memory.
+        bytes: u64,
+    },
     /// Their state is kept, and each further test begins from it.
     Kept {
         /// The size of its memory.
@@ -241,7 +246,7 @@ pub enum Event {
     Snapshot {
         /// Which it is.
         of: FixtureName,
-        /// Which of the two.
+        /// What is known of that.
         step: SnapshotStep,
     },
     /// Something that a user should know; it changes no verdict.

@@ -23,7 +23,7 @@ mod survey;
 use serde::{Deserialize, Serialize};
 
 pub use rewrite::rewrite;
-pub use state::{StateTooLarge, state_module};
+pub use state::{StateTooLarge, state_module, used};
 
 /// The module from which a rewritten module imports its memory.
 pub const STATE: &str = "wasmtest:state";

@@ -33,7 +33,7 @@ pub struct StateTooLarge {
 /// # Errors
 /// [`StateTooLarge`] if about 4 GiB or more of it are in use.
 pub fn state_module(memory: &MemoryShape, data: &[u8]) -> Result<Vec<u8>, StateTooLarge> {
-    let runs = runs(data, MAX_SEGMENTS);
+    let runs = fewer(used(data), MAX_SEGMENTS);
     let total: u64 = runs.iter().map(|run| run.len() as u64).sum();
     let too_large = StateTooLarge { data: total };
     let heads: Vec<Vec<u8>> = runs.iter().map(head).collect();
@@ -106,8 +106,8 @@ fn head(run: &Range<usize>) -> Vec<u8> {
     head
 }
 
-/// Where there is anything but zeros, in at most so many runs of blocks.
-fn runs(data: &[u8], most: usize) -> Vec<Range<usize>> {
+/// Where there is anything but zeros, in runs of blocks as long as a page of the machine's.
+pub fn used(data: &[u8]) -> Vec<Range<usize>> {
     const ZEROS: [u8; BLOCK] = [0; BLOCK];
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (i, block) in data.chunks(BLOCK).enumerate() {
@@ -120,7 +120,11 @@ fn runs(data: &[u8], most: usize) -> Vec<Range<usize>> {
             _ => runs.push(block),
         }
     }
-    // the smallest gaps are closed first
+    runs
+}
+
+/// At most so many runs that hold these: the smallest gaps are closed first.
+fn fewer(mut runs: Vec<Range<usize>>, most: usize) -> Vec<Range<usize>> {
     let mut gap = BLOCK;
     while runs.len() > most {
         gap *= 2;
@@ -204,10 +208,10 @@ mod tests {
         for block in (0..64).step_by(2).filter(|b| b % 12 != 0) {
             data[block * BLOCK + 7] = 1;
         }
-        let all = runs(&data, 64);
+        let all = used(&data);
         assert_eq!(all.len(), 26);
         for most in [25, 7, 2, 1] {
-            let fewer = runs(&data, most);
+            let fewer = fewer(used(&data), most);
             assert!(fewer.len() <= most, "{most}: {}", fewer.len());
             for run in &all {
                 let inside = |r: &Range<usize>| r.start <= run.start && run.end <= r.end;

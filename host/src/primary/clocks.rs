@@ -1,6 +1,6 @@
 //! What takes too long: limits, notices, and when to look again.
 
-use super::slots::{Job, LISTING, TAKE_OVER, Worker, blocked_too_long};
+use super::slots::{Doing, Job, LISTING, TAKE_OVER, Worker, blocked_too_long};
 use super::{Run, SLOW, TICK};
 use crate::event::{Event, Outcome};
 use crate::protocol::{Stop, ToWorker};
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// What a worker is given beyond a test's limit to stop it by itself.
 const GRACE: Duration = Duration::from_millis(250);
+/// How long a large state may take to be written: 4 GiB to a slow disk.
+const KEEPING: Duration = Duration::from_secs(600);
 /// How often a worker is asked to give up a test that should have ended.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// A worker that has not answered for so long is ended by force.
@@ -34,7 +36,7 @@ impl Run<'_> {
                 Some((_, last)) => at(last + ASK_AGAIN),
                 None => at(worker.since + self.limit(worker) + GRACE),
             }
-            if !worker.slow_said {
+            if !worker.slow_said && worker.doing == Doing::Jobs {
                 at(worker.since + SLOW);
             }
             if idle && worker.revocable() > 0 && !worker.revoking {
@@ -57,6 +59,9 @@ impl Run<'_> {
     }
 
     fn limit(&self, worker: &Worker) -> Duration {
+        if worker.doing == Doing::Keeping {
+            return KEEPING;
+        }
         match worker.jobs.front() {
             // at most three calls
             Some(Job::List(_)) => self.settings.timeout.max(LISTING) * 3,
@@ -83,7 +88,7 @@ impl Run<'_> {
                 continue;
             };
             let (elapsed, limit) = (worker.since.elapsed(), self.limit(worker));
-            let slow = elapsed > SLOW && !worker.slow_said;
+            let slow = elapsed > SLOW && !worker.slow_said && worker.doing == Doing::Jobs;
             if elapsed > limit + GRACE && worker.killed.is_none() {
                 self.too_late(number, job, limit);
             } else if slow {

@@ -6,12 +6,12 @@
 
 use super::Run;
 use super::shared::Phase;
-use super::slots::{Job, LISTING, TAKE_OVER};
+use super::slots::{Doing, Job, LISTING, TAKE_OVER};
 use crate::event::{Event, Harness};
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::{FixtureNumber, LimitOf, ModuleNumber, Task, TaskNumber, ToWorker};
 use crate::suite::StepAction;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
 /// and as many as last this long.
@@ -202,9 +202,7 @@ impl Run<'_> {
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
-        worker.since = Instant::now();
-        worker.slow_said = false;
-        worker.asked = None;
+        worker.begins(Doing::Jobs);
         // at an interrupt a worker begins nothing more: what follows comes back
         if worker.ready
             && self.interrupted_at.is_none()

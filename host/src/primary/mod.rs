@@ -284,6 +284,7 @@ fn go_with(
     watch_signals(&tx, listening.clone())?;
     let setup = WorkerSetup {
         cache: cache.dir().to_owned(),
+        run: Cache::name_of_a_run(),
         scratch: scratch.path().to_owned(),
         keep_scratch: settings.keep_scratch,
         dirs: settings.dirs.clone(),

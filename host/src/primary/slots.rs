@@ -46,8 +46,9 @@ pub(super) struct Worker {
     pub(super) told_snapshots: HashSet<SnapshotNumber>,
     pub(super) jobs: VecDeque<Job>,
     pub(super) ready: bool,
-    /// When the first job began, as far as is known.
+    /// When the first job, or what it does in between, began, as far as is known.
     pub(super) since: Instant,
+    pub(super) doing: Doing,
     pub(super) slow_said: bool,
     pub(super) revoking: bool,
     /// When it was first and last asked to give up the job that runs.
@@ -55,6 +56,15 @@ pub(super) struct Worker {
     pub(super) killed: Option<Duration>,
     /// Whose teardown runs in it, as it has told at an interrupt.
     pub(super) taking_down: Option<String>,
+}
+
+/// What takes a worker's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Its first job.
+    Jobs,
+    /// A large state, which is no part of the job after whose setup it is kept.
+    Keeping,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +94,14 @@ impl Job {
 }
 
 impl Worker {
+    /// From now on its time goes into this.
+    pub(super) fn begins(&mut self, doing: Doing) {
+        self.doing = doing;
+        self.since = Instant::now();
+        self.slow_said = false;
+        self.asked = None;
+    }
+
     /// How many of its tests can be taken back: not the one that runs, nor what is
     /// in one unit with it.
     pub(super) fn revocable(&self) -> usize {
@@ -148,6 +166,7 @@ impl Run<'_> {
                     jobs: VecDeque::new(),
                     ready: false,
                     since: Instant::now(),
+                    doing: Doing::Jobs,
                     slow_said: false,
                     revoking: false,
                     asked: None,
@@ -238,7 +257,20 @@ impl Run<'_> {
             FromWorker::State(number, state, size, beside, wrote) => {
                 self.state_came(number, state, size, beside, wrote);
             }
-            FromWorker::NoState(number, why) => self.no_state(number, why),
+            FromWorker::Keeping(snapshot, bytes) => {
+                worker.begins(Doing::Keeping);
+                self.keeping_state(snapshot, bytes);
+            }
+            FromWorker::Kept(snapshot, bytes, beside, wrote) => {
+                worker.begins(Doing::Jobs);
+                self.state_kept(snapshot, bytes, beside, wrote);
+            }
+            FromWorker::NoState(snapshot, why) => {
+                if worker.doing == Doing::Keeping {
+                    worker.begins(Doing::Jobs);
+                }
+                self.no_state(snapshot, why);
+            }
             FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
                 self.unexpected(number, "word of a shared fixture");
             }

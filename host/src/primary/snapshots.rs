@@ -1,8 +1,9 @@
 //! Snapshots: the state after a split fixture's setup, made once and mapped by all workers.
 //!
-//! The first worker that has set a fixture up writes the state to the cache folder; a
-//! compiler process makes the form of it that can be mapped, and all workers are told.
-//! Until then each of them begins from what it took itself. A snapshot is of
+//! The first worker that has set a fixture up writes the state to the cache folder; of a
+//! small one a compiler process makes the form that can be mapped, and all workers are told.
+//! Until then each of them begins from what it took itself. A large one is mapped as it was
+//! written. A snapshot is of
 //! one run: its key is the module, the steps it holds and what is granted beside
 //! the run's own grants; everything else is the same throughout a run.
 
@@ -15,7 +16,7 @@ use crate::protocol::{
     CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
     ToWorker,
 };
-use crate::sandbox::snapshot::Beside;
+use crate::sandbox::snapshot::{Beside, StateForm};
 use crate::settings::Snapshots;
 use crate::suite::{FixtureKind, Step, StepAction};
 use std::collections::HashMap;
@@ -51,6 +52,8 @@ struct Snapshot {
 enum Phase {
     /// No worker has told of it.
     Unknown,
+    /// A worker writes it to where all can map it.
+    Keeping,
     /// It is made again for each test.
     Refused,
     /// Each worker begins from what it took itself, for good.
@@ -61,7 +64,7 @@ enum Phase {
         state: String,
         beside: Beside,
     },
-    Mapped(Beside),
+    Mapped(StateForm<String>, Beside),
 }
 
 impl Run<'_> {
@@ -109,7 +112,7 @@ impl Run<'_> {
             of,
             kind,
             wrote: Vec::new(),
-            artefact: Cache::name_for_a_run(number.0, "cwasm"),
+            artefact: Cache::name_in_a_run(&self.setup.run, number.0, "cwasm"),
             phase: match why {
                 None => Phase::Unknown,
                 Some(_) => Phase::Refused,
@@ -155,9 +158,9 @@ impl Run<'_> {
     pub(super) fn tell_snapshot(&self, number: SnapshotNumber) -> Option<ToWorker> {
         let snapshot = &self.snapshots.all[number.0];
         match &snapshot.phase {
-            Phase::Mapped(beside) => Some(ToWorker::Snapshot(
+            Phase::Mapped(file, beside) => Some(ToWorker::Snapshot(
                 number,
-                snapshot.artefact.clone(),
+                file.clone(),
                 beside.clone(),
                 snapshot.wrote.clone(),
             )),
@@ -230,7 +233,7 @@ impl Run<'_> {
         let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
             return;
         };
-        if matches!(snapshot.phase, Phase::Unknown) {
+        if matches!(snapshot.phase, Phase::Unknown | Phase::Keeping) {
             snapshot.phase = Phase::Refused;
             self.say_snapshot(number, SnapshotStep::Rerun { why });
         }
@@ -266,7 +269,50 @@ impl Run<'_> {
         if let Some(why) = why {
             return self.not_shared(number, &why);
         }
-        snapshot.phase = Phase::Mapped(beside);
+        let file = StateForm::Compiled(snapshot.artefact.clone());
+        snapshot.phase = Phase::Mapped(file, beside);
+        self.tell_all_of_snapshot(number);
+    }
+
+    /// A worker begins to keep a large state.
+    pub(super) fn keeping_state(&mut self, number: SnapshotNumber, bytes: u64) {
+        let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
+            return;
+        };
+        if matches!(snapshot.phase, Phase::Unknown) {
+            snapshot.phase = Phase::Keeping;
+            self.say_snapshot(number, SnapshotStep::Keeping { bytes });
+        }
+    }
+
+    /// A large state is kept, in a file that can be mapped.
+    pub(super) fn state_kept(
+        &mut self,
+        number: SnapshotNumber,
+        bytes: u64,
+        beside: Beside,
+        wrote: Vec<SetupOutput>,
+    ) {
+        let file = self.memory_of(number);
+        let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
+            return;
+        };
+        // others that have set it up meanwhile say so, too
+        if matches!(snapshot.phase, Phase::Unknown | Phase::Keeping) {
+            snapshot.phase = Phase::Mapped(StateForm::Memory(file), beside);
+            snapshot.wrote = wrote;
+            self.say_snapshot(number, SnapshotStep::Kept { bytes });
+            self.tell_all_of_snapshot(number);
+        }
+    }
+
+    /// The name of the file that holds the memory of a large state.
+    fn memory_of(&self, number: SnapshotNumber) -> String {
+        Cache::name_in_a_run(&self.setup.run, number.0, "state")
+    }
+
+    /// Workers that do not wait for a test of it are told as well: they may hold some.
+    fn tell_all_of_snapshot(&mut self, number: SnapshotNumber) {
         let Some(message) = self.tell_snapshot(number) else {
             return;
         };
@@ -279,6 +325,10 @@ impl Run<'_> {
 
     /// Nothing of them is left behind.
     pub(super) fn forget_snapshots(&mut self) {
+        for number in 0..self.snapshots.all.len() {
+            self.cache
+                .remove_memory(&self.memory_of(SnapshotNumber(number)));
+        }
         for snapshot in self.snapshots.all.drain(..) {
             if let Phase::Compiling {
                 mut compiler,

@@ -23,7 +23,7 @@ pub use task::{Expect, LimitOf, SharedTask, Task};
 
 use crate::denied::Denials;
 use crate::event::{Attachment, Captured, Outcome, SetupOutput};
-use crate::sandbox::snapshot::Beside;
+use crate::sandbox::snapshot::{Beside, StateForm};
 use crate::suite::{FixtureKind, SuiteFailure, ValueNumber};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -51,9 +51,9 @@ pub enum ToWorker {
     Unit(Vec<Task>),
     /// A value that later messages name, as CBOR.
     Value(ValueNumber, #[serde(with = "serde_bytes")] Vec<u8>),
-    /// A state can be mapped now: the file name of its compiled form, what belongs to it beside
-    /// its memory, and what was written until it was taken.
-    Snapshot(SnapshotNumber, String, Beside, Vec<SetupOutput>),
+    /// A state can be mapped now: the file that it is kept in, what belongs to it beside its
+    /// memory, and what was written until it was taken.
+    Snapshot(SnapshotNumber, StateForm<String>, Beside, Vec<SetupOutput>),
     /// Set up a shared fixture.
     SetUp(Box<SharedTask>),
     /// Take a shared fixture down.
@@ -109,6 +109,12 @@ pub enum FromWorker {
     /// A state was written to the cache folder: its file, its size in bytes, what belongs to it
     /// beside its memory, and what was written until it was taken.
     State(SnapshotNumber, String, u64, Beside, Vec<SetupOutput>),
+    /// A state of so many bytes is being kept, which may take a while; until there is word
+    /// of it this worker does nothing else.
+    Keeping(SnapshotNumber, u64),
+    /// That state is kept, in the file of its number: its size in bytes, what belongs to it
+    /// beside its memory, and what was written until it was taken.
+    Kept(SnapshotNumber, u64, Beside, Vec<SetupOutput>),
     /// There is no snapshot of a state, for this reason: it is made anew each time.
     NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one, and with what was written
@@ -260,6 +266,7 @@ mod tests {
     fn what_a_worker_needs_to_start_round_trips_as_one_value() {
         let setup = WorkerSetup {
             cache: "/c".into(),
+            run: "run-7".into(),
             scratch: "/s".into(),
             keep_scratch: Keep::Failed,
             dirs: vec![DirGrant {

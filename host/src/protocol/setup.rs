@@ -158,6 +158,8 @@ pub struct WorkerSetup {
     /// The cache folder that compiled forms are mapped from.
     #[serde(with = "path_bytes")]
     pub cache: PathBuf,
+    /// What the names of this run's own files in it begin with.
+    pub run: String,
     /// Where scratch folders are made; the primary removes it at the end.
     #[serde(with = "path_bytes")]
     pub scratch: PathBuf,

@@ -462,6 +462,9 @@ impl<W: Write> Reporter for Console<W> {
             Event::Snapshot { of, step } if self.verbosity == Verbosity::Verbose => {
                 let suite = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
                 self.tell(&match step {
+                    SnapshotStep::Keeping { bytes } => {
+                        format!("keeping the state of suite {suite}, {}", size(*bytes))
+                    }
                     SnapshotStep::Kept { bytes } => {
                         format!("{suite} is replayed from a snapshot, {}", size(*bytes))
                     }

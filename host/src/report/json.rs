@@ -109,6 +109,10 @@ impl<W: Write> Reporter for Json<W> {
             Event::Snapshot { of, step } => {
                 let mut value = of_fixture(of, "snapshot");
                 match step {
+                    SnapshotStep::Keeping { bytes } => {
+                        value["event"] = json!("keeping");
+                        value["bytes"] = json!(bytes);
+                    }
                     SnapshotStep::Kept { bytes } => value["bytes"] = json!(bytes),
                     SnapshotStep::Rerun { why } => {
                         value["event"] = json!("re-run");

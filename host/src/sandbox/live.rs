@@ -9,10 +9,10 @@ use super::capture::Stream;
 use super::clock::Clock;
 use super::deadline::AtInterrupt;
 use super::grants::State;
-use super::guest::{Call, Kind, Made, Program, Sandbox};
+use super::guest::{Call, Kind, Made, Program, Rewritten, Sandbox};
 use super::load::module_of;
 use super::sdk::Refused;
-use super::snapshot::{Beside, Captured, Replay};
+use super::snapshot::{Beside, Captured, Replay, Replayed, StateForm};
 use crate::ending::Ending;
 use crate::instrument::{PAGE, global_export};
 use std::fs::File;
@@ -49,12 +49,9 @@ pub struct Guarded {
 
 /// A state that was taken, kept where it was taken until it can be mapped.
 pub struct Taken {
-    /// As a module without code, with the values of globals.
-    pub captured: Captured,
     /// The memory's bytes.
     memory: Vec<u8>,
-    /// What the monotonic clock showed.
-    clock: Duration,
+    beside: Beside,
 }
 
 /// Where an instance begins.
@@ -79,7 +76,7 @@ impl Beginning<'_> {
     fn clock(&self) -> Clock {
         Clock::showing(match self {
             Beginning::Module => Duration::ZERO,
-            Beginning::Taken(taken) => taken.clock,
+            Beginning::Taken(taken) => taken.beside.clock,
             Beginning::Mapped(snapshot) => snapshot.clock,
         })
     }
@@ -103,7 +100,9 @@ impl Sandbox {
             .deadline
             .during(&program.engine, call.timeout, stop, || {
                 let made = done.insert(match beginning {
-                    Beginning::Mapped(snapshot) => program.begun_at(&snapshot.replay, &mut store)?,
+                    Beginning::Mapped(snapshot) => {
+                        program.begun_at(&snapshot.replay, &mut store)?
+                    }
                     Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
                 });
                 if let Beginning::Taken(taken) = beginning {
@@ -128,21 +127,28 @@ impl Sandbox {
         }
     }
 
-    /// Makes a state that was compiled ready to begin from.
+    /// Makes a state that is kept in a file ready to begin from.
     ///
     /// # Errors
     /// In words for the user, if it does not fit the program.
     pub fn map(
         &self,
         program: &Program,
-        artefact: File,
+        state: StateForm<File>,
         beside: &Beside,
     ) -> Result<Snapshot, String> {
         let Kind::Rewritten(rewritten) = &program.kind else {
             return Err("its module was not rewritten".to_owned());
         };
-        let state = module_of(&program.engine, artefact)?;
-        Replay::new(&rewritten.linker, &rewritten.main, &state, &beside.globals)
+        let Rewritten { linker, main, .. } = &**rewritten;
+        let replay = match state {
+            StateForm::Compiled(artefact) => {
+                let state = module_of(&program.engine, artefact)?;
+                Replay::new(linker, main, &state, &beside.globals)
+            }
+            StateForm::Memory(file) => Replay::of_file(linker, main, file, &beside.globals),
+        };
+        replay
             .map(|replay| Snapshot {
                 replay: Rc::new(replay),
                 clock: beside.clock,
@@ -248,11 +254,56 @@ impl Live {
         pointed_to(store, &made.instance, VALUE, MAX_VALUE + 1)
     }
 
-    /// Takes the state in which it stands.
+    /// Takes the state in which it stands; gives it also as a module without code, to be
+    /// compiled.
     ///
     /// # Errors
     /// Why that is not all of its state, or cannot be taken: for the user.
-    pub fn take(&mut self, program: &Program) -> Result<Taken, String> {
+    pub fn take(&mut self, program: &Program) -> Result<(Taken, Vec<u8>), String> {
+        let (rewritten, replayed) = self.whole(program)?;
+        let Captured { state, globals, .. } = replayed
+            .capture(&mut self.store, &rewritten.facts)
+            .map_err(|e| super::engine::chain(&e))?;
+        let taken = Taken {
+            memory: replayed.memory.data(&self.store).to_vec(),
+            beside: Beside {
+                globals,
+                clock: self.store.data().clock.read(),
+            },
+        };
+        Ok((taken, state))
+    }
+
+    /// Writes the memory of the state in which it stands to a file that is empty; gives
+    /// what belongs to it beside that.
+    ///
+    /// # Errors
+    /// As [`Self::take`], and those of the file system.
+    pub fn write(&mut self, program: &Program, file: &File) -> Result<Beside, String> {
+        let (rewritten, replayed) = self.whole(program)?;
+        let globals = replayed
+            .globals(&mut self.store, &rewritten.facts)
+            .map_err(|e| super::engine::chain(&e))?;
+        replayed
+            .write(&self.store, file)
+            .map_err(|e| format!("it cannot be written: {e}"))?;
+        Ok(Beside {
+            globals,
+            clock: self.store.data().clock.read(),
+        })
+    }
+
+    /// How large the memory is of the state in which it stands, in bytes.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn size(&self, program: &Program) -> Result<u64, String> {
+        let (_, replayed) = self.whole(program)?;
+        Ok(replayed.memory.data_size(&self.store) as u64)
+    }
+
+    /// What its state is made of, if it has no other than that.
+    fn whole<'a>(&self, program: &'a Program) -> Result<(&'a Rewritten, Replayed), String> {
         let (Kind::Rewritten(rewritten), Some((_, replayed))) =
             (&program.kind, &self.made.replayed)
         else {
@@ -264,24 +315,14 @@ impl Live {
         if self.store.data().report.asked_for_test {
             return Err("it asked which test it is run for".to_owned());
         }
-        let captured = replayed
-            .capture(&mut self.store, &rewritten.facts)
-            .map_err(|e| super::engine::chain(&e))?;
-        Ok(Taken {
-            captured,
-            memory: replayed.memory.data(&self.store).to_vec(),
-            clock: self.store.data().clock.read(),
-        })
+        Ok((rewritten, *replayed))
     }
 }
 
 impl Taken {
     /// What belongs to it beside its memory.
-    pub fn beside(&self) -> Beside {
-        Beside {
-            globals: self.captured.globals.clone(),
-            clock: self.clock,
-        }
+    pub fn beside(&self) -> &Beside {
+        &self.beside
     }
 
     /// How many bytes its memory has.
@@ -294,13 +335,12 @@ impl Taken {
         let Some((_, replayed)) = &made.replayed else {
             wasmtime::bail!("its module was not rewritten");
         };
-        let more = self.captured.pages - replayed.memory.size(&*store);
+        let more = self.size() / PAGE - replayed.memory.size(&*store);
         if more > 0 {
             replayed.memory.grow(&mut *store, more)?;
         }
-        debug_assert_eq!(self.memory.len() as u64, self.captured.pages * PAGE);
         replayed.memory.write(&mut *store, 0, &self.memory)?;
-        for (index, value) in &self.captured.globals.0 {
+        for (index, value) in &self.beside.globals.0 {
             let name = global_export(*index);
             let global = made.instance.get_global(&mut *store, &name);
             let Some(global) = global else {

@@ -16,6 +16,7 @@ mod hostcall;
 mod listing;
 pub mod live;
 mod load;
+mod mapped;
 pub mod process_id;
 pub mod scratch;
 pub mod sdk;

@@ -5,29 +5,41 @@
 //! globals, and makes of them as many instances as wanted, each in a store of its
 //! own: [`Replay`]. wasmtime maps the memory copy-on-write, so that an instance
 //! costs the same whatever the size of the state. [`Replayed::capture`] makes
-//! such a module of the memory as it is. What the host holds for a guest (open
-//! files, random numbers drawn) is not part of it.
+//! such a module of the memory as it is. A large memory is kept in a file instead, without
+//! a compiler's copies of it ([`Replayed::write`], `mapped.rs`). What the host holds
+//! for a guest (open files, random numbers drawn) is not part of it.
 
+mod beside;
+
+pub use beside::{Beside, Globals, StateForm, Value};
+
+use super::mapped::{self, Mapped};
 use crate::instrument::{Facts, MEMORY, STATE, global_export, state_module};
-use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use std::time::Duration;
+use std::fs::File;
+use std::io;
 use wasmtime::{
-    ExternType, Instance, InstancePre, Linker, Memory, Module, ModuleExport, Store, V128, Val,
+    ExternType, Instance, InstancePre, Linker, Memory, Module, ModuleExport, Store, Val,
 };
 
 /// A state from which instances can be made to begin.
 pub struct Replay<T: 'static> {
     main: Module,
-    /// Makes the memory.
-    state: InstancePre<T>,
-    memory: ModuleExport,
+    source: Source<T>,
     /// Offers what the module imports beside its memory.
     linker: Linker<T>,
     imports: Vec<Import>,
     globals: Vec<(ModuleExport, Val)>,
     /// Pages that were mapped for instances and may still be.
     mapped: Cell<u64>,
+}
+
+/// What makes the memory.
+enum Source<T: 'static> {
+    /// A module without code, by this export.
+    Module(InstancePre<T>, ModuleExport),
+    /// A file that holds it.
+    File(Mapped),
 }
 
 enum Import {
@@ -57,35 +69,6 @@ pub struct Captured {
     pub globals: Globals,
 }
 
-/// What belongs to a state beside its memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beside {
-    /// The values of its module's mutable globals.
-    pub globals: Globals,
-    /// What its monotonic clock showed.
-    pub clock: Duration,
-}
-
-/// The values of a module's mutable globals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Globals(pub Vec<(u32, Value)>);
-
-/// What a mutable global holds; floating-point numbers as their bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Value {
-    /// `i32`
-    I32(i32),
-    /// `i64`
-    I64(i64),
-    /// `f32`
-    F32(u32),
-    /// `f64`
-    F64(u64),
-    /// `v128`, the low half first.
-    V128(u64, u64),
-}
-
 impl<T: 'static> Replay<T> {
     /// Prepares instances of `main`, a rewritten module, that begin with the
     /// memory of `state` and these globals (none: what `main` begins with
@@ -103,6 +86,37 @@ impl<T: 'static> Replay<T> {
             .get_export_index(MEMORY)
             .filter(|_| matches!(state.get_export(MEMORY), Some(ExternType::Memory(_))))
             .ok_or_else(|| wasmtime::format_err!("the module with the state has no memory"))?;
+        let source = Source::Module(linker.instantiate_pre(state)?, memory);
+        Replay::with(linker, main, source, globals)
+    }
+
+    /// The same, with the memory that a file holds, as [`Replayed::write`] wrote it.
+    ///
+    /// # Errors
+    /// If the parts do not fit each other, or the file holds no memory.
+    pub fn of_file(
+        linker: &Linker<T>,
+        main: &Module,
+        state: File,
+        globals: &Globals,
+    ) -> wasmtime::Result<Replay<T>> {
+        let imported = main.imports().find_map(|import| match import.ty() {
+            ExternType::Memory(ty) if import.module() == STATE => Some(ty),
+            _ => None,
+        });
+        let maximum = imported
+            .ok_or_else(|| wasmtime::format_err!("the module was not rewritten"))?
+            .maximum();
+        let source = Source::File(Mapped::new(state, maximum)?);
+        Replay::with(linker, main, source, globals)
+    }
+
+    fn with(
+        linker: &Linker<T>,
+        main: &Module,
+        source: Source<T>,
+        globals: &Globals,
+    ) -> wasmtime::Result<Replay<T>> {
         let imports = main
             .imports()
             .map(|import| match (import.module(), import.name()) {
@@ -125,8 +139,7 @@ impl<T: 'static> Replay<T> {
         });
         Ok(Replay {
             main: main.clone(),
-            state: linker.instantiate_pre(state)?,
-            memory,
+            source,
             linker: linker.clone(),
             imports,
             globals: globals.collect::<wasmtime::Result<_>>()?,
@@ -134,18 +147,20 @@ impl<T: 'static> Replay<T> {
         })
     }
 
-    /// An instance that begins from the state, in a fresh store: a pair of core
-    /// instances with one memory.
+    /// An instance that begins from the state, in a fresh store, with a memory of its own.
     ///
     /// # Errors
     /// If an import is missing or the store's limits do not allow the memory.
     pub fn instantiate(&self, store: &mut Store<T>) -> wasmtime::Result<Replayed> {
         let faults = page_faults();
-        let state = self.state.instantiate(&mut *store)?;
-        let memory = state
-            .get_module_export(&mut *store, &self.memory)
-            .and_then(wasmtime::Extern::into_memory)
-            .expect("it was looked up in this module");
+        let memory = match &self.source {
+            Source::Module(state, memory) => state
+                .instantiate(&mut *store)?
+                .get_module_export(&mut *store, memory)
+                .and_then(wasmtime::Extern::into_memory)
+                .expect("it was looked up in this module"),
+            Source::File(mapped) => mapped.memory(&mut *store)?,
+        };
         let mut imports = Vec::with_capacity(self.imports.len());
         for import in &self.imports {
             imports.push(match import {
@@ -174,6 +189,10 @@ impl<T: 'static> Replay<T> {
     /// read, and looks through all of that after each later instance in the same
     /// slot (2 ms for 256 MiB). So the pages are unmapped here once many were.
     pub fn release(&self, store: &mut Store<T>, replayed: &Replayed) {
+        if matches!(self.source, Source::File(..)) {
+            // it is in no slot, and goes with its store
+            return;
+        }
         let mapped = self.mapped.get() + page_faults().saturating_sub(replayed.faults);
         self.mapped.set(mapped);
         if mapped > MANY_FAULTS {
@@ -195,6 +214,26 @@ impl Replayed {
     /// [`StateTooLarge`](crate::instrument::StateTooLarge) if its memory does not
     /// fit in a module; else if the facts are those of another module.
     pub fn capture<T>(&self, store: &mut Store<T>, facts: &Facts) -> wasmtime::Result<Captured> {
+        Ok(Captured {
+            globals: self.globals(&mut *store, facts)?,
+            pages: self.memory.size(&*store),
+            state: state_module(&facts.memory, self.memory.data(&*store))?,
+        })
+    }
+
+    /// Writes the memory as it is to a file that is empty, from where it lies.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write<T>(&self, store: &Store<T>, file: &File) -> io::Result<()> {
+        mapped::write(self.memory.data(store), file)
+    }
+
+    /// The values of the mutable globals.
+    ///
+    /// # Errors
+    /// If the facts are those of another module.
+    pub fn globals<T>(&self, store: &mut Store<T>, facts: &Facts) -> wasmtime::Result<Globals> {
         let mut globals = Vec::with_capacity(facts.globals.len());
         for shape in &facts.globals {
             let name = global_export(shape.index);
@@ -205,53 +244,7 @@ impl Replayed {
                 .ok_or_else(|| wasmtime::format_err!("the module has no global for `{name}`"))?;
             globals.push((shape.index, value));
         }
-        Ok(Captured {
-            pages: self.memory.size(&*store),
-            state: state_module(&facts.memory, self.memory.data(&*store))?,
-            globals: Globals(globals),
-        })
-    }
-}
-
-impl Value {
-    fn of(value: &Val) -> Option<Value> {
-        Some(match value {
-            Val::I32(v) => Value::I32(*v),
-            Val::I64(v) => Value::I64(*v),
-            Val::F32(v) => Value::F32(*v),
-            Val::F64(v) => Value::F64(*v),
-            Val::V128(v) => {
-                let v = v.as_u128();
-                Value::V128(v as u64, (v >> 64) as u64)
-            }
-            _ => return None,
-        })
-    }
-
-    /// The same as wasmtime has it.
-    pub(super) fn val(self) -> Val {
-        match self {
-            Value::I32(v) => Val::I32(v),
-            Value::I64(v) => Val::I64(v),
-            Value::F32(v) => Val::F32(v),
-            Value::F64(v) => Val::F64(v),
-            Value::V128(low, high) => {
-                Val::V128(V128::from(u128::from(low) | u128::from(high) << 64))
-            }
-        }
-    }
-
-    fn fits(self, global: &wasmtime::GlobalType) -> bool {
-        use wasmtime::ValType as V;
-        global.mutability() == wasmtime::Mutability::Var
-            && matches!(
-                (self, global.content()),
-                (Value::I32(_), V::I32)
-                    | (Value::I64(_), V::I64)
-                    | (Value::F32(_), V::F32)
-                    | (Value::F64(_), V::F64)
-                    | (Value::V128(..), V::V128)
-            )
+        Ok(Globals(globals))
     }
 }
 
@@ -418,13 +411,18 @@ mod tests {
                     (5, Value::V128((-15i64).cast_unsigned(), 16)),
                 ]
             );
+            let file = tempfile::tempfile().expect("a file");
+            replayed.write(&first, &file).expect("it can be written");
             setup.release(&mut first, &replayed);
             drop(first);
 
             let state = compile(&engine, &captured.state);
-            let replay =
-                Replay::new(&linker, &main, &state, &captured.globals).expect("the parts fit");
-            for _ in 0..1000 {
+            let replays = [
+                Replay::new(&linker, &main, &state, &captured.globals),
+                Replay::of_file(&linker, &main, file, &captured.globals),
+            ];
+            let replays = replays.map(|replay| replay.expect("the parts fit"));
+            for replay in replays.iter().cycle().take(1000) {
                 let mut store = store(&engine);
                 let replayed = replay.instantiate(&mut store).expect("an instance");
                 assert_eq!(ask(&replayed, &mut store, 196_604), (3, 10 + 100));

@@ -49,8 +49,10 @@ pub struct Executor {
     pub(super) snapshots: HashMap<SnapshotNumber, Kept>,
     /// What was written until each of them was taken.
     pub(super) wrote: HashMap<SnapshotNumber, Vec<SetupOutput>>,
-    /// What is to be told of them.
-    pub(super) outbox: Vec<FromWorker>,
+    /// What the names of this run's own files in the cache begin with.
+    pub(super) run: String,
+    /// Tells the primary what it should know at once.
+    pub(super) tell: Box<dyn Fn(&FromWorker)>,
 }
 
 struct Loaded {
@@ -101,11 +103,15 @@ fn named_shortly(tests: Vec<ListedTest>) -> Result<Vec<ListedTest>, LoadError> {
 }
 
 impl Executor {
-    /// An executor as a worker's set-up asks for it.
+    /// An executor as a worker's set-up asks for it; `tell` tells the primary.
     ///
     /// # Errors
     /// If the sandbox cannot be made.
-    pub fn new(setup: &WorkerSetup, deadline: Deadline) -> anyhow::Result<Executor> {
+    pub fn new(
+        setup: &WorkerSetup,
+        deadline: Deadline,
+        tell: Box<dyn Fn(&FromWorker)>,
+    ) -> anyhow::Result<Executor> {
         Ok(Executor {
             cache: Cache::at(setup.cache.clone()),
             sandbox: Sandbox::new(setup, deadline)?,
@@ -117,7 +123,8 @@ impl Executor {
             shared: Vec::new(),
             snapshots: HashMap::new(),
             wrote: HashMap::new(),
-            outbox: Vec::new(),
+            run: setup.run.clone(),
+            tell,
         })
     }
 

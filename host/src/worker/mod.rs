@@ -134,7 +134,7 @@ pub fn serve(
             .name("guest".to_owned())
             .stack_size(setup.wasm_stack + HOST_STACK)
             .spawn(move || {
-                let all = AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, &to, &current));
+                let all = AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current));
                 if catch_unwind(all).is_err() {
                     // the primary must not wait for a thread that is gone
                     on_death();
@@ -175,10 +175,15 @@ fn execute_all(
     setup: &WorkerSetup,
     deadline: Deadline,
     queue: &Queue,
-    to: &Mutex<impl Write>,
+    to: Arc<Mutex<impl Write + Send + 'static>>,
     current: &Current,
 ) {
-    let mut executor = match Executor::new(setup, deadline) {
+    let tell = {
+        let to = to.clone();
+        Box::new(move |message: &FromWorker| send(&to, message))
+    };
+    let to = &to;
+    let mut executor = match Executor::new(setup, deadline, tell) {
         Ok(executor) => executor,
         Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
     };
@@ -196,9 +201,6 @@ fn execute_all(
                 let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
-                for message in executor.outbox.drain(..) {
-                    send(to, &message);
-                }
                 let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
                 send(to, &done.into_message());
                 if failed && setup.after_failure == AfterFailure::GiveBack {
@@ -217,9 +219,9 @@ fn execute_all(
             ToWorker::Value(number, value) => {
                 executor.values.insert(number, value);
             }
-            ToWorker::Snapshot(number, artefact, beside, wrote) => {
+            ToWorker::Snapshot(number, file, beside, wrote) => {
                 // what was taken here is not needed any more
-                let told = Kept::Told { artefact, beside };
+                let told = Kept::Told { file, beside };
                 executor.snapshots.insert(number, told);
                 executor.wrote.insert(number, wrote);
             }
@@ -228,18 +230,12 @@ fn execute_all(
                 let Some(result) = executor.set_up(*shared, current) else {
                     return;
                 };
-                for message in executor.outbox.drain(..) {
-                    send(to, &message);
-                }
                 send(to, &FromWorker::SetUp(number, Box::new(result)));
             }
             ToWorker::TearDown(number) => {
                 let Some(failures) = executor.tear_down(number, current) else {
                     return;
                 };
-                for message in executor.outbox.drain(..) {
-                    send(to, &message);
-                }
                 send(to, &FromWorker::TornDown(number, failures));
             }
             ToWorker::Setup(_)

@@ -108,7 +108,7 @@ impl Executor {
             )
         }));
         if !logs.is_empty() {
-            self.outbox.push(FromWorker::Logged(number, logs));
+            (self.tell)(&FromWorker::Logged(number, logs));
         }
     }
 

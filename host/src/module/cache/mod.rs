@@ -23,6 +23,7 @@ use crate::instrument::gaps;
 use crate::protocol::StdGaps;
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stamp::Stamp;
 use std::fs::{self, File, OpenOptions};
@@ -188,9 +189,61 @@ impl Cache {
         format!("{content}-{compiler}-{}{part}{gaps}.cwasm", &settings[..16])
     }
 
-    /// A file name that no other run uses, nor this one for another number.
+    /// What no other run's names begin with.
+    pub fn name_of_a_run() -> String {
+        format!("run-{}-{}", std::process::id(), now())
+    }
+
+    /// The name of a run's file for a number, the same in all processes of the run.
+    pub fn name_in_a_run(run: &str, number: usize, extension: &str) -> String {
+        format!("{run}-{number}.{extension}")
+    }
+
+    /// A file name that no other process of any run uses, nor this one for another number.
     pub fn name_for_a_run(number: usize, extension: &str) -> String {
-        format!("run-{}-{}-{number}.{extension}", std::process::id(), now())
+        format!("{}-{number}.{extension}", Cache::name_of_a_run())
+    }
+
+    /// Keeps a memory under a name that ends in `.state`, for all processes of a run: whoever
+    /// comes first writes it, the others wait for that. Gives what is to be known beside
+    /// it, as the first has told it.
+    ///
+    /// # Errors
+    /// What `write` says, or that the file system refuses it.
+    pub fn keep_memory<B: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        write: impl FnOnce(&File) -> Result<B, String>,
+    ) -> Result<B, String> {
+        let refused = |e: io::Error| format!("it cannot be written: {e}");
+        let _lock = self.lock(name).map_err(refused)?;
+        let beside = format!("{name}.json");
+        if let Ok(file) = self.open_file(&beside) {
+            let told = serde_json::from_reader(io::BufReader::new(file));
+            return told.map_err(|e| refused(e.into()));
+        }
+        let file = self.new_file().map_err(refused)?;
+        let told = write(file.as_file())?;
+        file.persist(self.dir.join(name))
+            .map_err(|e| refused(e.error))?;
+        let bytes = serde_json::to_vec(&told).map_err(|e| refused(e.into()))?;
+        self.write_whole(&beside, &bytes).map_err(refused)?;
+        Ok(told)
+    }
+
+    /// Opens such a memory.
+    ///
+    /// # Errors
+    /// If it is gone or not this user's alone.
+    pub fn open_memory(&self, name: &str) -> io::Result<File> {
+        self.open_file(name)
+    }
+
+    /// Removes such a memory and what belongs to it.
+    pub fn remove_memory(&self, name: &str) {
+        for file in [name, &format!("{name}.json"), &format!("{name}.lock")] {
+            let _ = fs::remove_file(self.dir.join(file));
+        }
     }
 
     /// Writes a state that is to be compiled, under a name that ends in `.state`.
@@ -296,12 +349,17 @@ impl Cache {
     }
 
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(&self.dir)?;
+        let mut file = self.new_file()?;
         file.write_all(bytes)?;
         file.persist(self.dir.join(name)).map_err(|e| e.error)?;
         Ok(())
+    }
+
+    /// A file that is not there yet for others.
+    fn new_file(&self) -> io::Result<tempfile::NamedTempFile> {
+        tempfile::Builder::new()
+            .prefix(".new-")
+            .tempfile_in(&self.dir)
     }
 
     fn record_path(&self, name: &str) -> PathBuf {
@@ -370,6 +428,31 @@ mod tests {
             .store_artefact("a.cwasm", b"native code")
             .expect("stored");
         assert!(cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn of_all_that_would_keep_a_memory_one_does_and_the_others_are_told() {
+        let (_root, cache) = cache();
+        let write = |number: u8| {
+            cache.keep_memory("run-1-0.state", |mut file: &File| {
+                file.write_all(&[number]).map_err(|e| e.to_string())?;
+                Ok(number)
+            })
+        };
+        let refused = cache.keep_memory::<u8>("run-1-0.state", |_| Err("no room".to_owned()));
+        assert_eq!(refused, Err("no room".to_owned()));
+        assert!(cache.open_memory("run-1-0.state").is_err());
+        let told = std::thread::scope(|scope| {
+            let each = [1, 2, 3, 4].map(|number| scope.spawn(move || write(number)));
+            each.map(|one| one.join().expect("no panic").expect("it is kept"))
+        });
+        let mut kept = Vec::new();
+        let mut file = cache.open_memory("run-1-0.state").expect("it is there");
+        file.read_to_end(&mut kept).expect("readable");
+        assert_eq!([kept[0]; 4], told);
+        assert_eq!(kept.len(), 1);
+        cache.remove_memory("run-1-0.state");
+        assert_eq!(fs::read_dir(cache.dir()).expect("readable").count(), 0);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! What a split setup leaves to the tests that begin from its state: instants, seeds.
+//! What a split setup leaves to the tests that begin from its state: instants, seeds, much memory.
 
 #[cfg(test)]
 mod chance;
+#[cfg(test)]
+mod large;
 #[cfg(test)]
 mod time;
 

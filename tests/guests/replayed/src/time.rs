@@ -61,3 +61,17 @@ mod small {
 
     tests!(first second);
 }
+
+/// So much that its state is kept in another way.
+#[wasmtest::suite(split)]
+mod large {
+    use super::*;
+
+    #[wasmtest::setup]
+    fn then() -> Then {
+        std::hint::black_box(vec![7u8; 16 << 20].leak());
+        Then::after_a_while()
+    }
+
+    tests!(first second);
+}
