@@ -1,7 +1,8 @@
 //! What a replay costs: instances that begin from a state of 1, 16 and 256 MiB
 //! and write 64 KiB of it, before and after one that read all of it, with the
-//! engine that the runner uses; and, given a module, what the way through a
-//! snapshot costs beside an ordinary instance.
+//! engine that the runner uses, from a compiled form and from a file that holds the
+//! memory as it is; and, given a module, what the way through a snapshot costs beside
+//! an ordinary instance.
 //!
 //! Usage: `replay_loop [MODULE]`; prints lines of JSON with microseconds.
 
@@ -77,36 +78,45 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
         .call(&mut store, bytes)?;
     let (captured, capture) = timed(|| filled.capture(&mut store, &rewritten.facts));
     let captured = captured?;
+    let file = tempfile::tempfile()?;
+    let (written, write) = timed(|| filled.write(&store, &file));
+    written?;
     setup.release(&mut store, &filled);
     drop(store);
     let (state, compile) = timed(|| Module::new(engine, &captured.state));
     let state = state?;
 
     let replay = Replay::new(&linker, &main, &state, &captured.globals)?;
-    let run = |release: Release, step: i32, all: bool| -> anyhow::Result<f64> {
-        let (ran, time) = timed(|| -> anyhow::Result<()> {
-            let mut store = self::store(engine, ());
-            let replayed = replay.instantiate(&mut store)?;
-            let instance = &replayed.instance;
-            if all {
-                let read = instance.get_typed_func::<i32, i32>(&mut store, "read")?;
-                read.call(&mut store, bytes)?;
-            }
-            let write = instance.get_typed_func::<i32, i32>(&mut store, "write")?;
-            anyhow::ensure!(write.call(&mut store, step)? == FRESH, "it is not fresh");
-            if release == Release::Called {
-                replay.release(&mut store, &replayed);
-            }
-            Ok(())
-        });
-        ran.map(|()| time)
-    };
-    let several = |release, step| -> anyhow::Result<f64> {
-        let runs: Result<Vec<f64>, _> = (0..2000).map(|_| run(release, step, false)).collect();
+    let of_file = Replay::of_file(&linker, &main, file, &captured.globals)?;
+    let run_of =
+        |replay: &Replay<()>, release: Release, step: i32, all: bool| -> anyhow::Result<f64> {
+            let (ran, time) = timed(|| -> anyhow::Result<()> {
+                let mut store = self::store(engine, ());
+                let replayed = replay.instantiate(&mut store)?;
+                let instance = &replayed.instance;
+                if all {
+                    let read = instance.get_typed_func::<i32, i32>(&mut store, "read")?;
+                    read.call(&mut store, bytes)?;
+                }
+                let write = instance.get_typed_func::<i32, i32>(&mut store, "write")?;
+                anyhow::ensure!(write.call(&mut store, step)? == FRESH, "it is not fresh");
+                if release == Release::Called {
+                    replay.release(&mut store, &replayed);
+                }
+                Ok(())
+            });
+            ran.map(|()| time)
+        };
+    let run = |release, step, all| run_of(&replay, release, step, all);
+    let several_of = |replay, release, step| -> anyhow::Result<f64> {
+        let run = |_| run_of(replay, release, step, false);
+        let runs: Result<Vec<f64>, _> = (0..2000).map(run).collect();
         Ok(median(runs?))
     };
+    let several = |release, step| several_of(&replay, release, step);
     let first = several(Release::Called, 4096)?;
     let spread = several(Release::Called, bytes / 16)?;
+    let spread_of_file = several_of(&of_file, Release::Called, bytes / 16)?;
     several(Release::Called, 4096)?;
     let reader = run(Release::Called, 4096, true)?;
     let after = several(Release::Called, 4096)?;
@@ -118,8 +128,10 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
             "state_mib": mib,
             "capture": capture,
             "compile": compile,
+            "write_to_file": write,
             "first_64_kib": first,
             "64_kib_spread": spread,
+            "64_kib_spread_of_file": spread_of_file,
             "reads_all": reader,
             "after_reader": after,
             "reads_all_no_release": reader_unreleased,
