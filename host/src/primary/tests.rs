@@ -4,7 +4,9 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::event::{Harness, Outcome};
 use crate::exit;
-use crate::protocol::{Done, Holds, ListedTest, Listing, Task, ToWorker, read_frame, write_frame};
+use crate::protocol::{
+    Done, Holds, ListedTest, Listing, SetUp, Task, ToWorker, read_frame, write_frame,
+};
 use crate::suite::ValueNumber;
 use clap::Parser as _;
 use std::io::{self, Write as _};
@@ -128,7 +130,10 @@ fn case_26_a_result_that_nobody_asked_for_is_an_internal_error_and_no_pass() {
     is_refused(unit, "the end of a suite that nobody asked for");
     let shared = |channel| {
         serve(channel, |to, _| {
-            write_frame(to, &FromWorker::SetUp(ValueNumber(0), Box::new(Ok(None))))
+            write_frame(
+                to,
+                &FromWorker::SetUp(ValueNumber(0), Box::new(Ok(SetUp::default()))),
+            )
         });
     };
     is_refused(shared, "word of a shared fixture");

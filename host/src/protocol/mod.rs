@@ -129,7 +129,7 @@ pub enum FromWorker {
 }
 
 /// A shared fixture that is there.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SetUp {
     /// Its value, as CBOR, if it gives one.
     pub value: Option<ByteBuf>,
