@@ -177,7 +177,8 @@ fn what_a_fixture_implies_reaches_the_tests_that_are_bound_to_it_alone() {
             toml(&server())
         );
         fs::write(&file, text).expect("written");
-        let events = bound(target, &file, &["--env", &granted, "--skip", "held::"]);
+        let flags = ["--env", &granted, "--skip", "held::", "--skip", "named::"];
+        let events = bound(target, &file, &flags);
         assert_eq!(events.code, 0, "{events:#?}");
         let ran = if target == Target::P2 { 6 } else { 5 };
         assert_eq!(events.summary()["passed"], ran);
@@ -457,6 +458,105 @@ fn what_a_fixture_wrote_is_told_when_a_test_of_its_fails() {
     let steps = events.all.iter().filter(|e| e["type"] == "fixture");
     let steps: Vec<&Value> = steps.map(|e| &e["event"]).collect();
     assert_eq!(steps, ["started", "ready", "ended"]);
+}
+
+#[test]
+fn a_test_that_asks_by_name_is_bound_and_has_the_value_on_both_targets() {
+    let (_folder, file) = asked_for_by_name();
+    for target in Target::BOTH {
+        for processes in ["2", "0"] {
+            let flags = ["--processes", processes, "--", "named::"];
+            let events = bound(target, &file, &flags);
+            assert_eq!(events.code, 0, "{target:?}: {events:#?}");
+            assert_eq!(events.summary()["passed"], 8);
+        }
+    }
+}
+
+/// A configuration that binds nothing, with a server.
+fn asked_for_by_name() -> (tempfile::TempDir, PathBuf) {
+    configured(&format!(
+        r#"
+        [fixture.server]
+        command = ["sh", "-c", '''
+            echo from the fixture > {{folder}}/seed
+            echo '{{"name": "db", "sizes": [1, 2]}}'
+            exec "$0" {{port}}
+        ''', {}]
+        folder = true
+        "#,
+        toml(&server())
+    ))
+}
+
+#[test]
+fn a_component_whose_test_is_not_bound_says_how_to_bind_it() {
+    let module = guest("bound", Target::P2, "dev");
+    let test = "named::asks_for_it";
+    let ran = |more: &[&str]| {
+        let flags = [&[arg(&module)], more, &["--exact", "--", test]].concat();
+        events(flags)
+    };
+    let without = ran(&["--no-config"]);
+    assert_eq!(without.outcome(test), "failed", "{without:#?}");
+    let said = without.message(test);
+    for part in [
+        "is not bound to the host fixture `server`",
+        "[fixture.server]",
+        "tests = [\"named::asks_for_it\"]",
+    ] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    assert!(!said.contains("wasmtest run"), "{said}");
+    // whoever has it from elsewhere may grant it
+    let value = r#"WASMTEST_FIXTURE_SERVER={"port": "not a number"}"#;
+    let granted = ran(&["--no-config", "--env", value]);
+    let said = granted.message(test);
+    assert!(
+        said.contains("`server` (WASMTEST_FIXTURE_SERVER) does not fit"),
+        "{said}"
+    );
+    assert!(said.contains("expected u16"), "{said}");
+}
+
+#[test]
+fn the_plan_shows_what_tests_are_bound_to_and_reads_the_configuration_that_run_reads() {
+    let (folder, file) = asked_for_by_name();
+    let text = fs::read_to_string(&file).expect("written") + "tests = [\"net::\"]\n";
+    fs::write(&file, text).expect("written");
+    for target in Target::BOTH {
+        let module = guest("bound", target, "dev");
+        let planned = |flags: &[&str]| {
+            let mut plan = wasmtest();
+            let plan = plan.current_dir(folder.path()).arg("plan").args(flags);
+            finish(plan.arg(&module).args(["--skip", "connects"]))
+        };
+        let plan = planned(&["-v"]);
+        assert_eq!(plan.code, 0, "{}", plan.stderr);
+        let bound = plan.stdout.find("  host fixture").expect("told");
+        insta::assert_snapshot!("the_plan_of_bound_tests", &plan.stdout[bound..]);
+        assert_eq!(planned(&["-v", "--config", arg(&file)]).stdout, plan.stdout);
+        let without = planned(&["--no-config"]).stdout;
+        let line = "host fixture server (not described: wasmtest.toml has no [fixture.server])";
+        assert!(without.contains(line), "{without}");
+        assert!(without.contains("  6 tests, by name"), "{without}");
+    }
+    // a file that makes no sense is an error to both, as it is to a run
+    fs::write(&file, "[fixture.server]\n").expect("written");
+    let module = guest("bound", Target::P1, "dev");
+    for command in ["plan", "list"] {
+        let ran = |flags: &[&str]| {
+            let mut command_line = wasmtest();
+            let command_line = command_line.current_dir(folder.path());
+            finish(command_line.arg(command).args(flags).arg(&module))
+        };
+        for flags in [&[][..], &["--config", arg(&file)]] {
+            let bad = ran(flags);
+            assert_eq!(bad.code, 2, "{command} {flags:?}: {}", bad.stderr);
+            assert!(bad.stderr.contains("wasmtest.toml:1"), "{}", bad.stderr);
+        }
+        assert_eq!(ran(&["--no-config"]).code, 0, "{command}");
+    }
 }
 
 #[test]

@@ -149,7 +149,8 @@
 //! each test from its CBOR, and never torn down. A test of a `serial` suite has no other of
 //! the SDK's beside it; plain `#[test]`s it has. A test in a process with others sees
 //! their statics, as ever. The value of a host fixture is read as JSON from
-//! `WASMTEST_FIXTURE_SERVER`, for one called `server`.
+//! `WASMTEST_FIXTURE_SERVER`, for one called `server`: in a component the runner sets it
+//! for the tests that ask for it, natively you do.
 //!
 //! # Where such tests run
 //!

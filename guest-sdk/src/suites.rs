@@ -302,20 +302,37 @@ fn message(payload: &dyn Any) -> String {
     text.unwrap_or_else(|| "it panicked".to_owned())
 }
 
-/// The value of a host fixture, from the environment: there is no host.
+/// The value of a host fixture, from the environment: in a component the runner puts it
+/// there for the tests that are bound to it, natively there is nobody who does.
 ///
 /// # Panics
 /// If there is none that can be read.
 pub(crate) fn host_value<T: Arrives>(path: &str, name: &str) -> T {
     let variable = variable(name);
-    let json = std::env::var(&variable).unwrap_or_else(|_| {
-        panic!(
-            "{path}: the host fixture `{name}` is started by `wasmtest run`; without it, set \
-             {variable} to its value as JSON"
+    let json =
+        std::env::var(&variable).unwrap_or_else(|_| panic!("{path}: {}", missing(name, &variable)));
+    serde_json::from_str(&json).unwrap_or_else(|error| {
+        panic!("{path}: the value of the host fixture `{name}` ({variable}) does not fit: {error}")
+    })
+}
+
+/// Why there is no value, and what to do.
+fn missing(name: &str, variable: &str) -> String {
+    // wasm is run by some runner, and only natively it is known that there is none
+    if cfg!(target_family = "wasm") {
+        let test = elsewhere::test_id();
+        format!(
+            "this test is not bound to the host fixture `{name}`: wasmtest.toml describes it in a \
+             table [fixture.{name}], with a `command`, and binds tests to it that ask for it by \
+             name and those in its list `tests = [{test:?}]` (where wasmtest does not run this, \
+             set {variable} to the value as JSON)"
         )
-    });
-    serde_json::from_str(&json)
-        .unwrap_or_else(|error| panic!("{path}: {variable} is no such value: {error}"))
+    } else {
+        format!(
+            "the host fixture `{name}` is started by `wasmtest run` for tests on wasm; here, \
+             natively, set {variable} to its value as JSON"
+        )
+    }
 }
 
 fn variable(name: &str) -> String {

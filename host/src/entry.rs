@@ -8,7 +8,7 @@ use crate::cli::{
 use crate::config::ConfigError;
 use crate::exec::{Exec, NotRun};
 use crate::module::cache::{self, Cache, Usage};
-use crate::plan::tree::{Detail, tree};
+use crate::plan::tree::{Detail, host_fixtures, tree};
 use crate::report::output::Output;
 use crate::report::{Reporter, console, json, text};
 use crate::settings::{self, Settings, UsageError};
@@ -92,7 +92,7 @@ fn run(args: &RunArgs) -> anyhow::Result<u8> {
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<u8> {
-    let settings = Settings::for_list(&args.select)?;
+    let settings = Settings::for_list(args)?;
     let mut trouble = console::Trouble::new(&settings);
     let (summary, mut found) = primary::list(&settings, &mut trouble)?;
     found.sort_by_key(|t| t.order);
@@ -128,10 +128,9 @@ fn plan(args: &PlanArgs) -> anyhow::Result<u8> {
     let mut out = Output::new(BufWriter::new(io::stdout()));
     for p in &plans {
         let why = &p.no_snapshots;
-        console::write_plan(
-            &mut out,
-            &tree(&p.module, &p.plan, &p.furniture, why, p.splitting, detail),
-        );
+        let mut lines = tree(&p.module, &p.plan, &p.furniture, why, p.splitting, detail);
+        lines.extend(host_fixtures(&p.host_fixtures, detail));
+        console::write_plan(&mut out, &lines);
     }
     out.result().context("the plan cannot be written")?;
     let nothing = plans.iter().all(|p| p.plan.tests() == 0);

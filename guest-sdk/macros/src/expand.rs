@@ -8,7 +8,7 @@
 use crate::arguments::{Arguments, Executor, Standard, error};
 use crate::cases::Case;
 use crate::parameters::{self, Parameters};
-use crate::record::{Record, in_core_modules, runs};
+use crate::record::{InComponents, Record, in_core_modules, runs};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -238,7 +238,7 @@ impl Test<'_> {
             quote!(|| #call)
         };
         let body = quote!(#sdk::__private::run::<#returned>(#test));
-        record.with(&[runs("wasmtest:", name, body)])
+        record.with(&[runs("wasmtest:", name, body)], InComponents::InTests)
     }
 
     /// The function with its parameters, without its attributes.

@@ -8,7 +8,7 @@ use crate::arguments::{Executor, Standard, error};
 use crate::expand;
 use crate::mark::{Holder, Mark, Marked};
 use crate::parameters::{Arguments, Parameters};
-use crate::record::{Record, runs, takes};
+use crate::record::{InComponents, Record, runs, takes};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
@@ -64,7 +64,7 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
     if !standard.description.is_empty() {
         record.text("Description", standard.description);
     }
-    let record = record.with(&exports);
+    let record = record.with(&exports, InComponents::Always);
     let marker = marker(&function.vis, &function.sig.ident);
     let implementation = maker.implementation();
     let function = kept(&function, &marked.executor);
@@ -375,7 +375,8 @@ pub fn host_fixture(tokens: TokenStream) -> Result<TokenStream> {
     record.flag("Travels");
     record.text("Host", of_host.as_str());
     let receive = quote!(#sdk::__private::instance::receive::<#name>);
-    let record = record.with(&[takes("wasmtest-receive:", &text, receive)]);
+    let export = takes("wasmtest-receive:", &text, receive);
+    let record = record.with(&[export], InComponents::Always);
     let marker = marker(&visibility, &name);
     let here = Span::call_site().located_at(value.span());
     let get = quote_spanned!(here=> #sdk::__private::from_host::<Self>(#of_host));

@@ -7,7 +7,7 @@
 use crate::fixture::{Maker, Yielded, function, kept, marker};
 use crate::mark::{Holder, Mark, Marked};
 use crate::parameters::{Arguments, Parameters};
-use crate::record::{Record, in_core_modules, runs};
+use crate::record::{InComponents, Record, in_core_modules, runs};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -117,7 +117,7 @@ fn setup(
         record.flag("Fresh");
     }
     let exports = maker.describe(&mut record);
-    let record = record.with(&exports);
+    let record = record.with(&exports, InComponents::Always);
     let implementation = maker.implementation();
     let run = quote!(|| ::core::mem::drop(
         <#marker_name as #sdk::__private::Fixture>::get()
@@ -159,7 +159,7 @@ fn other(role: Role, sdk: &Path, function: &ItemFn, parameters: &Parameters<'_>)
         &text,
         quote!(#sdk::__private::instance::run_hook(#run)),
     );
-    let record = record.with(&[export]);
+    let record = record.with(&[export], InComponents::Always);
     let listed = listed(
         sdk,
         role.variant(),

@@ -2,6 +2,8 @@
 //! fixed by the crate `wasmtest-section`.
 //!
 //! Everything is named by a path below the module that the attribute stands in.
+//! A component has records too, of what needs what and what comes from the host: its
+//! tests are libtest's, and the runner binds them to host fixtures by these.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -12,12 +14,28 @@ pub fn in_core_modules() -> TokenStream {
     quote!(all(target_os = "wasi", target_env = "p1"))
 }
 
+/// The condition that holds in components.
+fn in_components() -> TokenStream {
+    quote!(all(target_os = "wasi", not(target_env = "p1")))
+}
+
 /// A record that is being put together.
 pub struct Record<'a> {
     sdk: &'a Path,
     kind: &'static str,
     name: &'a str,
     fields: Vec<TokenStream>,
+}
+
+/// Where a component holds a record of the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InComponents {
+    /// Wherever it is built.
+    Always,
+    /// Only where tests are: where libtest finds it.
+    InTests,
+    /// It is of no use there.
+    Never,
 }
 
 impl<'a> Record<'a> {
@@ -56,7 +74,14 @@ impl<'a> Record<'a> {
     }
 
     /// The record and these exports, in a scope in which nothing is in their way.
-    pub fn with(self, exports: &[TokenStream]) -> TokenStream {
+    pub fn with(self, exports: &[TokenStream], in_components: InComponents) -> TokenStream {
+        let core = in_core_modules();
+        let components = self::in_components();
+        let somewhere = match in_components {
+            InComponents::Always => quote!(any(#core, #components)),
+            InComponents::InTests => quote!(any(#core, all(test, #components))),
+            InComponents::Never => core.clone(),
+        };
         let Record {
             sdk,
             kind,
@@ -64,9 +89,8 @@ impl<'a> Record<'a> {
             fields,
         } = self;
         let kind = Ident::new(kind, Span::mixed_site());
-        let condition = in_core_modules();
         quote! {
-            #[cfg(#condition)]
+            #[cfg(#somewhere)]
             const _: () = {
                 // a function may have any name: nothing here may stand in its way
                 const __WASMTEST_FIELDS: &[#sdk::__private::section::Field<'_>] = &[
@@ -95,7 +119,7 @@ impl<'a> Record<'a> {
                     __WASMTEST_FIELDS,
                 );
 
-                #(#exports)*
+                #(#[cfg(#core)] #exports)*
             };
         }
     }

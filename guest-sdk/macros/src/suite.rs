@@ -2,7 +2,7 @@
 //! that says that it is a suite. A setup in it learns of the mark.
 
 use crate::mark::{Holder, Mark, Marked};
-use crate::record::{Record, in_core_modules};
+use crate::record::{InComponents, Record, in_core_modules};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Error, Item, ItemMod, Meta, Path, Result, parse_quote};
@@ -38,7 +38,7 @@ pub fn suite(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if let Some(mark) = marked.mark {
         record.text("Distribution", mark.text());
     }
-    let record = record.with(&[]);
+    let record = record.with(&[], InComponents::Never);
     let elsewhere = elsewhere(&sdk, &name, marked.mark);
     Ok(quote! {
         #module

@@ -33,6 +33,10 @@
 //! | [`TEARDOWN_PREFIX`] + path | fixtures that have a teardown | `() -> i32` | runs it, as above |
 //! | [`DROP_PREFIX`] + path | what says whether its value [drops](Tag::Drops) | `() -> i32` | drops the value that is kept, as above |
 //!
+//! In a component nothing is exported for the runner, and the tests are libtest's. Its
+//! modules hold records of tests, fixtures and hooks all the same: which test needs
+//! what, and what of that comes from the host ([`Tag::Needs`], [`Tag::Host`]).
+//!
 //! A hook belongs to the module that its function is in, and a module with hooks or a
 //! record of its own is a suite. A setup is a fixture that all tests of its suite need.
 

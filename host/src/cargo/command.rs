@@ -37,8 +37,8 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
     if let Some(color) = args.build.color {
         rest.options.color = color;
     }
-    let config = Config::load(&settings::config_source(&rest.options))?;
-    let manifests = match rest.options.no_config {
+    let config = Config::load(&settings::config_source(&rest.options.configuration))?;
+    let manifests = match rest.options.configuration.no_config {
         true => Manifests::Ignored,
         false => Manifests::Asked,
     };

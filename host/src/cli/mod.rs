@@ -69,7 +69,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  wasmtest plan tests.wasm              the suites of a file, and how each is distributed
+  wasmtest plan tests.wasm              the suites of a file, how each is distributed, and the host
+                                        fixtures of wasmtest.toml that its tests are bound to
   wasmtest plan -v tests.wasm -- db::   the same for some tests, each by its name")]
 pub struct PlanArgs {
     /// Which tests.
@@ -92,6 +93,10 @@ pub struct PlanArgs {
         allow_hyphen_values = true
     )]
     pub processes: String,
+
+    /// Which configuration file.
+    #[command(flatten)]
+    pub configuration: ConfigArgs,
 }
 
 /// `wasmtest run`.
@@ -151,13 +156,9 @@ pub struct RunOptions {
     )]
     pub process_timeout: Option<String>,
 
-    /// Read this configuration file [default: wasmtest.toml here or in a folder above]
-    #[arg(long, value_name = "FILE", help_heading = "Running")]
-    pub config: Option<PathBuf>,
-
-    /// Read no configuration file
-    #[arg(long, conflicts_with = "config", help_heading = "Running")]
-    pub no_config: bool,
+    /// Which configuration file.
+    #[command(flatten)]
+    pub configuration: ConfigArgs,
 
     /// Stop at the first test that does not pass
     #[arg(
@@ -215,6 +216,18 @@ pub struct RunOptions {
     /// When to use colour (NO_COLOR is respected)
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Reporting")]
     pub color: When,
+}
+
+/// Which configuration file is read.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// Read this configuration file [default: wasmtest.toml here or in a folder above]
+    #[arg(long, value_name = "FILE", help_heading = "Running")]
+    pub config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, conflicts_with = "config", help_heading = "Running")]
+    pub no_config: bool,
 }
 
 /// What a guest may reach and use, whatever starts it.
@@ -328,6 +341,10 @@ pub struct ListArgs {
     /// What to print: ids, or everything known as one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
+
+    /// Which configuration file.
+    #[command(flatten)]
+    pub configuration: ConfigArgs,
 }
 
 /// `wasmtest exec`.

@@ -73,10 +73,23 @@ impl Fixture {
     pub fn prefix(&self) -> String {
         prefix(&self.name)
     }
+
+    /// The name of the variable that holds all of its value as JSON:
+    /// `WASMTEST_FIXTURE_SERVER`.
+    pub fn variable(&self) -> String {
+        format!("{VALUE_PREFIX}{}", in_variables(&self.name))
+    }
 }
 
+/// What the names of variables with whole values begin with; the SDK knows it too.
+const VALUE_PREFIX: &str = "WASMTEST_FIXTURE_";
+
 fn prefix(name: &str) -> String {
-    format!("WASMTEST_{}_", name.to_ascii_uppercase().replace('-', "_"))
+    format!("WASMTEST_{}_", in_variables(name))
+}
+
+fn in_variables(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
 }
 
 /// The table, as it stands in the file.
@@ -124,6 +137,12 @@ pub(super) fn all(
         if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(plain) {
             return Err(At::new(span, format!("`{name}` is no name for a fixture"))
                 .hint("letters, digits, `-` and `_`, a letter first"));
+        }
+        if prefix(&name).starts_with(VALUE_PREFIX) {
+            let why = format!("a fixture cannot be called `{name}`");
+            return Err(At::new(span, why).hint(format!(
+                "variables that begin with {VALUE_PREFIX} hold the values of fixtures: call it something else"
+            )));
         }
         if let Some(other) = all.iter().find(|f| f.prefix() == prefix(&name)) {
             let why = format!(
@@ -307,6 +326,7 @@ mod tests {
             panic!("one fixture: {config:?}");
         };
         assert_eq!(fixture.prefix(), "WASMTEST_MY_SERVER_");
+        assert_eq!(fixture.variable(), "WASMTEST_FIXTURE_MY_SERVER");
         assert_eq!(fixture.dir, Path::new("/p/fixtures"));
         assert_eq!(fixture.ready, Readiness::Http("/health".into()));
         assert_eq!(fixture.timeout, Duration::from_secs(90));

@@ -143,6 +143,7 @@ mod tests {
             wrong("[fixture.a]\n"),
             wrong("[fixture.a\n"),
             wrong("[fixture.\"a b\"]\ncommand = [\"x\"]\n"),
+            wrong("[fixture.Fixture-a]\ncommand = [\"x\"]\n"),
             wrong("[fixture.a-b]\ncommand = [\"x\"]\n[fixture.a_b]\ncommand = [\"x\"]\n"),
             wrong("[fixture.a]\ncommand = []\n"),
             wrong("[fixture.a]\ncommand = \"x\"\n"),

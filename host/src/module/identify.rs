@@ -78,13 +78,18 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
             }
             _ => {}
         }
-        if format == Format::Core {
-            sdk.look_at(&payload)
-                .map_err(|e| damaged(&e, bytes.len()))?;
+        match format {
+            Format::Core => sdk
+                .look_at(&payload)
+                .map_err(|e| damaged(&e, bytes.len()))?,
+            Format::Component => sdk.look_at_component(&payload),
         }
     }
     let libtest = marks.iter().all(|m| *m);
-    let sdk = sdk.contents()?;
+    let sdk = match format {
+        Format::Core => sdk.contents()?,
+        Format::Component => sdk.contents_of_component()?,
+    };
     Ok(Identity {
         format,
         harness: match (starts, libtest) {

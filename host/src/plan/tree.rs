@@ -118,6 +118,55 @@ pub fn tree(
     lines
 }
 
+/// The tests of a module that are bound to one host fixture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundTests {
+    /// The host fixture's name.
+    pub fixture: String,
+    /// Whether `wasmtest.toml` describes it.
+    pub described: bool,
+    /// The paths of those that `wasmtest.toml` names.
+    pub by_configuration: Vec<String>,
+    /// The paths of the others, which ask for it by its name.
+    pub by_name: Vec<String>,
+}
+
+/// What a module's tests are bound to, as the last lines of its tree.
+pub fn host_fixtures(bound: &[BoundTests], detail: Detail) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for bound in bound {
+        let parts = [
+            (&bound.by_configuration, "by `tests` in wasmtest.toml"),
+            (&bound.by_name, "by name"),
+        ];
+        let counted = parts.iter().filter(|(tests, _)| !tests.is_empty());
+        let counted: Vec<String> = counted
+            .map(|(tests, how)| format!("{}, {how}", count(tests.len())))
+            .collect();
+        let text = match bound.described {
+            true => format!("host fixture {}", bound.fixture),
+            false => format!(
+                "host fixture {} (not described: wasmtest.toml has no [fixture.{0}])",
+                bound.fixture
+            ),
+        };
+        lines.push(Line {
+            depth: 1,
+            text,
+            tests: counted.join("; "),
+        });
+        if detail == Detail::Tests {
+            let tests = bound.by_configuration.iter().chain(&bound.by_name);
+            lines.extend(tests.map(|test| Line {
+                depth: 2,
+                text: test.clone(),
+                tests: String::new(),
+            }));
+        }
+    }
+    lines
+}
+
 /// Why a suite's tests go where they go.
 fn why(suites: &Suites<'_>, node: &str, above: &[&str], no_snapshots: &NoSnapshots) -> String {
     if let Some(unit) = above.iter().find(|a| suites.is_unit(a)) {

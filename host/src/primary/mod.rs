@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, Summary, TestEnd};
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
-use crate::plan::tree::NoSnapshots;
+use crate::plan::tree::{BoundTests, NoSnapshots};
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::{
     AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
@@ -217,6 +217,8 @@ pub struct Plan {
     pub no_snapshots: NoSnapshots,
     /// Whether its split suites are split.
     pub splitting: Splitting,
+    /// The host fixtures that its tests are bound to, in the order of their names.
+    pub host_fixtures: Vec<BoundTests>,
 }
 
 /// Plans, and runs nothing.

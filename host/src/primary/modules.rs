@@ -13,7 +13,7 @@ use crate::event::{Captured, Cause, Event, Harness, ModuleError, Outcome};
 use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{Cache, Compiler, Part};
 use crate::module::compile;
-use crate::module::sdk;
+use crate::module::sdk::{self, HostNeeds};
 use crate::plan::tree::WHOLE;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
@@ -33,6 +33,8 @@ pub(super) struct Module {
     /// Why there are no snapshots of it, if it could not be rewritten.
     pub(super) why_plain: Option<String>,
     has_fixtures: bool,
+    /// What tests of its that are libtest's ask of the host.
+    pub(super) host_needs: HostNeeds,
     phase: Phase,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
@@ -240,6 +242,7 @@ impl Run<'_> {
                 },
             },
             why_plain: None,
+            host_needs: HostNeeds::default(),
             has_fixtures: !file.sdk.furniture.functions.is_empty(),
             phase: Phase::Compiling,
             held: Vec::new(),
@@ -407,7 +410,9 @@ impl Run<'_> {
         let sdk::Contents {
             tests: mut all,
             furniture,
+            host_needs,
         } = std::mem::take(&mut module.file.sdk);
+        module.host_needs = host_needs;
         sdk::tell_apart(&mut all, &tests);
         all.extend(tests);
         let none = all.is_empty();
@@ -452,6 +457,7 @@ impl Run<'_> {
             return;
         }
         if self.goal == Goal::Plan {
+            let host_fixtures = self.bound_of(&plan);
             let module = &self.modules[number.0];
             self.plans.push(super::Plan {
                 module: module.planned.name.clone(),
@@ -463,6 +469,7 @@ impl Run<'_> {
                     Snapshots::On => module.why_plain.clone(),
                 },
                 splitting: module.planned.splitting,
+                host_fixtures,
             });
             return;
         }

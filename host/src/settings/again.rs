@@ -12,10 +12,10 @@ pub(crate) fn again(args: &RunOptions) -> String {
     if let Some(timeout) = args.process_timeout.as_deref().filter(|t| !t.is_empty()) {
         push("--process-timeout", Some(timeout));
     }
-    if let Some(config) = &args.config {
+    if let Some(config) = &args.configuration.config {
         push("--config", Some(&config.display().to_string()));
     }
-    if args.no_config {
+    if args.configuration.no_config {
         push("--no-config", None);
     }
     for dir in &args.guest.dirs {

@@ -13,7 +13,9 @@ pub(crate) use again::{again, push_flag};
 pub use selection::{Selection, Silence, TestFile, Unmarked};
 
 use crate::cli::cargo::CargoRest;
-use crate::cli::{MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When};
+use crate::cli::{
+    ConfigArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When,
+};
 use crate::config;
 use crate::exec::Tmp;
 use crate::protocol::{DirGrant, HowToGrant, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
@@ -192,7 +194,7 @@ impl Settings {
                 true => Keep::Failed,
                 false => Keep::Nothing,
             },
-            config: config_source(args),
+            config: config_source(&args.configuration),
             message_format: args.message_format,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -239,8 +241,8 @@ impl Settings {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn for_list(select: &SelectArgs) -> Result<Settings, UsageError> {
-        Self::without_running(select, "auto", Snapshots::On)
+    pub fn for_list(args: &ListArgs) -> Result<Settings, UsageError> {
+        Self::without_running(&args.select, "auto", Snapshots::On, &args.configuration)
     }
 
     /// What `wasmtest plan` needs of a run.
@@ -252,13 +254,15 @@ impl Settings {
             true => Snapshots::Off,
             false => Snapshots::On,
         };
-        Self::without_running(&args.select, &args.processes, snapshots)
+        let configuration = &args.configuration;
+        Self::without_running(&args.select, &args.processes, snapshots, configuration)
     }
 
     fn without_running(
         select: &SelectArgs,
         how_many: &str,
         snapshots: Snapshots,
+        configuration: &ConfigArgs,
     ) -> Result<Settings, UsageError> {
         Ok(Settings {
             selection: Selection::new(select)?,
@@ -277,7 +281,7 @@ impl Settings {
             outputs: Outputs::NotPassed,
             shuffle: None,
             keep_scratch: Keep::Nothing,
-            config: config::Source::Nowhere,
+            config: config_source(configuration),
             message_format: MessageFormat::Human,
             verbosity: Verbosity::Normal,
             color: false,
@@ -305,7 +309,7 @@ pub fn cache_root(asked: Option<&OsStr>) -> Result<PathBuf, UsageError> {
 }
 
 /// Where the configuration file is.
-pub fn config_source(args: &RunOptions) -> config::Source {
+pub fn config_source(args: &ConfigArgs) -> config::Source {
     match (&args.config, args.no_config) {
         (_, true) => config::Source::Nowhere,
         (Some(file), false) => config::Source::File(file.clone()),

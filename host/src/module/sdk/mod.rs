@@ -5,11 +5,14 @@
 //! and the exports of a core module, and believes neither; `furniture` checks how
 //! what it lists fits together. A test is called by its export; it passes if that
 //! returns 0. Panics that are expected and failures that are expected are judged
-//! in `verdict`, from how the call came back.
+//! in `verdict`, from how the call came back. In a component, where they are libtest's,
+//! the section says which host fixtures they ask for: `host_needs`.
 
 mod furniture;
+mod host_needs;
 mod verdict;
 
+pub use host_needs::HostNeeds;
 pub use verdict::outcome;
 
 use crate::event::{Cause, Harness, is_harmful};
@@ -63,6 +66,8 @@ pub struct Contents {
     pub tests: Vec<ListedTest>,
     /// Its suites and fixtures.
     pub furniture: Furniture,
+    /// What tests of its that are libtest's ask of the host.
+    pub host_needs: HostNeeds,
 }
 
 /// A record that was read.
@@ -126,6 +131,26 @@ impl Found {
         Ok(())
     }
 
+    /// Looks at one part of a component, or of a module in it.
+    pub fn look_at_component(&mut self, payload: &Payload<'_>) {
+        if let Payload::CustomSection(custom) = payload
+            && custom.name() == section::NAME
+        {
+            self.section.extend_from_slice(custom.data());
+        }
+    }
+
+    /// What a component lists: what its tests ask of the host.
+    ///
+    /// # Errors
+    /// If the section is damaged, of another version, or asks for too much.
+    pub fn contents_of_component(&self) -> Result<Contents, Cause> {
+        Ok(Contents {
+            host_needs: HostNeeds::of(&self.section)?,
+            ..Contents::default()
+        })
+    }
+
     /// What the file lists.
     ///
     /// # Errors
@@ -133,7 +158,9 @@ impl Found {
     /// with itself.
     pub fn contents(&self) -> Result<Contents, Cause> {
         let mut contents = Contents::default();
-        let Contents { tests, furniture } = &mut contents;
+        let Contents {
+            tests, furniture, ..
+        } = &mut contents;
         for record in section::records(&self.section) {
             match self.item(record.map_err(|e| bad_section(&e))?)? {
                 Item::Test(test) => tests.push(test),

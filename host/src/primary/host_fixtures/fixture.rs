@@ -96,13 +96,16 @@ impl HostFixture {
             guest: vec![folder.clone()],
             access: Access::ReadWrite,
         });
+        let mut env = variables(&prefix, &value);
+        let value = Value::Object(value);
+        env.push((self.config.variable(), value.to_string()));
         self.grant = Some(FixtureGrant {
             number,
-            env: variables(&prefix, &value),
+            env,
             dir,
             addr: self.address(),
         });
-        self.value = Some(Value::Object(value));
+        self.value = Some(value);
         self.state = State::Ready;
     }
 

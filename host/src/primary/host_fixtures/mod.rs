@@ -12,11 +12,12 @@ use super::{Happened, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Interrupt};
 use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
-use crate::plan::{PlannedTask, PlannedTest};
+use crate::plan::tree::BoundTests;
+use crate::plan::{ModulePlan, PlannedTask, PlannedTest};
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
 use fixture::{Given, HostFixture, State, fill, shown};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -126,7 +127,57 @@ impl Run<'_> {
                 fixtures.push(number);
             }
         }
+        let module = &self.modules[test.module.0];
+        for name in module.host_needs.by(&test.info.id.path) {
+            // one that nobody describes has its value from elsewhere, or the test says so
+            if let Some(number) = self.host_fixtures.number_of(name)
+                && !fixtures.contains(&number)
+            {
+                fixtures.push(number);
+            }
+        }
         fixtures
+    }
+
+    /// Which tests of a module's plan are bound to which host fixture, and by what.
+    pub(super) fn bound_of(&self, plan: &ModulePlan) -> Vec<BoundTests> {
+        let mut bound: BTreeMap<String, BoundTests> = BTreeMap::new();
+        for test in plan.tasks.iter().flat_map(PlannedTask::tests) {
+            let configured = self.host_fixtures.of(test);
+            let configured = configured
+                .iter()
+                .map(|n| &*self.host_fixtures.all[n.0].name);
+            let configured: Vec<&str> = configured.collect();
+            let of_shared = test.place.shared.iter().filter_map(|number| {
+                let shared = plan.shared.iter().find(|s| s.number == *number);
+                shared?.host.as_deref()
+            });
+            let needed = self.modules[test.module.0]
+                .host_needs
+                .by(&test.info.id.path);
+            let mut named: Vec<&str> = Vec::new();
+            for name in of_shared.chain(needed.iter().map(String::as_str)) {
+                if !configured.contains(&name) && !named.contains(&name) {
+                    named.push(name);
+                }
+            }
+            let mut add = |name: &str, list: fn(&mut BoundTests) -> &mut Vec<String>| {
+                let bound = bound.entry(name.to_owned()).or_insert_with(|| BoundTests {
+                    fixture: name.to_owned(),
+                    described: self.host_fixtures.number_of(name).is_some(),
+                    by_configuration: Vec::new(),
+                    by_name: Vec::new(),
+                });
+                list(bound).push(test.info.id.path.to_string());
+            };
+            for name in &configured {
+                add(name, |bound| &mut bound.by_configuration);
+            }
+            for name in named {
+                add(name, |bound| &mut bound.by_name);
+            }
+        }
+        bound.into_values().collect()
     }
 
     /// Starts those of these that no test has needed until now.

@@ -1,6 +1,9 @@
 //! Tests that are bound to host fixtures, and tests that are not.
 
 #[cfg(test)]
+mod named;
+
+#[cfg(test)]
 fn variables() -> Vec<String> {
     let names = std::env::vars().map(|(name, _)| name);
     names.filter(|n| n.starts_with("WASMTEST_")).collect()
@@ -42,8 +45,17 @@ mod net {
         let mut names = super::variables();
         names.sort_unstable();
         let expected = ["ADDR", "FOLDER", "GREETING", "PORT", "SIZES"];
-        assert_eq!(names, expected.map(|n| format!("WASMTEST_SERVER_{n}")));
+        let expected = expected.map(|n| format!("WASMTEST_SERVER_{n}"));
+        assert_eq!(names[0], "WASMTEST_FIXTURE_SERVER");
+        assert_eq!(names[1..], expected);
         let port = variable("WASMTEST_SERVER_PORT");
+        let json = variable("WASMTEST_FIXTURE_SERVER");
+        let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(value["port"].to_string(), port);
+        assert_eq!(value["addr"], variable("WASMTEST_SERVER_ADDR"));
+        assert_eq!(value["folder"], variable("WASMTEST_SERVER_FOLDER"));
+        assert_eq!(value["greeting"], variable("WASMTEST_SERVER_GREETING"));
+        assert_eq!(value["sizes"], serde_json::json!([1, 2]));
         assert_eq!(
             variable("WASMTEST_SERVER_ADDR"),
             format!("127.0.0.1:{port}")
@@ -72,7 +84,8 @@ mod apart {
     #[test]
     fn reaches_nothing() {
         let variables = super::variables();
-        assert_eq!(variables, ["WASMTEST_GATE_ADDRESS", "WASMTEST_GATE_DIR"]);
+        let expected = ["GATE_ADDRESS", "GATE_DIR", "FIXTURE_GATE"];
+        assert_eq!(variables, expected.map(|name| format!("WASMTEST_{name}")));
         let value = |name: &str| std::env::var(name).expect("printed");
         assert!(TcpStream::connect(value("WASMTEST_GATE_ADDRESS")).is_err());
         assert!(fs::read_dir(value("WASMTEST_GATE_DIR")).is_err());
