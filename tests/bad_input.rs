@@ -300,6 +300,7 @@ fn flags_that_make_no_sense_are_usage_errors() {
     for flags in [
         &["--processes", "many"][..],
         &["--processes", "-2"],
+        &["--processes", ""],
         &["--process-timeout", "0"],
         &["--process-timeout", "soon"],
         &["--max-fail", "0"],

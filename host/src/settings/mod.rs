@@ -317,14 +317,22 @@ pub fn config_source(args: &ConfigArgs) -> config::Source {
     }
 }
 
+/// The variable that stands for `--processes`.
+const PROCESSES: &str = "WASMTEST_PROCESSES";
+
+/// Whether this is the text of a variable that is there and empty, which is none.
+fn is_unset(text: &str, variable: &str) -> bool {
+    text.is_empty() && std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
 fn processes(text: &str) -> Result<Processes, UsageError> {
     let cpus = || {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Processes::Workers(cpus)
     };
     match (text, text.parse::<usize>()) {
-        // an empty variable is one that is not set
-        ("auto" | "-1" | "", _) => Ok(cpus()),
+        ("auto" | "-1", _) => Ok(cpus()),
+        (text, _) if is_unset(text, PROCESSES) => Ok(cpus()),
         (_, Ok(0)) => Ok(Processes::Primary),
         (_, Ok(n)) if n <= 1024 => Ok(Processes::Workers(n)),
         _ => usage(
@@ -420,8 +428,7 @@ mod tests {
         assert_eq!(processes("-1").expect("valid"), Processes::Workers(cpus));
         assert_eq!(processes("0").expect("valid"), Processes::Primary);
         assert_eq!(processes("3").expect("valid"), Processes::Workers(3));
-        assert_eq!(processes("").expect("unset"), Processes::Workers(cpus));
-        for bad in ["-2", "x", "1.5", "99999999999999999999", "2000"] {
+        for bad in ["", "-2", "x", "1.5", "99999999999999999999", "2000"] {
             assert!(processes(bad).is_err(), "{bad}");
         }
     }
