@@ -167,12 +167,13 @@
 //!
 //! # Where the SDK has another name
 //!
-//! With `sdk = { package = "wasmtest-sdk", ... }` in the manifest, or through a crate
-//! that exports the SDK again, the attribute is told the path:
+//! With `sdk = { package = "wasmtest-sdk", ... }` in the manifest, or in that of its
+//! workspace, the attributes find it by that name. Through a crate that exports the SDK
+//! again each of them is told the path:
 //!
 //! ```
-//! # use wasmtest as sdk;
-//! #[sdk::test(crate = sdk)]
+//! # mod helpers { pub use wasmtest as sdk; }
+//! #[helpers::sdk::test(crate = crate::helpers::sdk)]
 //! fn adds() {
 //!     assert_eq!(1 + 1, 2);
 //! }
@@ -252,7 +253,7 @@ pub use host::{attach, attempt, log, test_id};
 /// | `tokio` | runs an `async fn` on a current-thread runtime of tokio's, which is a dependency of the tests' own with the features `rt` and `time` |
 /// | `block_on = path` | runs an `async fn` by this function |
 /// | `cases(name = value, other = value)` | a test of its own for each; the value, or each of a tuple's, is for the first parameters |
-/// | `crate = path` | where the SDK is, if not at `::wasmtest` |
+/// | `crate = path` | where the SDK is, if the manifest does not say it: through a crate that exports it again |
 pub use wasmtest_sdk_macros::test;
 
 /// Marks a module, with its content, as a suite: `#[wasmtest::suite(split)]`.

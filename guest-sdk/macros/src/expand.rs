@@ -9,11 +9,12 @@ use crate::arguments::{Arguments, Executor, Standard, error};
 use crate::cases::Case;
 use crate::parameters::{self, Parameters};
 use crate::record::{InComponents, Record, in_core_modules, runs};
+use crate::sdk;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{FnArg, ItemFn, Path, Result, ReturnType, parse_quote};
+use syn::{FnArg, ItemFn, Path, Result, ReturnType};
 
 /// Expands `#[wasmtest::test(arguments)] item`.
 pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -23,8 +24,7 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let standard = Standard::of(function.attrs.clone())?;
     check_signature(&function, &arguments)?;
     check_marks(&function, &arguments, &standard)?;
-    let sdk = arguments.sdk.clone();
-    let sdk = sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let sdk = sdk::path(arguments.sdk.clone());
     let given = arguments.cases.as_ref().map_or(0, |cases| cases.values);
     let test = Test {
         body: body(&function, &arguments.executor),

@@ -9,13 +9,14 @@ use crate::expand;
 use crate::mark::{Holder, Mark, Marked};
 use crate::parameters::{Arguments, Parameters};
 use crate::record::{InComponents, Record, runs, takes};
+use crate::sdk;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Error, GenericArgument, ItemFn, LitStr, Path, PathArguments, Result, ReturnType,
-    Token, Type, Visibility, parse_quote,
+    Token, Type, Visibility,
 };
 
 /// Expands `#[wasmtest::fixture(arguments)] item`.
@@ -31,7 +32,7 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
         }
         value => value,
     };
-    let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let sdk = sdk::path(marked.sdk);
     let of_one_test = marked.mark.is_none() || marked.fresh.is_some();
     let name = function.sig.ident.to_string();
     let maker = Maker {

@@ -8,10 +8,11 @@ use crate::fixture::{Maker, Yielded, function, kept, marker};
 use crate::mark::{Holder, Mark, Marked};
 use crate::parameters::{Arguments, Parameters};
 use crate::record::{InComponents, Record, in_core_modules, runs};
+use crate::sdk;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemFn, Path, Result, parse_quote};
+use syn::{ItemFn, Path, Result};
 
 /// What a hook is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn hook(role: Role, arguments: TokenStream, item: TokenStream) -> Result<Tok
     let marked = Marked::of(arguments, holder)?;
     let attribute = format!("#[wasmtest::{}]", role.text());
     let function = function(item, &attribute, &marked.executor)?;
-    let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let sdk = sdk::path(marked.sdk);
     let parameters = Parameters::of(&sdk, function.sig.inputs.iter())?;
     let expanded = match role {
         Role::Setup => setup(&sdk, &function, marked.mark, marked.fresh, parameters)?,

@@ -10,6 +10,7 @@ mod hook;
 mod mark;
 mod parameters;
 mod record;
+mod sdk;
 mod suite;
 
 use proc_macro::TokenStream;

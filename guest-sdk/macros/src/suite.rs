@@ -3,6 +3,7 @@
 
 use crate::mark::{Holder, Mark, Marked};
 use crate::record::{InComponents, Record, in_core_modules};
+use crate::sdk;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Error, Item, ItemMod, Meta, Path, Result, parse_quote};
@@ -32,7 +33,7 @@ pub fn suite(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
             }
         }
     }
-    let sdk = marked.sdk.unwrap_or_else(|| parse_quote!(::wasmtest));
+    let sdk = sdk::path(marked.sdk);
     let name = module.ident.to_string();
     let mut record = Record::of(&sdk, "Suite", &name);
     if let Some(mark) = marked.mark {

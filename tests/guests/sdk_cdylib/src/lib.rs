@@ -7,9 +7,14 @@ pub extern "C" fn add(a: i32, b: i32) -> i32 {
     a + b
 }
 
-#[sdk::test(crate = sdk)]
-fn adds() {
-    assert_eq!(add(1, 2), 3);
+#[sdk::fixture]
+fn sum() -> i32 {
+    add(1, 2)
+}
+
+#[sdk::test]
+fn adds(sum: i32) {
+    assert_eq!(sum, 3);
     println!("{:?}", std::collections::HashMap::from([(1, 2)]));
 }
 
