@@ -350,6 +350,7 @@ pub mod __private {
     };
     pub use crate::host::skip;
     pub use wasmtest_sdk_macros::host_fixture;
+    pub use wasmtest_sdk_macros::no_fixture_of_this_name_is_in_scope_import_it_with_use_or_mark_a_function_with_fixture;
     pub use wasmtest_section as section;
 
     use std::fmt::Debug;

@@ -59,6 +59,14 @@ const BODIES: &[(&str, &[&str])] = &[
         &[
             "tests/fixture_of_a_test_unknown.rs:2:9\n",
             "cannot find type `server`",
+            "no_fixture_of_this_name_is_in_scope_import_it_with_use_or_mark_a_function_with_fixture",
+        ],
+    ),
+    (
+        "below_test",
+        &[
+            "tests/below_test.rs:4:1\n",
+            "#[test] stands above, and the test would run twice: remove it, #[wasmtest::test] stands in its place",
         ],
     ),
     (

@@ -28,18 +28,24 @@ pub fn test(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let given = arguments.cases.as_ref().map_or(0, |cases| cases.values);
     let test = Test {
         body: body(&function, &arguments.executor),
-        fixtures: Parameters::of(&sdk, function.sig.inputs.iter().skip(given))?,
+        fixtures: Parameters::of(
+            &sdk,
+            &function.sig.ident,
+            function.sig.inputs.iter().skip(given),
+        )?,
         function: &function,
         arguments: &arguments,
         standard: &standard,
         sdk: &sdk,
     };
+    let looked_up = test.looked_up();
     let core = test.core();
     let elsewhere = match &arguments.cases {
         None => test.elsewhere(),
         Some(cases) => test.cases_elsewhere(&cases.all),
     };
     Ok(quote! {
+        #looked_up
         #core
         #elsewhere
     })
@@ -53,7 +59,8 @@ pub fn left(item: TokenStream) -> TokenStream {
     };
     function.attrs.retain(|attribute| {
         let path = attribute.path();
-        !path.is_ident("ignore") && !path.is_ident("should_panic")
+        let of_test = path.segments.last().is_some_and(|s| s.ident == "test");
+        !path.is_ident("ignore") && !path.is_ident("should_panic") && !of_test
     });
     function.into_token_stream()
 }
@@ -174,6 +181,13 @@ struct Test<'a> {
 }
 
 impl Test<'_> {
+    /// Looks its fixtures up, where there is a test.
+    fn looked_up(&self) -> Option<TokenStream> {
+        let condition = in_core_modules();
+        let items = (!self.fixtures.is_empty()).then(|| self.fixtures.looked_up())?;
+        Some(quote!(#[cfg(any(test, #condition))] #items))
+    }
+
     /// The function, its exports and its records, for core modules of WASI 0.1.
     fn core(&self) -> TokenStream {
         let name = self.function.sig.ident.to_string();

@@ -5,6 +5,7 @@
 //! imports both. For core modules of WASI 0.1 there are a record and exports besides.
 
 use crate::arguments::{Executor, Standard, error};
+use crate::borrowed;
 use crate::expand;
 use crate::mark::{Holder, Mark, Marked};
 use crate::parameters::{Arguments, Parameters};
@@ -39,7 +40,7 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
         sdk: &sdk,
         function: &function,
         marker: &function.sig.ident,
-        parameters: Parameters::of(&sdk, function.sig.inputs.iter())?,
+        parameters: Parameters::of(&sdk, &function.sig.ident, function.sig.inputs.iter())?,
         value,
         shared: marked.mark == Some(Mark::Shared),
         of_one_test,
@@ -67,11 +68,13 @@ pub fn fixture(arguments: TokenStream, item: TokenStream) -> Result<TokenStream>
     }
     let record = record.with(&exports, InComponents::Always);
     let marker = marker(&function.vis, &function.sig.ident);
+    let looked_up = maker.parameters.looked_up();
     let implementation = maker.implementation();
     let function = kept(&function, &marked.executor);
     Ok(quote! {
         #function
         #marker
+        #looked_up
         #implementation
         #record
     })
@@ -155,6 +158,7 @@ impl<'a> Yielded<'a> {
         if let Type::ImplTrait(_) | Type::Infer(_) = value {
             return Err(Error::new_spanned(value, "write the type of the value"));
         }
+        borrowed::refuse(value)?;
         let nothing = matches!(value, Type::Tuple(tuple) if tuple.elems.is_empty());
         Ok(Yielded {
             value: (!nothing).then_some(value),
@@ -339,6 +343,7 @@ impl Parse for HostFixture {
         let name = input.parse()?;
         input.parse::<Token![:]>()?;
         let value = input.parse()?;
+        borrowed::refuse(&value)?;
         let of_host = match input.parse::<Option<Token![=]>>()? {
             Some(_) => Some(input.parse()?),
             None => None,

@@ -48,7 +48,8 @@ pub fn hook(role: Role, arguments: TokenStream, item: TokenStream) -> Result<Tok
     let attribute = format!("#[wasmtest::{}]", role.text());
     let function = function(item, &attribute, &marked.executor)?;
     let sdk = sdk::path(marked.sdk);
-    let parameters = Parameters::of(&sdk, function.sig.inputs.iter())?;
+    let parameters = Parameters::of(&sdk, &function.sig.ident, function.sig.inputs.iter())?;
+    let looked_up = parameters.looked_up();
     let expanded = match role {
         Role::Setup => setup(&sdk, &function, marked.mark, marked.fresh, parameters)?,
         _ => other(role, &sdk, &function, &parameters),
@@ -57,6 +58,7 @@ pub fn hook(role: Role, arguments: TokenStream, item: TokenStream) -> Result<Tok
     let only_one = only_one(role, &function.sig.ident);
     Ok(quote! {
         #function_kept
+        #looked_up
         #expanded
         #only_one
     })

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod above;
 mod arguments;
+mod borrowed;
 mod cases;
 mod expand;
 mod fixture;
@@ -18,7 +20,8 @@ use proc_macro::TokenStream;
 /// Marks a function as a test; the documentation is that of the SDK's first page.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = expand::test(arguments.into(), item.clone().into());
+    let expanded = above::refuse(proc_macro::Span::call_site())
+        .and_then(|()| expand::test(arguments.into(), item.clone().into()));
     or_error(expanded, || expand::left(item.into()))
 }
 
@@ -55,20 +58,28 @@ pub fn after(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 fn hook(role: hook::Role, arguments: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = hook::hook(role, arguments.into(), item.clone().into());
-    or_error(expanded, || item.into())
+    or_error(expanded, || borrowed::left(item.into()))
 }
 
 /// Marks a function as a fixture.
 #[proc_macro_attribute]
 pub fn fixture(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = fixture::fixture(arguments.into(), item.clone().into());
-    or_error(expanded, || item.into())
+    or_error(expanded, || borrowed::left(item.into()))
 }
 
 /// Declares a fixture whose value comes from the host.
 #[proc_macro]
 pub fn host_fixture(tokens: TokenStream) -> TokenStream {
     or_error(fixture::host_fixture(tokens.into()), Default::default)
+}
+
+/// Looks fixtures up. rustc names it in the error that one of them is not there.
+#[proc_macro]
+pub fn no_fixture_of_this_name_is_in_scope_import_it_with_use_or_mark_a_function_with_fixture(
+    tokens: TokenStream,
+) -> TokenStream {
+    or_error(parameters::look_up(tokens.into()), Default::default)
 }
 
 fn or_error(

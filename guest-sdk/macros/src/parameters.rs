@@ -1,10 +1,17 @@
 //! The parameters of tests, hooks and fixtures: each is a fixture by its name, which
 //! is looked up as a type of that name.
+//!
+//! It is looked up in one place, where it is given another name for all others. That
+//! place comes from a macro whose name says what it means that there is no such type:
+//! rustc's own words cannot be changed, but they name the macro.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Pat, Path, Result, Type};
+use syn::{Error, FnArg, Pat, Path, Result, Token, Type};
 
 /// Parameters that are fixtures.
 pub struct Parameters<'a> {
@@ -15,6 +22,8 @@ pub struct Parameters<'a> {
 struct Parameter<'a> {
     /// The fixture's name.
     name: &'a Ident,
+    /// The name by which it is looked up everywhere else.
+    alias: Ident,
     /// What is wanted of its value: `&T` or `T`.
     wanted: &'a Type,
     /// Locals for the value as it is held and as it is handed over.
@@ -31,9 +40,14 @@ pub struct Arguments {
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads them; errors say what can be written.
-    pub fn of(sdk: &'a Path, inputs: impl Iterator<Item = &'a FnArg>) -> Result<Self> {
-        let all = inputs.enumerate().map(|(i, input)| parameter(i, input));
+    /// Reads those of the function of this name; errors say what can be written.
+    pub fn of(
+        sdk: &'a Path,
+        function: &Ident,
+        inputs: impl Iterator<Item = &'a FnArg>,
+    ) -> Result<Self> {
+        let inputs = inputs.enumerate();
+        let all = inputs.map(|(i, input)| parameter(i, function, input));
         let all: Vec<_> = all.collect::<Result<_>>()?;
         for (i, parameter) in all.iter().enumerate() {
             if all[..i].iter().any(|other| other.name == parameter.name) {
@@ -49,6 +63,21 @@ impl<'a> Parameters<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Looks them up: items that stand beside the function.
+    pub fn looked_up(&self) -> TokenStream {
+        if self.all.is_empty() {
+            return TokenStream::new();
+        }
+        let sdk = self.sdk;
+        let aliases = self.all.iter().map(|parameter| &parameter.alias);
+        let names = self.all.iter().map(|parameter| parameter.name);
+        quote! {
+            #sdk::__private::no_fixture_of_this_name_is_in_scope_import_it_with_use_or_mark_a_function_with_fixture! {
+                #(#aliases = #names),*
+            }
+        }
     }
 
     /// The paths of the fixtures, as expressions known at compile time.
@@ -87,9 +116,9 @@ impl<'a> Parameters<'a> {
     }
 
     fn each(&self, of: impl Fn(TokenStream, Span) -> TokenStream) -> Vec<TokenStream> {
-        let fixtures = self.all.iter().map(|parameter| parameter.name);
+        let fixtures = self.all.iter();
         fixtures
-            .map(|name| of(fixture(self.sdk, name), located(name.span())))
+            .map(|p| of(fixture(self.sdk, &p.alias), located(p.name.span())))
             .collect()
     }
 
@@ -126,7 +155,7 @@ impl<'a> Parameters<'a> {
     ) -> TokenStream {
         let checks = self.all.iter().map(|parameter| {
             let name = parameter.name;
-            let holds = holds(fixture(self.sdk, name));
+            let holds = holds(fixture(self.sdk, &parameter.alias));
             let why = why(name);
             let here = located(name.span());
             quote_spanned!(here=> const _: () = ::core::assert!(#holds, #why);)
@@ -139,11 +168,12 @@ impl<'a> Parameters<'a> {
         let got = self.all.iter().map(|parameter| {
             let Parameter {
                 name,
+                alias,
                 wanted,
                 held,
                 argument,
             } = parameter;
-            let get = fixture(self.sdk, name);
+            let get = fixture(self.sdk, alias);
             let get = quote_spanned!(located(name.span())=> #get::get());
             // an error of types stands at the type that the user wrote
             let mut held_there = held.clone();
@@ -169,12 +199,32 @@ fn located(span: Span) -> Span {
     Span::call_site().located_at(span)
 }
 
-fn fixture(sdk: &Path, name: &Ident) -> TokenStream {
-    let here = located(name.span());
-    quote_spanned!(here=> <#name as #sdk::__private::Fixture>)
+fn fixture(sdk: &Path, alias: &Ident) -> TokenStream {
+    let here = located(alias.span());
+    quote_spanned!(here=> <#alias as #sdk::__private::Fixture>)
 }
 
-fn parameter(number: usize, input: &FnArg) -> Result<Parameter<'_>> {
+/// Expands the macro in which fixtures are looked up: `alias = name, ...`.
+pub fn look_up(tokens: TokenStream) -> Result<TokenStream> {
+    let lookup = |input: syn::parse::ParseStream<'_>| -> Result<TokenStream> {
+        let alias: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let mut name: Ident = input.parse()?;
+        // where the user wrote it, and in the expansion of this macro
+        name.set_span(located(name.span()));
+        Ok(quote! {
+            #[doc(hidden)]
+            #[allow(non_camel_case_types, dead_code)]
+            type #alias = #name;
+        })
+    };
+    let all = |input: syn::parse::ParseStream<'_>| {
+        Punctuated::<TokenStream, Token![,]>::parse_terminated_with(input, lookup)
+    };
+    Ok(all.parse2(tokens)?.into_iter().collect())
+}
+
+fn parameter<'a>(number: usize, function: &Ident, input: &'a FnArg) -> Result<Parameter<'a>> {
     let typed = match input {
         FnArg::Typed(typed) => typed,
         FnArg::Receiver(receiver) => {
@@ -225,6 +275,12 @@ fn parameter(number: usize, input: &FnArg) -> Result<Parameter<'_>> {
     }
     Ok(Parameter {
         name,
+        alias: format_ident!(
+            "__wasmtest_{}_needs_{}",
+            function.unraw(),
+            name.unraw(),
+            span = name.span()
+        ),
         wanted,
         held: format_ident!("__wasmtest_held_{number}", span = Span::mixed_site()),
         argument: format_ident!("__wasmtest_argument_{number}", span = Span::mixed_site()),

@@ -1,0 +1,5 @@
+#[test]
+// whatever stands between
+#[ignore = "[1]"]
+#[wasmtest::test]
+fn twice() {}
