@@ -24,6 +24,7 @@ mod selection;
 mod std_gaps;
 mod suites;
 mod support;
+mod temp_dir;
 mod told;
 mod verdicts;
 mod workers;

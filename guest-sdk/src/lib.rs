@@ -112,6 +112,14 @@
 //!     port: u16,
 //! }
 //! wasmtest::host_fixture!(pub server: Server);
+//!
+//! // The SDK's own: an empty folder, made for each test that asks for it, removed after it.
+//! use wasmtest::{TempDir, temp_dir};
+//!
+//! #[wasmtest::test]
+//! fn writes_a_file(temp_dir: &TempDir) -> Result<(), std::io::Error> {
+//!     std::fs::write(temp_dir.path().join("a.txt"), "a")
+//! }
 //! # fn main() {}
 //! ```
 //!
@@ -234,8 +242,10 @@ pub mod instance;
 mod panics;
 #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
 mod suites;
+mod temp;
 
 pub use host::{attach, attempt, log, test_id};
+pub use temp::{TempDir, temp_dir};
 
 /// Marks a function as a test.
 ///

@@ -110,8 +110,9 @@ Examples:
   wasmtest run tests.wasm --dir tests/data --env RUST_LOG=debug
   wasmtest run tests.wasm --processes 0        in this process, for a debugger
 
-A test sees an empty stdin, TMPDIR=/tmp, an empty folder of its own at /tmp, and nothing
-else of this machine but what --dir, --env and the host fixtures of wasmtest.toml grant.")]
+A test sees an empty stdin, TMPDIR=/tmp, an empty folder at /tmp (its own, or that of the unit
+that it is in), and nothing else of this machine but what --dir, --env and the host fixtures of
+wasmtest.toml grant.")]
 pub struct RunArgs {
     /// Which tests.
     #[command(flatten)]

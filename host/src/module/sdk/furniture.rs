@@ -68,6 +68,26 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
     not_too_many(tests, furniture, &functions)
 }
 
+/// Leaves out fixtures that nothing in the file asks for: the SDK brings its own into each.
+pub fn leave_out_what_nobody_needs(tests: &[ListedTest], furniture: &mut Furniture) {
+    let functions = &mut furniture.functions;
+    let hooks = functions.iter().filter(|f| f.role != Role::Fixture);
+    let hooks: Vec<String> = hooks.flat_map(|f| f.needs.clone()).collect();
+    let of_tests = tests.iter().flat_map(|test| test.needs.iter().cloned());
+    let mut left: Vec<String> = of_tests.chain(hooks).collect();
+    let by_path: HashMap<&str, &ListedFunction> =
+        functions.iter().map(|f| (f.path.as_str(), f)).collect();
+    let mut needed: HashSet<String> = HashSet::new();
+    while let Some(path) = left.pop() {
+        if !needed.contains(&path) {
+            let function = by_path.get(path.as_str());
+            left.extend(function.iter().flat_map(|f| f.needs.clone()));
+            needed.insert(path);
+        }
+    }
+    functions.retain(|f| f.role != Role::Fixture || needed.contains(&f.path));
+}
+
 /// What tests need is bounded: a file of some MiB could ask for any amount of it.
 fn not_too_many(
     tests: &[ListedTest],
@@ -300,6 +320,30 @@ mod tests {
             fresh: false,
             host: None,
         }
+    }
+
+    #[test]
+    fn fixtures_that_nothing_needs_are_left_out() {
+        let mut test = ListedTest::named("t", crate::event::Harness::Sdk);
+        test.needs = vec!["c::of_test".to_owned()];
+        let mut furniture = Furniture {
+            functions: vec![
+                function("c::m::before", Role::Before, &["c::of_hook"]),
+                function("c::of_hook", Role::Fixture, &[]),
+                function("c::of_test", Role::Fixture, &["c::below"]),
+                function("c::below", Role::Fixture, &[]),
+                function("wasmtest::unused", Role::Fixture, &["wasmtest::below"]),
+                function("wasmtest::below", Role::Fixture, &[]),
+            ],
+            ..Furniture::default()
+        };
+        leave_out_what_nobody_needs(&[test], &mut furniture);
+        let left = furniture.functions.iter().map(|f| f.path.as_str());
+        let left: Vec<&str> = left.collect();
+        assert_eq!(
+            left,
+            ["c::m::before", "c::of_hook", "c::of_test", "c::below"]
+        );
     }
 
     fn said(functions: Vec<ListedFunction>) -> String {

@@ -190,6 +190,7 @@ impl Found {
             .hint("keep the custom section `wasmtest` when the file is stripped"));
         }
         furniture::check(tests, furniture)?;
+        furniture::leave_out_what_nobody_needs(tests, furniture);
         // tests of two crates may differ in their crate alone
         let mut paths: HashMap<String, usize> = HashMap::new();
         for test in tests.iter() {
