@@ -14,3 +14,13 @@ fn each_test_that_asks_has_an_empty_folder_that_is_gone_after_it() {
         }
     }
 }
+
+#[test]
+fn tests_of_a_unit_that_share_one_tmp_have_each_its_own_folder() {
+    for target in Target::BOTH {
+        let module = guest("temp_dirs", target, "dev");
+        let events = events([arg(&module), "--", "unit::"]);
+        assert_eq!(events.code, 0, "{target:?}: {events:#?}");
+        assert_eq!(events.summary()["passed"], 3);
+    }
+}
