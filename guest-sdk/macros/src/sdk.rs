@@ -73,7 +73,7 @@ fn keeps_the_name(manifest: &str) -> bool {
         let line = line.trim();
         let after = line
             .strip_prefix(PACKAGE)
-            .or_else(|| Some(line.split_once("dependencies.")?.1.strip_prefix(PACKAGE)?));
+            .or_else(|| line.split_once("dependencies.")?.1.strip_prefix(PACKAGE));
         after.is_some_and(|rest| rest.starts_with(['.', '=', ' ', ']']))
     };
     !quoted && manifest.lines().any(is_key)
