@@ -146,7 +146,12 @@ impl Symbols {
         if self.modules[module].code.calls_host(address) {
             return false;
         }
-        let own = stack.iter().find(|frame| self.is_developers(frame));
+        // where a generic function of std's was compiled says little of the code around it
+        let is_own = |frame: &&StackFrame| {
+            let resolved = self.resolved(frame);
+            resolved.iter().any(|f| f.library != Some(Library::Runtime))
+        };
+        let own = stack.iter().find(is_own);
         let Some((module, address)) = own.and_then(|f| self.place(f)) else {
             return false;
         };
