@@ -463,7 +463,7 @@ impl<W: Write> Reporter for Console<W> {
                 let suite = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
                 self.tell(&match step {
                     SnapshotStep::Keeping { bytes } => {
-                        format!("keeping the state of suite {suite}, {}", size(*bytes))
+                        format!("keeping the state of {suite}, {}", size(*bytes))
                     }
                     SnapshotStep::Kept { bytes } => {
                         format!("{suite} is replayed from a snapshot, {}", size(*bytes))
