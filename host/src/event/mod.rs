@@ -204,6 +204,8 @@ pub enum Event {
     Started(Arc<TestInfo>),
     /// A test runs for longer than usual.
     Slow {
+        /// Whether the time is also that of what is set up for it.
+        set_up: bool,
         /// Which test.
         test: Arc<TestInfo>,
         /// For how long already.

@@ -4,6 +4,7 @@ use super::slots::{Doing, Job, LISTING, TAKE_OVER, Worker, blocked_too_long};
 use super::{Run, SLOW, TICK};
 use crate::event::{Event, Outcome};
 use crate::protocol::{Stop, ToWorker};
+use crate::suite::StepAction;
 use std::time::{Duration, Instant};
 
 /// What a worker is given beyond a test's limit to stop it by itself.
@@ -99,7 +100,9 @@ impl Run<'_> {
                 if let Some(task) = job.task()
                     && let Some(test) = self.given.get(&task)
                 {
+                    let mut steps = test.place.around.steps.iter();
                     let slow = Event::Slow {
+                        set_up: steps.any(|s| !s.of_one_test && s.action == StepAction::Run),
                         test: test.info.clone(),
                         elapsed,
                     };

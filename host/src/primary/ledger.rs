@@ -1,13 +1,13 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
-use crate::config::{Choice, Fixture};
 use crate::denied::Denials;
 use crate::event::{
     Captured, Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
-    Summary, TestEnd,
+    Summary, TestEnd, TestId,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,7 +38,7 @@ pub struct Ledger<'a> {
     /// Tests planned so far, skipped ones included.
     pub planned: usize,
     /// The tests of each host fixture, and whether one of them did not pass.
-    fixtures: Vec<(Choice, bool)>,
+    fixtures: Vec<(HashSet<TestId>, bool)>,
 }
 
 impl<'a> Ledger<'a> {
@@ -56,9 +56,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Watches over the tests that host fixtures are bound to.
-    pub fn watch(&mut self, fixtures: &[Fixture]) {
-        self.fixtures = fixtures.iter().map(|f| (f.tests.clone(), false)).collect();
+    /// Watches over a test that is bound to this host fixture, by its number.
+    pub fn watch(&mut self, fixture: usize, test: &TestId) {
+        if self.fixtures.len() <= fixture {
+            self.fixtures.resize_with(fixture + 1, Default::default);
+        }
+        self.fixtures[fixture].0.insert(test.clone());
     }
 
     /// Whether a test that is bound to this host fixture ran and did not pass.
@@ -86,7 +89,7 @@ impl<'a> Ledger<'a> {
         self.summary.count(&end.outcome);
         if !end.outcome.is_good() && end.ran.is_some() {
             for (tests, implicated) in &mut self.fixtures {
-                *implicated = *implicated || tests.means(&end.test.id);
+                *implicated = *implicated || tests.contains(&end.test.id);
             }
         }
         self.say(&Event::Ended(Box::new(end)));

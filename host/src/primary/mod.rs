@@ -273,7 +273,6 @@ fn go_with(
         .tempdir_in(&place)
         .context("no temporary folder can be made")?;
     let mut ledger = Ledger::new(reporter, processes);
-    ledger.watch(&config.fixtures);
     if is_seen && goal == Goal::Run {
         ledger.note(format!(
             "tests can see each other's scratch folders, since they are granted what {} lies in; TMPDIR names another place",
@@ -287,6 +286,7 @@ fn go_with(
     let setup = WorkerSetup {
         cache: cache.dir().to_owned(),
         run: Cache::name_of_a_run(),
+        began: crate::sandbox::clock::of_the_machine(),
         scratch: scratch.path().to_owned(),
         keep_scratch: settings.keep_scratch,
         dirs: settings.dirs.clone(),

@@ -488,6 +488,11 @@ impl Run<'_> {
             return;
         }
         self.add_shared(number, plan.shared);
+        for test in plan.tasks.iter().flat_map(PlannedTask::tests) {
+            for fixture in self.fixtures_of(test) {
+                self.ledger.watch(fixture.0, &test.info.id);
+            }
+        }
         self.plan_snapshots(&plan.tasks);
         for task in plan.tasks {
             self.enqueue(task);

@@ -267,6 +267,7 @@ mod tests {
         let setup = WorkerSetup {
             cache: "/c".into(),
             run: "run-7".into(),
+            began: Duration::from_secs(1),
             scratch: "/s".into(),
             keep_scratch: Keep::Failed,
             dirs: vec![DirGrant {

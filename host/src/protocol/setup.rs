@@ -7,6 +7,7 @@ use crate::instrument::gaps::Gaps;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A module's number in the run: its place among the files given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -160,6 +161,8 @@ pub struct WorkerSetup {
     pub cache: PathBuf,
     /// What the names of this run's own files in it begin with.
     pub run: String,
+    /// What the machine's monotonic clock showed when the run began.
+    pub began: Duration,
     /// Where scratch folders are made; the primary removes it at the end.
     #[serde(with = "path_bytes")]
     pub scratch: PathBuf,

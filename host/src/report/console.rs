@@ -403,10 +403,18 @@ impl<W: Write> Reporter for Console<W> {
             Event::Started(test) if self.bar.is_some() => {
                 self.running.push((test.clone(), Instant::now()));
             }
-            Event::Slow { test, elapsed } if self.verbosity == Verbosity::Verbose => {
+            Event::Slow {
+                test,
+                elapsed,
+                set_up,
+            } if self.verbosity == Verbosity::Verbose => {
                 let id = one_line(&test.id.to_string());
+                let set_up = match set_up {
+                    true => ", what is set up for it included",
+                    false => "",
+                };
                 self.tell(&format!(
-                    "SLOW   {id} runs for {} already",
+                    "SLOW   {id} runs for {} already{set_up}",
                     duration(*elapsed)
                 ));
             }

@@ -1,11 +1,24 @@
 //! A guest's monotonic clock, which goes on where the state stood from which it began.
 //!
-//! An instant that a setup has kept is then never later than those of the tests that are
-//! replayed from it, on whatever worker.
+//! Any other shows the time since the run began. So an instant that a setup has kept or sent is never
+//! later than those of the tests after it, on whatever worker.
 
 use std::time::{Duration, Instant};
 use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::clocks::MonotonicClock;
+
+/// What this machine's monotonic clock shows: the same in all processes.
+pub fn of_the_machine() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: it writes to that place alone, which is this function's.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    assert_eq!(result, 0, "every system has this clock");
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
+}
 
 /// A clock of one store's.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +29,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows this now: zero, or what that of a state showed when it was taken.
+    /// A clock that shows this now.
     pub fn showing(shown: Duration) -> Clock {
         Clock {
             made: Instant::now(),

@@ -4,7 +4,7 @@
 
 use super::called::{self, Called, Seen, enough};
 use super::capture::Stream;
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
 use super::grants::{Grants, Reach, State};
@@ -38,6 +38,8 @@ pub struct Sandbox {
     wasm_stack: usize,
     grants: Grants,
     keep_scratch: Keep,
+    /// What the machine's monotonic clock showed when the run began.
+    began: Duration,
     pub(super) deadline: Deadline,
 }
 
@@ -137,8 +139,14 @@ impl Sandbox {
                 setup.how_to_grant,
             ),
             keep_scratch: setup.keep_scratch,
+            began: setup.began,
             deadline: deadline.with_glances(),
         })
+    }
+
+    /// A clock that shows the time since the run began.
+    pub(super) fn clock(&self) -> Clock {
+        Clock::showing(clock::of_the_machine().saturating_sub(self.began))
     }
 
     /// Makes known what a host fixture implies for the calls that name it.
@@ -198,8 +206,7 @@ impl Sandbox {
 
     /// Calls a program's entry in a store and an instance of its own.
     pub fn call(&mut self, program: &Program, entry: Entry<'_>, call: &Call<'_>) -> Called {
-        let clock = Clock::showing(Duration::ZERO);
-        let mut store = match self.store(program, call, clock) {
+        let mut store = match self.store(program, call, self.clock()) {
             Ok(store) => store,
             Err(refused) => return *refused,
         };

@@ -7,7 +7,7 @@
 mod access;
 pub mod called;
 pub mod capture;
-mod clock;
+pub mod clock;
 pub mod deadline;
 pub mod engine;
 pub mod grants;

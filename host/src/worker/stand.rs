@@ -341,9 +341,10 @@ impl Executor {
         current: &Current,
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();
-        while !stand.poisoned
-            && let Some(at) = stand.up.iter().rposition(|up| up.of_one_test)
-        {
+        while let Some(at) = stand.up.iter().rposition(|up| up.of_one_test) {
+            if !self.recover(stand) {
+                break;
+            }
             let step = stand.up.remove(at);
             failures.extend(self.take_down(stand, task, &step, current)?);
         }

@@ -10,7 +10,7 @@ use super::stand::{NotThere, Stand};
 use crate::event::{Cause, Outcome, SetupKind, SetupOutput, SetupRun};
 use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
-use crate::suite::{Step, without_crate};
+use crate::suite::{SuiteFailure, SuitePart, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,17 +22,6 @@ struct Unit {
     began_again: bool,
     /// Steps that did not go well, and what that means for their tests.
     failed: HashMap<String, Outcome>,
-}
-
-impl Unit {
-    /// A step did not go well, and its tests have that outcome; a value of one test's own is made
-    /// again for the next.
-    fn is_not_there(&mut self, task: &Task, path: &str, outcome: &Outcome) {
-        let of_one_test = |s: &Step| s.path == path && s.of_one_test;
-        if !task.steps().iter().any(of_one_test) {
-            self.failed.insert(path.to_owned(), outcome.clone());
-        }
-    }
 }
 
 impl Executor {
@@ -131,6 +120,7 @@ impl Executor {
                 }
             },
         };
+        done.start = crate::worker::current::now();
         match self.ensure(&mut stand, task, current)? {
             Ok(()) => {
                 if std::mem::take(&mut unit.began_again) {
@@ -141,10 +131,17 @@ impl Executor {
                 }
                 self.run_test(&mut stand, task, &mut done, current)?;
             }
-            Err(why) => self.not_there(unit, task, &mut done, why),
+            Err(why) => {
+                done.setups = stand.wrote_for(task);
+                self.not_there(unit, task, &mut done, why);
+                done.duration = stand.take_spent();
+                let extras = stand.take_extras();
+                (done.logs, done.attachments) = (extras.logs, extras.attachments);
+            }
         }
-        done.suites
-            .extend(self.leave_test(&mut stand, task, current)?);
+        for failure in self.leave_test(&mut stand, task, current)? {
+            own_failed(&mut done, failure);
+        }
         if stand.is_poisoned() {
             unit.began_again = true;
             self.close(stand, task, false, current)?.add_to(&mut done);
@@ -164,14 +161,20 @@ impl Executor {
             NotThere::Interrupted => Outcome::Interrupted,
             NotThere::Skipped { path, reason } => {
                 let outcome = Outcome::Skipped { reason };
-                unit.is_not_there(task, &path, &outcome);
+                // what is one test's own is made again for the next
+                if !is_own(task, &path) {
+                    unit.failed.insert(path, outcome.clone());
+                }
                 outcome
+            }
+            NotThere::Failed(failure) if is_own(task, &failure.path) => {
+                return own_failed(done, *failure);
             }
             NotThere::Failed(failure) => {
                 let outcome = Outcome::NotRun {
                     reason: format!("`{}` could not be set up", failure.of),
                 };
-                unit.is_not_there(task, &failure.path, &outcome);
+                unit.failed.insert(failure.path.clone(), outcome.clone());
                 done.suites.push(*failure);
                 outcome
             }
@@ -252,6 +255,33 @@ impl Executor {
         done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
         Some(())
+    }
+}
+
+/// Whether a step is there for this test alone.
+fn is_own(task: &Task, path: &str) -> bool {
+    let mut steps = task.steps().iter();
+    steps.any(|s| s.of_one_test && s.path == path)
+}
+
+/// A value that a test had for itself could not be made or taken down: that is the test's error,
+/// as with hooks around it.
+fn own_failed(done: &mut Done, failure: SuiteFailure) {
+    let SuiteFailure {
+        of, part, cause, ..
+    } = failure;
+    let what = match part {
+        SuitePart::Setup => "which is made for each test",
+        SuitePart::Teardown => "which is taken down after each test",
+    };
+    let message = format!("`{of}`, {what}: {}", cause.message);
+    if done.outcome.as_ref().is_ok_and(Outcome::is_good) {
+        done.outcome = Ok(Outcome::Errored(Cause { message, ..cause }));
+        (done.stdout, done.stderr) = (failure.stdout, failure.stderr);
+        done.denied = failure.denied;
+    } else {
+        let first = message.lines().next().unwrap_or_default();
+        done.notes.push(first.to_owned());
     }
 }
 

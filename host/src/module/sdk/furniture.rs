@@ -3,15 +3,15 @@
 //!
 //! The SDK's macros refuse most of this at compile time; a file can claim anything.
 
-use super::lies;
+use super::{lies, too_many};
 use crate::event::Cause;
 use crate::protocol::ListedTest;
 use crate::suite::{Distribution, Furniture, ListedFunction, Role, module_of};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-/// No honest test needs more fixtures, directly or not.
-const MAX_CLOSURE: usize = 128;
+/// Nothing needs more fixtures, directly or not.
+const MAX_CLOSURE: usize = super::MAX_NEEDS;
 /// Nor lies in more suites.
 const MAX_DEPTH: usize = 32;
 /// What is run around all tests of a file together, in bytes of its names.
@@ -155,12 +155,6 @@ fn not_too_many(
         }
     }
     Ok(())
-}
-
-fn too_many(path: &str) -> Cause {
-    lies(format!(
-        "`{path}` needs over {MAX_CLOSURE} fixtures, directly or not"
-    ))
 }
 
 fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {

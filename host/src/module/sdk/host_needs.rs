@@ -5,7 +5,7 @@
 //! anything: the most that comes of it is that a test is bound to host fixtures of
 //! the user's own `wasmtest.toml`, or that it is not.
 
-use super::{MAX_NEEDS, bad_section, lies};
+use super::{MAX_NEEDS, bad_section, lies, too_many};
 use crate::event::Cause;
 use crate::suite::{module_of, without_crate};
 use std::collections::{HashMap, HashSet};
@@ -109,10 +109,7 @@ fn item(fields: section::Fields<'_>) -> Result<Item<'_>, Cause> {
             Value::Text(Tag::Path, path) => item.path = path,
             Value::Text(Tag::Host, name) => item.host = Some(name),
             Value::Text(Tag::Needs, _) if item.needs.len() >= MAX_NEEDS => {
-                return Err(lies(format!(
-                    "`{}` needs over {MAX_NEEDS} fixtures",
-                    item.path
-                )));
+                return Err(too_many(item.path));
             }
             Value::Text(Tag::Needs, path) => item.needs.push(path),
             _ => {}

@@ -35,7 +35,7 @@ const DESCRIPTION: usize = 4 << 10;
 /// Nor more tags.
 const MAX_TAGS: usize = 64;
 /// Nor does anything need more fixtures.
-const MAX_NEEDS: usize = 64;
+const MAX_NEEDS: usize = 128;
 
 /// What was seen of the SDK's tests in a core module.
 #[derive(Debug, Default)]
@@ -264,9 +264,7 @@ impl Found {
                 Value::Number(Tag::MaxMemory, bytes) => test.max_memory = Some(bytes),
                 Value::Number(Tag::Order, order) => test.case = order,
                 Value::Text(Tag::Needs, _) if function.needs.len() >= MAX_NEEDS => {
-                    return Err(lies(format!(
-                        "`{full_path}` needs over {MAX_NEEDS} fixtures"
-                    )));
+                    return Err(too_many(full_path));
                 }
                 Value::Text(Tag::Needs, path) => function.needs.push(path.to_owned()),
                 Value::Text(Tag::Distribution, name) => {
@@ -382,7 +380,7 @@ impl Found {
         let name = format!("{prefix}{path}");
         let Some(export) = self.exports.get(&name) else {
             return Err(lies(format!(
-                "it lists the test `{path}` and does not export it (`{name}`)"
+                "it lists `{path}` and does not export it (`{name}`)"
             )));
         };
         let found = self
@@ -395,7 +393,7 @@ impl Found {
                 Type::Runs | Type::Other => "() -> i32",
             };
             return Err(lies(format!(
-                "its export of the test `{path}` has another type than `{ty}`"
+                "its export `{name}` has another type than `{ty}`"
             )));
         }
         Ok(())
@@ -461,6 +459,14 @@ fn bad_section(error: &section::Error) -> Cause {
         .hint(HINT),
         error => lies(error.to_string()),
     }
+}
+
+/// A test, a fixture or a hook that needs more fixtures than are set up for anybody.
+fn too_many(path: &str) -> Cause {
+    Cause::new(format!(
+        "`{path}` needs over {MAX_NEEDS} fixtures, directly or not"
+    ))
+    .hint("a fixture can give several values together")
 }
 
 fn lies(what: String) -> Cause {

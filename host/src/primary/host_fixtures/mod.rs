@@ -16,6 +16,7 @@ use crate::plan::tree::BoundTests;
 use crate::plan::{ModulePlan, PlannedTask, PlannedTest};
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
+use crate::suite::ValueNumber;
 use fixture::{Given, HostFixture, State, fill, shown};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
@@ -115,11 +116,31 @@ impl HostFixtures {
     }
 }
 
+/// What is shared and needed, by these or by what they need.
+fn reached<'a>(
+    needed: &[ValueNumber],
+    after: impl Fn(ValueNumber) -> &'a [ValueNumber],
+) -> Vec<ValueNumber> {
+    let mut all = needed.to_vec();
+    let mut next = 0;
+    while let Some(number) = all.get(next).copied() {
+        next += 1;
+        for further in after(number) {
+            if !all.contains(further) {
+                all.push(*further);
+            }
+        }
+    }
+    all
+}
+
 impl Run<'_> {
     /// Those that a test is bound to, or asks for by name.
     pub(super) fn fixtures_of(&self, test: &PlannedTest) -> Vec<FixtureNumber> {
         let mut fixtures = self.host_fixtures.of(test);
-        for number in &test.place.shared {
+        for number in reached(&test.place.shared, |number| {
+            &self.shared[number.0].plan.after
+        }) {
             let named = self.shared[number.0].host_fixture();
             if let Some(number) = named.and_then(|name| self.host_fixtures.number_of(name))
                 && !fixtures.contains(&number)
@@ -148,10 +169,10 @@ impl Run<'_> {
                 .iter()
                 .map(|n| &*self.host_fixtures.all[n.0].name);
             let configured: Vec<&str> = configured.collect();
-            let of_shared = test.place.shared.iter().filter_map(|number| {
-                let shared = plan.shared.iter().find(|s| s.number == *number);
-                shared?.host.as_deref()
-            });
+            let shared = |number: ValueNumber| plan.shared.iter().find(|s| s.number == number);
+            let after = |number| shared(number).map_or(&[][..], |s| &s.after);
+            let of_shared = reached(&test.place.shared, after).into_iter();
+            let of_shared = of_shared.filter_map(|number| shared(number)?.host.as_deref());
             let needed = self.modules[test.module.0]
                 .host_needs
                 .by(&test.info.id.path);

@@ -44,3 +44,55 @@ mod teardown_fails {
     #[wasmtest::test]
     fn passes_itself() {}
 }
+
+mod own_value {
+    #[wasmtest::fixture]
+    fn own() -> Result<u32, String> {
+        match wasmtest::test_id().ends_with("cannot_be_made") {
+            true => Err("not for this one".to_owned()),
+            false => Ok(1),
+        }
+    }
+
+    #[wasmtest::test]
+    fn cannot_be_made(own: u32) {
+        assert_eq!(own, 1);
+    }
+
+    /// As many as tests of one fixture need to be to be taken along by another's.
+    #[wasmtest::test(cases(a = (), b = (), c = (), d = (), e = (), f = (), g = (), h = ()))]
+    fn takes_no_other_along(_again: (), own: u32) {
+        assert_eq!(own, 1);
+    }
+}
+
+mod own_teardown {
+    #[wasmtest::fixture(teardown = end)]
+    fn own() -> String {
+        wasmtest::test_id()
+    }
+
+    fn end(own: &String) -> Result<(), String> {
+        match own.ends_with("cannot_be_taken_down") {
+            true => Err("not after this one".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    mod in_a_unit {
+        use super::own;
+
+        #[wasmtest::setup]
+        fn begin() {}
+
+        #[wasmtest::test]
+        fn cannot_be_taken_down(own: &str) {
+            assert!(own.ends_with("cannot_be_taken_down"));
+        }
+
+        #[wasmtest::test]
+        fn is_taken_down(own: &str) {
+            assert!(own.ends_with("is_taken_down"));
+        }
+    }
+}

@@ -30,3 +30,36 @@ mod after_a_split_setup {
         assert!(times.began.elapsed() < Duration::from_secs(3600));
     }
 }
+
+/// What a shared setup has seen of time has passed for its tests.
+#[wasmtest::suite(shared)]
+mod after_a_shared_setup {
+    use super::*;
+
+    /// What the clock shows: an `Instant` cannot travel, what is printed of it can.
+    fn shown() -> Duration {
+        let text = format!("{:?}", Instant::now());
+        let numbers: Vec<u64> = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|digits| digits.parse().ok())
+            .collect();
+        let [seconds, nanoseconds] = numbers[..] else {
+            panic!("{text}");
+        };
+        Duration::new(
+            seconds,
+            u32::try_from(nanoseconds).expect("less than a second"),
+        )
+    }
+
+    #[wasmtest::setup]
+    fn at() -> Duration {
+        std::thread::sleep(Duration::from_millis(20));
+        shown()
+    }
+
+    #[wasmtest::test(cases(a = (), b = ()))]
+    fn it_is_later(_again: (), at: &Duration) {
+        assert!(shown() >= *at);
+    }
+}
