@@ -468,8 +468,28 @@ fn a_test_that_asks_by_name_is_bound_and_has_the_value_on_both_targets() {
             let flags = ["--processes", processes, "--", "named::"];
             let events = bound(target, &file, &flags);
             assert_eq!(events.code, 0, "{target:?}: {events:#?}");
-            assert_eq!(events.summary()["passed"], 8);
+            assert_eq!(events.summary()["passed"], 9);
         }
+    }
+}
+
+#[test]
+fn what_a_fixture_wrote_is_told_when_a_test_fails_that_asks_for_it_by_name() {
+    let (_folder, file) = asked_for_by_name();
+    let text = fs::read_to_string(&file).expect("written");
+    fs::write(&file, text.replace("db", "another")).expect("written");
+    for target in Target::BOTH {
+        let told = |test: &str| {
+            let events = bound(target, &file, &["--exact", "--", test]);
+            events.summary()["wasmtest"]["fixtures"].clone()
+        };
+        let fixtures = told("named::asks_for_it");
+        let wrote = fixtures[0]["stdout"].as_str();
+        assert!(
+            wrote.is_some_and(|text| text.contains("another")),
+            "{fixtures}"
+        );
+        assert_eq!(told("named::asks_for_what_asks_for_it"), Value::Null);
     }
 }
 
@@ -534,12 +554,15 @@ fn the_plan_shows_what_tests_are_bound_to_and_reads_the_configuration_that_run_r
         let plan = planned(&["-v"]);
         assert_eq!(plan.code, 0, "{}", plan.stderr);
         let bound = plan.stdout.find("  host fixture").expect("told");
-        insta::assert_snapshot!("the_plan_of_bound_tests", &plan.stdout[bound..]);
+        // how wide the columns are depends on what else there is
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = plan.stdout[bound..].lines().map(words).collect();
+        insta::assert_snapshot!("the_plan_of_bound_tests", lines.join("\n"));
         assert_eq!(planned(&["-v", "--config", arg(&file)]).stdout, plan.stdout);
         let without = planned(&["--no-config"]).stdout;
         let line = "host fixture server (not described: wasmtest.toml has no [fixture.server])";
         assert!(without.contains(line), "{without}");
-        assert!(without.contains("  6 tests, by name"), "{without}");
+        assert!(without.contains("  7 tests, by name"), "{without}");
     }
     // a file that makes no sense is an error to both, as it is to a run
     fs::write(&file, "[fixture.server]\n").expect("written");

@@ -1,5 +1,5 @@
 //! Tests that are bound to `server` because they ask for it by its name: themselves, by
-//! another fixture, by a hook around them.
+//! another fixture, by a hook around them, by something shared.
 
 #[derive(serde::Deserialize)]
 pub struct Server {
@@ -64,6 +64,22 @@ mod around {
     #[test]
     fn a_plain_test_is_not() {
         assert!(std::env::var("WASMTEST_SERVER_PORT").is_err());
+    }
+}
+
+#[wasmtest::suite(shared)]
+mod by_what_is_shared {
+    use super::{Server, server};
+
+    #[wasmtest::setup]
+    fn address(server: &Server) -> String {
+        server.addr.clone()
+    }
+
+    #[wasmtest::test]
+    fn is_bound(address: &str) {
+        let granted = std::env::var("WASMTEST_SERVER_ADDR");
+        assert_eq!(granted.as_deref(), Ok(address));
     }
 }
 
