@@ -85,6 +85,24 @@ impl FixtureHost {
     }
 }
 
+/// What is shared and needed, by these or by what they need.
+pub(super) fn reached<'a>(
+    needed: &[ValueNumber],
+    after: impl Fn(ValueNumber) -> &'a [ValueNumber],
+) -> Vec<ValueNumber> {
+    let mut all = needed.to_vec();
+    let mut next = 0;
+    while let Some(number) = all.get(next).copied() {
+        next += 1;
+        for further in after(number) {
+            if !all.contains(further) {
+                all.push(*further);
+            }
+        }
+    }
+    all
+}
+
 impl Run<'_> {
     /// Takes up what a module's plan wants to be shared.
     pub(super) fn add_shared(&mut self, module: ModuleNumber, shared: Vec<PlannedShared>) {
@@ -330,16 +348,8 @@ impl Run<'_> {
 
     /// What was written while all that is shared and that a test needs was set up.
     pub(super) fn shared_wrote(&self, test: &PlannedTest) -> Vec<SetupOutput> {
-        let mut needed: Vec<ValueNumber> = test.place.shared.clone();
-        let mut next = 0;
-        while let Some(number) = needed.get(next) {
-            for before in &self.shared[number.0].plan.after {
-                if !needed.contains(before) {
-                    needed.push(*before);
-                }
-            }
-            next += 1;
-        }
+        let after = |number: ValueNumber| self.shared[number.0].plan.after.as_slice();
+        let mut needed = reached(&test.place.shared, after);
         // each was planned after what it needs
         needed.sort_unstable();
         let wrote = needed.iter().flat_map(|n| &self.shared[n.0].wrote);

@@ -8,6 +8,7 @@
 mod fixture;
 
 use super::peer::{Home, Peer, Role, died};
+use super::shared::reached;
 use super::{Happened, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Interrupt};
@@ -114,24 +115,6 @@ impl HostFixtures {
             }
         }
     }
-}
-
-/// What is shared and needed, by these or by what they need.
-fn reached<'a>(
-    needed: &[ValueNumber],
-    after: impl Fn(ValueNumber) -> &'a [ValueNumber],
-) -> Vec<ValueNumber> {
-    let mut all = needed.to_vec();
-    let mut next = 0;
-    while let Some(number) = all.get(next).copied() {
-        next += 1;
-        for further in after(number) {
-            if !all.contains(further) {
-                all.push(*further);
-            }
-        }
-    }
-    all
 }
 
 impl Run<'_> {
