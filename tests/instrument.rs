@@ -1,10 +1,11 @@
 //! Real guests with their memory from outside behave as they do with their own.
 
 use crate::support::{Target, guest};
+use wasmtest_host::instrument::strip::strip;
 use wasmtest_host::instrument::{Facts, rewrite};
-use wasmtest_host::module::strip::strip;
+use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Globals, Replay, Replayed};
+use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
 use wasmtime::{Engine, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;

@@ -8,8 +8,9 @@
 
 use std::time::Instant;
 use wasmtest_host::instrument::{Rewritten, rewrite};
+use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Globals, Replay, Replayed};
+use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
 use wasmtime::{Engine, Linker, Module, Store};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};

@@ -3,16 +3,17 @@
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::CargoWasmtest;
 use crate::cli::{
-    CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs,
+    CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs, UsageError,
 };
 use crate::config::ConfigError;
-use crate::exec::{Exec, NotRun};
+use crate::exec::{self, NotRun};
 use crate::module::cache::{self, Cache, Usage};
+use crate::module::{self};
 use crate::plan::tree::{Detail, host_fixtures, tree};
 use crate::report::output::Output;
-use crate::report::{Reporter, console, json, text};
-use crate::settings::{self, Settings, UsageError};
-use crate::{cargo, exec, exit, guardian, module, primary, worker};
+use crate::report::{Reporter, console, json};
+use crate::settings::{self, Exec, Settings};
+use crate::{cargo, exit, guardian, primary, runner, text, worker};
 use anyhow::Context as _;
 use clap::Parser;
 use std::ffi::OsString;
@@ -48,9 +49,7 @@ pub fn wasmtest() -> ExitCode {
             .and_then(|exec| Ok(exec::run(&exec)?.code))
             // a status that the system masks, not this
             .map(|code| std::process::exit(code)),
-        Command::CargoRunner(args) => {
-            cargo::runner::run(&args).map(|code| std::process::exit(code))
-        }
+        Command::CargoRunner(args) => runner::run(&args).map(|code| std::process::exit(code)),
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))

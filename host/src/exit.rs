@@ -16,6 +16,8 @@ pub const LOAD: u8 = 3;
 pub const NOTHING: u8 = 4;
 /// Something could not be built.
 pub const NOT_BUILT: u8 = 5;
+/// cargo's runner: some test did not pass, as libtest reports it.
+pub const LIBTEST_FAILED: u8 = 101;
 /// `exec`: the program was stopped at its limit, as `timeout` reports it.
 pub const TIMED_OUT: u8 = 124;
 /// `exec`: the program cannot be run, as a shell reports it.

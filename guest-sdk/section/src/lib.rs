@@ -45,6 +45,7 @@
 #![warn(missing_docs)]
 
 use core::fmt;
+use core::time::Duration;
 
 /// The section's name.
 pub const NAME: &str = "wasmtest";
@@ -69,6 +70,9 @@ pub const VALUE: &str = "wasmtest-value";
 
 /// How many bytes the fields of one record may take: no honest one has so many.
 pub const MAX_RECORD: usize = 256 << 10;
+
+/// The longest limit that a test can set itself: none is worth waiting for any longer.
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 const MARK: [u8; 2] = *b"wt";
 /// What every version of the format begins with.

@@ -12,7 +12,7 @@ use super::stand_ins::{Notes, StandIns};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
 use crate::event::NotBuilt;
-use crate::report::text;
+use crate::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{

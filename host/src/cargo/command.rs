@@ -3,22 +3,21 @@
 use super::build::{self, Built, TestBinary, module_name};
 use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
-use super::reach::{self, Place};
 use super::rustdoc::{self, Doctests};
 use super::{flags, toolchain, variables};
-use crate::cli::MessageFormat;
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
+use crate::cli::{MessageFormat, UsageError};
 use crate::config::{Config, ConfigError};
-use crate::event::{LeftOut, NotBuilt, Summary, quoted};
-use crate::exec::Tmp;
+use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
+use crate::grant::package::{self, Place};
+use crate::grant::{DirGrant, ModuleGrants, Tmp, folders};
 use crate::primary::{self, Missed};
-use crate::protocol::{DirGrant, ModuleGrants, UnknownImports};
-use crate::report::text::{self, Escaped};
+use crate::protocol::UnknownImports;
 use crate::report::{Reporter, console, json};
-use crate::settings::Verbosity;
-use crate::settings::{self, Settings, Silence, TestFile, Unmarked, UsageError, folders};
+use crate::settings::{self, Settings, Silence, TestFile, Unmarked, Verbosity};
+use crate::text::{self, Escaped, shell_quote};
 use anyhow::Context as _;
 use cargo_metadata::{Package, Target, TargetKind};
 use std::cell::Cell;
@@ -291,7 +290,7 @@ impl Cargo<'_> {
         env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
         env.extend(variables::of_cargo(package, test, self.built));
         env.extend(variables::configured(&self.configuration.env()));
-        env.extend(reach::passed_env(self.project.root()));
+        env.extend(package::passed_env(self.project.root()));
         Ok(ModuleGrants {
             dirs,
             env: variables::once_each(env),
@@ -300,7 +299,7 @@ impl Cargo<'_> {
 
     /// The first part of the command that runs this binary's tests again.
     fn again(&self, package: &Package, test: &TestBinary) -> String {
-        let name = quoted(&test.target.name);
+        let name = shell_quote(&test.target.name);
         let target = match test.target.kind.first() {
             Some(TargetKind::Test) => format!("--test {name}"),
             Some(TargetKind::Bin) => format!("--bin {name}"),
@@ -310,7 +309,7 @@ impl Cargo<'_> {
         };
         format!(
             "cargo wasmtest -p {} {target}{} --{}",
-            quoted(package.name.as_str()),
+            shell_quote(package.name.as_str()),
             self.again_flags(),
             self.again_rest()
         )
@@ -328,7 +327,10 @@ impl Cargo<'_> {
     fn again_rest(&self) -> String {
         let mut flags = settings::again(&self.rest.options);
         for path in &self.rest.grants.rw {
-            flags.push_str(&format!(" --rw {}", quoted(&path.display().to_string())));
+            flags.push_str(&format!(
+                " --rw {}",
+                shell_quote(&path.display().to_string())
+            ));
         }
         if self.rest.grants.no_package_dir {
             flags.push_str(" --no-package-dir");
@@ -354,7 +356,7 @@ impl Cargo<'_> {
                     module: self.named(&format!("{}::doc/{}", package.name, lib.name)),
                     again: format!(
                         "cargo wasmtest -p {} --doc{} --{}",
-                        quoted(package.name.as_str()),
+                        shell_quote(package.name.as_str()),
                         self.again_flags(),
                         self.again_rest()
                     ),

@@ -5,10 +5,9 @@
 //! not replaced unless that is asked for.
 
 use super::toolchain::{WASIP1, WASIP2};
-use crate::cli::InitArgs;
+use crate::cli::{InitArgs, UsageError};
 use crate::exit;
-use crate::report::text::{self, Escaped};
-use crate::settings::UsageError;
+use crate::text::{self, Escaped};
 use anyhow::{Context as _, bail};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -93,7 +92,7 @@ fn workspace() -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir().context("the current folder cannot be told")?;
     let package = here.ancestors().find(|f| f.join("Cargo.toml").is_file());
     match package {
-        Some(package) => Ok(super::project::around(package)?.0),
+        Some(package) => Ok(crate::config::manifest::around(package)?.0),
         None => Err(UsageError {
             flag: "init",
             why: "there is no Cargo.toml here or in a folder above; --dir names a folder".into(),

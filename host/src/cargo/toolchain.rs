@@ -1,7 +1,7 @@
 //! Whether the compiler has a standard library for a target, asked before cargo meets it without.
 
 use super::configuration::Configuration;
-use crate::settings::UsageError;
+use crate::cli::UsageError;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

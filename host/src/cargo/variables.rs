@@ -96,7 +96,7 @@ pub(super) fn configured(variables: &[Variable]) -> Vec<(String, String)> {
 
 /// Those of `[env]` that cargo has given to this process. A forced one that has another
 /// value was not cargo's: it was started where another configuration counts.
-pub(super) fn found(variables: &[Variable]) -> Vec<(String, String)> {
+pub(crate) fn found(variables: &[Variable]) -> Vec<(String, String)> {
     let own = |v: &Variable| {
         let value = std::env::var(&v.name).ok()?;
         (!v.force || value == v.value).then(|| (v.name.clone(), value))

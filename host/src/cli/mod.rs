@@ -2,6 +2,11 @@
 
 pub mod advice;
 pub mod cargo;
+pub mod libtest;
+mod usage;
+
+pub use usage::UsageError;
+pub(crate) use usage::usage;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};

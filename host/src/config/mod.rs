@@ -9,6 +9,7 @@ pub mod cargo;
 mod choice;
 mod error;
 pub mod fixture;
+pub mod manifest;
 mod span;
 
 pub use choice::Choice;

@@ -4,20 +4,20 @@
 //! produces and every reporter reads. A reporter is a function of this stream
 //! and of nothing else, so whatever a report needs has to be in here.
 
+pub mod denials;
 mod frame;
 mod outcome;
 mod setup;
+mod suite;
 mod test;
-mod words;
 
 pub use frame::{Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
 pub use setup::{SetupKind, SetupOutput, SetupRun};
+pub use suite::{FixtureKind, SuiteFailure, SuitePart};
 pub use test::{Attachment, Captured, Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
-pub use words::{is_harmful, quoted};
 
-use crate::denied::Denials;
-use crate::suite::FixtureKind;
+use self::denials::Denials;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! A test: its name, what is known of it before it runs, and what came of it.
 
-use super::{Outcome, SetupOutput, quoted};
-use crate::denied::Denials;
+use super::denials::Denials;
+use super::{Outcome, SetupOutput};
+use crate::text::shell_quote;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -111,11 +112,11 @@ impl InUnit {
     /// whatever its place: where a suite begins follows from its tests.
     fn choice(&self) -> String {
         let words = |before: &str, paths: &[Arc<str>]| -> String {
-            let words = paths.iter().map(|p| format!("{before}{}", quoted(p)));
+            let words = paths.iter().map(|p| format!("{before}{}", shell_quote(p)));
             words.collect()
         };
         let up_to = &self.tests[..=self.at];
-        let own = quoted(&self.tests[self.at]);
+        let own = shell_quote(&self.tests[self.at]);
         match self.left_out.len() {
             0 => format!(" --up-to {own}"),
             n if n < up_to.len() => {
@@ -146,7 +147,7 @@ impl TestInfo {
             "{}{} --exact -- {}",
             self.again,
             include_ignored(self.ignored),
-            quoted(&self.id.path)
+            shell_quote(&self.id.path)
         )
     }
 }

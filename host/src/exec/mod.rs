@@ -8,28 +8,28 @@
 mod output;
 mod signals;
 
-pub use output::{Marks, Output};
+use crate::grant::Tmp;
+use crate::settings::Exec;
 
-use crate::denied::Denials;
-use crate::ending::{Ending, Trap};
+use crate::event::denials::Denials;
 use crate::event::{Cause, Format, Harness, Outcome};
 use crate::exit;
+use crate::grant::{DirGrant, ModuleGrants, SCRATCH, folders};
+use crate::harness::evidence::{Evidence, stopped_at_limit};
+use crate::harness::hints;
+use crate::harness::scan::Scan;
+use crate::harness::termination::{Ending, Trap};
 use crate::instrument::gaps::{self, Gaps};
+use crate::instrument::strip;
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
-use crate::module::scan::Scan;
-use crate::module::verdict::{Evidence, stopped_at_limit};
-use crate::module::{ContentHash, compile, hints, identify, strip};
-use crate::protocol::{
-    DirGrant, LimitOf, ModuleGrants, ModuleNumber, ModuleSpec, StdGaps, UnknownImports,
-};
+use crate::module::{compile, identify};
+use crate::protocol::{ContentHash, ModuleNumber, ModuleSpec, StdGaps};
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
-use crate::sandbox::grants::SCRATCH;
 use crate::sandbox::guest::{LoadProblem, Program};
 use crate::sandbox::scratch;
 use crate::sandbox::single::{Artefact, Given, Ran, Single};
-use crate::settings::folders;
-use crate::worker::symbols::Symbols;
+use crate::sandbox::symbols::Symbols;
 use anyhow::Context as _;
 use signals::{AtEnd, Held};
 use std::fs::{File, Permissions};
@@ -53,45 +53,6 @@ const NO_FOLDER: &str = "it looked for folders, and none is granted: --dir FOLDE
 
 /// A program that is blocked in the host at its limit is ended this much later.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Whether a program has an empty folder of its own at `/tmp`, which goes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tmp {
-    /// It has none.
-    Absent,
-    /// It has one, and `TMPDIR` names it unless that is there already.
-    Own,
-}
-
-/// What is to be run, and what it is granted beside its arguments and its standard
-/// streams.
-#[derive(Clone, Debug)]
-pub struct Exec {
-    /// The program.
-    pub file: PathBuf,
-    /// All of its arguments, `argv[0]` included.
-    pub args: Vec<String>,
-    /// Its environment.
-    pub env: Vec<(String, String)>,
-    /// The folders granted.
-    pub dirs: Vec<DirGrant>,
-    /// Whether it has a folder of its own.
-    pub tmp: Tmp,
-    /// WebAssembly stack, in bytes.
-    pub wasm_stack: usize,
-    /// What is done about unknown imports.
-    pub unknown_imports: UnknownImports,
-    /// What becomes of what std lacks on WASI.
-    pub std_gaps: StdGaps,
-    /// Where the cache is.
-    pub cache_root: PathBuf,
-    /// How long it may run; without one, as long as it likes.
-    pub timeout: Option<Duration>,
-    /// Who set that limit, where it is not `exec`'s own flag.
-    pub limit_of: Option<LimitOf>,
-    /// What becomes of its output.
-    pub output: Output,
-}
 
 /// Why a program was not run.
 #[derive(Debug, thiserror::Error)]

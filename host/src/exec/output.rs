@@ -3,36 +3,12 @@
 use crate::event::{Captured, Cause};
 use crate::report::failure;
 use crate::report::frames::Functions;
-use crate::report::text::{self, MARK};
 use crate::sandbox::capture::Stream;
+use crate::settings::{Marks, Output};
+use crate::text;
+use crate::text::MARK;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
-
-/// What becomes of a program's stdout and stderr.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// They are this process's.
-    Inherited,
-    /// So many bytes of each one's head and of its tail are passed on when it has ended:
-    /// whoever reads them holds all of it in memory.
-    Bounded {
-        /// How many.
-        cap: usize,
-        /// How it is told apart from what others say in the same stream.
-        marks: Option<Marks>,
-    },
-}
-
-/// How whoever reads a stream tells a guest's words from everybody else's, and learns of
-/// what no exit code tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marks {
-    /// What every line of a guest's begins with: no guest knows it.
-    pub word: String,
-    /// A folder in which a file is made for each program that the host ended.
-    pub stops: PathBuf,
-}
 
 impl Marks {
     /// The line that says that the host ended a program, or did not run it.

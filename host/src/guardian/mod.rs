@@ -12,7 +12,8 @@ mod probe;
 
 use crate::config::fixture::Readiness;
 use crate::event::Captured;
-use crate::protocol::{path_bytes, read_frame, write_frame};
+use crate::paths::path_bytes;
+use crate::protocol::{read_frame, write_frame};
 use group::Group;
 use output::{Lines, Output};
 use serde::{Deserialize, Serialize};

@@ -18,12 +18,15 @@ pub mod gaps;
 mod rewrite;
 mod stack;
 mod state;
+mod std_sources;
+pub mod strip;
 mod survey;
 
 use serde::{Deserialize, Serialize};
 
 pub use rewrite::rewrite;
 pub use state::{StateTooLarge, state_module, used};
+pub use std_sources::is_runtime_source;
 
 /// The module from which a rewritten module imports its memory.
 pub const STATE: &str = "wasmtest:state";

@@ -132,7 +132,7 @@ fn exports(globals: &[GlobalShape]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::module::strip::strip;
+    use crate::instrument::strip::strip;
     use std::ops::Range;
     use wasmparser::{DataKind, Parser, Payload, TypeRef};
 

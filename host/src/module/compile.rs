@@ -6,13 +6,12 @@
 //! within each. It runs no guest code.
 
 use super::cache::{self, Cache, Compiler, Part};
-use super::{ContentHash, strip};
 use crate::event::Format;
-use crate::instrument;
 use crate::instrument::gaps::{self, Gaps};
+use crate::instrument::{self, strip};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob, StdGaps, read_frame,
-    write_frame,
+    CompileJob, CompileJobs, CompileResult, Compiled, ContentHash, Form, Found, StateJob, StdGaps,
+    read_frame, write_frame,
 };
 use crate::sandbox::engine;
 use std::io::{Read, Write};

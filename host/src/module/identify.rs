@@ -5,8 +5,8 @@
 //! debug information nor `target_features` is looked at, since stripped and
 //! post-processed files are common.
 
-use super::sdk;
 use crate::event::{Cause, Format, Harness};
+use crate::harness::sdk;
 use memchr::memmem;
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
 

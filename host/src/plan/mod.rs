@@ -4,16 +4,17 @@
 //! tasks to dispatch and the tests to skip, in the order in which the module lists
 //! them. `suites` knows where a test goes by the fixtures around it.
 
+pub mod filter;
 mod suites;
 pub mod tree;
 
 pub use suites::{Place, PlannedShared};
 
+use self::filter::Filter;
 use crate::event::{Cause, Format, Harness, InUnit, Outcome, TestId, TestInfo};
-use crate::filter::Filter;
-use crate::module::libtest;
+use crate::harness::libtest;
+use crate::protocol::suites::{Distribution, Furniture, without_crate};
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
-use crate::suite::{Distribution, Furniture, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
 use suites::Suites;
@@ -405,7 +406,7 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::ListedSuite;
+    use crate::protocol::suites::ListedSuite;
     use wasmtest_section::EXPORT_PREFIX;
 
     fn listed(path: &str, ignored: Option<&str>, should_panic: bool) -> ListedTest {

@@ -7,10 +7,10 @@
 //! Where there is one process for everything a split suite is a unit too.
 
 use super::Splitting;
+use crate::event::FixtureKind;
 use crate::protocol::ListedTest;
-use crate::suite::{
-    Around, Distribution, FixtureKind, Furniture, ListedFunction, Role, Step, StepAction,
-    ValueNumber, module_of,
+use crate::protocol::suites::{
+    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber, module_of,
 };
 use std::collections::{BTreeMap, HashMap};
 use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
@@ -392,7 +392,7 @@ impl<'a> Suites<'a> {
         self.shared.push(PlannedShared {
             number,
             path: path.to_owned(),
-            of: crate::suite::without_crate(&of).to_owned(),
+            of: crate::protocol::suites::without_crate(&of).to_owned(),
             around: Around {
                 steps: gathered.steps,
                 ..Around::default()

@@ -2,7 +2,7 @@
 
 use super::suites::Suites;
 use super::{ModulePlan, PlannedTask, PlannedTest, Splitting};
-use crate::suite::{Distribution, Furniture, Role, without_crate};
+use crate::protocol::suites::{Distribution, Furniture, Role, without_crate};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of the tree.

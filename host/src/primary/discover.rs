@@ -3,10 +3,11 @@
 //! Reads every file once: its hash, its format, its harness. Runs nothing.
 
 use crate::event::{Cause, Format, Harness};
+use crate::harness::sdk::Contents;
 use crate::layout;
 use crate::module::identify::{self, Identity};
-use crate::module::sdk::Contents;
-use crate::module::{ContentHash, names};
+use crate::module::names;
+use crate::protocol::ContentHash;
 use crate::settings::{Selection, Unmarked};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};

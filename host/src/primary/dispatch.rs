@@ -6,11 +6,11 @@
 
 use super::Run;
 use super::shared::Phase;
-use super::slots::{Doing, Job, LISTING, TAKE_OVER};
+use super::workers::{Doing, Job, LISTING, TAKE_OVER};
 use crate::event::{Event, Harness};
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
+use crate::protocol::suites::StepAction;
 use crate::protocol::{FixtureNumber, LimitOf, ModuleNumber, Task, TaskNumber, ToWorker};
-use crate::suite::StepAction;
 use std::time::Duration;
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,

@@ -1,6 +1,6 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
-use crate::denied::Denials;
+use crate::event::denials::Denials;
 use crate::event::{
     Captured, Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
     Summary, TestEnd, TestId,

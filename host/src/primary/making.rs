@@ -4,8 +4,8 @@
 //! what workers saw tests at; gives one line at the end.
 
 use crate::protocol::ModuleNumber;
-use crate::report::text::one_line;
 use crate::sandbox::deadline::GLANCE;
+use crate::text::one_line;
 use std::collections::HashMap;
 
 /// As many tests have to have been seen at it: fewer may have reasons of their own.

@@ -8,35 +8,37 @@
 //! `dispatch` gives them work, `clocks` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
-mod clocks;
 mod discover;
 mod dispatch;
 mod host_fixtures;
 mod ledger;
 mod making;
-mod modules;
 mod peer;
+mod pipeline;
+mod queue;
 mod shared;
-mod slots;
 mod snapshots;
 #[cfg(test)]
 mod tests;
-mod waiting;
+mod timeouts;
+mod workers;
 
 use crate::config::Config;
-use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, Summary, TestEnd};
+use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, SuitePart, Summary, TestEnd};
+use crate::grant::folders;
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::plan::tree::{BoundTests, NoSnapshots};
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
+use crate::protocol::suites::Furniture;
 use crate::protocol::{
     AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
     TaskNumber, WorkerSetup,
 };
-use crate::report::{Reporter, text};
+use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
-use crate::settings::{CAPTURE, MaxFail, Processes, Settings, folders};
-use crate::suite::{Furniture, SuitePart};
+use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
+use crate::text;
 use anyhow::Context as _;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
@@ -85,13 +87,13 @@ struct Run<'a> {
     setup: WorkerSetup,
     ledger: Ledger<'a>,
     tx: Sender<Happened>,
-    modules: Vec<modules::Module>,
-    compiler: modules::Compiling,
+    modules: Vec<pipeline::Module>,
+    compiler: pipeline::Compiling,
     to_list: VecDeque<ModuleNumber>,
-    slots: Vec<slots::Slot>,
+    slots: Vec<workers::Slot>,
     host_fixtures: HostFixtures,
     /// What waits for a worker, in the plan's order.
-    queue: waiting::Queue,
+    queue: queue::Queue,
     shared: Vec<shared::Shared>,
     snapshots: snapshots::Kept,
     fixture_host: shared::FixtureHost,
@@ -314,13 +316,13 @@ fn go_with(
         ledger,
         tx,
         modules: Vec::new(),
-        compiler: modules::Compiling::default(),
+        compiler: pipeline::Compiling::default(),
         to_list: VecDeque::new(),
         slots: (0..processes.max(1))
-            .map(|_| slots::Slot::default())
+            .map(|_| workers::Slot::default())
             .collect(),
         host_fixtures: HostFixtures::new(config.fixtures),
-        queue: waiting::Queue::default(),
+        queue: queue::Queue::default(),
         shared: Vec::new(),
         snapshots: snapshots::Kept::default(),
         fixture_host: shared::FixtureHost::default(),
@@ -496,14 +498,14 @@ impl Run<'_> {
 
     /// Whether all tests that will ever run have ended.
     fn no_test_is_left(&self) -> bool {
-        (self.stopping || self.modules.iter().all(modules::Module::is_settled))
+        (self.stopping || self.modules.iter().all(pipeline::Module::is_settled))
             && self.queue.is_empty()
-            && self.slots.iter().all(slots::Slot::is_idle)
+            && self.slots.iter().all(workers::Slot::is_idle)
     }
 
     /// Says how many tests there are, once that is known.
     fn say_planned(&mut self) {
-        let known = self.stopping || self.modules.iter().all(modules::Module::is_listed);
+        let known = self.stopping || self.modules.iter().all(pipeline::Module::is_listed);
         if known && !self.planned_said {
             self.planned_said = true;
             let planned = Event::Planned {

@@ -9,13 +9,16 @@
 use super::host_fixtures::Verdict;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Cause, Event, FixtureName, Outcome, SetupOutput, SuiteStep};
-use crate::module::verdict;
+use crate::event::{
+    Cause, Event, FixtureKind, FixtureName, Outcome, SetupOutput, SuiteFailure, SuitePart,
+    SuiteStep,
+};
+use crate::harness::evidence;
 use crate::plan::{PlannedShared, PlannedTask, PlannedTest};
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUp, SetUpError, SharedTask, ToWorker,
 };
-use crate::suite::{FixtureKind, SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -436,7 +439,7 @@ impl Run<'_> {
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
             let cause = match (&busy, was_it && killed) {
                 (Some((_, _, limit)), true) => {
-                    verdict::stopped_at_limit(*limit, Some(self.settings.limit_of))
+                    evidence::stopped_at_limit(*limit, Some(self.settings.limit_of))
                 }
                 _ => Cause::new(format!("the process in which it stood died: {how}")),
             };

@@ -9,16 +9,15 @@
 
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
-use crate::event::{Event, SetupOutput, SnapshotStep};
+use crate::event::{Event, FixtureKind, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
+use crate::protocol::suites::{Step, StepAction};
 use crate::protocol::{
-    CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateJob,
-    ToWorker,
+    Beside, CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse,
+    StateForm, StateJob, ToWorker,
 };
-use crate::sandbox::snapshot::{Beside, StateForm};
 use crate::settings::Snapshots;
-use crate::suite::{FixtureKind, Step, StepAction};
 use std::collections::HashMap;
 
 /// The snapshots of a run.

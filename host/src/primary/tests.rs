@@ -4,10 +4,10 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::event::{Harness, Outcome};
 use crate::exit;
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Done, Holds, ListedTest, Listing, SetUp, Task, ToWorker, read_frame, write_frame,
 };
-use crate::suite::ValueNumber;
 use clap::Parser as _;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;

@@ -1,8 +1,8 @@
 //! What the primary and the compiler say to each other.
 
-use super::frame::path_bytes;
 use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::Format;
+use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub struct CompileJob {
     #[serde(with = "path_bytes")]
     pub file: PathBuf,
     /// What it holds.
-    pub content: crate::module::ContentHash,
+    pub content: super::ContentHash,
     /// What it is.
     pub format: Format,
     /// What it is to be made into.

@@ -65,23 +65,6 @@ fn invalid(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.into())
 }
 
-/// Paths as bytes: they need not be Unicode.
-pub(crate) mod path_bytes {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-    use std::path::{Path, PathBuf};
-
-    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_bytes(path.as_os_str().as_bytes())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-        let bytes = serde_bytes::ByteBuf::deserialize(from)?.into_vec();
-        Ok(OsString::from_vec(bytes).into())
-    }
-}
-
 /// A duration as one number.
 pub(super) mod nanoseconds {
     use serde::{Deserialize as _, Deserializer, Serializer};

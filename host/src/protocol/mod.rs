@@ -5,26 +5,28 @@
 //! do, `listed` what it finds in a module, `compile` what is said to the compiler.
 
 mod compile;
+mod content;
 mod frame;
 mod listed;
 mod setup;
+mod snapshot;
+pub mod suites;
 mod task;
 
 pub use compile::{CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob};
-pub(crate) use frame::path_bytes;
+pub use content::ContentHash;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
-    Access, AfterFailure, Benchmarks, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, Keep,
-    ModuleGrants, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse,
-    StdGaps, TaskNumber, UnknownImports, WorkerSetup,
+    AfterFailure, Benchmarks, FixtureGrant, FixtureNumber, Keep, ModuleNumber, ModuleSpec, Outputs,
+    ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps, TaskNumber, UnknownImports, WorkerSetup,
 };
+pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task};
 
-use crate::denied::Denials;
-use crate::event::{Attachment, Captured, Outcome, SetupOutput};
-use crate::sandbox::snapshot::{Beside, StateForm};
-use crate::suite::{FixtureKind, SuiteFailure, ValueNumber};
+use self::suites::ValueNumber;
+use crate::event::denials::Denials;
+use crate::event::{Attachment, Captured, FixtureKind, Outcome, SetupOutput, SuiteFailure};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::time::Duration;
@@ -258,8 +260,9 @@ pub struct Done {
 mod tests {
     use super::*;
     use crate::event::Harness;
-    use crate::suite::StepAction;
-    use crate::suite::{Around, Step};
+    use crate::grant::{Access, DirGrant, HowToGrant};
+    use crate::protocol::suites::StepAction;
+    use crate::protocol::suites::{Around, Step};
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]

@@ -1,9 +1,10 @@
 //! What a worker is told once: grants, modules, numbers by which later messages name things.
 
-use super::frame::path_bytes;
 use crate::event::{Format, Harness};
+use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
 use crate::instrument::Facts;
 use crate::instrument::gaps::Gaps;
+use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,48 +33,6 @@ pub struct FixtureGrant {
     pub dir: Option<DirGrant>,
     /// An address that components may connect to by TCP.
     pub addr: Option<SocketAddr>,
-}
-
-/// A folder of the host that guests may reach.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DirGrant {
-    /// The folder, canonical.
-    #[serde(with = "path_bytes")]
-    pub host: PathBuf,
-    /// Its names in the guest.
-    pub guest: Vec<String>,
-    /// What may be done in it.
-    pub access: Access,
-}
-
-/// What the tests of one module may reach beside what the run grants.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModuleGrants {
-    /// Folders; one of the run's wins where both have a name.
-    pub dirs: Vec<DirGrant>,
-    /// Variables; one of the run's wins where both have a name.
-    pub env: Vec<(String, String)>,
-}
-
-/// What a grant allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Access {
-    /// Reading.
-    ReadOnly,
-    /// Reading and writing.
-    ReadWrite,
-    /// None but for lookups of sources: the one name is how `file!()` begins in them.
-    Sources,
-}
-
-/// By which flag the person who runs the tests can grant more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HowToGrant {
-    /// `--dir FOLDER`, or `--dir FOLDER:rw`.
-    #[default]
-    Dir,
-    /// `--rw FOLDER`, for what may be read already.
-    Rw,
 }
 
 /// What becomes of a scratch folder.
@@ -197,7 +156,7 @@ pub struct ModuleSpec {
     #[serde(with = "path_bytes")]
     pub file: PathBuf,
     /// The content that was compiled.
-    pub content: crate::module::ContentHash,
+    pub content: super::ContentHash,
     /// What the file is.
     pub format: Format,
     /// How its tests are run.

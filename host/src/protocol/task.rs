@@ -2,8 +2,8 @@
 
 use super::frame::nanoseconds;
 use super::setup::{FixtureNumber, ModuleNumber, SnapshotUse, TaskNumber};
+use super::suites::{Around, Step, ValueNumber};
 use crate::event::Harness;
-use crate::suite::{Around, Step, ValueNumber};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

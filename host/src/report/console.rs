@@ -8,7 +8,6 @@ use super::Reporter;
 use super::failure::{Styles, marks, shortened};
 use super::frames::Functions;
 use super::output::Output;
-use super::text::{Escaped, duration, one_line, size, tell};
 use crate::event::{
     Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary,
     TestEnd, TestInfo, Without,
@@ -17,6 +16,7 @@ use crate::exit;
 use crate::plan::tree::Line;
 use crate::protocol::Outputs;
 use crate::settings::{Settings, Verbosity};
+use crate::text::{Escaped, duration, one_line, size, tell};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, Write};

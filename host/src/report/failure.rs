@@ -1,12 +1,12 @@
 //! A failure in full, as the console shows it.
 
 use super::frames::{self, Functions, Told};
-use super::text::{Escaped, duration, one_line, size};
-use crate::denied::Denials;
+use crate::event::denials::Denials;
 use crate::event::{
     Cause, FixtureEnd, FixtureError, ModuleError, Outcome, SetupOutput, TestEnd, TestInfo,
 };
-use crate::module::scan::BACKTRACE;
+use crate::harness::scan::BACKTRACE;
+use crate::text::{Escaped, duration, one_line, size};
 use console::Style;
 use std::fmt::Write as _;
 

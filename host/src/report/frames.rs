@@ -1,7 +1,7 @@
 //! A backtrace's lines, as people read them.
 
-use super::text::one_line;
 use crate::event::{Frame, Library, Line, Others, unfolded};
+use crate::text::one_line;
 
 /// Lines shown of a backtrace: its first and its last.
 const SHOWN: (usize, usize) = (16, 4);

@@ -6,14 +6,14 @@
 
 use super::Reporter;
 use super::output::Output;
-use super::text::{Escaped, is_harmful, tell};
-use crate::denied::Denials;
+use crate::event::denials::Denials;
 use crate::event::{
     Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureName, FixtureStep,
     LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep, SuiteStep, Summary,
     TestEnd, TestInfo, Without, unfolded,
 };
 use crate::protocol::ListedTest;
+use crate::text::{Escaped, is_terminal_control, tell};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -437,11 +437,11 @@ impl serde_json::ser::Formatter for Harmless {
         out: &mut W,
         text: &str,
     ) -> io::Result<()> {
-        if !text.contains(is_harmful) {
+        if !text.contains(is_terminal_control) {
             return out.write_all(text.as_bytes());
         }
         for c in text.chars() {
-            if is_harmful(c) {
+            if is_terminal_control(c) {
                 // all of them are in the first plane
                 write!(out, "\\u{:04x}", u32::from(c))?;
             } else {
@@ -462,7 +462,7 @@ mod tests {
         let value = json!({"name": "a\u{9b}31m\x1b[2J\u{202e}é"});
         write_line(&mut Output::new(&mut line), &value);
         let text = String::from_utf8(line).expect("UTF-8");
-        assert!(!text.contains(is_harmful));
+        assert!(!text.contains(is_terminal_control));
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
     }
 }

@@ -1,15 +1,15 @@
 //! Reporters: functions of the event stream and of nothing else.
 //!
 //! No reporter sees a worker, a module or a flag of another's. Whatever a guest
-//! chose (names, output, messages) passes through [`text::Escaped`] on its way to a
+//! chose (names, output, messages) passes through [`crate::text::Escaped`] on its way to a
 //! terminal.
 
 pub mod console;
 pub(crate) mod failure;
 pub(crate) mod frames;
 pub mod json;
+pub mod libtest;
 pub mod output;
-pub mod text;
 
 use crate::event::Event;
 use std::io;

@@ -9,10 +9,9 @@ pub(super) mod core;
 mod folders;
 mod sources;
 
-use crate::denied::{Denials, Denied, Refusal, Tried};
-use crate::event::quoted;
-use crate::guarded;
-use crate::protocol::{Access, DirGrant, HowToGrant};
+use crate::event::denials::{Denials, Denied, Refusal, Tried};
+use crate::grant::{Access, DirGrant, HowToGrant, as_libc_sees, protected};
+use crate::text::shell_quote;
 use folders::Folders;
 use sources::{Found, Lookup, Wanted};
 use std::path::{Component, Path, PathBuf};
@@ -20,16 +19,6 @@ use std::sync::Arc;
 
 /// What is kept of a path that a guest gives, in bytes.
 const LONGEST: usize = 512;
-
-/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
-pub fn as_libc_sees(path: &str) -> String {
-    let parts = Path::new(path).components().filter_map(|c| match c {
-        Component::Normal(part) => Some(part.to_string_lossy()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
-    parts.collect::<Vec<_>>().join("/")
-}
 
 /// A folder as a guest finds it.
 pub struct Place {
@@ -368,7 +357,7 @@ fn denied(
     let mut relative_to = None;
     match (why, how, granted) {
         (Refusal::NotGranted, ..) => {
-            let flag = |folder: &String| format!("--dir {}", quoted(&format!("{folder}{rw}")));
+            let flag = |folder: &String| format!("--dir {}", shell_quote(&format!("{folder}{rw}")));
             allow = parents.iter().map(flag).collect();
         }
         (Refusal::ReadOnly, how, Some((place, host, by, same_name))) => {
@@ -391,7 +380,7 @@ fn denied(
                         true => format!("{}:rw", place.name),
                         false => format!("{}::{}:rw", host.display(), place.name),
                     };
-                    allow.push(format!("--dir {}", quoted(&what)));
+                    allow.push(format!("--dir {}", shell_quote(&what)));
                 }
                 (HowToGrant::Rw, GrantedBy::Run | GrantedBy::Module) => {
                     // a whole package cannot be granted for writing
@@ -399,9 +388,9 @@ fn denied(
                     let one = first.filter(|f| !whole(f));
                     let other = or.as_ref().and_then(|_| parents.get(1));
                     // what would be refused is no advice
-                    let allowed = |folder: &&String| !guarded::is_run(&on_host(folder));
+                    let allowed = |folder: &&String| !protected::is_run(&on_host(folder));
                     let folders = one.into_iter().chain(other).filter(allowed);
-                    allow.extend(folders.map(|folder| format!("--rw {}", quoted(folder))));
+                    allow.extend(folders.map(|folder| format!("--rw {}", shell_quote(folder))));
                 }
                 _ => {}
             }
@@ -443,11 +432,11 @@ fn not_granted(
         false => target,
     };
     let flag = |folder: &String| match (tried.changes(), how) {
-        (false, _) => Some(format!("--dir {}", quoted(folder))),
-        (true, HowToGrant::Dir) => Some(format!("--dir {}", quoted(&format!("{folder}:rw")))),
+        (false, _) => Some(format!("--dir {}", shell_quote(folder))),
+        (true, HowToGrant::Dir) => Some(format!("--dir {}", shell_quote(&format!("{folder}:rw")))),
         // what would be refused is no advice
         (true, HowToGrant::Rw) => {
-            (!guarded::is_run(Path::new(folder))).then(|| format!("--rw {}", quoted(folder)))
+            (!protected::is_run(Path::new(folder))).then(|| format!("--rw {}", shell_quote(folder)))
         }
     };
     let relative_to = match &place.ground {

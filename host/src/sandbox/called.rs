@@ -9,10 +9,10 @@ use super::engine;
 use super::grants::State;
 use super::sdk::{Refused, Skipped};
 use super::stubs::StubCalled;
-use crate::denied::Denials;
-use crate::ending::{Ending, Trap};
+use crate::event::denials::Denials;
 use crate::event::{Attachment, Captured};
-use crate::module::scan::Scan;
+use crate::harness::scan::Scan;
+use crate::harness::termination::{Ending, Trap};
 use wasmtime::{Instance, Store, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 

@@ -4,7 +4,7 @@
 //! [`Scan`] reads everything as it streams by, since a verdict may rest on it.
 
 use crate::event::Captured;
-use crate::module::scan::Scan;
+use crate::harness::scan::Scan;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;

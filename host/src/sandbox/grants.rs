@@ -10,17 +10,14 @@ use super::called::StackFrame;
 use super::clock::Clock;
 use super::deadline::Guard;
 use super::guest::Call;
-use super::hostcall;
 use super::listing::{self, Listings};
-use super::process_id;
 use super::scratch::Scratch;
 use super::sdk::{self, Report};
 use super::single::Given;
 use super::stdin::Stdin;
-use super::waiting;
-use crate::protocol::{
-    Access, DirGrant, FixtureGrant, FixtureNumber, HowToGrant, ModuleGrants, ModuleNumber,
-};
+use super::{hostcall, interruptible_poll, process_id};
+use crate::grant::{Access, DirGrant, HowToGrant, ModuleGrants, SCRATCH};
+use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
 use anyhow::Context as _;
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,8 +31,6 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi::{p0, p2};
 
-/// Where a test finds its scratch folder.
-pub const SCRATCH: &str = "/tmp";
 /// Where it finds an empty folder, so that attempts at what is not granted reach the host:
 /// wasi-libc makes no call for a path that no folder's name is a part of.
 const NOTHING: &str = "/";
@@ -429,7 +424,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
                 Err(I32Exit(status).into())
             })?;
         }
-        waiting::add_to_core_linker(&mut linker)?;
+        interruptible_poll::add_to_core_linker(&mut linker)?;
         listing::add_to_linker(&mut linker)?;
         access::core::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
@@ -465,7 +460,7 @@ pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<Sta
         linker.allow_shadowing(true);
         access::component::add_to_linker(&mut linker)?;
         preopens::add_to_linker::<State, HasFolders>(&mut linker, |s| Folders(s))?;
-        waiting::add_to_component_linker(&mut linker)?;
+        interruptible_poll::add_to_component_linker(&mut linker)?;
         linker.allow_shadowing(false);
         Ok(())
     };

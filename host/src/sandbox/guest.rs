@@ -12,12 +12,13 @@ use super::load::Host;
 use super::process_id::Setter;
 use super::scratch::Scratch;
 use super::snapshot::{Replay, Replayed};
-use crate::ending::Ending;
 use crate::event::{Cause, Format};
+use crate::grant::ModuleGrants;
+use crate::harness::termination::Ending;
 use crate::instrument::gaps::{Gap, Gaps};
 use crate::instrument::{Facts, PAGE};
 use crate::protocol::{
-    FixtureGrant, FixtureNumber, Keep, ModuleGrants, ModuleNumber, UnknownImports, WorkerSetup,
+    FixtureGrant, FixtureNumber, Keep, ModuleNumber, UnknownImports, WorkerSetup,
 };
 use std::cell::OnceCell;
 use std::fs::File;

@@ -6,9 +6,8 @@
 //! errors, rights, numbers and cookies are its own. A cookie of 0 reads the folder again. As on any system, what is
 //! made or removed while a listing goes on may be in it or not; what stays is told once.
 
-use super::access;
 use super::grants::State;
-use super::hostcall;
+use super::{access, hostcall};
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;

@@ -12,9 +12,10 @@ use super::grants::State;
 use super::guest::{Call, Kind, Made, Program, Rewritten, Sandbox};
 use super::load::module_of;
 use super::sdk::Refused;
-use super::snapshot::{Beside, Captured, Replay, Replayed, StateForm};
-use crate::ending::Ending;
+use super::snapshot::{Captured, Replay, Replayed};
+use crate::harness::termination::Ending;
 use crate::instrument::{PAGE, global_export};
+use crate::protocol::{Beside, StateForm};
 use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -350,7 +351,7 @@ impl Taken {
             let Some(global) = global else {
                 wasmtime::bail!("the module has no global for `{name}`");
             };
-            global.set(&mut *store, value.val())?;
+            global.set(&mut *store, super::snapshot::val(*value))?;
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
 //! From a compiled form to a program: mapped, its imports looked up, what is missing named.
 
-use super::engine;
 use super::grants::{self, State};
 use super::guest::{Kind, LoadProblem, Program, Rewritten};
-use super::snapshot::{Globals, Replay};
-use super::stubs;
+use super::snapshot::Replay;
+use super::{engine, stubs};
 use crate::event::{Cause, Format};
 use crate::instrument::{Facts, STATE};
-use crate::protocol::UnknownImports;
+use crate::protocol::{Globals, UnknownImports};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod grants;
 pub mod guest;
 mod hostcall;
+mod interruptible_poll;
 mod listing;
 pub mod live;
 mod load;
@@ -24,6 +25,4 @@ pub mod single;
 pub mod snapshot;
 mod stdin;
 mod stubs;
-mod waiting;
-
-pub use access::as_libc_sees;
+pub(crate) mod symbols;

@@ -5,8 +5,8 @@
 //! small test does. Handled through cap-std, so that nothing a guest left in
 //! it, links included, leads outside.
 
-use crate::guarded::where_it_lies;
-use crate::protocol::DirGrant;
+use crate::grant::DirGrant;
+use crate::grant::protected::where_it_lies;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;

@@ -11,7 +11,9 @@
 
 mod beside;
 
-pub use beside::{Beside, Globals, StateForm, Value};
+use crate::protocol::Globals;
+pub(super) use beside::val;
+use beside::{fits, value_of};
 
 use super::mapped::{self, Mapped};
 use crate::instrument::{Facts, MEMORY, STATE, global_export, state_module};
@@ -131,10 +133,10 @@ impl<T: 'static> Replay<T> {
             let name = global_export(*index);
             main.get_export_index(&name)
                 .filter(|_| match main.get_export(&name) {
-                    Some(ExternType::Global(ty)) => value.fits(&ty),
+                    Some(ExternType::Global(ty)) => fits(*value, &ty),
                     _ => false,
                 })
-                .map(|export| (export, value.val()))
+                .map(|export| (export, val(*value)))
                 .ok_or_else(|| wasmtime::format_err!("the module has no global for `{name}`"))
         });
         Ok(Replay {
@@ -240,7 +242,7 @@ impl Replayed {
             let value = self
                 .instance
                 .get_global(&mut *store, &name)
-                .and_then(|global| Value::of(&global.get(&mut *store)))
+                .and_then(|global| value_of(&global.get(&mut *store)))
                 .ok_or_else(|| wasmtime::format_err!("the module has no global for `{name}`"))?;
             globals.push((shape.index, value));
         }
@@ -291,6 +293,7 @@ fn unmap<T>(_: &mut Store<T>, _: Memory) {}
 mod tests {
     use super::*;
     use crate::instrument::{PAGE, Rewritten, rewrite};
+    use crate::protocol::Value;
     use crate::sandbox::engine;
     use wasmtime::Engine;
 

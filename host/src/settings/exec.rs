@@ -1,10 +1,67 @@
 //! `wasmtest exec`: what its flags mean.
 
-use super::{UsageError, cache_root, env_grant, limit_of, seconds, usage};
-use crate::cli::{CargoRunnerArgs, ExecArgs};
-use crate::exec::{Exec, Output, Tmp};
-use crate::protocol::{StdGaps, UnknownImports};
+use super::{cache_root, env_grant, limit_of, seconds};
+use crate::cli::{CargoRunnerArgs, ExecArgs, UsageError, usage};
+use crate::grant::{DirGrant, Tmp};
+use crate::protocol::{LimitOf, StdGaps, UnknownImports};
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What is to be run, and what it is granted beside its arguments and its standard
+/// streams.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// The program.
+    pub file: PathBuf,
+    /// All of its arguments, `argv[0]` included.
+    pub args: Vec<String>,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// The folders granted.
+    pub dirs: Vec<DirGrant>,
+    /// Whether it has a folder of its own.
+    pub tmp: Tmp,
+    /// WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+    /// What is done about unknown imports.
+    pub unknown_imports: UnknownImports,
+    /// What becomes of what std lacks on WASI.
+    pub std_gaps: StdGaps,
+    /// Where the cache is.
+    pub cache_root: PathBuf,
+    /// How long it may run; without one, as long as it likes.
+    pub timeout: Option<Duration>,
+    /// Who set that limit, where it is not `exec`'s own flag.
+    pub limit_of: Option<LimitOf>,
+    /// What becomes of its output.
+    pub output: Output,
+}
+
+/// What becomes of a program's stdout and stderr.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// They are this process's.
+    Inherited,
+    /// So many bytes of each one's head and of its tail are passed on when it has ended:
+    /// whoever reads them holds all of it in memory.
+    Bounded {
+        /// How many.
+        cap: usize,
+        /// How it is told apart from what others say in the same stream.
+        marks: Option<Marks>,
+    },
+}
+
+/// How whoever reads a stream tells a guest's words from everybody else's, and learns of
+/// what no exit code tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// What every line of a guest's begins with: no guest knows it.
+    pub word: String,
+    /// A folder in which a file is made for each program that the host ended.
+    pub stops: PathBuf,
+}
 
 impl Exec {
     /// Resolves `wasmtest exec`'s flags.

@@ -1,18 +1,19 @@
 //! What a run for cargo is to do, resolved from libtest's command line and our own options.
 
 use super::{
-    DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MaxFail, Processes, Selection, Settings, Snapshots, TestFile,
-    UsageError, Verbosity, cache_root, dirs, env_grants, limit_of, processes, timeout,
+    DEFAULT_TIMEOUT, MaxFail, Processes, Selection, Settings, Snapshots, TestFile, Tmp, Verbosity,
+    cache_root, dirs, env_grants, limit_of, processes, timeout,
 };
-use crate::cargo::libtest::args::{Color, Environment, Parsed, RunIgnored};
-use crate::cli::{CargoRunnerArgs, MessageFormat};
+use crate::cli::libtest::{Color, Environment, Parsed, RunIgnored};
+use crate::cli::{CargoRunnerArgs, MessageFormat, UsageError};
 use crate::config;
-use crate::exec::Tmp;
-use crate::filter::{Filter, Matching, Of, ShouldPanic};
+use crate::grant::HowToGrant;
+use crate::plan::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
-use crate::protocol::{Benchmarks, HowToGrant, Keep, Outputs, StdGaps, UnknownImports};
+use crate::protocol::{Benchmarks, Keep, Outputs, StdGaps, UnknownImports};
 use std::io::IsTerminal;
 use std::time::{SystemTime, UNIX_EPOCH};
+use wasmtest_section::LONGEST_TIMEOUT;
 
 impl Environment {
     /// The variables of this process.

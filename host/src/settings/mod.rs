@@ -3,44 +3,28 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag or a
 //! variable. A value that makes no sense is an error that names its flag.
 
-mod again;
 mod exec;
-pub(crate) mod folders;
 mod libtest;
+mod rerun;
 mod selection;
 
-pub(crate) use again::{again, push_flag};
+pub use exec::{Exec, Marks, Output};
+pub(crate) use rerun::{again, push_flag};
 pub use selection::{Selection, Silence, TestFile, Unmarked};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    ConfigArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, When,
+    ConfigArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, UsageError,
+    When, usage,
 };
 use crate::config;
-use crate::exec::Tmp;
-use crate::protocol::{DirGrant, HowToGrant, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
-use crate::sandbox::grants::SCRATCH;
+use crate::grant::{DirGrant, HowToGrant, SCRATCH, Tmp, folders};
+use crate::protocol::{Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// A flag or variable that cannot be followed.
-#[derive(Debug, thiserror::Error)]
-#[error("{flag}: {why}")]
-pub struct UsageError {
-    /// The flag.
-    pub flag: &'static str,
-    /// What is wrong with its value, and what would be right.
-    pub why: String,
-}
-
-fn usage<T>(flag: &'static str, why: impl Into<String>) -> Result<T, UsageError> {
-    Err(UsageError {
-        flag,
-        why: why.into(),
-    })
-}
+use wasmtest_section::LONGEST_TIMEOUT;
 
 /// Where tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +116,6 @@ pub enum Snapshots {
 /// How long a test may run unless asked for otherwise: unoptimised wasm is slow,
 /// and a false timeout is worse than a late one.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The longest limit that a test can set itself: none is worth waiting for any longer.
-pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// How much of each stream is kept at its head, and again at its tail.
 pub const CAPTURE: usize = 256 << 10;

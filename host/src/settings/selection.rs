@@ -1,10 +1,11 @@
 //! Which files and which of their tests are meant.
 
-use super::{UsageError, cache_root};
-use crate::cli::{MatchArgs, SelectArgs};
-use crate::filter::{Filter, Matching};
+use super::cache_root;
+use crate::cli::{MatchArgs, SelectArgs, UsageError};
+use crate::grant::ModuleGrants;
+use crate::plan::filter::{Filter, Matching};
 use crate::plan::{Choice, Ignored};
-use crate::protocol::{Benchmarks, ListedTest, ModuleGrants, UnknownImports};
+use crate::protocol::{Benchmarks, ListedTest, UnknownImports};
 use std::path::PathBuf;
 
 /// Which files and tests are meant.

@@ -4,11 +4,11 @@
 //! written can be told, and somebody has to answer for its test: exactly one of
 //! the two threads does, whoever takes it from here first.
 
-use crate::event::{Harness, SetupOutput};
-use crate::module::libtest;
+use crate::event::{FixtureKind, Harness, SetupOutput};
+use crate::harness::libtest;
+use crate::protocol::suites::Step;
 use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
-use crate::suite::{FixtureKind, Step};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -6,13 +6,13 @@ use super::current::Current;
 use super::making;
 use super::shared::Standing;
 use super::snapshots::Kept;
-use super::symbols::Symbols;
-use crate::ending::{Backtrace, Ending};
 use crate::event::{Cause, Harness, Outcome, SetupOutput};
+use crate::harness::evidence::Evidence;
+use crate::harness::libtest::ListCall;
+use crate::harness::termination::{Backtrace, Ending};
+use crate::harness::{command, doctest, hints, libtest, libtest_like, sdk};
 use crate::module::cache::Cache;
-use crate::module::libtest::ListCall;
-use crate::module::verdict::Evidence;
-use crate::module::{command, custom, doctest, hints, libtest, sdk};
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, LimitOf, ListedTest, Listing,
     LoadError, ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
@@ -22,7 +22,7 @@ use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Entry, LoadProblem, Program, Sandbox};
-use crate::suite::ValueNumber;
+use crate::sandbox::symbols::Symbols;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -167,7 +167,10 @@ impl Executor {
         }
         let asked = spec.harness == Harness::Custom;
         let (longest, timeout) = match asked {
-            true => (custom::LIST_MAX, timeout.min(custom::LIST_TIMEOUT)),
+            true => (
+                libtest_like::LIST_MAX,
+                timeout.min(libtest_like::LIST_TIMEOUT),
+            ),
             false => (LISTING, timeout),
         };
         let mut called_with = |call: ListCall, reach: Reach| {
@@ -203,7 +206,7 @@ impl Executor {
                 let ended = matches!(called.ending, Ending::Returned | Ending::Exited(0));
                 let whole = ended && called.stdout.dropped == 0 && called.stdout.tail.is_empty();
                 let text = std::str::from_utf8(&called.stdout.head).ok();
-                text.filter(|_| whole).and_then(custom::read_list)
+                text.filter(|_| whole).and_then(libtest_like::read_list)
             };
             // silence is no list: a program of one's own that takes no arguments is silent too
             let list = |called: &Called| answered(called).filter(|tests| !tests.is_empty());
@@ -423,7 +426,7 @@ impl Executor {
         };
         let mut outcome = match verdict {
             Verdict::Libtest => libtest::outcome(&evidence, spec.format),
-            Verdict::Custom => custom::outcome(&evidence, spec.format),
+            Verdict::Custom => libtest_like::outcome(&evidence, spec.format),
             Verdict::Doctest(expect) => doctest::outcome(&evidence, expect, spec.format),
             Verdict::Command => command::outcome(&evidence, spec.format),
             Verdict::Sdk(expect) => sdk::outcome(

@@ -3,7 +3,7 @@
 //! Only what is certain counts: an initialiser that belongs to a static, called by what
 //! runs initialisers once. A `OnceLock` of a function's may be one or not.
 
-use crate::ending::{Function, path_in};
+use crate::harness::termination::{Function, path_in};
 
 /// The path of the outermost static that is being made on a stack.
 pub(super) fn a_static(functions: &[Function]) -> Option<String> {

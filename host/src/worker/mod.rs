@@ -12,7 +12,6 @@ mod making;
 mod shared;
 mod snapshots;
 mod stand;
-pub(crate) mod symbols;
 mod unit;
 
 use current::Current;

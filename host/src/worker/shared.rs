@@ -4,10 +4,10 @@
 use super::current::Current;
 use super::execute::Executor;
 use super::stand::{Extras, NotThere, Stand};
-use crate::event::{Cause, Harness, SetupRun};
+use crate::event::{Cause, Harness, SetupRun, SuiteFailure, SuitePart};
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, TaskNumber};
 use crate::sandbox::live::MAX_VALUE;
-use crate::suite::{SuiteFailure, SuitePart, ValueNumber};
 use serde_bytes::ByteBuf;
 use std::sync::Arc;
 

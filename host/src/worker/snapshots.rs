@@ -11,10 +11,9 @@ use super::execute::Executor;
 use super::stand::Stand;
 use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
-use crate::protocol::{FromWorker, SnapshotNumber, Task};
+use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
 use crate::sandbox::guest::Program;
 use crate::sandbox::live::{Beginning, Live, Snapshot, Taken};
-use crate::sandbox::snapshot::{Beside, StateForm};
 use std::fs::File;
 use std::io;
 

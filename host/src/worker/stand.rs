@@ -7,9 +7,13 @@
 
 use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
-use crate::denied::Denials;
-use crate::ending::Ending;
-use crate::event::{Attachment, Cause, Outcome, SetupKind, SetupOutput, SetupRun};
+use crate::event::denials::Denials;
+use crate::event::{
+    Attachment, Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure,
+    SuitePart,
+};
+use crate::harness::termination::Ending;
+use crate::protocol::suites::{Step, StepAction};
 use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
@@ -17,7 +21,6 @@ use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::grants::Reach;
 use crate::sandbox::guest::{Call, Sandbox};
 use crate::sandbox::live::{Guarded, Live};
-use crate::suite::{FixtureKind, Step, StepAction, SuiteFailure, SuitePart};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -7,10 +7,10 @@
 use super::current::Current;
 use super::execute::{Executor, Verdict};
 use super::stand::{NotThere, Stand};
-use crate::event::{Cause, Outcome, SetupKind, SetupOutput, SetupRun};
+use crate::event::{Cause, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart};
+use crate::protocol::suites::without_crate;
 use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
-use crate::suite::{SuiteFailure, SuitePart, without_crate};
 use std::collections::HashMap;
 use std::sync::Arc;
 

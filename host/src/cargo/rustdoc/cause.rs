@@ -3,7 +3,7 @@
 use super::said::Written;
 use crate::event::{Cause, Frame};
 use crate::exec::PANICKED;
-use crate::module::scan::Scan;
+use crate::harness::scan::Scan;
 
 /// What a failed doctest's output says of it: its own words, and those that the runner has
 /// marked, of which some are notes.
@@ -71,7 +71,7 @@ pub(super) fn without_marked(output: &[Written]) -> String {
 mod tests {
     use super::super::said::By;
     use super::*;
-    use crate::report::text::MARK;
+    use crate::text::MARK;
 
     fn written(by: By, text: &str) -> Vec<Written> {
         let written = |line: &str| Written {

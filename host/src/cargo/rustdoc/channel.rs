@@ -9,7 +9,7 @@
 //! What a runner is told stands in a variable, which cargo and rustdoc pass on: of a runner's
 //! own command cargo makes words where there is white space.
 
-use crate::protocol::DirGrant;
+use crate::grant::DirGrant;
 use crate::sandbox::scratch;
 use anyhow::Context as _;
 use std::ffi::OsString;
@@ -123,7 +123,7 @@ pub(super) fn runner() -> anyhow::Result<[String; 2]> {
 }
 
 /// Has this process, a runner, end when there is nobody any more that it runs doctests for.
-pub(in crate::cargo) fn end_with(folder: &Path) {
+pub(crate) fn end_with(folder: &Path) {
     let alive = folder.join(ALIVE);
     thread::spawn(move || {
         // SAFETY: changes which signals this thread takes, which is none: what it sends is

@@ -7,7 +7,7 @@
 //! green only if cargo says so too.
 
 mod cause;
-pub(super) mod channel;
+pub(crate) mod channel;
 mod process;
 mod said;
 
@@ -16,13 +16,13 @@ use super::stand_ins::{Notes, StandIns};
 use super::toolchain::{self, WASIP1};
 use super::{flags, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
-use crate::denied::Denials;
+use crate::event::denials::Denials;
 use crate::event::{
     Captured, Cause, Format, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
     TestInfo,
 };
-use crate::filter::Matching;
 use crate::plan::Ignored;
+use crate::plan::filter::Matching;
 use crate::primary::{Missed, More};
 use crate::protocol::{LimitOf, ListedTest};
 use crate::settings::Settings;

@@ -3,7 +3,7 @@
 //! Whatever a doctest itself has printed bears the runner's mark, and is read as nothing else. A
 //! group has as many results as were announced, or something is wrong.
 
-use crate::report::text::MARK;
+use crate::text::MARK;
 use std::collections::HashMap;
 
 /// How many of the last lines that are no result are kept.

@@ -9,9 +9,8 @@
 
 use super::super::missing::error_line;
 use super::call::Call;
-use super::features;
 use super::notes::{self, LeftOut, Note, Notes};
-use super::{EMPTY, NOTES, PROJECT, Wrapped};
+use super::{EMPTY, NOTES, PROJECT, Wrapped, features};
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel};
 use std::ffi::OsString;

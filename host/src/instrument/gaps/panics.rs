@@ -1,7 +1,7 @@
 //! Whether a function's body is nothing but a panic of std's.
 
 use super::Left;
-use crate::module::hints::is_runtime_source;
+use crate::instrument::is_runtime_source;
 use std::collections::BTreeMap;
 use wasmparser::{FunctionBody, Operator, ValType};
 

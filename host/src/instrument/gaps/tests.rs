@@ -55,7 +55,7 @@ fn assembled(wat: &str) -> Vec<u8> {
 
 fn filled(wat: &str) -> Filled {
     let bytes = assembled(wat);
-    fill(&bytes, &crate::module::strip::strip(&bytes).0)
+    fill(&bytes, &crate::instrument::strip::strip(&bytes).0)
 }
 
 /// The filled module, running.
@@ -285,7 +285,7 @@ fn nothing_is_changed_that_is_not_as_it_is_known() {
         let gap = Gap::of(&Err(Left::Unusual(why)));
         assert_eq!(left(&wat), (gap.clone(), gap), "{wat}");
     }
-    let unnamed = crate::module::strip::strip(&assembled(&usual()))
+    let unnamed = crate::instrument::strip::strip(&assembled(&usual()))
         .0
         .into_owned();
     let filled = fill(&unnamed, &unnamed);
@@ -370,7 +370,7 @@ fn every_offset_leads_back_and_none_in_the_code_section_moves() {
     for (functions, moves) in [(0, 0), (117, 1), (300, 0)] {
         let wat = std_with(&none(0x8000_0000), &"(func nop)".repeat(functions));
         let bytes = assembled(&wat);
-        let original = crate::module::strip::strip(&bytes).0;
+        let original = crate::instrument::strip::strip(&bytes).0;
         let filled = fill(&bytes, &original);
         let module = filled.module.expect("it was changed");
         Validator::new().validate_all(&module).expect("it is valid");
@@ -409,12 +409,12 @@ fn every_offset_leads_back_and_none_in_the_code_section_moves() {
 fn a_module_whose_memory_comes_from_outside_is_filled_in_as_well() {
     let bytes = assembled(&usual());
     let rewritten = crate::instrument::rewrite(&bytes).expect("it is understood");
-    let stripped = crate::module::strip::strip(&rewritten.module).0;
+    let stripped = crate::instrument::strip::strip(&rewritten.module).0;
     let filled = fill(&bytes, &stripped);
     assert_eq!(filled.gaps.temp_dir, Gap::Filled);
     let module = filled.module.expect("it was changed");
     Validator::new().validate_all(&module).expect("it is valid");
-    let plain = crate::module::strip::strip(&bytes).0;
+    let plain = crate::instrument::strip::strip(&bytes).0;
     for (old, new) in bodies(&plain).iter().zip(bodies(&module)) {
         let before = filled.gaps.moved.offset(new.range().start);
         assert_eq!(rewritten.facts.original(before), old.range().start);

@@ -18,9 +18,8 @@ mod stamp;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
 
-use super::ContentHash;
 use crate::instrument::gaps;
-use crate::protocol::StdGaps;
+use crate::protocol::{ContentHash, StdGaps};
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
 use serde::de::DeserializeOwned;

@@ -3,16 +3,16 @@
 use super::super::{Choice, ModulePlan, PlannedModule, PlannedTask, Splitting, plan_module};
 use super::*;
 use crate::event::{Format, Harness};
-use crate::filter::Filter;
+use crate::plan::filter::Filter;
 use crate::protocol::ModuleNumber;
-use crate::suite::ListedSuite;
+use crate::protocol::suites::ListedSuite;
 
 /// A test of this path, the crate's name first, in the order of the source.
 fn test(path: &str, case: u64) -> ListedTest {
     ListedTest {
         export: Some(format!("{EXPORT_PREFIX}{path}")),
         case,
-        ..ListedTest::named(crate::suite::without_crate(path), Harness::Sdk)
+        ..ListedTest::named(crate::protocol::suites::without_crate(path), Harness::Sdk)
     }
 }
 

@@ -1,11 +1,12 @@
 //! One host fixture of a run: what it was given, what it is worth to tests, what is told of it.
 
 use crate::config::fixture::{self, Fixture, Readiness};
-use crate::event::{Cause, FixtureEnd, quoted};
+use crate::event::{Cause, FixtureEnd};
+use crate::grant::{Access, DirGrant};
 use crate::guardian::Why;
 use crate::primary::peer::{Peer, died};
-use crate::protocol::{Access, DirGrant, FixtureGrant, FixtureNumber};
-use crate::report::text::duration;
+use crate::protocol::{FixtureGrant, FixtureNumber};
+use crate::text::{duration, shell_quote};
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
@@ -196,8 +197,8 @@ pub(super) fn shown(command: &[String]) -> String {
         let line = word.trim_start().lines().next().unwrap_or_default();
         let cut: String = line.chars().take(LONGEST).collect();
         match cut.len() == word.len() {
-            true => quoted(word),
-            false => quoted(&format!("{}…", cut.trim_end())),
+            true => shell_quote(word),
+            false => shell_quote(&format!("{}…", cut.trim_end())),
         }
     };
     let words: Vec<String> = command.iter().map(word).collect();

@@ -15,9 +15,9 @@ use crate::event::{Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep
 use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
 use crate::plan::tree::BoundTests;
 use crate::plan::{ModulePlan, PlannedTask, PlannedTest};
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
-use crate::suite::ValueNumber;
 use fixture::{Given, HostFixture, State, fill, shown};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
@@ -344,7 +344,7 @@ impl Run<'_> {
     fn is_needed(&self, number: FixtureNumber) -> bool {
         let bound = |test: &PlannedTest| self.fixtures_of(test).contains(&number);
         let in_task = |task: &PlannedTask| task.tests().iter().any(bound);
-        let listed = self.modules.iter().all(super::modules::Module::is_listed);
+        let listed = self.modules.iter().all(super::pipeline::Module::is_listed);
         !self.stopping
             && (!listed
                 || self.queue.iter().any(in_task)

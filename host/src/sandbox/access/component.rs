@@ -6,7 +6,7 @@ use super::super::grants::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
 use super::{Came, Given, Source, Spot, Target, Watch};
-use crate::denied::Tried;
+use crate::event::denials::Tried;
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};

@@ -8,7 +8,7 @@ use super::super::hostcall;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
 use super::{Came, Given, LONGEST, Source, Spot, Target};
-use crate::denied::Tried;
+use crate::event::denials::Tried;
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;

@@ -4,7 +4,7 @@
 //! alone. Remembered for guests whose refusals are noted, and within bounds.
 
 use super::{Given, Ground, LONGEST, Places, Spot, Target, Watch};
-use crate::denied::{Refusal, Tried};
+use crate::event::denials::{Refusal, Tried};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,0 +1,75 @@
+//! What a guest may reach, as data: folders and variables, and what may never be granted.
+//!
+//! Nothing in here opens anything; `sandbox` does, and enforces.
+
+pub mod folders;
+pub mod package;
+pub mod protected;
+
+use crate::paths::path_bytes;
+use serde::{Deserialize, Serialize};
+use std::path::{Component, Path, PathBuf};
+
+/// Where a test finds its scratch folder.
+pub const SCRATCH: &str = "/tmp";
+
+/// Whether a program has an empty folder of its own at `/tmp`, which goes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tmp {
+    /// It has none.
+    Absent,
+    /// It has one, and `TMPDIR` names it unless that is there already.
+    Own,
+}
+
+/// A folder of the host that guests may reach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirGrant {
+    /// The folder, canonical.
+    #[serde(with = "path_bytes")]
+    pub host: PathBuf,
+    /// Its names in the guest.
+    pub guest: Vec<String>,
+    /// What may be done in it.
+    pub access: Access,
+}
+
+/// What the tests of one module may reach beside what the run grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleGrants {
+    /// Folders; one of the run's wins where both have a name.
+    pub dirs: Vec<DirGrant>,
+    /// Variables; one of the run's wins where both have a name.
+    pub env: Vec<(String, String)>,
+}
+
+/// What a grant allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Reading.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+    /// None but for lookups of sources: the one name is how `file!()` begins in them.
+    Sources,
+}
+
+/// By which flag the person who runs the tests can grant more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HowToGrant {
+    /// `--dir FOLDER`, or `--dir FOLDER:rw`.
+    #[default]
+    Dir,
+    /// `--rw FOLDER`, for what may be read already.
+    Rw,
+}
+
+/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
+pub fn as_libc_sees(path: &str) -> String {
+    let parts = Path::new(path).components().filter_map(|c| match c {
+        Component::Normal(part) => Some(part.to_string_lossy()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}

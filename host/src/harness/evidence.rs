@@ -1,0 +1,192 @@
+//! What the harnesses have in common when they judge: traps, in words.
+//!
+//! Takes how a guest's call came back ([`Ending`]), what its streams held
+//! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
+
+use super::hints::{self, Failure};
+use super::scan::Scan;
+use super::termination::{Backtrace, Ending, Trap};
+use crate::event::denials::Denials;
+use crate::event::{Cause, Outcome};
+use crate::instrument::gaps::Gaps;
+use crate::protocol::LimitOf;
+use std::time::Duration;
+
+/// All that a verdict may rest on.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// How the call came back.
+    pub ending: &'a Ending,
+    /// What was read from stdout.
+    pub stdout: &'a Scan,
+    /// What was read from stderr.
+    pub stderr: &'a Scan,
+    /// The guest's stack at its trap.
+    pub backtrace: &'a Backtrace,
+    /// What became in its module of what std lacks.
+    pub gaps: &'a Gaps,
+    /// What was refused to the guest.
+    pub denied: &'a Denials,
+    /// The time limit of the test.
+    pub timeout: Duration,
+    /// Who set that limit, where that is to be said.
+    pub limit_of: Option<LimitOf>,
+    /// The limit of the WebAssembly stack, in bytes.
+    pub wasm_stack: usize,
+}
+
+/// Addresses at the very end of the 32-bit space, where an access lands when
+/// the shadow stack, which begins at 0 and grows down, has run below 0. A
+/// single frame can be some MiB large.
+const BELOW_ZERO: u64 = (1 << 32) - (16 << 20);
+/// Deeper than any test that does not recurse.
+const DEEP: usize = 200;
+
+impl Evidence<'_> {
+    /// The outcome of endings that mean the same in every harness; `None` for
+    /// those that the harness has to judge (a return, an exit).
+    pub fn common_outcome(&self) -> Option<Outcome> {
+        match self.ending {
+            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) => None,
+            // whatever its harness, a test may call the SDK's functions
+            Ending::Skipped(reason) => Some(Outcome::Skipped {
+                reason: reason.clone(),
+            }),
+            Ending::Trapped(trap) => Some(self.trapped(trap)),
+            Ending::Interrupted => Some(Outcome::Interrupted),
+            Ending::DeadlinePassed => Some(Outcome::TimedOut(self.stopped())),
+            Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
+        }
+    }
+
+    fn trapped(&self, trap: &Trap) -> Outcome {
+        match trap {
+            Trap::Unreachable => self.unreachable(),
+            Trap::CallStack => Outcome::Errored(
+                Cause::new(format!(
+                    "stack overflow: its calls need more than the {} MiB of WebAssembly stack",
+                    self.wasm_stack >> 20
+                ))
+                .hint("an endless recursion? otherwise allow more: --wasm-stack MIB"),
+            ),
+            Trap::OutOfBounds { address, memory } => self.out_of_bounds(*address, *memory),
+            Trap::DivisionByZero => Outcome::Errored(Cause::new("integer division by zero")),
+            Trap::StubCalled(name) => Outcome::Errored(
+                Cause::new(format!(
+                    "it called the import `{name}`, which nobody provides"
+                ))
+                .hint("--stub-imports let the module run; a test that needs this import cannot"),
+            ),
+            Trap::Other(what) => Outcome::Errored(Cause::new(what.clone())),
+        }
+    }
+
+    fn unreachable(&self) -> Outcome {
+        if let Some(allocation) = &self.stderr.allocation {
+            return Outcome::OutOfMemory(Cause::new(format!("out of memory: {allocation}")));
+        }
+        if let Some(panic) = &self.stderr.panic {
+            let cause = Cause::new(format!("panicked at {}\n{}", panic.location, panic.message));
+            return Outcome::Failed(self.hinted(cause, Some(&panic.location), &panic.message));
+        }
+        let names = &self.backtrace.functions;
+        let aborted = names
+            .iter()
+            .take(6)
+            .any(|f| f.is_runtimes("std::process::abort") || f.name == "abort");
+        Outcome::Errored(Cause::new(if aborted {
+            "aborted"
+        } else if names.is_empty() {
+            "aborted without a message (the file has no names: an abort and an `unreachable` look alike)"
+        } else {
+            "reached an `unreachable` instruction"
+        }))
+    }
+
+    /// A panic, or an error that came back, with what is to be said of it.
+    fn hinted(&self, cause: Cause, location: Option<&str>, message: &str) -> Cause {
+        let hint = hints::hint(&Failure {
+            location,
+            message,
+            functions: &self.backtrace.functions,
+            asked: &self.backtrace.asked,
+            // what was refused is named anyway, with what would allow it
+            alone: self.denied.is_empty(),
+        });
+        let why_not = match hint.map(|h| h.name) {
+            Some(hints::TEMP_DIR) => self.gaps.temp_dir.why_not(),
+            Some(hints::PROCESS_ID) => self.gaps.process_id.why_not(),
+            _ => None,
+        };
+        match hint {
+            Some(hint) => cause.hint(hint.told(why_not)),
+            None => cause,
+        }
+    }
+
+    /// What is said of a test that came back with an error.
+    pub fn returned_error(&self) -> Option<Cause> {
+        let error = self.stderr.error.as_deref()?;
+        let cause = Cause::new(format!("returned an error\nError: {error}"));
+        Some(self.hinted(cause, None, error))
+    }
+
+    /// What is said of a test that ran for too long.
+    fn stopped(&self) -> Cause {
+        let cause = stopped_at_limit(self.timeout, self.limit_of);
+        if let Some(waits) = hints::at_limit(&self.backtrace.functions) {
+            return cause.hint(waits.advice);
+        }
+        if !self.backtrace.unoptimised {
+            return cause;
+        }
+        const SLOW: &str = "it was stopped in code that is not optimised, which is slow: --release, or opt-level = 1 for its profile";
+        let hint = match &cause.hint {
+            Some(hint) => format!("{hint}; {SLOW}"),
+            None => SLOW.to_owned(),
+        };
+        cause.hint(hint)
+    }
+
+    fn out_of_bounds(&self, address: Option<u64>, memory: Option<u64>) -> Outcome {
+        let deep = self.backtrace.depth > DEEP;
+        let below_zero =
+            address.is_some_and(|a| a >= BELOW_ZERO) && memory.is_none_or(|m| m < BELOW_ZERO);
+        let cause = match (below_zero, deep) {
+            (true, true) => Cause::new("stack overflow in the guest: its own stack is used up"),
+            (true, false) => Cause::new(
+                "access just below address 0: its own stack overflowed, or a pointer went below zero",
+            ),
+            (false, _) => Cause::new(match (address, memory) {
+                (Some(a), Some(m)) => {
+                    format!(
+                        "memory access out of bounds: address {a:#x} in a memory of {m:#x} bytes"
+                    )
+                }
+                _ => "memory access out of bounds".to_owned(),
+            }),
+        };
+        Outcome::Errored(if below_zero {
+            cause.hint("that stack is 1 MiB unless its linker is told otherwise: RUSTFLAGS=\"-C link-arg=-zstack-size=8388608\"")
+        } else {
+            cause
+        })
+    }
+}
+
+/// What is said of a test that ran for too long.
+pub fn stopped_at_limit(limit: Duration, of: Option<LimitOf>) -> Cause {
+    let cause = Cause::new(format!("stopped at its limit of {}s", limit.as_secs_f64()));
+    match of {
+        None => cause,
+        Some(LimitOf::Default) => cause.hint(
+            "that is the limit where none is given: --process-timeout SECONDS, or WASMTEST_PROCESS_TIMEOUT, allows more",
+        ),
+        Some(LimitOf::Flag) => cause.hint("--process-timeout has set that limit"),
+        Some(LimitOf::Variable) => cause
+            .hint("WASMTEST_PROCESS_TIMEOUT, which stands for --process-timeout, has set that limit"),
+        Some(LimitOf::Test) => cause.hint(
+            "that limit is the test's own, by its mark `timeout`; --process-timeout can only lower it",
+        ),
+    }
+}

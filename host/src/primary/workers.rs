@@ -1,0 +1,620 @@
+//! The workers: started, listened to, replaced.
+//!
+//! Each slot holds at most one worker and the jobs that it was given, in order:
+//! the first is the one that runs, which is how a death is blamed on a test.
+
+use super::ledger::end_as;
+use super::peer::{Home, Peer, Role};
+use super::{Happened, Run};
+use crate::event::denials::Denials;
+use crate::event::{
+    Cause, Event, FixtureKind, Outcome, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
+};
+use crate::harness::evidence;
+use crate::plan::{PlannedTask, PlannedTest};
+use crate::protocol::suites::{ValueNumber, without_crate};
+use crate::protocol::{
+    AfterFailure, Done, FixtureNumber, FromWorker, LimitOf, LoadError, ModuleNumber,
+    SnapshotNumber, Stopped, TaskNumber, ToWorker,
+};
+use crate::settings::Verbosity;
+use std::collections::{HashSet, VecDeque};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Listing is not one test: it may take this long even where tests may not.
+pub(super) const LISTING: Duration = Duration::from_secs(10);
+/// When an idle worker may take over what waits behind another's test.
+pub(super) const TAKE_OVER: Duration = Duration::from_millis(3);
+/// Workers that die before they are ready, in a row, until a slot is given up.
+const MAX_FALSE_STARTS: u32 = 3;
+
+/// A place for a worker.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// Raised with every worker: what an earlier one still says is ignored.
+    life: u64,
+    pub(super) worker: Option<Worker>,
+    false_starts: u32,
+}
+
+pub(super) struct Worker {
+    pub(super) peer: Peer,
+    pub(super) told: HashSet<ModuleNumber>,
+    /// The values that it knows.
+    pub(super) values: HashSet<ValueNumber>,
+    /// Units of which it has told something.
+    pub(super) began: HashSet<TaskNumber>,
+    pub(super) told_fixtures: HashSet<FixtureNumber>,
+    pub(super) told_snapshots: HashSet<SnapshotNumber>,
+    pub(super) jobs: VecDeque<Job>,
+    pub(super) ready: bool,
+    /// When the first job, or what it does in between, began, as far as is known.
+    pub(super) since: Instant,
+    pub(super) doing: Doing,
+    pub(super) slow_said: bool,
+    pub(super) revoking: bool,
+    /// When it was first and last asked to give up the job that runs.
+    pub(super) asked: Option<(Instant, Instant)>,
+    pub(super) killed: Option<Duration>,
+    /// Whose teardown runs in it, as it has told at an interrupt.
+    pub(super) taking_down: Option<String>,
+}
+
+/// What takes a worker's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Its first job.
+    Jobs,
+    /// A large state, which is no part of the job after whose setup it is kept.
+    Keeping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    List(ModuleNumber),
+    /// A test, and the unit that it belongs to, which is named by its first task.
+    Test(TaskNumber, Option<TaskNumber>),
+    /// What is taken down at a unit's end, and how many calls that may take.
+    Teardown(TaskNumber, u32),
+}
+
+impl Job {
+    pub(super) fn task(&self) -> Option<TaskNumber> {
+        match self {
+            Job::Test(task, _) => Some(*task),
+            Job::List(_) | Job::Teardown(..) => None,
+        }
+    }
+
+    fn unit(&self) -> Option<TaskNumber> {
+        match self {
+            Job::Test(_, unit) => *unit,
+            Job::Teardown(unit, _) => Some(*unit),
+            Job::List(_) => None,
+        }
+    }
+}
+
+impl Worker {
+    /// From now on its time goes into this.
+    pub(super) fn begins(&mut self, doing: Doing) {
+        self.doing = doing;
+        self.since = Instant::now();
+        self.slow_said = false;
+        self.asked = None;
+    }
+
+    /// How many of its tests can be taken back: not the one that runs, nor what is
+    /// in one unit with it.
+    pub(super) fn revocable(&self) -> usize {
+        let unit = self.jobs.front().and_then(Job::unit);
+        let waits = |j: &&Job| matches!(j, Job::Test(..)) && (unit.is_none() || j.unit() != unit);
+        self.jobs.iter().skip(1).filter(waits).count()
+    }
+}
+
+impl Slot {
+    /// Whether its worker, if any, has nothing to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.held() == 0
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.worker.as_ref().map_or(0, |w| w.jobs.len())
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.false_starts >= MAX_FALSE_STARTS
+    }
+
+    /// Its worker has to be told of this module anew.
+    pub(super) fn forget(&mut self, module: ModuleNumber) {
+        if let Some(worker) = &mut self.worker {
+            worker.told.remove(&module);
+        }
+    }
+
+    /// Asks its worker to end.
+    pub(super) fn close(&mut self) {
+        if let Some(worker) = &mut self.worker {
+            worker.peer.close();
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Starts a worker in a slot.
+    pub(super) fn start_worker(&mut self, number: usize) {
+        let slot = &mut self.slots[number];
+        slot.life += 1;
+        let (life, tx) = (slot.life, self.tx.clone());
+        let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |messages| {
+            let _ = tx.send(match messages {
+                Some(messages) => Happened::Worker(number, life, messages),
+                None => Happened::WorkerEnded(number, life),
+            });
+        });
+        match started {
+            Ok(mut peer) => {
+                // a worker that died already is noticed by its end of the channel
+                let _ = peer.send(&[ToWorker::Setup(self.setup.clone())]);
+                slot.worker = Some(Worker {
+                    peer,
+                    told: HashSet::new(),
+                    values: HashSet::new(),
+                    began: HashSet::new(),
+                    told_fixtures: HashSet::new(),
+                    told_snapshots: HashSet::new(),
+                    jobs: VecDeque::new(),
+                    ready: false,
+                    since: Instant::now(),
+                    doing: Doing::Jobs,
+                    slow_said: false,
+                    revoking: false,
+                    asked: None,
+                    killed: None,
+                    taking_down: None,
+                });
+            }
+            Err(e) => {
+                slot.false_starts = MAX_FALSE_STARTS;
+                if self.slots.iter().all(Slot::is_given_up) {
+                    self.no_worker_is_left(format!("no worker process can be started: {e}"));
+                }
+            }
+        }
+    }
+
+    /// A worker has something to say.
+    pub(super) fn heard(&mut self, number: usize, life: u64, message: FromWorker) {
+        let slot = &mut self.slots[number];
+        let Some(worker) = slot.worker.as_mut().filter(|_| slot.life == life) else {
+            return;
+        };
+        match message {
+            FromWorker::Ready => {
+                worker.ready = true;
+                slot.false_starts = 0;
+                self.first_job_begins(number);
+            }
+            FromWorker::SetupFailed(why) => {
+                self.fatal = Some(anyhow::anyhow!("workers cannot be set up: {why}"));
+            }
+            FromWorker::Listed { module, tests } => {
+                if worker.jobs.front() != Some(&Job::List(module)) {
+                    return self.unexpected(number, "a listing that nobody asked for");
+                }
+                worker.jobs.pop_front();
+                if !self.stopping {
+                    self.listing_came(module, tests);
+                }
+                self.first_job_begins(number);
+            }
+            FromWorker::Passed(task, start, duration) => {
+                self.heard_of_end(number, Done::passed(task, start, duration));
+            }
+            FromWorker::Done(done) => self.heard_of_end(number, *done),
+            FromWorker::Stopped(stopped) => match worker.jobs.front() {
+                Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
+                    let unit = *unit;
+                    worker.jobs.pop_front();
+                    let cause = blocked_too_long(stopped.duration, self.settings.limit_of);
+                    self.unit_not_torn_down(unit, cause);
+                    let rest = self.abandon(number).into_iter().map(|(test, _)| test);
+                    self.queue_again(rest.collect());
+                }
+                Some(job) if job.task() == Some(stopped.task) => self.stopped(number, *stopped),
+                _ => self.unexpected(number, "word of a test that it was not given"),
+            },
+            FromWorker::Revoked(tasks) => {
+                worker.revoking = false;
+                let back = tasks.into_iter().filter_map(|t| self.take_back(number, t));
+                let back: Vec<PlannedTest> = back.collect();
+                self.queue_again(back);
+            }
+            FromWorker::UnitDone(unit, failures) => {
+                if !matches!(worker.jobs.front(), Some(Job::Teardown(u, _)) if *u == unit) {
+                    return self.unexpected(number, "the end of a suite that nobody asked for");
+                }
+                worker.jobs.pop_front();
+                worker.began.remove(&unit);
+                worker.taking_down = None;
+                if let Some((module, _)) = self.units.remove(&unit) {
+                    for failure in failures {
+                        self.suite_failed(module, failure);
+                    }
+                }
+                self.check_max_fail();
+                self.first_job_begins(number);
+            }
+            FromWorker::TakingDown(of, kind) => {
+                worker.taking_down = Some(of.clone());
+                let module = match worker.jobs.front() {
+                    Some(Job::Teardown(unit, _)) => self.units.get(unit).map(|(m, _)| *m),
+                    Some(Job::Test(task, _)) => self.given.get(task).map(|t| t.module),
+                    Some(Job::List(_)) | None => None,
+                };
+                self.waits_for_teardown(module, of, kind);
+            }
+            FromWorker::State(number, state, size, beside, wrote) => {
+                self.state_came(number, state, size, beside, wrote);
+            }
+            FromWorker::Keeping(snapshot, bytes) => {
+                worker.begins(Doing::Keeping);
+                self.keeping_state(snapshot, bytes);
+            }
+            FromWorker::Kept(snapshot, bytes, beside, wrote) => {
+                worker.begins(Doing::Jobs);
+                self.state_kept(snapshot, bytes, beside, wrote);
+            }
+            FromWorker::NoState(snapshot, why) => {
+                if worker.doing == Doing::Keeping {
+                    worker.begins(Doing::Jobs);
+                }
+                self.no_state(snapshot, why);
+            }
+            FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
+                self.unexpected(number, "word of a shared fixture");
+            }
+        }
+    }
+
+    /// An interrupted run waits for a teardown: worth a word.
+    pub(super) fn waits_for_teardown(
+        &mut self,
+        module: Option<ModuleNumber>,
+        of: String,
+        kind: FixtureKind,
+    ) {
+        if let (Some(module), Some(_)) = (module, self.interrupted_at) {
+            let (of, step) = (self.fixture_name(module, of, kind), SuiteStep::TearingDown);
+            self.ledger.say(&Event::SuiteStep { of, step });
+        }
+    }
+
+    /// The first of a worker's jobs has come to its end.
+    fn heard_of_end(&mut self, number: usize, done: Done) {
+        let Some(worker) = &mut self.slots[number].worker else {
+            return;
+        };
+        let Some(job) = worker.jobs.front().copied() else {
+            return self.unexpected(number, "a result that nobody asked for");
+        };
+        if job.task() != Some(done.task) {
+            return self.unexpected(number, "a result that nobody asked for");
+        }
+        worker.jobs.pop_front();
+        worker.began.extend(job.unit());
+        worker.taking_down = None;
+        let took = worker.since.elapsed();
+        let gives_back = self.setup.after_failure == AfterFailure::GiveBack
+            && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
+        self.done(number, done, took);
+        if !gives_back {
+            self.first_job_begins(number);
+        }
+    }
+
+    /// A worker that says what makes no sense is not to be trusted with anything else.
+    fn unexpected(&mut self, number: usize, what: &str) {
+        self.ledger
+            .internal_error(format!("worker {} sent {what}", number + 1));
+        if let Some(worker) = &mut self.slots[number].worker {
+            worker.peer.kill();
+        }
+    }
+
+    fn done(&mut self, number: usize, done: Done, took: Duration) {
+        let Some(test) = self.given.remove(&done.task) else {
+            return self.unexpected(number, "a result that nobody asked for");
+        };
+        let outcome = match done.outcome {
+            Ok(outcome) => outcome,
+            Err(error) => return self.not_loadable(test, error),
+        };
+        if !test.announced && done.start > Duration::ZERO {
+            // it began just before the worker heard that the run is interrupted
+            self.ledger.say(&Event::Started(test.info.clone()));
+        }
+        // what is around a test takes its time too
+        self.pace.0 += match test.place.around.is_empty() {
+            true => done.duration,
+            false => took.max(done.duration),
+        };
+        self.pace.1 += 1;
+        self.kept_scratch |= done.scratch.is_some();
+        let is_good = outcome.is_good();
+        for failure in done.suites {
+            self.suite_failed(test.module, failure);
+        }
+        if let Some(made) = done.made {
+            self.making.seen(test.module, made);
+        }
+        if let Some(source) = done.as_source
+            && self.settings.verbosity == Verbosity::Verbose
+        {
+            let id = &test.info.id;
+            let told = format!("{id}: {source} was found, as file!() names it; that is no path");
+            self.ledger.note(told);
+        }
+        let ran = Ran {
+            worker: self.worker_number(number),
+            start: UNIX_EPOCH + done.start,
+            duration: done.duration,
+        };
+        let mut setups = match is_good {
+            true => Vec::new(),
+            false => self.shared_wrote(&test),
+        };
+        setups.extend(done.setups);
+        self.ledger.ended(TestEnd {
+            test: test.info,
+            order: test.order,
+            // a test whose suite is not there was never begun
+            ran: (done.start > Duration::ZERO).then_some(ran),
+            outcome,
+            stdout: done.stdout,
+            stderr: done.stderr,
+            setups,
+            scratch: done.scratch,
+            logs: done.logs,
+            attachments: done.attachments,
+            notes: done.notes,
+            denied: done.denied,
+        });
+        if !is_good {
+            self.check_max_fail();
+        }
+    }
+
+    /// A worker has given up the test that it ran, and is of no use any more.
+    fn stopped(&mut self, number: usize, stopped: Stopped) {
+        let limit = match self.given.get(&stopped.task) {
+            Some(test) => self.timeout_of(test),
+            None => self.settings.timeout,
+        };
+        let outcome = match self.ledger.interrupt() {
+            Some(_) => Outcome::Interrupted,
+            None => match self.given.get(&stopped.task) {
+                Some(test) => test.given_up(blocked_too_long(limit, self.limit_of(test))),
+                None => return self.unexpected(number, "word of a test that it was not given"),
+            },
+        };
+        let ran = Ran {
+            worker: self.worker_number(number),
+            start: UNIX_EPOCH + stopped.start,
+            duration: stopped.duration,
+        };
+        let mut tests = self.abandon(number).into_iter();
+        if let Some((test, _)) = tests.next() {
+            let notes = test.left_standing();
+            let mut setups = self.shared_wrote(&test);
+            setups.extend(stopped.setups);
+            self.ledger.ended(TestEnd {
+                test: test.info,
+                order: test.order,
+                outcome: outcome.clone(),
+                ran: Some(ran),
+                stdout: stopped.stdout.clone(),
+                stderr: stopped.stderr.clone(),
+                setups,
+                scratch: None,
+                logs: Vec::new(),
+                attachments: Vec::new(),
+                notes,
+                denied: Denials::default(),
+            });
+        }
+        self.queue_again(tests.map(|(test, _)| test).collect());
+        self.check_max_fail();
+    }
+
+    /// A unit whose teardown did not come back.
+    fn unit_not_torn_down(&mut self, unit: TaskNumber, cause: Cause) {
+        let Some((module, suite)) = self.units.remove(&unit) else {
+            return;
+        };
+        let of = without_crate(&suite).to_owned();
+        let failure = SuiteFailure::new(of, suite, SuitePart::Teardown, cause);
+        self.suite_failed(module, failure);
+    }
+
+    fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
+        let module = test.module;
+        if let LoadError::Artefact(why) = error {
+            self.compile_again(module, why);
+            self.queue_again(vec![test]);
+        } else {
+            self.ledger.not_run(1);
+            self.module_failed(module, error);
+        }
+    }
+
+    fn worker_number(&self, slot: usize) -> usize {
+        match self.home {
+            Home::Process => slot + 1,
+            Home::Thread => 0,
+            #[cfg(test)]
+            Home::Fake(_) => slot + 1,
+        }
+    }
+
+    /// A worker is gone: as it should be, or with a test on its hands.
+    pub(super) fn worker_ended(&mut self, number: usize, life: u64) {
+        if self.slots[number].life != life {
+            return;
+        }
+        let Some(mut worker) = self.slots[number].worker.take() else {
+            return;
+        };
+        if let Some(why) = worker.peer.nonsense() {
+            let who = self.worker_number(number);
+            self.ledger
+                .internal_error(format!("worker {who} sent what makes no sense: {why}"));
+        }
+        let how = worker.peer.post_mortem();
+        let mut jobs = std::mem::take(&mut worker.jobs);
+        if worker.ready {
+            self.blame(number, &worker, jobs.pop_front(), &how);
+        } else {
+            self.slots[number].false_starts += 1;
+        }
+        let mut tests = Vec::new();
+        for job in jobs {
+            match job {
+                Job::List(module) => self.to_list.push_front(module),
+                Job::Test(task, _) => tests.extend(self.given.remove(&task)),
+                Job::Teardown(..) => {}
+            }
+        }
+        self.queue_again(tests);
+        if self.slots.iter().all(Slot::is_given_up) {
+            self.no_worker_is_left(format!("worker processes die before they are ready: {how}"));
+        }
+    }
+
+    /// Nobody can run what is left: it is an error by name, and the run ends. Where nothing
+    /// is known of any test yet there is nothing to be said but that.
+    fn no_worker_is_left(&mut self, why: String) {
+        if self.ledger.planned == 0 {
+            self.fatal = Some(anyhow::Error::msg(why));
+            return;
+        }
+        let mut lost = self.queue.extract(|_| true);
+        for module in &mut self.modules {
+            lost.append(&mut module.held);
+        }
+        let cause = Cause::new(format!("it was not run: no worker is left: {why}"));
+        for test in lost.into_iter().flat_map(PlannedTask::into_tests) {
+            self.ledger
+                .ended_as(&test, Outcome::Errored(cause.clone()), None);
+        }
+        for number in 0..self.modules.len() {
+            if !self.modules[number].is_settled() {
+                let cause = Cause::new(format!("no worker is left to list its tests: {why}"));
+                let error = LoadError::List(cause, Box::default());
+                self.module_failed(ModuleNumber(number), error);
+            }
+        }
+        self.stop(format!("no worker is left: {why}"));
+    }
+
+    /// The job that was running when a worker died.
+    fn blame(&mut self, number: usize, worker: &Worker, job: Option<Job>, how: &str) {
+        match job {
+            None => {}
+            Some(Job::List(module)) => {
+                let cause = match worker.killed {
+                    Some(limit) => evidence::stopped_at_limit(limit, None),
+                    None => Cause::new(format!("its worker died while it listed its tests: {how}")),
+                };
+                self.module_failed(module, LoadError::List(cause, Box::default()));
+            }
+            Some(Job::Teardown(unit, _)) => {
+                let cause = match worker.killed {
+                    Some(limit) => evidence::stopped_at_limit(limit, Some(self.settings.limit_of)),
+                    None => Cause::new(format!("its worker died: {how}")),
+                };
+                self.unit_not_torn_down(unit, cause);
+                self.check_max_fail();
+            }
+            Some(Job::Test(task, _)) => {
+                let Some(test) = self.given.remove(&task) else {
+                    return;
+                };
+                let outcome = match worker.killed {
+                    Some(_) => {
+                        let mut cause =
+                            blocked_too_long(self.timeout_of(&test), self.limit_of(&test));
+                        cause.message.push_str(&format!(" ({how})"));
+                        test.given_up(cause)
+                    }
+                    None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
+                };
+                let ran = Some(self.ran(number, worker.since));
+                self.ledger.ended(TestEnd {
+                    setups: self.shared_wrote(&test),
+                    ..end_as(&test, outcome, ran)
+                });
+                self.check_max_fail();
+            }
+        }
+    }
+
+    fn ran(&self, number: usize, since: Instant) -> Ran {
+        let duration = since.elapsed();
+        Ran {
+            worker: self.worker_number(number),
+            start: SystemTime::now() - duration,
+            duration,
+        }
+    }
+
+    /// Ends a slot's worker at once; gives the tests it had, the one that ran with its times.
+    pub(super) fn abandon(&mut self, number: usize) -> Vec<(PlannedTest, Option<Ran>)> {
+        let slot = &mut self.slots[number];
+        slot.life += 1;
+        let Some(mut worker) = slot.worker.take() else {
+            return Vec::new();
+        };
+        worker.peer.kill();
+        let jobs = std::mem::take(&mut worker.jobs);
+        if let Some(of) = worker.taking_down {
+            self.ledger
+                .note(format!("the teardown of `{of}` did not come to its end"));
+        } else if let Some(Job::Teardown(unit, _)) = jobs.front()
+            && let Some((_, suite)) = self.units.get(unit)
+        {
+            // which one it was is not known
+            let of = without_crate(suite);
+            self.ledger
+                .note(format!("`{of}` was not taken down to its end"));
+        }
+        for job in &jobs {
+            if let Job::Teardown(unit, _) = job {
+                self.units.remove(unit);
+            }
+        }
+        let mut tests = Vec::new();
+        for (i, job) in jobs.into_iter().enumerate() {
+            if let Job::List(module) = job {
+                self.to_list.push_back(module);
+            } else if let Some(task) = job.task()
+                && let Some(test) = self.given.remove(&task)
+            {
+                let running = i == 0 && worker.ready;
+                tests.push((test, running.then(|| self.ran(number, worker.since))));
+            }
+        }
+        tests
+    }
+}
+
+/// What is said of a test that could not be stopped in its guest.
+pub(super) fn blocked_too_long(limit: Duration, of: LimitOf) -> Cause {
+    let mut cause = evidence::stopped_at_limit(limit, Some(of));
+    cause
+        .message
+        .push_str("; it was blocked in a host call, so its worker was given up");
+    cause
+}

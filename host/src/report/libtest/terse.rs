@@ -1,0 +1,129 @@
+//! `-q`, `--format terse`: a character a test.
+
+use super::result::{Audience, Form, Paint, Seen, Tally, Verdict};
+use super::sections::{Sections, running};
+use crate::cli::libtest::Parsed;
+use std::fmt::Write as _;
+
+/// So many characters stand on a line.
+const WIDTH: usize = 87;
+
+/// A character a test.
+pub struct Terse {
+    audience: Audience,
+    sections: Sections,
+    nocapture: bool,
+    seed: Option<u64>,
+    total: usize,
+    ended: usize,
+    /// Characters on the line so far.
+    column: usize,
+}
+
+impl Terse {
+    pub fn new(audience: Audience, parsed: &Parsed, seed: Option<u64>) -> Self {
+        Terse {
+            audience,
+            sections: Sections::new(audience, parsed),
+            nocapture: parsed.nocapture,
+            seed,
+            total: 0,
+            ended: 0,
+            column: 0,
+        }
+    }
+
+    /// Ends the line with how far the run is.
+    fn end_line(&mut self, text: &mut String) {
+        let _ = writeln!(text, " {}/{}", self.ended, self.total);
+        self.column = 0;
+    }
+}
+
+impl Form for Terse {
+    fn begin(&mut self, total: usize) -> String {
+        self.total = total;
+        running(total, self.seed)
+    }
+
+    fn ended(&mut self, seen: &Seen) -> String {
+        let mut text = String::new();
+        if self.nocapture && !seen.stdout.is_empty() {
+            text.push_str(&self.audience.show(&seen.stdout));
+        }
+        let name = self.audience.show(&seen.name);
+        match &seen.verdict {
+            Verdict::Failed | Verdict::TooSlow => {
+                if self.column > 0 {
+                    self.end_line(&mut text);
+                }
+                let word = self.audience.paint("FAILED", Paint::Red);
+                let _ = writeln!(text, "{name} --- {word}");
+                self.ended += 1;
+            }
+            Verdict::Measured(measure) => {
+                let word = self.audience.paint("bench", Paint::Cyan);
+                let _ = writeln!(text, "test {name} ... {word}:{}", measure.text);
+                self.ended += 1;
+            }
+            Verdict::Ok | Verdict::Ignored { .. } => {
+                let (dot, color) = match seen.verdict {
+                    Verdict::Ok => (".", Paint::Green),
+                    _ => ("i", Paint::Yellow),
+                };
+                text.push_str(&self.audience.paint(dot, color));
+                self.ended += 1;
+                self.column += 1;
+                if self.column == WIDTH {
+                    self.end_line(&mut text);
+                }
+            }
+        }
+        text
+    }
+
+    fn finish(&mut self, tally: &Tally) -> String {
+        self.sections.end(tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_full_at_87_and_ends_before_a_failure() {
+        let audience = Audience {
+            terminal: false,
+            color: false,
+        };
+        let mut terse = Terse::new(audience, &Parsed::default(), None);
+        let mut text = terse.begin(92);
+        let mut end = |verdict| {
+            text.push_str(&terse.ended(&Seen {
+                name: "f".into(),
+                order: (0, 0),
+                file: None,
+                should_panic: false,
+                unable: false,
+                verdict,
+                time: None,
+                stdout: String::new(),
+                stderr: String::new(),
+                host: String::new(),
+            }));
+        };
+        end(Verdict::Failed);
+        for _ in 0..88 {
+            end(Verdict::Ok);
+        }
+        end(Verdict::Ignored { reason: None });
+        end(Verdict::Failed);
+        end(Verdict::Ok);
+        let full = ".".repeat(87);
+        assert_eq!(
+            text,
+            format!("\nrunning 92 tests\nf --- FAILED\n{full} 88/92\n.i 90/92\nf --- FAILED\n.")
+        );
+    }
+}

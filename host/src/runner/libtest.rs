@@ -1,0 +1,149 @@
+//! The face of a libtest binary: its command line, its output, its exit codes.
+//!
+//! Behind the face each test runs isolated, as with `wasmtest run`. [`args`] reads the
+//! command line, [`face`] follows a run's events and counts in libtest's way,
+//! and one file a format (`pretty`, `terse`, `json`, `junit`) writes what libtest would
+//! write; `list` answers `--list`. docs/libtest.md has what differs, flag by flag.
+
+use super::list;
+use crate::cli::libtest::{Environment, Format, Parsed};
+use crate::cli::{CargoRunnerArgs, libtest as args};
+use crate::event::Summary;
+use crate::exit::{LIBTEST_FAILED, OK};
+use crate::report::Reporter as _;
+use crate::report::libtest::result::{Audience, Form};
+use crate::report::libtest::{Face, Retold, json, junit, pretty, terse};
+use crate::report::output::Output;
+use crate::settings::{Settings, TestFile};
+use crate::text::{Escaped, tell};
+use crate::{primary, runner};
+use anyhow::Context as _;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _};
+
+/// Runs or lists the tests of a libtest binary as its arguments ask; gives the exit code.
+pub fn run(file: &TestFile, args: &[OsString], own: &CargoRunnerArgs) -> u8 {
+    run_retold(file, args, own, &Clone::clone)
+}
+
+/// The same, with each test's end told in another way.
+pub fn run_retold(
+    file: &TestFile,
+    args: &[OsString],
+    own: &CargoRunnerArgs,
+    retold: Retold<'_>,
+) -> u8 {
+    match called(file, args, own, retold) {
+        Ok(code) => code,
+        Err(error) => {
+            tell(&format!("error: {}", Escaped(&format!("{error:#}"))));
+            LIBTEST_FAILED
+        }
+    }
+}
+
+fn called(
+    file: &TestFile,
+    args: &[OsString],
+    own: &CargoRunnerArgs,
+    retold: Retold<'_>,
+) -> anyhow::Result<u8> {
+    let words: Option<Vec<String>> = args.iter().map(|a| a.to_str().map(str::to_owned)).collect();
+    let words = words.context("an argument of the test binary is not Unicode")?;
+    let environment = Environment::of_process();
+    let parsed = args::parse(&words, &environment).map_err(anyhow::Error::msg)?;
+    if parsed.help {
+        let mut out = Output::new(io::stdout());
+        out.write(HELP.as_bytes());
+        out.result().context("the help cannot be written")?;
+        return Ok(OK);
+    }
+    let mut log = match &parsed.logfile {
+        None => None,
+        Some(path) => {
+            tell("warning: `--logfile` is deprecated");
+            let made = File::create(path);
+            Some(made.with_context(|| format!("{} cannot be written", path.display()))?)
+        }
+    };
+    let settings = Settings::for_libtest(&parsed, file.clone(), own)?;
+    if parsed.list {
+        return list::list(&settings, &parsed, log.as_mut());
+    }
+    let audience = Audience {
+        terminal: io::stdout().is_terminal(),
+        color: settings.color,
+    };
+    let form = form(&parsed, &settings, audience);
+    let out = BufWriter::new(io::stdout());
+    let mut face = Face::new(out, form, audience, &parsed, log, retold).marked(runner::marks(own));
+    let summary = primary::run(&settings, &mut face)?;
+    face.result().context("the results cannot be written")?;
+    if environment.nextest && parsed.is_single() && is_empty(&summary) {
+        anyhow::bail!(
+            "no test here has the name `{}`: nothing was run",
+            parsed.filters[0]
+        );
+    }
+    if environment.nextest && parsed.is_single() && summary.passed == 0 && summary.skipped > 0 {
+        tell("error: it was skipped, which is no pass, and cargo-nextest knows no third");
+        return Ok(LIBTEST_FAILED);
+    }
+    Ok(match face.is_good() && summary.is_green() {
+        true => OK,
+        false => LIBTEST_FAILED,
+    })
+}
+
+/// Whether not one test was meant.
+fn is_empty(summary: &Summary) -> bool {
+    summary.ran() == 0 && summary.not_run + summary.interrupted == 0
+}
+
+fn form(parsed: &Parsed, settings: &Settings, audience: Audience) -> Box<dyn Form> {
+    match parsed.format {
+        Format::Pretty => Box::new(pretty::Pretty::new(audience, parsed, settings.shuffle)),
+        Format::Terse => Box::new(terse::Terse::new(audience, parsed, settings.shuffle)),
+        Format::Json => Box::new(json::Json::new(parsed)),
+        Format::Junit => Box::new(junit::Junit::new(parsed)),
+    }
+}
+
+const HELP: &str = "\
+Usage: wasmtest cargo-runner BIN [OPTIONS] [FILTERS...]
+
+These are the options of a Rust test binary (libtest's), as wasmtest follows them: each
+test runs in an instance of its own, on worker processes. FILTERS choose the tests whose
+names contain one of them.
+
+Choosing:
+    --exact               FILTERS are whole names
+    --skip FILTER         Leave out tests whose names contain this; may be repeated
+    --ignored             Only the tests that are marked as ignored
+    --include-ignored     The tests that are marked as ignored too
+    --test                Tests (the default)
+    --bench               Benchmarks, measured; tests only with --test
+    --list                Say which tests there are, and run none
+
+Running:
+    --test-threads N      So many worker processes [default: one for each CPU]
+
+Reporting:
+    --format FORMAT       pretty, terse, and with -Z unstable-options json or junit
+    -q, --quiet           --format terse
+    --no-capture          Print what tests write, each test's when it has ended
+    --show-output         Print what tests wrote that passed, at the end
+    --color WHEN          auto, always or never
+    --logfile PATH        Write a line for each test to this file
+    -h, --help            This text; `wasmtest cargo-runner --help` has our own options
+
+With -Z unstable-options:
+    --exclude-should-panic  Leave out tests that are expected to panic
+    --fail-fast             Begin no test after the first that failed
+    --report-time           How long each test took
+    --ensure-time           The same; tests that take longer than they may fail
+    --shuffle               In an order that follows from a seed
+    --shuffle-seed SEED     In the order that follows from this seed
+    --force-run-in-process  Nothing: each test has an instance of its own anyway
+";

@@ -1,0 +1,364 @@
+//! Names and lines for a guest's stack, from the original file.
+//!
+//! Debug information is kept out of what is compiled, so the file that the user
+//! gave is read once more, at a module's first trap, and only if it still holds
+//! what was compiled. Offsets are mapped back, DWARF is preferred, the name
+//! section serves where there is none. Whose each function is says [`owner`], what
+//! is shown of them [`show`].
+
+mod code;
+mod optimised;
+mod owner;
+mod show;
+
+use crate::event::Library;
+use crate::harness::termination::{Asked, Backtrace, Function, path_in};
+use crate::instrument::gaps::Moved;
+use crate::instrument::{Facts, strip};
+use crate::protocol::{ContentHash, ModuleSpec};
+use crate::sandbox::called::StackFrame;
+use addr2line::Context;
+use code::Code;
+use gimli::{EndianRcSlice, LittleEndian};
+use owner::{Crates, Sources};
+use show::{is_caller, show};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::rc::Rc;
+use wasmparser::{Encoding, KnownCustom, Name, Parser, Payload, TypeRef};
+
+type Slice = EndianRcSlice<LittleEndian>;
+
+/// Names kept for a verdict: the innermost tell what happened.
+const MAX_FUNCTIONS: usize = 512;
+/// The longest cycle of recursion that is folded.
+const MAX_CYCLE: usize = 4;
+/// Names and paths are as long as a guest likes.
+const MAX_NAME: usize = 300;
+/// Functions inlined at one address, as many as a guest likes.
+const MAX_INLINED: usize = 64;
+/// Functions of one stack, inlined ones included.
+const MAX_ALL: usize = 1 << 18;
+
+/// The symbols of one file.
+pub struct Symbols {
+    offsets: strip::OffsetMap,
+    /// Where the code lay before what std lacks was filled in.
+    moved: Moved,
+    /// By how much the code was moved, if it was rewritten.
+    rewritten: Option<Facts>,
+    modules: Vec<CoreModule>,
+    resolved: HashMap<StackFrame, Rc<[Rc<Resolved>]>>,
+    sources: Sources,
+}
+
+#[derive(Default)]
+struct CoreModule {
+    range: Range<usize>,
+    code: Code,
+    debug: HashMap<String, Rc<[u8]>>,
+    context: Option<Context<Slice>>,
+    names: HashMap<u32, String>,
+    /// Folders of packages that its data names.
+    packages: HashSet<String>,
+    crates: Option<Crates>,
+}
+
+/// A function that is active at some address, inlined ones included.
+#[derive(Clone, Debug)]
+struct Resolved {
+    name: String,
+    location: Option<String>,
+    library: Option<Library>,
+}
+
+impl Symbols {
+    /// Reads the symbols of a module's file; there are none if it was changed or has none.
+    pub fn new(spec: &ModuleSpec) -> Symbols {
+        let mut symbols = Symbols {
+            offsets: strip::OffsetMap::default(),
+            moved: spec.gaps.moved.clone(),
+            rewritten: spec.replay.as_ref().map(|r| r.facts.clone()),
+            modules: Vec::new(),
+            resolved: HashMap::new(),
+            sources: Sources::new(),
+        };
+        if let Ok(bytes) = std::fs::read(&spec.file)
+            && ContentHash::of(&bytes) == spec.content
+        {
+            symbols.offsets = strip::strip(&bytes).1;
+            symbols.modules = core_modules(&bytes);
+        }
+        symbols
+    }
+
+    /// The stack as the verdict and the reader want it.
+    pub fn backtrace(&mut self, stack: &[StackFrame]) -> Backtrace {
+        let mut functions = Vec::new();
+        let mut outside = false;
+        let mut all: Vec<Rc<Resolved>> = Vec::new();
+        for frame in stack {
+            let resolved = self.resolved(frame);
+            for function in resolved.iter() {
+                outside |= is_caller(function);
+                if !outside && functions.len() < MAX_FUNCTIONS {
+                    functions.push(Function {
+                        name: function.name.clone(),
+                        library: function.library.clone(),
+                    });
+                }
+                if all.len() < MAX_ALL {
+                    all.push(function.clone());
+                }
+            }
+        }
+        Backtrace {
+            depth: stack.len(),
+            functions,
+            shown: show(&all),
+            ..Backtrace::default()
+        }
+    }
+
+    /// The core module of a frame, and the address in it.
+    fn place(&self, frame: &StackFrame) -> Option<(usize, usize)> {
+        let offset = frame.offset?;
+        // stripping leaves out what lies before the code, rewriting and filling in add to it
+        let offset = self.moved.offset(offset);
+        let offset = match &self.rewritten {
+            Some(facts) => self.offsets.original(facts.original(offset)),
+            None => self.offsets.original(offset),
+        };
+        let module = self
+            .modules
+            .iter()
+            .position(|m| m.range.contains(&offset))?;
+        Some((module, offset - self.modules[module].range.start))
+    }
+
+    /// Whether a guest was stopped in code that was compiled without optimisation.
+    pub fn is_unoptimised(&mut self, stack: &[StackFrame]) -> bool {
+        let Some((module, address)) = stack.first().and_then(|f| self.place(f)) else {
+            return false;
+        };
+        // what waits is not slow
+        if self.modules[module].code.calls_host(address) {
+            return false;
+        }
+        // where a generic function of std's was compiled says little of the code around it
+        let is_own = |frame: &&StackFrame| {
+            let resolved = self.resolved(frame);
+            resolved.iter().any(|f| f.library != Some(Library::Runtime))
+        };
+        let own = stack.iter().find(is_own);
+        let Some((module, address)) = own.and_then(|f| self.place(f)) else {
+            return false;
+        };
+        let context = self.modules[module].context();
+        let unit = context.map(|c| c.find_dwarf_and_unit(address as u64).skip_all_loads());
+        unit.flatten().is_some_and(|unit| optimised::is_not(&unit))
+    }
+
+    /// What the developer's code had called when it panicked, and what it calls at all.
+    pub fn asked(&mut self, stack: &[StackFrame]) -> Asked {
+        let own = stack.iter().find(|frame| self.is_developers(frame));
+        let before = own.and_then(|frame| self.place(frame));
+        let before = before.map_or(Vec::new(), |(module, address)| {
+            let module = &self.modules[module];
+            let called = module.code.called_before(address).into_iter();
+            called.filter_map(|f| module.name_in_std(f)).collect()
+        });
+        let mut anywhere = HashSet::new();
+        for module in &mut self.modules {
+            module.learn();
+            let called = module
+                .code
+                .called_by(|f| module.is_developers(&mut self.sources, f));
+            anywhere.extend(called.into_iter().filter_map(|f| module.name_in_std(f)));
+        }
+        Asked {
+            before,
+            anywhere: anywhere.into_iter().collect(),
+        }
+    }
+
+    /// Whether code of the developer's or of a dependency's is active in a frame.
+    fn is_developers(&mut self, frame: &StackFrame) -> bool {
+        let resolved = self.resolved(frame);
+        let Some((module, _)) = self.place(frame) else {
+            return false;
+        };
+        resolved.iter().any(|f| f.library != Some(Library::Runtime))
+            || self.modules[module]
+                .is_developers(&mut self.sources, self.moved.function(frame.function))
+    }
+
+    fn resolved(&mut self, frame: &StackFrame) -> Rc<[Rc<Resolved>]> {
+        if let Some(resolved) = self.resolved.get(frame) {
+            return resolved.clone();
+        }
+        let resolved = self.resolve(frame).into_iter().map(Rc::new);
+        let resolved: Rc<[Rc<Resolved>]> = resolved.collect();
+        self.resolved.insert(*frame, resolved.clone());
+        resolved
+    }
+
+    fn resolve(&mut self, frame: &StackFrame) -> Vec<Resolved> {
+        let Some((module, address)) = self.place(frame) else {
+            return Vec::new();
+        };
+        let (module, address) = (&mut self.modules[module], address as u64);
+        let mut found = Vec::new();
+        module.learn();
+        // debug information of lines alone has no name for what is not inlined
+        let function = self.moved.function(frame.function);
+        let outermost = module.names.get(&function).cloned();
+        if let Some(context) = module.context()
+            && let Ok(mut frames) = context.find_frames(address).skip_all_loads()
+        {
+            while let (true, Ok(Some(frame))) = (found.len() < MAX_INLINED, frames.next()) {
+                let name = match &frame.function {
+                    Some(function) => function.raw_name().ok().map(std::borrow::Cow::into_owned),
+                    None => outermost.clone(),
+                };
+                let location = frame
+                    .location
+                    .and_then(|l| Some((l.file?.to_owned(), l.line)));
+                found.extend(name.map(|name| (name, location)));
+            }
+        }
+        if found.is_empty() {
+            found.extend(outermost.map(|name| (name, None)));
+        }
+        let crates = module.crates.get_or_insert_default();
+        let resolved = found
+            .into_iter()
+            .map(|(name, location)| resolved(crates, &mut self.sources, &name, location));
+        resolved.collect()
+    }
+}
+
+/// A function for the reader: demangled, its file relative to the current folder.
+fn resolved(
+    crates: &Crates,
+    sources: &mut Sources,
+    mangled: &str,
+    location: Option<(String, Option<u32>)>,
+) -> Resolved {
+    let source = location.as_ref().map(|(file, _)| file.as_str());
+    let library = crates.library(sources, mangled, source);
+    let location = location.map(|(file, line)| {
+        let file = shortened(sources.relative(&file).to_owned());
+        line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"))
+    });
+    Resolved {
+        name: shortened(owner::demangled(mangled)),
+        location,
+        library,
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(MAX_NAME) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+impl CoreModule {
+    /// A function's name, if it is one of std's.
+    fn name_in_std(&self, function: u32) -> Option<String> {
+        let name = owner::demangled(self.names.get(&function)?);
+        path_in(&name).starts_with("std::").then_some(name)
+    }
+
+    /// Whether a function is the developer's or a dependency's, by its name alone; also what
+    /// was compiled with their code, where the mangling tells it from the toolchain's.
+    fn is_developers(&self, sources: &mut Sources, function: u32) -> bool {
+        let (Some(name), Some(crates)) = (self.names.get(&function), &self.crates) else {
+            return false;
+        };
+        crates.library(sources, name, None) != Some(Library::Runtime)
+            || crates.is_of_this_build(name)
+    }
+
+    /// Learns what its names tell of crates, before the first of them is looked up.
+    fn learn(&mut self) {
+        if self.crates.is_none() {
+            let names = self.names.values().map(String::as_str);
+            self.crates = Some(Crates::new(names, &self.packages));
+        }
+    }
+
+    /// The DWARF context, made at its first use.
+    fn context(&mut self) -> Option<&Context<Slice>> {
+        if self.context.is_none() && self.debug.contains_key(".debug_info") {
+            let debug = std::mem::take(&mut self.debug);
+            let load = |id: gimli::SectionId| -> Result<Slice, gimli::Error> {
+                let bytes = debug.get(id.name()).cloned().unwrap_or_default();
+                Ok(Slice::new(bytes, LittleEndian))
+            };
+            let dwarf = gimli::Dwarf::load(load).ok()?;
+            self.context = Context::from_dwarf(dwarf).ok();
+        }
+        self.context.as_ref()
+    }
+}
+
+/// Where each core module's code lies in the file, with its names and debug sections.
+fn core_modules(bytes: &[u8]) -> Vec<CoreModule> {
+    let mut done = Vec::new();
+    let mut open: Vec<Option<CoreModule>> = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(payload) = payload else { break };
+        match payload {
+            Payload::Version { encoding, .. } => {
+                open.push((encoding == Encoding::Module).then(CoreModule::default));
+            }
+            Payload::End(_) => done.extend(open.pop().flatten()),
+            Payload::CodeSectionStart { range, .. } => {
+                if let Some(Some(module)) = open.last_mut() {
+                    module.code.bytes = bytes.get(range.clone()).unwrap_or_default().to_vec();
+                    module.range = range;
+                }
+            }
+            Payload::ImportSection(section) => {
+                if let Some(Some(module)) = open.last_mut() {
+                    let functions = |i: &wasmparser::Import<'_>| {
+                        matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))
+                    };
+                    let imports = section.into_imports().filter_map(Result::ok);
+                    module.code.imported = imports.filter(functions).count() as u32;
+                }
+            }
+            Payload::DataSection(section) => {
+                if let Some(Some(module)) = open.last_mut() {
+                    let data = bytes.get(section.range()).unwrap_or_default();
+                    owner::packages_in(data, &mut module.packages);
+                }
+            }
+            Payload::CustomSection(section) => {
+                let Some(Some(module)) = open.last_mut() else {
+                    continue;
+                };
+                if section.name().starts_with(".debug_") {
+                    module
+                        .debug
+                        .insert(section.name().to_owned(), section.data().into());
+                } else if let KnownCustom::Name(names) = section.as_known() {
+                    for name in names {
+                        if let Ok(Name::Function(map)) = name {
+                            let names = map.into_iter().filter_map(Result::ok);
+                            module
+                                .names
+                                .extend(names.map(|n| (n.index, n.name.to_owned())));
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    done
+}
