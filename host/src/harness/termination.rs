@@ -48,6 +48,15 @@ pub enum Trap {
     Other(String),
 }
 
+/// One frame of a guest's stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StackFrame {
+    /// The function's index in its core module.
+    pub function: u32,
+    /// Offset in the file that was compiled.
+    pub offset: Option<usize>,
+}
+
 /// A guest's stack at its trap, as far as names are known.
 #[derive(Clone, Debug, Default)]
 pub struct Backtrace {

@@ -6,13 +6,12 @@
 use super::capture::Stream;
 use super::deadline::Stopped;
 use super::engine;
-use super::grants::State;
-use super::sdk::{Refused, Skipped};
+use super::state::{Refused, Skipped, State};
 use super::stubs::StubCalled;
 use crate::event::denials::Denials;
 use crate::event::{Attachment, Captured};
 use crate::harness::scan::Scan;
-use crate::harness::termination::{Ending, Trap};
+use crate::harness::termination::{Ending, StackFrame, Trap};
 use wasmtime::{Instance, Store, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -47,15 +46,6 @@ pub struct Called {
     /// A source that it found by the name that `file!()` gives it, where that is no path.
     pub as_source: Option<String>,
     touched_files: bool,
-}
-
-/// One frame of a guest's stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct StackFrame {
-    /// The function's index in its core module.
-    pub function: u32,
-    /// Offset in the file that was compiled.
-    pub offset: Option<usize>,
 }
 
 impl Called {

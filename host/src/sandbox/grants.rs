@@ -1,21 +1,17 @@
-//! What a guest may reach: environment, folders, scratch; and the host functions that lead there.
+//! What a guest may reach, opened: environment, folders, scratch.
 //!
-//! With `access` and `waiting` all that names WASI's types. Folders are opened once and shared
+//! Folders are opened once and shared
 //! by the contexts of all tests, so that a test which touches no file costs no
 //! file-system call; whether one has touched any is noticed in the host
 //! functions themselves.
 
-use super::access::{self, GrantedBy, Place, Places, Watch};
-use super::called::StackFrame;
+use super::access::{GrantedBy, Place, Places, Watch};
+use super::call::{Call, Given, Reach};
 use super::clock::Clock;
-use super::deadline::Guard;
-use super::guest::Call;
-use super::listing::{self, Listings};
+use super::process_id;
 use super::scratch::Scratch;
-use super::sdk::{self, Report};
-use super::single::Given;
+use super::state::State;
 use super::stdin::Stdin;
-use super::{hostcall, interruptible_poll, process_id};
 use crate::grant::{Access, DirGrant, HowToGrant, ModuleGrants, SCRATCH};
 use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
 use anyhow::Context as _;
@@ -23,61 +19,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{Caller, Engine, StoreLimits, StoreLimitsBuilder, component};
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemView as _};
-use wasmtime_wasi::p1::{self, WasiP1Ctx};
-use wasmtime_wasi::p2::bindings::filesystem::preopens;
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::sockets::SocketAddrUse;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi::{p0, p2};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView as _};
 
 /// Where it finds an empty folder, so that attempts at what is not granted reach the host:
 /// wasi-libc makes no call for a path that no folder's name is a part of.
 const NOTHING: &str = "/";
-
-/// What a store carries.
-pub struct State {
-    wasi: WasiP1Ctx,
-    /// Whether the guest has called any function that takes a path.
-    pub touched_files: bool,
-    /// Whether it has looked for folders and found that there is none.
-    pub found_no_folder: bool,
-    /// What it has been told of folders.
-    pub(super) listings: Listings,
-    /// How much memory it may use.
-    pub limits: StoreLimits,
-    /// The same, where the test says it itself, in bytes.
-    pub max_memory: Option<u64>,
-    /// What the SDK's host functions need and gather.
-    pub report: Report,
-    /// Who stops the guest, for functions in which it waits.
-    pub guard: Guard,
-    /// Its monotonic clock, the same that its context has.
-    pub(super) clock: Clock,
-    /// What was refused to it.
-    pub(super) watch: Watch,
-    /// What it is told as its process's id.
-    pub(super) process_id: u32,
-    /// Its stack when it was looked at, if it ran for so long.
-    pub(super) seen_at: Vec<StackFrame>,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx()
-    }
-}
-
-/// What a call into a guest is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// What the run grants, what this module is granted beside it, and a scratch folder.
-    Granted(ModuleNumber),
-    /// The same to read, and nothing to write to: for a list that is made of files.
-    Readable(ModuleNumber),
-    /// Nothing: for listing.
-    Closed,
-}
 
 /// The grants of a run, opened.
 pub struct Grants {
@@ -180,20 +128,7 @@ impl Grants {
                 watch = Watch::new(opened.places);
             }
         }
-        Ok(State {
-            wasi,
-            touched_files: false,
-            found_no_folder: false,
-            listings: Listings::default(),
-            limits: StoreLimits::default(),
-            max_memory: None,
-            report: Report::default(),
-            guard: Guard::default(),
-            clock,
-            watch,
-            process_id: process_id::next(),
-            seen_at: Vec::new(),
-        })
+        Ok(State::new(wasi, clock, watch, process_id::next()))
     }
 
     /// Adds the run's variables, the module's, and what these fixtures imply: their
@@ -345,10 +280,10 @@ fn open_scratch(builder: &mut WasiCtxBuilder, scratch: &Path) -> anyhow::Result<
 /// # Errors
 /// If a folder cannot be opened.
 pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
-    let nothing = State::nothing();
+    let clock = Clock::showing(Duration::ZERO);
     let mut builder = WasiCtxBuilder::new();
     builder
-        .monotonic_clock(nothing.clock)
+        .monotonic_clock(clock)
         .args(given.args)
         .envs(given.env)
         .stdin(Stdin::default())
@@ -380,150 +315,14 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
         how: HowToGrant::Rw,
         sources,
     });
-    Ok(State {
-        wasi: builder.build_p1(),
-        watch: match given.kept {
-            Some(_) => Watch::new(places),
-            None => Watch::without_notes(places),
-        },
-        process_id: std::process::id(),
-        ..nothing
-    })
-}
-
-/// The functions of WASI 0.1 and its predecessor, for core modules.
-///
-/// # Errors
-/// If wasmtime refuses a definition.
-pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
-    let mut linker = wasmtime::Linker::new(engine);
-    fn noticed(state: &mut State) -> &mut WasiP1Ctx {
-        state.touched_files = true;
-        &mut state.wasi
-    }
-    let mut add = || -> wasmtime::Result<()> {
-        // once with a state that takes notice, kept aside for what touches files ...
-        p1::add_to_linker_sync(&mut linker, noticed)?;
-        p0::add_to_linker_sync(&mut linker, noticed)?;
-        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
-            for name in TOUCHING {
-                linker.alias(module, name, &format!("noticed {module}"), name)?;
-            }
-        }
-        // ... once more without, for everything else
-        linker.allow_shadowing(true);
-        p1::add_to_linker_sync(&mut linker, |s: &mut State| &mut s.wasi)?;
-        p0::add_to_linker_sync(&mut linker, |s: &mut State| &mut s.wasi)?;
-        for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
-            for name in TOUCHING {
-                linker.alias(&format!("noticed {module}"), name, module, name)?;
-            }
-            linker.func_wrap(module, "fd_prestat_get", folder)?;
-            // wasmtime's own refuses a status above 125; here any status is a fact
-            linker.func_wrap(module, "proc_exit", |status: i32| -> wasmtime::Result<()> {
-                Err(I32Exit(status).into())
-            })?;
-        }
-        interruptible_poll::add_to_core_linker(&mut linker)?;
-        listing::add_to_linker(&mut linker)?;
-        access::core::add_to_linker(&mut linker)?;
-        linker.allow_shadowing(false);
-        sdk::add_to_linker(&mut linker)
+    let watch = match given.kept {
+        Some(_) => Watch::new(places),
+        None => Watch::without_notes(places),
     };
-    add()?;
-    Ok(linker)
-}
-
-/// `fd_prestat_get`, the same in both versions of WASI: that there is no first folder is noticed.
-fn folder(mut caller: Caller<'_, State>, fd: i32, to: i32) -> wasmtime::Result<i32> {
-    const FIRST: i32 = 3;
-    hostcall::enter(&mut caller, |state, memory| {
-        let errno = p1::wasi_snapshot_preview1::fd_prestat_get(state.wasi(), memory, fd, to)?;
-        state.found_no_folder |= fd == FIRST && errno != 0;
-        Ok(errno)
-    })
-}
-
-/// The functions of WASI 0.1 through which a guest can reach or change what
-/// lies in a folder, or what the host holds for it, beside those that take a path
-/// (`access::core`) or end a listing (`listing`); all else needs a descriptor that came from one of them.
-const TOUCHING: [&str; 3] = ["fd_fdstat_set_flags", "fd_read", "fd_filestat_set_times"];
-
-/// The interfaces of WASI 0.2, for components.
-///
-/// # Errors
-/// If wasmtime refuses a definition.
-pub fn component_linker(engine: &Engine) -> anyhow::Result<component::Linker<State>> {
-    let mut linker = component::Linker::new(engine);
-    let mut add = || -> wasmtime::Result<()> {
-        p2::add_to_linker_sync(&mut linker)?;
-        linker.allow_shadowing(true);
-        access::component::add_to_linker(&mut linker)?;
-        preopens::add_to_linker::<State, HasFolders>(&mut linker, |s| Folders(s))?;
-        interruptible_poll::add_to_component_linker(&mut linker)?;
-        linker.allow_shadowing(false);
-        Ok(())
-    };
-    add()?;
-    Ok(linker)
-}
-
-struct HasFolders;
-
-impl component::HasData for HasFolders {
-    type Data<'a> = Folders<'a>;
-}
-
-/// The folders of a component, of which it is noticed that there are none.
-struct Folders<'a>(&'a mut State);
-
-impl preopens::Host for Folders<'_> {
-    fn get_directories(
-        &mut self,
-    ) -> wasmtime::Result<Vec<(component::Resource<preopens::Descriptor>, String)>> {
-        let found = preopens::Host::get_directories(&mut self.0.wasi.filesystem())?;
-        self.0.found_no_folder |= found.is_empty();
-        Ok(found)
-    }
-}
-
-impl State {
-    /// WASI's part, for functions put in front of wasmtime's.
-    pub fn wasi(&mut self) -> &mut WasiP1Ctx {
-        &mut self.wasi
-    }
-
-    /// WASI's part, where refusals are noted, and whether files were touched, at once.
-    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut bool) {
-        (&mut self.wasi, &mut self.watch, &mut self.touched_files)
-    }
-
-    /// Limits the memory to what a test says itself, in bytes.
-    pub fn limit_memory(&mut self, max: Option<u64>) {
-        self.max_memory = max;
-        self.limits = match max {
-            None => StoreLimits::default(),
-            Some(bytes) => StoreLimitsBuilder::new()
-                .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
-                .build(),
-        };
-    }
-
-    /// A state that reaches nothing, for looking at a module.
-    pub fn nothing() -> State {
-        State {
-            wasi: WasiCtxBuilder::new().build_p1(),
-            touched_files: false,
-            found_no_folder: false,
-            listings: Listings::default(),
-            limits: StoreLimits::default(),
-            max_memory: None,
-            report: Report::default(),
-            guard: Guard::default(),
-            clock: Clock::showing(Duration::ZERO),
-            watch: Watch::default(),
-            process_id: 0,
-            seen_at: Vec::new(),
-        }
-    }
+    Ok(State::new(
+        builder.build_p1(),
+        clock,
+        watch,
+        std::process::id(),
+    ))
 }

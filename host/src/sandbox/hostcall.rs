@@ -4,7 +4,7 @@
 //! finds the guest's memory and says how much the host may copy for the guest in this call:
 //! without that a call lives on what the one before it has left, and the first one fails.
 
-use super::grants::State;
+use super::state::State;
 use wasmtime::{AsContextMut as _, Caller, Extern, Result};
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wiggle::GuestMemory;

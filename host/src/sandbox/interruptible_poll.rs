@@ -5,8 +5,8 @@
 //! back with a trap at the guest's limit or at an interrupt.
 
 use super::deadline::{Guard, Woken};
-use super::grants::State;
 use super::hostcall;
+use super::state::State;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;

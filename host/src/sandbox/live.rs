@@ -4,15 +4,16 @@
 //! and for shared fixtures, whose instance lives to the end of the run. Where its module was
 //! rewritten, the state in which it stands can be taken, and others can begin there.
 
+use super::call::Call;
 use super::called::{Called, Seen, pointed_to};
 use super::capture::Stream;
 use super::clock::Clock;
 use super::deadline::AtInterrupt;
-use super::grants::State;
-use super::guest::{Call, Kind, Made, Program, Rewritten, Sandbox};
+use super::guest::Sandbox;
 use super::load::module_of;
-use super::sdk::Refused;
+use super::program::{Kind, Made, Program, Rewritten};
 use super::snapshot::{Captured, Replay, Replayed};
+use super::state::{Refused, State};
 use crate::harness::termination::Ending;
 use crate::instrument::{PAGE, global_export};
 use crate::protocol::{Beside, StateForm};

@@ -1,9 +1,9 @@
 //! From a compiled form to a program: mapped, its imports looked up, what is missing named.
 
-use super::grants::{self, State};
-use super::guest::{Kind, LoadProblem, Program, Rewritten};
+use super::program::{Kind, LoadProblem, Program, Rewritten};
 use super::snapshot::Replay;
-use super::{engine, stubs};
+use super::state::State;
+use super::{engine, linker, stubs};
 use crate::event::{Cause, Format};
 use crate::instrument::{Facts, STATE};
 use crate::protocol::{Globals, UnknownImports};
@@ -127,7 +127,7 @@ impl Host {
         unknown: UnknownImports,
     ) -> Result<Linker<State>, LoadProblem> {
         if self.core.get().is_none() {
-            let linker = grants::core_linker(&self.engine).map_err(host_problem)?;
+            let linker = linker::core_linker(&self.engine).map_err(host_problem)?;
             let _ = self.core.set(linker);
         }
         let mut linker = self.core.get().expect("it was just set").clone();
@@ -175,7 +175,7 @@ impl Host {
         }
         .map_err(LoadProblem::Artefact)?;
         if self.component.get().is_none() {
-            let linker = grants::component_linker(&self.engine).map_err(host_problem)?;
+            let linker = linker::component_linker(&self.engine).map_err(host_problem)?;
             let _ = self.component.set(linker);
         }
         let mut linker = self.component.get().expect("it was just set").clone();

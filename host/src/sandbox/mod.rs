@@ -5,6 +5,7 @@
 //! no sockets, and nothing else of the host.
 
 mod access;
+pub mod call;
 pub mod called;
 pub mod capture;
 pub mod clock;
@@ -14,15 +15,18 @@ pub mod grants;
 pub mod guest;
 mod hostcall;
 mod interruptible_poll;
+mod linker;
 mod listing;
 pub mod live;
 mod load;
 mod mapped;
 pub mod process_id;
+pub mod program;
 pub mod scratch;
 pub mod sdk;
 pub mod single;
 pub mod snapshot;
+mod state;
 mod stdin;
 mod stubs;
 pub(crate) mod symbols;

@@ -3,7 +3,7 @@
 //! It is set after an instance was made and before anything else is called in it, so that the
 //! compiled form, which all share, holds none, nor does a state that is replayed.
 
-use super::grants::State;
+use super::state::State;
 use crate::instrument::gaps::{SET_PROCESS_ID, SET_PROCESS_ID_IN_COMPONENT};
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasmtime::component::{Component, ComponentExportIndex};

@@ -3,50 +3,20 @@
 //! Their names and signatures are those that the canonical ABI gives them. What
 //! a guest hands over is bounded here, and lies about pointers are traps.
 
-use super::grants::State;
+use super::state::{MAX_BYTES, Refused, Skipped, State};
 use crate::event::Attachment;
 use wasmtime::{Caller, Extern, Linker, Memory};
 
 /// The interface, as the SDK imports it.
 pub(super) const MODULE: &str = "wasmtest:test/host@0.1.0";
-/// What one test may log and attach altogether.
-const MAX_BYTES: usize = 16 << 20;
 /// How long the name and the media type of an attachment may be.
 const MAX_LABEL: u32 = 1 << 10;
 /// What is kept of the reason for which a test is skipped.
 const MAX_REASON: usize = 4 << 10;
-/// How often it may.
-const MAX_ENTRIES: usize = 10_000;
-
-/// What the SDK's functions need of a test and gather from it.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// The test's id.
-    pub test_id: String,
-    /// Whether the guest has asked for either of the two.
-    pub asked_for_test: bool,
-    /// Which attempt at it this is, from 1; 0 counts as 1.
-    pub attempt: u32,
-    /// What it logged.
-    pub logs: Vec<String>,
-    /// What it attached.
-    pub attachments: Vec<Attachment>,
-    bytes: usize,
-}
-
-/// The test asked for what it does not get.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
 
 fn refused<T>(why: impl Into<String>) -> wasmtime::Result<T> {
     Err(Refused(why.into()).into())
 }
-
-/// The test asked to be skipped.
-#[derive(Debug, thiserror::Error)]
-#[error("skipped: {0}")]
-pub struct Skipped(pub String);
 
 /// Adds the interface to a linker.
 ///
@@ -135,30 +105,6 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         },
     )?;
     Ok(())
-}
-
-impl Report {
-    /// Another test begins in the instance: what it may hand over is its own.
-    pub fn begin(&mut self, id: &str) {
-        id.clone_into(&mut self.test_id);
-        self.bytes = 0;
-    }
-
-    /// Before anything is copied.
-    fn charge(&mut self, bytes: u32) -> wasmtime::Result<()> {
-        self.bytes = self.bytes.saturating_add(bytes as usize);
-        let entries = self.logs.len() + self.attachments.len();
-        if self.bytes > MAX_BYTES || entries >= MAX_ENTRIES {
-            return refused(match self.bytes > MAX_BYTES {
-                true => format!(
-                    "the test logs and attaches more than {} MiB",
-                    MAX_BYTES >> 20
-                ),
-                false => format!("the test logs and attaches more than {MAX_ENTRIES} times"),
-            });
-        }
-        Ok(())
-    }
 }
 
 fn memory(caller: &mut Caller<'_, State>) -> wasmtime::Result<Memory> {

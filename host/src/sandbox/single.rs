@@ -4,38 +4,19 @@
 //! given. What the guest writes goes where this process's output goes, unread, unless
 //! it is to be kept.
 
-use super::called::{StackFrame, ended};
-use super::capture::Stream;
+use super::call::Given;
+use super::called::ended;
 use super::deadline::{AtInterrupt, Deadline};
-use super::guest::{Kind, LoadProblem, Program};
 pub use super::load::Artefact;
 use super::load::Host;
+use super::program::{Kind, LoadProblem, Program};
 use super::{engine, grants};
 use crate::event::denials::Denials;
 use crate::event::{Cause, Format};
-use crate::grant::DirGrant;
-use crate::harness::termination::Ending;
+use crate::harness::termination::{Ending, StackFrame};
 use crate::protocol::UnknownImports;
-use std::path::Path;
 use std::time::Duration;
 use wasmtime::{Engine, ExternType, Store};
-
-/// What a program is given.
-pub struct Given<'a> {
-    /// All arguments, `argv[0]` included.
-    pub args: &'a [String],
-    /// The whole environment.
-    pub env: &'a [(String, String)],
-    /// Folders.
-    pub dirs: &'a [DirGrant],
-    /// The folder that is its `/tmp`.
-    pub scratch: Option<&'a Path>,
-    /// When it is stopped.
-    pub limit: Option<Duration>,
-    /// Where its stdout and stderr are kept, if they are not this process's. Then what is
-    /// refused to it is noted, too, as for a test of cargo's.
-    pub kept: Option<&'a (Stream, Stream)>,
-}
 
 /// How a program came back.
 pub struct Ran {

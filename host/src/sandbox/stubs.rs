@@ -1,6 +1,6 @@
 //! `--stub-imports`: functions that trap in place of those that nobody provides.
 
-use super::grants::State;
+use super::state::State;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
 use wasmtime::{ExternType, Module, Store};

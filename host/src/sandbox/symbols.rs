@@ -12,11 +12,10 @@ mod owner;
 mod show;
 
 use crate::event::Library;
-use crate::harness::termination::{Asked, Backtrace, Function, path_in};
+use crate::harness::termination::{Asked, Backtrace, Function, StackFrame, path_in};
 use crate::instrument::gaps::Moved;
 use crate::instrument::{Facts, strip};
 use crate::protocol::{ContentHash, ModuleSpec};
-use crate::sandbox::called::StackFrame;
 use addr2line::Context;
 use code::Code;
 use gimli::{EndianRcSlice, LittleEndian};

@@ -8,20 +8,21 @@ use super::shared::Standing;
 use super::snapshots::Kept;
 use crate::event::{Cause, Harness, Outcome, SetupOutput};
 use crate::harness::evidence::Evidence;
-use crate::harness::libtest::ListCall;
-use crate::harness::termination::{Backtrace, Ending};
-use crate::harness::{command, doctest, hints, libtest, libtest_like, sdk};
+use crate::harness::libtest::{self, ListCall};
+use crate::harness::termination::{Backtrace, Ending, StackFrame};
+use crate::harness::{command, doctest, hints, libtest_like, sdk};
 use crate::module::cache::Cache;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, LimitOf, ListedTest, Listing,
     LoadError, ModuleNumber, ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
 };
-use crate::sandbox::called::{Called, StackFrame};
+use crate::sandbox::call::{Call, Entry, Reach};
+use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
-use crate::sandbox::grants::Reach;
-use crate::sandbox::guest::{Call, Entry, LoadProblem, Program, Sandbox};
+use crate::sandbox::guest::Sandbox;
+use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::symbols::Symbols;
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -12,8 +12,8 @@ use super::stand::Stand;
 use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
-use crate::sandbox::guest::Program;
 use crate::sandbox::live::{Beginning, Live, Snapshot, Taken};
+use crate::sandbox::program::Program;
 use std::fs::File;
 use std::io;
 

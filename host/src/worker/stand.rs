@@ -15,11 +15,11 @@ use crate::event::{
 use crate::harness::termination::Ending;
 use crate::protocol::suites::{Step, StepAction};
 use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
+use crate::sandbox::call::{Call, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
-use crate::sandbox::grants::Reach;
-use crate::sandbox::guest::{Call, Sandbox};
+use crate::sandbox::guest::Sandbox;
 use crate::sandbox::live::{Guarded, Live};
 use std::collections::HashSet;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 //!
 //! All of it is wasmtime's own; of what takes a path, what is refused is noted.
 
-use super::super::grants::State;
+use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
 use super::{Came, Given, Source, Spot, Target, Watch};

@@ -3,8 +3,8 @@
 //! They do what wasmtime's own do, traps included; that they touch files is noticed, and
 //! what is refused is noted. Descriptors, addresses and lengths are the guest's word.
 
-use super::super::grants::State;
 use super::super::hostcall;
+use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
 use super::{Came, Given, LONGEST, Source, Spot, Target};

@@ -1,0 +1,67 @@
+//! What one call into a guest is given.
+
+use super::capture::Stream;
+use crate::grant::DirGrant;
+use crate::protocol::{FixtureNumber, ModuleNumber};
+use std::path::Path;
+use std::time::Duration;
+
+/// What a call into a guest is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// What the run grants, what this module is granted beside it, and a scratch folder.
+    Granted(ModuleNumber),
+    /// The same to read, and nothing to write to: for a list that is made of files.
+    Readable(ModuleNumber),
+    /// Nothing: for listing.
+    Closed,
+}
+
+/// What is called in a program.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// Its start: `_start`, or a component's `wasi:cli/run`.
+    Start,
+    /// One of the SDK's tests.
+    Export {
+        /// The export's name.
+        name: &'a str,
+    },
+}
+
+/// How a call is to be made.
+pub struct Call<'a> {
+    /// The test's id, which it may ask for.
+    pub test_id: &'a str,
+    /// How much memory it may use, in bytes.
+    pub max_memory: Option<u64>,
+    /// What it may reach.
+    pub reach: Reach,
+    /// The host fixtures that it is bound to, for what it may reach beside that.
+    pub fixtures: &'a [FixtureNumber],
+    /// All arguments, `argv[0]` included.
+    pub args: &'a [&'a str],
+    /// Environment beside what is granted.
+    pub env: &'a [(&'a str, &'a str)],
+    /// When it is stopped.
+    pub timeout: Duration,
+    /// Its stdout and stderr.
+    pub streams: (Stream, Stream),
+}
+
+/// What a program is given.
+pub struct Given<'a> {
+    /// All arguments, `argv[0]` included.
+    pub args: &'a [String],
+    /// The whole environment.
+    pub env: &'a [(String, String)],
+    /// Folders.
+    pub dirs: &'a [DirGrant],
+    /// The folder that is its `/tmp`.
+    pub scratch: Option<&'a Path>,
+    /// When it is stopped.
+    pub limit: Option<Duration>,
+    /// Where its stdout and stderr are kept, if they are not this process's. Then what is
+    /// refused to it is noted, too, as for a test of cargo's.
+    pub kept: Option<&'a (Stream, Stream)>,
+}

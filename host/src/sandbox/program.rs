@@ -1,0 +1,155 @@
+//! A module that is ready to run: instances are made of it, and begun.
+
+use super::called::enough;
+use super::process_id::Setter;
+use super::snapshot::{Replay, Replayed};
+use super::state::State;
+use crate::event::Cause;
+use crate::harness::termination::Ending;
+use crate::instrument::gaps::{Gap, Gaps};
+use crate::instrument::{Facts, PAGE};
+use std::rc::Rc;
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, component};
+use wasmtime_wasi::p2::bindings::sync::CommandIndices;
+
+/// A module that is ready to be instantiated.
+pub struct Program {
+    pub(super) engine: Engine,
+    pub(super) kind: Kind,
+    process_id: Setter,
+}
+
+pub(super) enum Kind {
+    Core(InstancePre<State>),
+    Rewritten(Box<Rewritten>),
+    Component(Box<(component::InstancePre<State>, CommandIndices)>),
+}
+
+/// A core module whose memory comes from outside.
+pub(super) struct Rewritten {
+    pub(super) main: Module,
+    pub(super) linker: Linker<State>,
+    /// Where it begins when nothing was set up.
+    pub(super) begin: Rc<Replay<State>>,
+    pub(super) facts: Facts,
+}
+
+/// An instance, and what its memory has to be given back to.
+pub(super) struct Made {
+    pub(super) instance: Instance,
+    pub(super) replayed: Option<(Rc<Replay<State>>, Replayed)>,
+}
+
+impl Made {
+    /// To be called when it is done with, before its store is dropped.
+    pub(super) fn release(&self, store: &mut Store<State>) {
+        if let Some((replay, replayed)) = &self.replayed {
+            replay.release(store, replayed);
+        }
+    }
+}
+
+/// Why a program cannot be made of an artefact.
+#[derive(Debug)]
+pub enum LoadProblem {
+    /// The artefact is at fault.
+    Artefact(String),
+    /// The module is.
+    Module(Cause),
+}
+
+impl Program {
+    pub(super) fn new(engine: Engine, kind: Kind) -> Program {
+        Program {
+            engine,
+            kind,
+            process_id: Setter::None,
+        }
+    }
+
+    /// The same, knowing what was filled in before it was compiled: a function of a guest's own that
+    /// is called as ours is must not be called.
+    pub fn filled_in(mut self, gaps: &Gaps) -> Program {
+        if gaps.process_id == Gap::Filled {
+            self.process_id = match &self.kind {
+                Kind::Core(pre) => Setter::of_module(pre.module()),
+                Kind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
+                Kind::Component(pre) => Setter::of_component(pre.0.component()),
+            };
+        }
+        self
+    }
+
+    pub(super) fn start(
+        &self,
+        store: &mut Store<State>,
+        entered: &mut bool,
+        made: &mut Option<Made>,
+    ) -> wasmtime::Result<Ending> {
+        match &self.kind {
+            Kind::Core(_) | Kind::Rewritten(_) => {
+                let instance = made.insert(self.instantiate(store)?).instance;
+                let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+                *entered = true;
+                start.call(store, ())?;
+                Ok(Ending::Returned)
+            }
+            Kind::Component(command) => {
+                let (pre, indices) = &**command;
+                let instance = pre.instantiate(&mut *store)?;
+                let command = indices.load(&mut *store, &instance)?;
+                self.process_id.set_in_component(store, &instance)?;
+                *entered = true;
+                Ok(match command.wasi_cli_run().call_run(store)? {
+                    Ok(()) => Ending::Returned,
+                    Err(()) => Ending::ReturnedFailure,
+                })
+            }
+        }
+    }
+
+    /// An instance whose exports are called one by one.
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Made> {
+        let allowed = store.data().max_memory;
+        match &self.kind {
+            Kind::Component(_) => {
+                wasmtime::bail!("the tests of a component cannot be called one by one")
+            }
+            Kind::Core(pre) => {
+                if let Some(allowed) = allowed {
+                    let mut exports = pre.module().exports();
+                    let memory = exports.find_map(|e| e.ty().memory().cloned());
+                    let needed = memory.map_or(0, |m| m.minimum() * m.page_size());
+                    enough(allowed, needed)?;
+                }
+                let instance = pre.instantiate(&mut *store)?;
+                self.process_id.set(store, &instance)?;
+                Ok(Made {
+                    instance,
+                    replayed: None,
+                })
+            }
+            Kind::Rewritten(rewritten) => {
+                if let Some(allowed) = allowed {
+                    enough(allowed, rewritten.facts.memory.minimum * PAGE)?;
+                }
+                self.begun_at(&rewritten.begin, store)
+            }
+        }
+    }
+
+    /// An instance that begins from a state.
+    pub(super) fn begun_at(
+        &self,
+        replay: &Rc<Replay<State>>,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<Made> {
+        let replayed = replay.instantiate(store)?;
+        // no part of the state: another process than the one that came to it
+        self.process_id.set(store, &replayed.instance)?;
+        Ok(Made {
+            instance: replayed.instance,
+            replayed: Some((replay.clone(), replayed)),
+        })
+    }
+}

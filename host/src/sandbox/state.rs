@@ -1,0 +1,148 @@
+//! What a store carries: a guest's context of WASI, and what is noted while it runs.
+
+use super::access::Watch;
+use super::clock::Clock;
+use super::deadline::Guard;
+use super::listing::kept::Listings;
+use crate::event::Attachment;
+use crate::harness::termination::StackFrame;
+use std::time::Duration;
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// What a store carries.
+pub struct State {
+    wasi: WasiP1Ctx,
+    /// Whether the guest has called any function that takes a path.
+    pub touched_files: bool,
+    /// Whether it has looked for folders and found that there is none.
+    pub found_no_folder: bool,
+    /// What it has been told of folders.
+    pub(super) listings: Listings,
+    /// How much memory it may use.
+    pub limits: StoreLimits,
+    /// The same, where the test says it itself, in bytes.
+    pub max_memory: Option<u64>,
+    /// What the SDK's host functions need and gather.
+    pub report: Report,
+    /// Who stops the guest, for functions in which it waits.
+    pub guard: Guard,
+    /// Its monotonic clock, the same that its context has.
+    pub(super) clock: Clock,
+    /// What was refused to it.
+    pub(super) watch: Watch,
+    /// What it is told as its process's id.
+    pub(super) process_id: u32,
+    /// Its stack when it was looked at, if it ran for so long.
+    pub(super) seen_at: Vec<StackFrame>,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+impl State {
+    /// WASI's part, for functions put in front of wasmtime's.
+    pub fn wasi(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+
+    /// WASI's part, where refusals are noted, and whether files were touched, at once.
+    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut bool) {
+        (&mut self.wasi, &mut self.watch, &mut self.touched_files)
+    }
+
+    /// Limits the memory to what a test says itself, in bytes.
+    pub fn limit_memory(&mut self, max: Option<u64>) {
+        self.max_memory = max;
+        self.limits = match max {
+            None => StoreLimits::default(),
+            Some(bytes) => StoreLimitsBuilder::new()
+                .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
+                .build(),
+        };
+    }
+
+    /// A state that reaches nothing, for looking at a module.
+    pub fn nothing() -> State {
+        let clock = Clock::showing(Duration::ZERO);
+        State::new(WasiCtxBuilder::new().build_p1(), clock, Watch::default(), 0)
+    }
+
+    /// A state in which nothing has happened yet; `clock` is that of `wasi`.
+    pub(super) fn new(wasi: WasiP1Ctx, clock: Clock, watch: Watch, process_id: u32) -> State {
+        State {
+            wasi,
+            touched_files: false,
+            found_no_folder: false,
+            listings: Listings::default(),
+            limits: StoreLimits::default(),
+            max_memory: None,
+            report: Report::default(),
+            guard: Guard::default(),
+            clock,
+            watch,
+            process_id,
+            seen_at: Vec::new(),
+        }
+    }
+}
+
+/// What one test may log and attach altogether.
+pub(super) const MAX_BYTES: usize = 16 << 20;
+/// How often it may.
+const MAX_ENTRIES: usize = 10_000;
+
+/// What the SDK's functions need of a test and gather from it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The test's id.
+    pub test_id: String,
+    /// Whether the guest has asked for either of the two.
+    pub asked_for_test: bool,
+    /// Which attempt at it this is, from 1; 0 counts as 1.
+    pub attempt: u32,
+    /// What it logged.
+    pub logs: Vec<String>,
+    /// What it attached.
+    pub attachments: Vec<Attachment>,
+    bytes: usize,
+}
+
+impl Report {
+    /// Another test begins in the instance: what it may hand over is its own.
+    pub fn begin(&mut self, id: &str) {
+        id.clone_into(&mut self.test_id);
+        self.bytes = 0;
+    }
+
+    /// Before anything is copied.
+    pub(super) fn charge(&mut self, bytes: u32) -> wasmtime::Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes as usize);
+        let entries = self.logs.len() + self.attachments.len();
+        if self.bytes > MAX_BYTES || entries >= MAX_ENTRIES {
+            return Err(Refused(match self.bytes > MAX_BYTES {
+                true => format!(
+                    "the test logs and attaches more than {} MiB",
+                    MAX_BYTES >> 20
+                ),
+                false => format!("the test logs and attaches more than {MAX_ENTRIES} times"),
+            })
+            .into());
+        }
+        Ok(())
+    }
+}
+
+/// The test asked for what it does not get.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// The test asked to be skipped.
+#[derive(Debug, thiserror::Error)]
+#[error("skipped: {0}")]
+pub struct Skipped(pub String);
