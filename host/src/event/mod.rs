@@ -7,17 +7,18 @@
 pub mod denials;
 mod frame;
 mod outcome;
+mod output;
 mod setup;
 mod suite;
 mod test;
 
 pub use frame::{Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
+pub use output::{Attachment, Captured, TestOutput};
 pub use setup::{SetupKind, SetupOutput, SetupRun};
 pub use suite::{FixtureKind, SuiteFailure, SuitePart};
-pub use test::{Attachment, Captured, Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
+pub use test::{Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
 
-use self::denials::Denials;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,12 +36,8 @@ pub struct ModuleError {
     pub what: &'static str,
     /// Why, and what to do.
     pub cause: Cause,
-    /// What it wrote to stdout before it died.
-    pub stdout: Captured,
-    /// What it wrote to stderr before it died.
-    pub stderr: Captured,
-    /// What it tried to reach of files and could not.
-    pub denied: Denials,
+    /// What it left before it died.
+    pub output: TestOutput,
 }
 
 /// A target that a build tool was asked for and that did not build.

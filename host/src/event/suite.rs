@@ -1,7 +1,6 @@
 //! Suites and fixtures of a module's: what they are called, and what failed of them.
 
-use super::denials::Denials;
-use super::{Captured, Cause};
+use super::{Cause, TestOutput};
 use serde::{Deserialize, Serialize};
 
 /// What can be set up and torn down in a module.
@@ -44,12 +43,8 @@ pub struct SuiteFailure {
     pub part: SuitePart,
     /// Why.
     pub cause: Cause,
-    /// What it wrote to stdout.
-    pub stdout: Captured,
-    /// What it wrote to stderr.
-    pub stderr: Captured,
-    /// What it tried to reach of files and could not.
-    pub denied: Denials,
+    /// What it left.
+    pub output: TestOutput,
 }
 
 impl SuiteFailure {
@@ -65,9 +60,7 @@ impl SuiteFailure {
             path: path.into(),
             part,
             cause,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            denied: Denials::default(),
+            output: TestOutput::default(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A test: its name, what is known of it before it runs, and what came of it.
 
-use super::denials::Denials;
-use super::{Outcome, SetupOutput};
+use super::{Outcome, TestOutput};
 use crate::text::shell_quote;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -159,64 +158,6 @@ fn include_ignored(any: bool) -> &'static str {
     }
 }
 
-/// What a test wrote to one stream: its head and its tail, up to a cap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Captured {
-    /// The first bytes.
-    #[serde(with = "serde_bytes")]
-    pub head: Vec<u8>,
-    /// The last bytes, where the head did not hold everything.
-    #[serde(with = "serde_bytes")]
-    pub tail: Vec<u8>,
-    /// How many bytes between the two were dropped.
-    pub dropped: u64,
-}
-
-impl Captured {
-    /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.size() == 0 && self.dropped == 0
-    }
-
-    /// How many bytes are kept.
-    pub fn size(&self) -> usize {
-        self.head.len() + self.tail.len()
-    }
-
-    /// How much it was, and none of it.
-    pub fn counted(&self) -> Captured {
-        Captured {
-            dropped: self.dropped + self.size() as u64,
-            ..Captured::default()
-        }
-    }
-
-    /// The text, as far as it is text, with a line that says what was dropped.
-    pub fn text(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.head).into_owned();
-        if self.dropped > 0 {
-            if !text.is_empty() && !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text.push_str(&format!("[{} bytes left out]\n", self.dropped));
-        }
-        text.push_str(&String::from_utf8_lossy(&self.tail));
-        text
-    }
-}
-
-/// Something that a test attached to its report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attachment {
-    /// Its name, which need not be unique.
-    pub name: String,
-    /// Its media type, as the test gave it.
-    pub media_type: String,
-    /// Its content.
-    #[serde(with = "serde_bytes")]
-    pub content: Vec<u8>,
-}
-
 /// A test that has ended.
 #[derive(Clone, Debug)]
 pub struct TestEnd {
@@ -228,23 +169,8 @@ pub struct TestEnd {
     pub outcome: Outcome,
     /// When it began and how long it ran; `None` for a test that never started.
     pub ran: Option<Ran>,
-    /// What it wrote to stdout; kept only for tests that did not pass.
-    pub stdout: Captured,
-    /// What it wrote to stderr; kept only for tests that did not pass.
-    pub stderr: Captured,
-    /// What was written before it by what was set up for it, in order; kept only for tests
-    /// that did not pass.
-    pub setups: Vec<SetupOutput>,
-    /// Where its scratch folder was kept, if it was.
-    pub scratch: Option<String>,
-    /// What it logged for the report.
-    pub logs: Vec<String>,
-    /// What it attached to the report.
-    pub attachments: Vec<Attachment>,
-    /// What else there is to know.
-    pub notes: Vec<String>,
-    /// What it tried to reach of files and could not; kept only for tests that did not pass.
-    pub denied: Denials,
+    /// What it left beside that.
+    pub output: TestOutput,
 }
 
 /// Where and when a test ran.

@@ -1,9 +1,8 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
-use crate::event::denials::Denials;
 use crate::event::{
-    Captured, Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
-    Summary, TestEnd, TestId,
+    Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran, Summary,
+    TestEnd, TestId, TestOutput,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
@@ -168,9 +167,7 @@ impl<'a> Ledger<'a> {
             order: usize::MAX,
             what: "had an internal error",
             cause: Cause::new(why).hint("please report this"),
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            denied: Denials::default(),
+            output: TestOutput::default(),
         });
     }
 
@@ -205,13 +202,6 @@ pub(super) fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> 
         order: test.order,
         outcome,
         ran,
-        stdout: Captured::default(),
-        stderr: Captured::default(),
-        setups: Vec::new(),
-        scratch: None,
-        logs: Vec::new(),
-        attachments: Vec::new(),
-        notes: Vec::new(),
-        denied: Denials::default(),
+        output: TestOutput::default(),
     }
 }

@@ -7,9 +7,8 @@
 use super::discover::{self, Discovered};
 use super::peer::{Peer, Role};
 use super::{Goal, Happened, Run};
-use crate::event::denials::Denials;
 use crate::event::{
-    Captured, Cause, Event, Harness, ModuleError, Outcome, SuiteFailure, SuitePart,
+    Captured, Cause, Event, Harness, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
 };
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::gaps::{self, Gaps};
@@ -125,9 +124,7 @@ impl Run<'_> {
                 order: file.order,
                 what: "cannot be loaded",
                 cause: file.cause,
-                stdout: Captured::default(),
-                stderr: Captured::default(),
-                denied: Denials::default(),
+                output: TestOutput::default(),
             });
         }
         for file in modules {
@@ -529,9 +526,7 @@ impl Run<'_> {
                 SuitePart::Teardown => "could not be torn down",
             },
             cause: failure.cause,
-            stdout: failure.stdout,
-            stderr: failure.stderr,
-            denied: failure.denied,
+            output: failure.output,
         });
         if failure.part == SuitePart::Teardown {
             return;
@@ -602,9 +597,7 @@ impl Run<'_> {
             order,
             what,
             cause,
-            stdout: Captured::default(),
-            stderr,
-            denied: Denials::default(),
+            output: TestOutput::of_stderr(stderr),
         });
         self.check_max_fail();
     }

@@ -6,9 +6,9 @@
 use super::ledger::end_as;
 use super::peer::{Home, Peer, Role};
 use super::{Happened, Run};
-use crate::event::denials::Denials;
 use crate::event::{
     Cause, Event, FixtureKind, Outcome, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
+    TestOutput,
 };
 use crate::harness::evidence;
 use crate::plan::{PlannedTask, PlannedTest};
@@ -342,7 +342,7 @@ impl Run<'_> {
             false => took.max(done.duration),
         };
         self.pace.1 += 1;
-        self.kept_scratch |= done.scratch.is_some();
+        self.kept_scratch |= done.output.scratch.is_some();
         let is_good = outcome.is_good();
         for failure in done.suites {
             self.suite_failed(test.module, failure);
@@ -362,25 +362,17 @@ impl Run<'_> {
             start: UNIX_EPOCH + done.start,
             duration: done.duration,
         };
-        let mut setups = match is_good {
-            true => Vec::new(),
-            false => self.shared_wrote(&test),
-        };
-        setups.extend(done.setups);
+        let mut output = done.output;
+        if !is_good {
+            output.setups.splice(0..0, self.shared_wrote(&test));
+        }
         self.ledger.ended(TestEnd {
             test: test.info,
             order: test.order,
             // a test whose suite is not there was never begun
             ran: (done.start > Duration::ZERO).then_some(ran),
             outcome,
-            stdout: done.stdout,
-            stderr: done.stderr,
-            setups,
-            scratch: done.scratch,
-            logs: done.logs,
-            attachments: done.attachments,
-            notes: done.notes,
-            denied: done.denied,
+            output,
         });
         if !is_good {
             self.check_max_fail();
@@ -407,22 +399,15 @@ impl Run<'_> {
         };
         let mut tests = self.abandon(number).into_iter();
         if let Some((test, _)) = tests.next() {
-            let notes = test.left_standing();
-            let mut setups = self.shared_wrote(&test);
-            setups.extend(stopped.setups);
+            let mut output = stopped.output;
+            output.setups.splice(0..0, self.shared_wrote(&test));
+            output.notes = test.left_standing();
             self.ledger.ended(TestEnd {
                 test: test.info,
                 order: test.order,
                 outcome: outcome.clone(),
                 ran: Some(ran),
-                stdout: stopped.stdout.clone(),
-                stderr: stopped.stderr.clone(),
-                setups,
-                scratch: None,
-                logs: Vec::new(),
-                attachments: Vec::new(),
-                notes,
-                denied: Denials::default(),
+                output,
             });
         }
         self.queue_again(tests.map(|(test, _)| test).collect());
@@ -553,7 +538,10 @@ impl Run<'_> {
                 };
                 let ran = Some(self.ran(number, worker.since));
                 self.ledger.ended(TestEnd {
-                    setups: self.shared_wrote(&test),
+                    output: TestOutput {
+                        setups: self.shared_wrote(&test),
+                        ..TestOutput::default()
+                    },
                     ..end_as(&test, outcome, ran)
                 });
                 self.check_max_fail();

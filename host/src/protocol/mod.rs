@@ -25,8 +25,7 @@ pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task};
 
 use self::suites::ValueNumber;
-use crate::event::denials::Denials;
-use crate::event::{Attachment, Captured, FixtureKind, Outcome, SetupOutput, SuiteFailure};
+use crate::event::{FixtureKind, Outcome, SetupOutput, SuiteFailure, TestOutput};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::time::Duration;
@@ -161,12 +160,8 @@ pub struct Stopped {
     pub start: Duration,
     /// How long it had run.
     pub duration: Duration,
-    /// What it had written to stdout.
-    pub stdout: Captured,
-    /// What it had written to stderr.
-    pub stderr: Captured,
-    /// What was written before it by what was set up for it.
-    pub setups: Vec<SetupOutput>,
+    /// What it had left.
+    pub output: TestOutput,
 }
 
 impl Done {
@@ -174,16 +169,10 @@ impl Done {
     pub fn into_message(self) -> FromWorker {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let passed = self.outcome == Ok(Outcome::Passed);
-        let nothing_more = self.logs.is_empty()
-            && self.attachments.is_empty()
-            && self.scratch.is_none()
+        let nothing_more = self.output.is_empty()
             && self.suites.is_empty()
-            && self.stdout.is_empty()
-            && self.stderr.is_empty()
-            && self.notes.is_empty()
             && self.made.is_none()
-            && self.as_source.is_none()
-            && self.denied.is_empty();
+            && self.as_source.is_none();
         if passed && nothing_more {
             return FromWorker::Passed(self.task, nanos(self.start), nanos(self.duration));
         }
@@ -206,16 +195,9 @@ impl Done {
             outcome,
             start: Duration::ZERO,
             duration: Duration::ZERO,
-            stdout: Captured::default(),
-            stderr: Captured::default(),
-            setups: Vec::new(),
-            scratch: None,
-            logs: Vec::new(),
-            attachments: Vec::new(),
+            output: TestOutput::default(),
             suites: Vec::new(),
-            notes: Vec::new(),
             made: None,
-            denied: Denials::default(),
             as_source: None,
         }
     }
@@ -232,26 +214,12 @@ pub struct Done {
     pub start: Duration,
     /// How long it took.
     pub duration: Duration,
-    /// Its stdout, kept only if it did not pass.
-    pub stdout: Captured,
-    /// Its stderr, kept only if it did not pass.
-    pub stderr: Captured,
-    /// What was written before it by what was set up for it, kept only if it did not pass.
-    pub setups: Vec<SetupOutput>,
-    /// Its scratch folder, if that was kept: as text, for people.
-    pub scratch: Option<String>,
-    /// What it logged for the report.
-    pub logs: Vec<String>,
-    /// What it attached to the report.
-    pub attachments: Vec<Attachment>,
+    /// What it left beside that.
+    pub output: TestOutput,
     /// What failed of the suites and fixtures around it.
     pub suites: Vec<SuiteFailure>,
-    /// What else there is to know.
-    pub notes: Vec<String>,
     /// The static that it was still making when it was looked at, if it was.
     pub made: Option<String>,
-    /// What it tried to reach of files and could not, kept only if it did not pass.
-    pub denied: Denials,
     /// A source that it found by the name that `file!()` gives it, where that is no path.
     pub as_source: Option<String>,
 }

@@ -82,17 +82,17 @@ impl Styles {
                 let _ = writeln!(text, "{INDENT}in flight when the run was interrupted");
             }
         }
-        self.write_denied(&mut text, &end.denied);
-        let stderr = without_repetition(&end.stderr.text(), end.outcome.cause());
-        self.write_output(&mut text, "stdout", &end.stdout.text());
+        self.write_denied(&mut text, &end.output.denied);
+        let stderr = without_repetition(&end.output.stderr.text(), end.outcome.cause());
+        self.write_output(&mut text, "stdout", &end.output.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
-        self.write_setups(&mut text, &end.setups);
+        self.write_setups(&mut text, &end.output.setups);
         self.write_extras(&mut text, end);
         let marks = marks(&end.test);
         if !marks.is_empty() {
             let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(marks));
         }
-        if let Some(scratch) = &end.scratch {
+        if let Some(scratch) = &end.output.scratch {
             let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
         }
         let again = format!("again: {}", one_line(&end.test.again()));
@@ -102,15 +102,15 @@ impl Styles {
 
     /// What a test wrote that passed or was expected to fail; `None` if it wrote nothing.
     pub fn output(&self, end: &TestEnd) -> Option<String> {
-        if end.stdout.is_empty() && end.stderr.is_empty() {
+        if end.output.stdout.is_empty() && end.output.stderr.is_empty() {
             return None;
         }
         let (word, style) = self.word(&end.outcome);
         let id = one_line(&end.test.id.to_string());
         let word = style.apply_to(format!("{word:<6}"));
         let mut text = format!("{word} {}\n", self.bold.apply_to(&id));
-        self.write_output(&mut text, "stdout", &end.stdout.text());
-        self.write_output(&mut text, "stderr", &end.stderr.text());
+        self.write_output(&mut text, "stdout", &end.output.stdout.text());
+        self.write_output(&mut text, "stderr", &end.output.stderr.text());
         Some(text)
     }
 
@@ -135,11 +135,11 @@ impl Styles {
                 let _ = writeln!(text, "{INDENT}  … {more} {what} more ({all})");
             }
         };
-        for log in end.logs.iter().take(EXTRAS) {
+        for log in end.output.logs.iter().take(EXTRAS) {
             self.write_output(text, "log", log);
         }
-        more(text, end.logs.len(), "lines of log");
-        for attached in end.attachments.iter().take(EXTRAS) {
+        more(text, end.output.logs.len(), "lines of log");
+        for attached in end.output.attachments.iter().take(EXTRAS) {
             let line = format!(
                 "{} ({}, {} bytes)",
                 attached.name,
@@ -148,8 +148,8 @@ impl Styles {
             );
             self.write_output(text, "attach", &line);
         }
-        more(text, end.attachments.len(), "attachments");
-        for note in &end.notes {
+        more(text, end.output.attachments.len(), "attachments");
+        for note in &end.output.notes {
             let _ = writeln!(text, "{INDENT}note: {}", Escaped(note));
         }
     }
@@ -163,9 +163,9 @@ impl Styles {
             error.what,
         );
         self.write_cause(&mut text, &error.cause);
-        self.write_denied(&mut text, &error.denied);
-        let stderr = without_repetition(&error.stderr.text(), Some(&error.cause));
-        self.write_output(&mut text, "stdout", &error.stdout.text());
+        self.write_denied(&mut text, &error.output.denied);
+        let stderr = without_repetition(&error.output.stderr.text(), Some(&error.cause));
+        self.write_output(&mut text, "stdout", &error.output.stdout.text());
         self.write_output(&mut text, "stderr", &stderr);
         if let Some(file) = error.file.as_ref().filter(|f| **f != *error.module) {
             let file = format!("file: {}", one_line(file));

@@ -162,7 +162,7 @@ fn ended(end: &TestEnd) -> Value {
     if event == "failed" {
         set(
             "stdout",
-            json!(output(&end.outcome, &end.stdout, &end.stderr)),
+            json!(output(&end.outcome, &end.output.stdout, &end.output.stderr)),
         );
     }
     let mut own = about(&end.test);
@@ -186,23 +186,26 @@ fn ended(end: &TestEnd) -> Value {
         own.insert("todo".into(), json!(reason));
         insert_cause(&mut own, cause);
     }
-    if !end.setups.is_empty() {
-        own.insert("setups".into(), end.setups.iter().map(setup).collect());
+    if !end.output.setups.is_empty() {
+        own.insert(
+            "setups".into(),
+            end.output.setups.iter().map(setup).collect(),
+        );
     }
-    if let Some(scratch) = &end.scratch {
+    if let Some(scratch) = &end.output.scratch {
         own.insert("scratch".into(), json!(scratch));
     }
-    if !end.notes.is_empty() {
-        own.insert("notes".into(), json!(end.notes));
+    if !end.output.notes.is_empty() {
+        own.insert("notes".into(), json!(end.output.notes));
     }
-    insert_denied(&mut own, &end.denied);
-    if !end.logs.is_empty() {
-        own.insert("logs".into(), json!(end.logs));
+    insert_denied(&mut own, &end.output.denied);
+    if !end.output.logs.is_empty() {
+        own.insert("logs".into(), json!(end.output.logs));
     }
-    if !end.attachments.is_empty() {
+    if !end.output.attachments.is_empty() {
         own.insert(
             "attachments".into(),
-            end.attachments.iter().map(attachment).collect(),
+            end.output.attachments.iter().map(attachment).collect(),
         );
     }
     if event == "failed" {
@@ -340,14 +343,14 @@ fn module_failed(error: &ModuleError) -> Value {
         own.insert("file".into(), json!(file));
     }
     insert_cause(&mut own, &error.cause);
-    insert_denied(&mut own, &error.denied);
+    insert_denied(&mut own, &error.output.denied);
     let text = format!(
         "{} {}: {}\n{}{}",
         error.module,
         error.what,
         error.cause.message,
-        error.stdout.text(),
-        error.stderr.text()
+        error.output.stdout.text(),
+        error.output.stderr.text()
     );
     json!({"type": "test", "event": "failed", "name": &*error.module, "stdout": text, "wasmtest": own})
 }

@@ -158,8 +158,8 @@ impl Places<'_> {
 
     fn retold(&self, end: &TestEnd) -> TestEnd {
         let mut end = end.clone();
-        self.captured(&mut end.stdout);
-        self.captured(&mut end.stderr);
+        self.captured(&mut end.output.stdout);
+        self.captured(&mut end.output.stderr);
         if let Outcome::Failed(cause)
         | Outcome::Errored(cause)
         | Outcome::OutOfMemory(cause)

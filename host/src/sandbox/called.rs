@@ -8,8 +8,7 @@ use super::deadline::Stopped;
 use super::engine;
 use super::state::{Refused, Skipped, State};
 use super::stubs::StubCalled;
-use crate::event::denials::Denials;
-use crate::event::{Attachment, Captured};
+use crate::event::TestOutput;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Ending, StackFrame, Trap};
 use wasmtime::{Instance, Store, WasmBacktrace};
@@ -25,24 +24,16 @@ pub struct Called {
     pub returned: Option<i32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<String>,
-    /// What a test logged.
-    pub logs: Vec<String>,
-    /// What a test attached.
-    pub attachments: Vec<Attachment>,
+    /// What it left.
+    pub output: TestOutput,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
     /// Its stack when it had run for [`super::deadline::GLANCE`], if it did.
     pub seen_at: Vec<StackFrame>,
-    /// What was kept of its stdout.
-    pub stdout: Captured,
-    /// What was seen in it.
+    /// What was seen in its stdout.
     pub stdout_scan: Scan,
-    /// What was kept of its stderr.
-    pub stderr: Captured,
-    /// What was seen in it.
+    /// What was seen in its stderr.
     pub stderr_scan: Scan,
-    /// What it tried to reach of files and could not.
-    pub denied: Denials,
     /// A source that it found by the name that `file!()` gives it, where that is no path.
     pub as_source: Option<String>,
     touched_files: bool,
@@ -70,15 +61,15 @@ impl Called {
             entered: false,
             returned: None,
             panicked: None,
-            logs: Vec::new(),
-            attachments: Vec::new(),
+            output: TestOutput {
+                stdout,
+                stderr,
+                ..TestOutput::default()
+            },
             stack: Vec::new(),
             seen_at: Vec::new(),
-            stdout,
             stdout_scan,
-            stderr,
             stderr_scan,
-            denied: Denials::default(),
             as_source: None,
             touched_files: false,
         }
@@ -129,19 +120,20 @@ impl Seen {
     ) -> Called {
         let (ending, stack) = ended(result, stopped);
         let state = store.data_mut();
-        Called {
+        let mut called = Called {
             entered: self.entered,
             returned: self.returned,
             panicked: self.panicked,
-            logs: std::mem::take(&mut state.report.logs),
-            attachments: std::mem::take(&mut state.report.attachments),
             stack,
             seen_at: std::mem::take(&mut state.seen_at),
-            denied: state.watch.take(),
             as_source: state.watch.take_source(),
             touched_files: state.touched_files,
             ..Called::without_store(ending, streams)
-        }
+        };
+        called.output.logs = std::mem::take(&mut state.report.logs);
+        called.output.attachments = std::mem::take(&mut state.report.attachments);
+        called.output.denied = state.watch.take();
+        called
     }
 }
 

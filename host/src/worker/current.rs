@@ -4,7 +4,7 @@
 //! written can be told, and somebody has to answer for its test: exactly one of
 //! the two threads does, whoever takes it from here first.
 
-use crate::event::{FixtureKind, Harness, SetupOutput};
+use crate::event::{FixtureKind, Harness, SetupOutput, TestOutput};
 use crate::harness::libtest;
 use crate::protocol::suites::Step;
 use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
@@ -115,9 +115,12 @@ impl Current {
             task,
             start: running.start,
             duration: running.began.elapsed(),
-            stdout,
-            stderr,
-            setups: std::mem::take(&mut *lock(&self.setups)),
+            output: TestOutput {
+                stdout,
+                stderr,
+                setups: std::mem::take(&mut *lock(&self.setups)),
+                ..TestOutput::default()
+            },
         })
     }
 

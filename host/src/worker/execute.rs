@@ -6,7 +6,8 @@ use super::current::Current;
 use super::making;
 use super::shared::Standing;
 use super::snapshots::Kept;
-use crate::event::{Cause, Harness, Outcome, SetupOutput};
+use crate::event::denials::Denials;
+use crate::event::{Captured, Cause, Harness, Outcome, SetupOutput, TestOutput};
 use crate::harness::evidence::Evidence;
 use crate::harness::libtest::{self, ListCall};
 use crate::harness::termination::{Backtrace, Ending, StackFrame};
@@ -200,13 +201,16 @@ impl Executor {
             }
             called
         };
-        let complete =
-            |called: &Called| called.ending == Ending::Returned && called.stdout.dropped == 0;
+        let complete = |called: &Called| {
+            called.ending == Ending::Returned && called.output.stdout.dropped == 0
+        };
         if asked {
             let answered = |called: &Called| {
                 let ended = matches!(called.ending, Ending::Returned | Ending::Exited(0));
-                let whole = ended && called.stdout.dropped == 0 && called.stdout.tail.is_empty();
-                let text = std::str::from_utf8(&called.stdout.head).ok();
+                let whole = ended
+                    && called.output.stdout.dropped == 0
+                    && called.output.stdout.tail.is_empty();
+                let text = std::str::from_utf8(&called.output.stdout.head).ok();
                 text.filter(|_| whole).and_then(libtest_like::read_list)
             };
             // silence is no list: a program of one's own that takes no arguments is silent too
@@ -233,7 +237,7 @@ impl Executor {
         let mut called = |call: ListCall| called_with(call, Reach::Closed);
         let first = called(ListCall::Json);
         let from_json = complete(&first)
-            .then(|| libtest::read_json(&first.stdout.text()))
+            .then(|| libtest::read_json(&first.output.stdout.text()))
             .flatten();
         // only a refusal of the arguments is worth another try
         if from_json.is_none() && !matches!(first.ending, Ending::Returned | Ending::Exited(_)) {
@@ -250,17 +254,17 @@ impl Executor {
                     let why = format!("its list of tests is longer than {} MiB", LISTING >> 20);
                     return Err(LoadError::List(Cause::new(why), Box::default()));
                 }
-                let mut tests = libtest::read_terse(&all.stdout.text());
+                let mut tests = libtest::read_terse(&all.output.stdout.text());
                 // one that merely looks like libtest may be silent, and is no empty list
                 if tests.is_empty() {
                     let counted = called(ListCall::Counted);
-                    if !complete(&counted) || !libtest::is_none(&counted.stdout.text()) {
+                    if !complete(&counted) || !libtest::is_none(&counted.output.stdout.text()) {
                         return Ok(command::list());
                     }
                 }
                 let ignored = called(ListCall::TerseIgnored);
                 if complete(&ignored) {
-                    let ignored = libtest::read_terse(&ignored.stdout.text());
+                    let ignored = libtest::read_terse(&ignored.output.stdout.text());
                     // all of them again: whoever does not know the flag says so when it runs them
                     if ignored.len() < tests.len() {
                         libtest::mark_ignored(&mut tests, &ignored);
@@ -272,7 +276,7 @@ impl Executor {
         // an older libtest may not know this flag: then what was not run shows when it runs
         let without = called(ListCall::WithoutShouldPanic);
         if complete(&without) {
-            let without = libtest::read_terse(&without.stdout.text());
+            let without = libtest::read_terse(&without.output.stdout.text());
             libtest::mark_should_panic(&mut tests, &without);
         }
         named_shortly(tests)
@@ -298,7 +302,7 @@ impl Executor {
                 cause
             }
         };
-        LoadError::List(why, Box::new(called.stderr.clone()))
+        LoadError::List(why, Box::new(called.output.stderr.clone()))
     }
 
     /// Runs one test; `None` if it was given up meanwhile.
@@ -353,26 +357,32 @@ impl Executor {
             done.outcome = Err(e);
             return Some(done);
         }
-        done.scratch = scratch.map(|s| s.display().to_string());
-        if outcome != Outcome::Passed || self.outputs == Outputs::All {
-            done.stdout = called.stdout;
-            if task.harness == Harness::Libtest {
-                libtest::without_frame(&mut done.stdout, &task.path);
-                if outcome == Outcome::Passed {
-                    libtest::without_pass(&mut done.stdout);
-                }
+        let mut output = self.kept_of(called.output, &outcome);
+        output.scratch = scratch.map(|s| s.display().to_string());
+        if task.harness == Harness::Libtest && !output.stdout.is_empty() {
+            libtest::without_frame(&mut output.stdout, &task.path);
+            if outcome == Outcome::Passed {
+                libtest::without_pass(&mut output.stdout);
             }
-            done.stderr = called.stderr;
         }
-        if !outcome.is_good() {
-            done.denied = called.denied;
-        }
+        done.output = output;
         done.made = self.made(task.module, &called.seen_at);
         done.as_source = called.as_source;
-        done.logs = called.logs;
-        done.attachments = called.attachments;
         done.outcome = Ok(outcome);
         Some(done)
+    }
+
+    /// What is told of what a test left: of one that passed, only what it meant for the report.
+    pub(super) fn kept_of(&self, mut output: TestOutput, outcome: &Outcome) -> TestOutput {
+        if *outcome == Outcome::Passed && self.outputs != Outputs::All {
+            output.stdout = Captured::default();
+            output.stderr = Captured::default();
+        }
+        if outcome.is_good() {
+            output.denied = Denials::default();
+            output.setups = Vec::new();
+        }
+        output
     }
 
     /// The static that a test was making when it was looked at.
@@ -420,7 +430,7 @@ impl Executor {
             stderr: &called.stderr_scan,
             backtrace: &backtrace,
             gaps: &spec.gaps,
-            denied: &called.denied,
+            denied: &called.output.denied,
             timeout,
             limit_of,
             wasm_stack: self.sandbox.wasm_stack(),

@@ -3,8 +3,8 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::stand::{Extras, NotThere, Stand};
-use crate::event::{Cause, Harness, SetupRun, SuiteFailure, SuitePart};
+use super::stand::{NotThere, Stand};
+use crate::event::{Cause, Harness, SetupRun, SuiteFailure, SuitePart, TestOutput};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, TaskNumber};
 use crate::sandbox::live::MAX_VALUE;
@@ -58,7 +58,7 @@ impl Executor {
             Err(why) => return Some(Err(why.into())),
         };
         let result = self.ensure(&mut stand, &task, current)?;
-        self.tell_logs(number, stand.take_extras());
+        self.tell_logs(number, stand.take_report());
         let value = match result {
             Ok(()) if travels => match stand.live().value() {
                 Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
@@ -94,12 +94,12 @@ impl Executor {
     }
 
     /// What a shared fixture logs belongs to no test.
-    fn tell_logs(&mut self, number: ValueNumber, extras: Extras) {
-        let Extras {
+    fn tell_logs(&mut self, number: ValueNumber, report: TestOutput) {
+        let TestOutput {
             mut logs,
             attachments,
-            denied: _,
-        } = extras;
+            ..
+        } = report;
         logs.extend(attachments.iter().map(|a| {
             let bytes = a.content.len();
             format!(
@@ -123,7 +123,7 @@ impl Executor {
         };
         let Standing { task, stand, .. } = self.shared.remove(at);
         let remains = self.close(stand, &task, true, current)?;
-        self.tell_logs(number, remains.extras);
+        self.tell_logs(number, remains.report);
         Some(remains.failures)
     }
 }

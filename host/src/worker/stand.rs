@@ -9,8 +9,8 @@ use super::current::Current;
 use super::execute::{Executor, Verdict, start_trapped};
 use crate::event::denials::Denials;
 use crate::event::{
-    Attachment, Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure,
-    SuitePart,
+    Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
+    TestOutput,
 };
 use crate::harness::termination::Ending;
 use crate::protocol::suites::{Step, StepAction};
@@ -22,7 +22,6 @@ use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::live::{Guarded, Live};
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtest_section::EXPORT_PREFIX;
@@ -39,19 +38,8 @@ pub struct Stand {
     poisoned: bool,
     /// How long calls in it took, until somebody takes that.
     spent: Duration,
-    /// What was logged and attached in it, until somebody takes that.
-    extras: Extras,
-}
-
-/// What guests leave for the report.
-#[derive(Default)]
-pub struct Extras {
-    /// Lines of log.
-    pub logs: Vec<String>,
-    /// Attachments.
-    pub attachments: Vec<Attachment>,
-    /// What they tried to reach of files and could not.
-    pub denied: Denials,
+    /// What calls in it left for the report, until somebody takes that.
+    report: TestOutput,
 }
 
 /// Why something is not there that a test needs.
@@ -77,24 +65,17 @@ pub enum NotThere {
 pub struct Remains {
     /// What could not be taken down.
     pub failures: Vec<SuiteFailure>,
-    /// What was not even tried.
-    pub notes: Vec<String>,
-    /// Its scratch folder, if that was kept.
-    pub scratch: Option<PathBuf>,
-    /// What was logged and attached while it was taken down.
-    pub extras: Extras,
+    /// What was left for the report while it was taken down; its notes say what was not even
+    /// tried.
+    pub report: TestOutput,
 }
 
 impl Remains {
     /// Tells of them with a test.
-    pub(super) fn add_to(self, done: &mut Done) {
+    pub(super) fn add_to(mut self, done: &mut Done) {
         done.suites.extend(self.failures);
-        done.notes.extend(self.notes);
-        done.logs.extend(self.extras.logs);
-        done.attachments.extend(self.extras.attachments);
-        if let Some(scratch) = self.scratch {
-            done.scratch = Some(scratch.display().to_string());
-        }
+        self.report.denied = Denials::default();
+        done.output.take_report(&mut self.report);
     }
 }
 
@@ -104,9 +85,9 @@ impl Stand {
         std::mem::take(&mut self.spent)
     }
 
-    /// What was logged and attached in it since this was asked for last.
-    pub(super) fn take_extras(&mut self) -> Extras {
-        std::mem::take(&mut self.extras)
+    /// What calls in it left for the report since this was asked for last.
+    pub(super) fn take_report(&mut self) -> TestOutput {
+        std::mem::take(&mut self.report)
     }
 
     /// What was written while what stands here for this test was set up.
@@ -173,7 +154,7 @@ impl Executor {
                 wrote,
                 poisoned: false,
                 spent: Duration::ZERO,
-                extras: Extras::default(),
+                report: TestOutput::default(),
             }),
             Err(called) => {
                 let verdict = Verdict::Sdk(&Expect::Pass);
@@ -236,9 +217,10 @@ impl Executor {
         let began = Instant::now();
         let mut called = call(&mut self.sandbox, &mut stand.live);
         stand.spent += began.elapsed();
-        stand.extras.logs.append(&mut called.logs);
-        stand.extras.attachments.append(&mut called.attachments);
-        stand.extras.denied.append(called.denied.clone());
+        let denied = called.output.denied.clone();
+        stand.report.take_report(&mut called.output);
+        // a failure of what was called is told with it
+        called.output.denied = denied;
         current.end()?;
         let outcome = self.judge(stand.module, &called, task.limit(), verdict);
         stand.poisoned |= called.ending != Ending::Returned && called.entered;
@@ -298,8 +280,8 @@ impl Executor {
                     FixtureKind::Fixture => SetupKind::Fixture,
                 },
                 run: SetupRun::Here,
-                stdout: called.stdout,
-                stderr: called.stderr,
+                stdout: called.output.stdout,
+                stderr: called.output.stderr,
             };
             wrote.keep(&mut stand.wrote);
             stand.up.push(step.clone());
@@ -395,7 +377,7 @@ impl Executor {
                 downs.push(step);
                 downs.retain(|step| step.teardown.is_some());
                 for step in downs.iter().rev() {
-                    remains.notes.push(format!(
+                    remains.report.notes.push(format!(
                         "the teardown of `{}` could not run: a trap left the instance in the middle of something",
                         step.of()
                     ));
@@ -405,8 +387,9 @@ impl Executor {
             let failed = self.take_down(&mut stand, task, &step, current)?;
             remains.failures.extend(failed);
         }
-        remains.extras = stand.take_extras();
-        remains.scratch = self.sandbox.close(stand.live, passed);
+        remains.report.take_report(&mut stand.report);
+        let scratch = self.sandbox.close(stand.live, passed);
+        remains.report.scratch = scratch.map(|s| s.display().to_string());
         Some(remains)
     }
 
@@ -460,8 +443,6 @@ fn failure(
             .cause()
             .cloned()
             .unwrap_or_else(|| Cause::new(format!("it ended as {}", outcome.name()))),
-        stdout: called.stdout,
-        stderr: called.stderr,
-        denied: called.denied,
+        output: called.output,
     }
 }

@@ -7,9 +7,12 @@
 use super::current::Current;
 use super::execute::{Executor, Verdict};
 use super::stand::{NotThere, Stand};
-use crate::event::{Cause, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart};
+use crate::event::denials::Denials;
+use crate::event::{
+    Cause, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart, TestOutput,
+};
 use crate::protocol::suites::without_crate;
-use crate::protocol::{AfterFailure, Done, FromWorker, Outputs, Task, TaskNumber};
+use crate::protocol::{AfterFailure, Done, FromWorker, Task, TaskNumber};
 use crate::sandbox::deadline::AtInterrupt;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -124,7 +127,7 @@ impl Executor {
         match self.ensure(&mut stand, task, current)? {
             Ok(()) => {
                 if std::mem::take(&mut unit.began_again) {
-                    done.notes.push(
+                    done.output.notes.push(
                         "its suite was set up again: what ran before left the instance in the middle of something"
                             .to_owned(),
                     );
@@ -132,11 +135,13 @@ impl Executor {
                 self.run_test(&mut stand, task, &mut done, current)?;
             }
             Err(why) => {
-                done.setups = stand.wrote_for(task);
+                done.output.setups = stand.wrote_for(task);
                 self.not_there(unit, task, &mut done, why);
                 done.duration = stand.take_spent();
-                let extras = stand.take_extras();
-                (done.logs, done.attachments) = (extras.logs, extras.attachments);
+                let mut report = stand.take_report();
+                // what was refused to a setup is told with its failure
+                report.denied = Denials::default();
+                done.output.take_report(&mut report);
             }
         }
         for failure in self.leave_test(&mut stand, task, current)? {
@@ -200,7 +205,7 @@ impl Executor {
                 self.call_in(stand, task, path, AtInterrupt::Stop, pass, current)?;
             if came != Outcome::Passed {
                 outcome = of_hook("before", path, came);
-                (done.stdout, done.stderr) = (called.stdout, called.stderr);
+                done.output.set_streams(called.output);
                 break;
             }
             let before = SetupOutput {
@@ -208,8 +213,8 @@ impl Executor {
                 of: without_crate(path).to_owned(),
                 kind: SetupKind::Before,
                 run: SetupRun::Here,
-                stdout: called.stdout,
-                stderr: called.stderr,
+                stdout: called.output.stdout,
+                stderr: called.output.stderr,
             };
             before.keep(&mut wrote);
         }
@@ -218,14 +223,12 @@ impl Executor {
             let export = task.export.as_deref().unwrap_or_default();
             let (verdict, stop) = (Verdict::of(task), AtInterrupt::Stop);
             let (called, came) = self.call_export(stand, task, export, stop, verdict, current)?;
-            if came != Outcome::Passed || self.outputs == Outputs::All {
-                (done.stdout, done.stderr) = (called.stdout, called.stderr);
-            }
+            done.output.set_streams(called.output);
             outcome = came;
         }
         for path in task.after() {
             if stand.is_poisoned() && !self.recover(stand) {
-                done.notes.push(format!(
+                done.output.notes.push(format!(
                     "`{}` could not run after it: a trap left the instance in the middle of something",
                     without_crate(path)
                 ));
@@ -237,20 +240,17 @@ impl Executor {
                 let came = of_hook("after", path, came);
                 if outcome.is_good() {
                     outcome = came;
-                    (done.stdout, done.stderr) = (called.stdout, called.stderr);
+                    done.output.set_streams(called.output);
                 } else if let Some(cause) = came.cause() {
                     let first = cause.message.lines().next().unwrap_or_default();
-                    done.notes.push(first.to_owned());
+                    done.output.notes.push(first.to_owned());
                 }
             }
         }
         // what its fixtures and hooks handed over is told with the first test after them
-        let extras = stand.take_extras();
-        (done.logs, done.attachments) = (extras.logs, extras.attachments);
-        if !outcome.is_good() {
-            done.denied = extras.denied;
-            done.setups = wrote;
-        }
+        done.output.take_report(&mut stand.take_report());
+        done.output.setups = wrote;
+        done.output = self.kept_of(std::mem::take(&mut done.output), &outcome);
         current.begins_after(Vec::new());
         done.duration = stand.take_spent();
         done.outcome = Ok(outcome);
@@ -277,11 +277,12 @@ fn own_failed(done: &mut Done, failure: SuiteFailure) {
     let message = format!("`{of}`, {what}: {}", cause.message);
     if done.outcome.as_ref().is_ok_and(Outcome::is_good) {
         done.outcome = Ok(Outcome::Errored(Cause { message, ..cause }));
-        (done.stdout, done.stderr) = (failure.stdout, failure.stderr);
-        done.denied = failure.denied;
+        let TestOutput { denied, .. } = &failure.output;
+        done.output.denied = denied.clone();
+        done.output.set_streams(failure.output);
     } else {
         let first = message.lines().next().unwrap_or_default();
-        done.notes.push(first.to_owned());
+        done.output.notes.push(first.to_owned());
     }
 }
 

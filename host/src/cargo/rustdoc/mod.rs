@@ -16,10 +16,9 @@ use super::stand_ins::{Notes, StandIns};
 use super::toolchain::{self, WASIP1};
 use super::{flags, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
-use crate::event::denials::Denials;
 use crate::event::{
     Captured, Cause, Format, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
-    TestInfo,
+    TestInfo, TestOutput,
 };
 use crate::plan::Ignored;
 use crate::plan::filter::Matching;
@@ -386,17 +385,14 @@ impl Doctests<'_> {
                 start: SystemTime::now() - took,
                 duration: took,
             }),
-            stdout: Captured {
-                head: without_marked(&result.output).into_bytes(),
-                ..Captured::default()
+            output: TestOutput {
+                stdout: Captured {
+                    head: without_marked(&result.output).into_bytes(),
+                    ..Captured::default()
+                },
+                notes,
+                ..TestOutput::default()
             },
-            stderr: Captured::default(),
-            denied: Denials::default(),
-            setups: Vec::new(),
-            scratch: None,
-            logs: Vec::new(),
-            attachments: Vec::new(),
-            notes,
         });
     }
 }
@@ -450,11 +446,9 @@ fn broken(current: Option<&Of>, why: String, said: &[String]) -> ModuleError {
         order: usize::MAX,
         what: "cannot be run",
         cause: Cause::new(why),
-        stdout: Captured::default(),
-        stderr: Captured {
+        output: TestOutput::of_stderr(Captured {
             head: said.join("\n").into_bytes(),
             ..Captured::default()
-        },
-        denied: Denials::default(),
+        }),
     }
 }

@@ -191,7 +191,7 @@ impl<'a, W: Write> Face<'a, W> {
     }
 
     fn suite_failed(&mut self, error: &ModuleError) {
-        let out = (&error.stdout, &error.stderr);
+        let out = (&error.output.stdout, &error.output.stderr);
         let seen = Seen::failure(error.module.to_string(), error.what, &error.cause, out);
         self.tell(Told::Ended(Box::new(seen)));
     }
@@ -304,7 +304,7 @@ pub fn tell_module_failure(error: &ModuleError) {
     if let Some(hint) = &error.cause.hint {
         text.push_str(&format!("\nhint: {hint}"));
     }
-    for output in [error.stdout.text(), error.stderr.text()] {
+    for output in [error.output.stdout.text(), error.output.stderr.text()] {
         let output = output.trim();
         if !output.is_empty() {
             text.push_str(&format!("\nit wrote:\n{output}"));

@@ -146,7 +146,7 @@ impl Seen {
     /// What libtest would say of this end.
     pub fn of(end: &TestEnd, unable: Unable) -> Seen {
         let test = &end.test;
-        let mut stdout = end.stdout.text();
+        let mut stdout = end.output.stdout.text();
         let mut host = String::new();
         let verdict = match &end.outcome {
             Outcome::Passed | Outcome::ExpectedFailure { .. } => {
@@ -177,14 +177,14 @@ impl Seen {
             }
             _ => Verdict::Failed,
         };
-        let stderr = end.stderr.text();
+        let stderr = end.output.stderr.text();
         if let Some(cause) = end.outcome.cause() {
             say_cause(&mut host, cause, &stderr);
         }
-        for denied in end.denied.told() {
+        for denied in end.output.denied.told() {
             say(&mut host, &one_line(&denied.to_string()));
         }
-        for setup in &end.setups {
+        for setup in &end.output.setups {
             say(&mut host, &one_line(&setup.heading()));
             for output in [&setup.stdout, &setup.stderr] {
                 for line in output.text().lines() {
@@ -192,10 +192,10 @@ impl Seen {
                 }
             }
         }
-        for log in &end.logs {
+        for log in &end.output.logs {
             say(&mut host, &format!("log: {log}"));
         }
-        for attached in &end.attachments {
+        for attached in &end.output.attachments {
             let what = format!(
                 "attached: {} ({}, {} bytes)",
                 attached.name,
@@ -204,7 +204,7 @@ impl Seen {
             );
             say(&mut host, &what);
         }
-        for note in &end.notes {
+        for note in &end.output.notes {
             say(&mut host, &format!("note: {note}"));
         }
         let unable_here = is_unable(&end.outcome);

@@ -1,0 +1,128 @@
+//! What a test leaves beside its outcome: from the sandbox to the reporters one value.
+//!
+//! What a test can leave more is one field here; nobody in between names them.
+
+use super::SetupOutput;
+use super::denials::Denials;
+use serde::{Deserialize, Serialize};
+
+/// What a test left beside its outcome, or whatever else ran in an instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TestOutput {
+    /// What it wrote to stdout; kept only of tests that did not pass, unless all is asked for.
+    #[serde(skip_serializing_if = "Captured::is_empty")]
+    pub stdout: Captured,
+    /// The same of stderr.
+    #[serde(skip_serializing_if = "Captured::is_empty")]
+    pub stderr: Captured,
+    /// What was written before it by what was set up for it, in order; kept only of tests
+    /// that did not pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub setups: Vec<SetupOutput>,
+    /// Where its scratch folder was kept, if it was: as text, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<String>,
+    /// What it logged for the report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<String>,
+    /// What it attached to the report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// What else there is to know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What it tried to reach of files and could not; kept only of tests that did not pass.
+    #[serde(skip_serializing_if = "Denials::is_empty")]
+    pub denied: Denials,
+}
+
+impl TestOutput {
+    /// One that has written this to stderr, and left nothing else.
+    pub fn of_stderr(stderr: Captured) -> Self {
+        TestOutput {
+            stderr,
+            ..TestOutput::default()
+        }
+    }
+
+    /// Whether nothing was left.
+    pub fn is_empty(&self) -> bool {
+        *self == TestOutput::default()
+    }
+
+    /// Takes over what a later call handed over for the report and was refused; what it wrote
+    /// is another's.
+    pub fn take_report(&mut self, later: &mut TestOutput) {
+        self.logs.append(&mut later.logs);
+        self.attachments.append(&mut later.attachments);
+        self.notes.append(&mut later.notes);
+        self.denied.append(std::mem::take(&mut later.denied));
+        if later.scratch.is_some() {
+            self.scratch = later.scratch.take();
+        }
+    }
+
+    /// Has what was written in another call in place of what is here.
+    pub fn set_streams(&mut self, of: TestOutput) {
+        (self.stdout, self.stderr) = (of.stdout, of.stderr);
+    }
+}
+
+/// What a test wrote to one stream: its head and its tail, up to a cap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The first bytes.
+    #[serde(with = "serde_bytes")]
+    pub head: Vec<u8>,
+    /// The last bytes, where the head did not hold everything.
+    #[serde(with = "serde_bytes")]
+    pub tail: Vec<u8>,
+    /// How many bytes between the two were dropped.
+    pub dropped: u64,
+}
+
+impl Captured {
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.size() == 0 && self.dropped == 0
+    }
+
+    /// How many bytes are kept.
+    pub fn size(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// How much it was, and none of it.
+    pub fn counted(&self) -> Captured {
+        Captured {
+            dropped: self.dropped + self.size() as u64,
+            ..Captured::default()
+        }
+    }
+
+    /// The text, as far as it is text, with a line that says what was dropped.
+    pub fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.head).into_owned();
+        if self.dropped > 0 {
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&format!("[{} bytes left out]\n", self.dropped));
+        }
+        text.push_str(&String::from_utf8_lossy(&self.tail));
+        text
+    }
+}
+
+/// Something that a test attached to its report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its name, which need not be unique.
+    pub name: String,
+    /// Its media type, as the test gave it.
+    pub media_type: String,
+    /// Its content.
+    #[serde(with = "serde_bytes")]
+    pub content: Vec<u8>,
+}
