@@ -15,10 +15,10 @@ use crate::event::denials::Denials;
 use crate::event::{Cause, Format, Harness, Outcome};
 use crate::exit;
 use crate::grant::{DirGrant, ModuleGrants, SCRATCH, folders};
-use crate::harness::evidence::{Evidence, stopped_at_limit};
-use crate::harness::hints;
+use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Ending, Trap};
+use crate::harness::{hints, limit};
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip;
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
@@ -343,7 +343,7 @@ fn end_if_blocked(
             signals::remove(&scratch);
         }
         output.pass_on(kept.as_ref());
-        output.tell(&file, &stopped_at_limit(limit, limit_of));
+        output.tell(&file, &limit::passed(limit, limit_of));
         output.tell_stop();
         std::process::exit(i32::from(exit::TIMED_OUT));
     });

@@ -4,6 +4,7 @@
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
 use super::hints::{self, Failure};
+use super::limit;
 use super::scan::Scan;
 use super::termination::{Backtrace, Ending, Trap};
 use crate::event::denials::Denials;
@@ -133,7 +134,7 @@ impl Evidence<'_> {
 
     /// What is said of a test that ran for too long.
     fn stopped(&self) -> Cause {
-        let cause = stopped_at_limit(self.timeout, self.limit_of);
+        let cause = limit::passed(self.timeout, self.limit_of);
         if let Some(waits) = hints::at_limit(&self.backtrace.functions) {
             return cause.hint(waits.advice);
         }
@@ -171,22 +172,5 @@ impl Evidence<'_> {
         } else {
             cause
         })
-    }
-}
-
-/// What is said of a test that ran for too long.
-pub fn stopped_at_limit(limit: Duration, of: Option<LimitOf>) -> Cause {
-    let cause = Cause::new(format!("stopped at its limit of {}s", limit.as_secs_f64()));
-    match of {
-        None => cause,
-        Some(LimitOf::Default) => cause.hint(
-            "that is the limit where none is given: --process-timeout SECONDS, or WASMTEST_PROCESS_TIMEOUT, allows more",
-        ),
-        Some(LimitOf::Flag) => cause.hint("--process-timeout has set that limit"),
-        Some(LimitOf::Variable) => cause
-            .hint("WASMTEST_PROCESS_TIMEOUT, which stands for --process-timeout, has set that limit"),
-        Some(LimitOf::Test) => cause.hint(
-            "that limit is the test's own, by its mark `timeout`; --process-timeout can only lower it",
-        ),
     }
 }

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod hints;
 pub mod libtest;
 pub mod libtest_like;
+pub mod limit;
 pub mod scan;
 pub mod sdk;
 pub mod termination;

@@ -13,7 +13,7 @@ use crate::event::{
     Cause, Event, FixtureKind, FixtureName, Outcome, SetupOutput, SuiteFailure, SuitePart,
     SuiteStep,
 };
-use crate::harness::evidence;
+use crate::harness::limit;
 use crate::plan::{PlannedShared, PlannedTask, PlannedTest};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
@@ -438,9 +438,7 @@ impl Run<'_> {
             };
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
             let cause = match (&busy, was_it && killed) {
-                (Some((_, _, limit)), true) => {
-                    evidence::stopped_at_limit(*limit, Some(self.settings.limit_of))
-                }
+                (Some((_, _, limit)), true) => limit::passed(*limit, Some(self.settings.limit_of)),
                 _ => Cause::new(format!("the process in which it stood died: {how}")),
             };
             let (module, of) = (shared.module, shared.plan.of.clone());

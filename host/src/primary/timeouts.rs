@@ -1,8 +1,9 @@
 //! What takes too long: limits, notices, and when to look again.
 
-use super::workers::{Doing, Job, LISTING, TAKE_OVER, Worker, blocked_too_long};
+use super::workers::{Doing, Job, LISTING, TAKE_OVER, Worker};
 use super::{Run, SLOW, TICK};
 use crate::event::{Event, Outcome};
+use crate::harness::limit;
 use crate::protocol::suites::StepAction;
 use crate::protocol::{Stop, ToWorker};
 use std::time::{Duration, Instant};
@@ -162,7 +163,7 @@ impl Run<'_> {
             match ran {
                 Some(ran) => {
                     let limit = self.timeout_of(&test);
-                    let cause = blocked_too_long(limit, self.limit_of(&test));
+                    let cause = limit::passed_in_the_host(limit, self.limit_of(&test));
                     let outcome = test.given_up(cause);
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }

@@ -10,12 +10,12 @@ use crate::event::{
     Cause, Event, FixtureKind, Outcome, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
     TestOutput,
 };
-use crate::harness::evidence;
+use crate::harness::limit;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::{ValueNumber, without_crate};
 use crate::protocol::{
-    AfterFailure, Done, FixtureNumber, FromWorker, LimitOf, LoadError, ModuleNumber,
-    SnapshotNumber, Stopped, TaskNumber, ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
+    Stopped, TaskNumber, ToWorker,
 };
 use crate::settings::Verbosity;
 use std::collections::{HashSet, VecDeque};
@@ -218,7 +218,7 @@ impl Run<'_> {
                 Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
                     let unit = *unit;
                     worker.jobs.pop_front();
-                    let cause = blocked_too_long(stopped.duration, self.settings.limit_of);
+                    let cause = limit::passed_in_the_host(stopped.duration, self.settings.limit_of);
                     self.unit_not_torn_down(unit, cause);
                     let rest = self.abandon(number).into_iter().map(|(test, _)| test);
                     self.queue_again(rest.collect());
@@ -388,7 +388,7 @@ impl Run<'_> {
         let outcome = match self.ledger.interrupt() {
             Some(_) => Outcome::Interrupted,
             None => match self.given.get(&stopped.task) {
-                Some(test) => test.given_up(blocked_too_long(limit, self.limit_of(test))),
+                Some(test) => test.given_up(limit::passed_in_the_host(limit, self.limit_of(test))),
                 None => return self.unexpected(number, "word of a test that it was not given"),
             },
         };
@@ -510,14 +510,14 @@ impl Run<'_> {
             None => {}
             Some(Job::List(module)) => {
                 let cause = match worker.killed {
-                    Some(limit) => evidence::stopped_at_limit(limit, None),
+                    Some(limit) => limit::passed(limit, None),
                     None => Cause::new(format!("its worker died while it listed its tests: {how}")),
                 };
                 self.module_failed(module, LoadError::List(cause, Box::default()));
             }
             Some(Job::Teardown(unit, _)) => {
                 let cause = match worker.killed {
-                    Some(limit) => evidence::stopped_at_limit(limit, Some(self.settings.limit_of)),
+                    Some(limit) => limit::passed(limit, Some(self.settings.limit_of)),
                     None => Cause::new(format!("its worker died: {how}")),
                 };
                 self.unit_not_torn_down(unit, cause);
@@ -530,7 +530,7 @@ impl Run<'_> {
                 let outcome = match worker.killed {
                     Some(_) => {
                         let mut cause =
-                            blocked_too_long(self.timeout_of(&test), self.limit_of(&test));
+                            limit::passed_in_the_host(self.timeout_of(&test), self.limit_of(&test));
                         cause.message.push_str(&format!(" ({how})"));
                         test.given_up(cause)
                     }
@@ -596,13 +596,4 @@ impl Run<'_> {
         }
         tests
     }
-}
-
-/// What is said of a test that could not be stopped in its guest.
-pub(super) fn blocked_too_long(limit: Duration, of: LimitOf) -> Cause {
-    let mut cause = evidence::stopped_at_limit(limit, Some(of));
-    cause
-        .message
-        .push_str("; it was blocked in a host call, so its worker was given up");
-    cause
 }
