@@ -13,10 +13,11 @@ use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
 use crate::grant::package::{self, Place};
 use crate::grant::{DirGrant, ModuleGrants, Tmp, folders};
+use crate::harness::libtest_like;
 use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
 use crate::report::{Reporter, console, json};
-use crate::settings::{self, Settings, Silence, TestFile, Unmarked, Verbosity};
+use crate::settings::{self, Settings, Silence, TestFile, Verbosity};
 use crate::text::{self, Escaped, shell_quote};
 use anyhow::Context as _;
 use cargo_metadata::{Package, Target, TargetKind};
@@ -220,7 +221,7 @@ impl Cargo<'_> {
                     self.rest.options.guest.stub_imports || wanted.stubs(&name),
                 ),
                 again: self.again(package, test),
-                unmarked: Unmarked::Asked,
+                unmarked: libtest_like::NAME,
                 without_tests: self.without_tests(&test.target),
                 listed: None,
                 name: self.named(&name),

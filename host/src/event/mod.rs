@@ -17,7 +17,7 @@ pub use outcome::{Cause, Outcome};
 pub use output::{Attachment, Captured, TestOutput};
 pub use setup::{SetupKind, SetupOutput, SetupRun};
 pub use suite::{FixtureKind, SuiteFailure, SuitePart};
-pub use test::{Format, Harness, InUnit, Ran, TestEnd, TestId, TestInfo};
+pub use test::{Format, HarnessName, InUnit, Ran, TestEnd, TestId, TestInfo};
 
 use std::fmt;
 use std::sync::Arc;

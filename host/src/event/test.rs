@@ -2,7 +2,8 @@
 
 use super::{Outcome, TestOutput};
 use crate::text::shell_quote;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,20 +44,77 @@ pub enum Format {
     Component,
 }
 
-/// How the tests of a file are listed and run: independent of its format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Harness {
-    /// A test that the guest SDK made: listed from the file, called by its export.
-    Sdk,
-    /// A Rust test binary, as `cargo test` makes it.
-    Libtest,
-    /// A test target's own harness that follows libtest's command line.
-    Custom,
-    /// A doctest of a bundle that rustdoc has made, or one that rustdoc itself has judged.
-    Doctest,
-    /// A plain WASI command: the file is one test.
-    Command,
+/// The name of a harness: of how the tests of a file are listed and run, independent of its format.
+///
+/// A name and no more, so that it can travel and be kept: what bears it stands in the table of
+/// `harness`, and a new one there needs no line here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HarnessName {
+    bytes: [u8; LONGEST_HARNESS],
+    length: u8,
+}
+
+/// How long such a name may be, in bytes.
+const LONGEST_HARNESS: usize = 15;
+
+impl HarnessName {
+    /// A harness of this name; to be called for constants, where one that is too long does not
+    /// compile.
+    pub const fn new(name: &str) -> HarnessName {
+        match HarnessName::of(name) {
+            Some(name) => name,
+            None => panic!("the name of a harness is at most 15 bytes long"),
+        }
+    }
+
+    const fn of(name: &str) -> Option<HarnessName> {
+        let name = name.as_bytes();
+        if name.len() > LONGEST_HARNESS {
+            return None;
+        }
+        let mut bytes = [0; LONGEST_HARNESS];
+        let mut at = 0;
+        while at < name.len() {
+            bytes[at] = name[at];
+            at += 1;
+        }
+        Some(HarnessName {
+            bytes,
+            length: name.len() as u8,
+        })
+    }
+
+    /// The same as text.
+    pub fn as_str(&self) -> &str {
+        let bytes = &self.bytes[..usize::from(self.length)];
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for HarnessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for HarnessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for HarnessName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for HarnessName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let too_long = || D::Error::custom("this is no name of a harness");
+        HarnessName::of(&name).ok_or_else(too_long)
+    }
 }
 
 /// What is known of a test before it runs.
@@ -65,7 +123,7 @@ pub struct TestInfo {
     /// Its name.
     pub id: TestId,
     /// The harness that runs it.
-    pub harness: Harness,
+    pub harness: HarnessName,
     /// The format of its file.
     pub format: Format,
     /// `file:line` of the test, where the harness tells.
@@ -80,6 +138,8 @@ pub struct TestInfo {
     pub ignore_reason: Option<String>,
     /// Whether it is expected to panic.
     pub should_panic: bool,
+    /// Why it cannot be run here, whoever asks for it.
+    pub unable: Option<String>,
     /// Whether it is a benchmark.
     pub benchmark: bool,
     /// Its tags.

@@ -12,13 +12,13 @@ use crate::grant::Tmp;
 use crate::settings::Exec;
 
 use crate::event::denials::Denials;
-use crate::event::{Cause, Format, Harness, Outcome};
+use crate::event::{Captured, Cause, Format, Outcome};
 use crate::exit;
 use crate::grant::{DirGrant, ModuleGrants, SCRATCH, folders};
 use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Ending, Trap};
-use crate::harness::{hints, limit};
+use crate::harness::{command, hints, limit};
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip;
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
@@ -366,7 +366,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         file: exec.file.clone(),
         content: source.content,
         format: source.format,
-        harness: Harness::Command,
+        harness: command::NAME,
         grants: ModuleGrants::default(),
         unknown_imports: exec.unknown_imports,
         artefact: String::new(),
@@ -384,6 +384,10 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
     let evidence = Evidence {
         gaps: &spec.gaps,
         ending: &ran.ending,
+        format: spec.format,
+        returned: None,
+        panicked: None,
+        wrote: (&Captured::default(), &Captured::default()),
         stdout: &unread,
         stderr: &unread,
         backtrace: &backtrace,

@@ -4,26 +4,58 @@
 //! or by `exit(0)`.
 
 use super::evidence::Evidence;
+use super::listing::{Answer, ListError, Question};
 use super::termination::Ending;
-use crate::event::{Cause, Format, Harness, Outcome};
+use super::{Case, Facts, Harness, Invocation};
+use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::protocol::ListedTest;
+
+/// Its name.
+pub const NAME: HarnessName = HarnessName::new("command");
 
 /// The path of a command's only test.
 pub const MAIN: &str = "main";
 
-/// A command's list: itself.
-pub fn list() -> Vec<ListedTest> {
-    vec![ListedTest::named(MAIN, Harness::Command)]
+/// A plain WASI program.
+pub struct Command;
+
+impl Harness for Command {
+    fn name(&self) -> HarnessName {
+        NAME
+    }
+
+    fn recognises(&self, facts: &Facts) -> bool {
+        facts.is_program_of(NAME)
+    }
+
+    fn list(
+        &self,
+        _: &mut dyn FnMut(&Question<'_>) -> Answer,
+    ) -> Result<Vec<ListedTest>, ListError> {
+        Ok(list())
+    }
+
+    fn invoke<'a>(&self, _: &Case<'a>) -> Invocation<'a> {
+        Invocation::default()
+    }
+
+    fn judge(&self, evidence: &Evidence<'_>, _: &Case<'_>) -> Outcome {
+        outcome(evidence)
+    }
 }
 
-/// How a command ended.
-pub fn outcome(evidence: &Evidence<'_>, format: Format) -> Outcome {
+/// A command's list: itself.
+pub fn list() -> Vec<ListedTest> {
+    vec![ListedTest::named(MAIN, NAME)]
+}
+
+fn outcome(evidence: &Evidence<'_>) -> Outcome {
     if let Some(outcome) = evidence.common_outcome() {
         return outcome;
     }
     match evidence.ending {
         Ending::Returned | Ending::Exited(0) => Outcome::Passed,
-        Ending::Exited(status) if format == Format::Core => {
+        Ending::Exited(status) if evidence.format == Format::Core => {
             Outcome::Failed(Cause::new(format!("exited with status {status}")))
         }
         _ => Outcome::Failed(Cause::new("exited with failure")),

@@ -8,7 +8,7 @@ use super::limit;
 use super::scan::Scan;
 use super::termination::{Backtrace, Ending, Trap};
 use crate::event::denials::Denials;
-use crate::event::{Cause, Outcome};
+use crate::event::{Captured, Cause, Format, Outcome};
 use crate::instrument::gaps::Gaps;
 use crate::protocol::LimitOf;
 use std::time::Duration;
@@ -18,6 +18,14 @@ use std::time::Duration;
 pub struct Evidence<'a> {
     /// How the call came back.
     pub ending: &'a Ending,
+    /// What the file is.
+    pub format: Format,
+    /// What the test's export returned, if one was called.
+    pub returned: Option<i32>,
+    /// The message of the panic that the SDK recorded in a test.
+    pub panicked: Option<&'a str>,
+    /// What was kept of stdout and stderr.
+    pub wrote: (&'a Captured, &'a Captured),
     /// What was read from stdout.
     pub stdout: &'a Scan,
     /// What was read from stderr.
@@ -172,5 +180,58 @@ impl Evidence<'_> {
         } else {
             cause
         })
+    }
+}
+
+/// Evidence for the tests of harnesses.
+#[cfg(test)]
+pub(super) mod sample {
+    use super::*;
+    use crate::harness::{Case, Harness};
+
+    /// How a harness judges a test that ended so and wrote this to stdout and to stderr.
+    pub fn judge(
+        harness: &dyn Harness,
+        ending: Ending,
+        wrote: (&str, &str),
+        format: Format,
+    ) -> Outcome {
+        judge_case(harness, ending, wrote, format, &Case::plain())
+    }
+
+    /// The same of a certain test.
+    pub fn judge_case(
+        harness: &dyn Harness,
+        ending: Ending,
+        (stdout, stderr): (&str, &str),
+        format: Format,
+        case: &Case<'_>,
+    ) -> Outcome {
+        let scan = |text: &str| {
+            let mut scan = Scan::default();
+            scan.write(text.as_bytes());
+            scan.finish();
+            scan
+        };
+        let kept = |text: &str| Captured {
+            head: text.into(),
+            ..Captured::default()
+        };
+        let evidence = Evidence {
+            ending: &ending,
+            format,
+            returned: None,
+            panicked: None,
+            wrote: (&kept(stdout), &kept(stderr)),
+            stdout: &scan(stdout),
+            stderr: &scan(stderr),
+            backtrace: &Backtrace::default(),
+            gaps: &Gaps::left(""),
+            denied: &Denials::default(),
+            timeout: Duration::from_secs(60),
+            limit_of: None,
+            wasm_stack: 8 << 20,
+        };
+        harness.judge(&evidence, case)
     }
 }

@@ -5,14 +5,10 @@
 //! debug information nor `target_features` is looked at, since stripped and
 //! post-processed files are common.
 
-use crate::event::{Cause, Format, Harness};
-use crate::harness::sdk;
+use crate::event::{Cause, Format, HarnessName};
+use crate::harness::{self, Facts, command, sdk};
 use memchr::memmem;
 use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
-
-/// What every libtest binary holds in its data, whatever built it: two
-/// environment variables that libtest reads at its start.
-const LIBTEST_MARKS: [&str; 2] = ["RUST_TEST_THREADS", "RUST_TEST_NOCAPTURE"];
 
 /// What a file turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,21 +16,29 @@ pub struct Identity {
     /// What the file is.
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
-    pub harness: Option<Harness>,
+    pub harness: Option<HarnessName>,
     /// The tests, suites and fixtures of the SDK's in it.
     pub sdk: sdk::Contents,
 }
 
-/// Tells what a file is.
+/// Tells what a file is; a plain program is a command.
+///
+/// # Errors
+/// As those of [`identify_as`].
+pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
+    identify_as(bytes, command::NAME)
+}
+
+/// Tells what a file is, where plain programs are taken for this harness's.
 ///
 /// # Errors
 /// A cause for the user if these bytes are no WebAssembly, are cut short, lie
 /// about their tests, or need what no wasmtime offers.
-pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
+pub fn identify_as(bytes: &[u8], taken_for: HarnessName) -> Result<Identity, Cause> {
     if !bytes.starts_with(b"\0asm") {
         return Err(not_wasm(bytes));
     }
-    let mut marks = [false; LIBTEST_MARKS.len()];
+    let mut marks: Vec<(&str, bool)> = harness::marks().map(|mark| (mark, false)).collect();
     let mut starts = false;
     let mut format = Format::Core;
     let mut depth = 0usize;
@@ -71,7 +75,7 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
             Payload::DataSection(section) => {
                 for data in section.clone() {
                     let data = data.map_err(|e| damaged(&e, bytes.len()))?;
-                    for (found, mark) in marks.iter_mut().zip(LIBTEST_MARKS) {
+                    for (mark, found) in &mut marks {
                         *found = *found || memmem::find(data.data, mark.as_bytes()).is_some();
                     }
                 }
@@ -85,19 +89,19 @@ pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
             Format::Component => sdk.look_at_component(&payload),
         }
     }
-    let libtest = marks.iter().all(|m| *m);
     let sdk = match format {
         Format::Core => sdk.contents()?,
         Format::Component => sdk.contents_of_component()?,
     };
     Ok(Identity {
         format,
-        harness: match (starts, libtest) {
-            (true, true) => Some(Harness::Libtest),
-            // a program with tests in it is not one test more
-            (true, false) if sdk.tests.is_empty() => Some(Harness::Command),
-            _ => None,
-        },
+        harness: harness::recognise(&Facts {
+            format,
+            starts,
+            has_sdk_tests: !sdk.tests.is_empty(),
+            marks: marks.iter().filter(|m| m.1).map(|m| m.0).collect(),
+            taken_for,
+        }),
         sdk,
     })
 }

@@ -86,12 +86,12 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Harness;
+    use crate::harness::libtest;
 
     fn listed(tags: &[&str]) -> ListedTest {
         ListedTest {
             tags: tags.iter().map(|t| (*t).to_owned()).collect(),
-            ..ListedTest::named("", Harness::Libtest)
+            ..ListedTest::named("", libtest::NAME)
         }
     }
 

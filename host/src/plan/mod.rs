@@ -11,8 +11,7 @@ pub mod tree;
 pub use suites::{Place, PlannedShared};
 
 use self::filter::Filter;
-use crate::event::{Cause, Format, Harness, InUnit, Outcome, TestId, TestInfo};
-use crate::harness::libtest;
+use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};
 use crate::protocol::suites::{Distribution, Furniture, without_crate};
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
 use std::collections::HashMap;
@@ -256,7 +255,7 @@ pub fn plan_module(
         let wanted = match choice.ignored {
             Ignored::Skip | Ignored::Include => true,
             Ignored::Only => test.ignored.is_some(),
-            Ignored::OnlyAndUnable => test.ignored.is_some() || cannot_run(&test),
+            Ignored::OnlyAndUnable => test.ignored.is_some() || test.unable.is_some(),
         };
         if !wanted || !filter.matches(&id, &test) {
             plan.filtered_out += 1;
@@ -287,6 +286,7 @@ pub fn plan_module(
                 ignored: action == (Action::Run { ignored: true }),
                 ignore_reason: test.ignored.clone(),
                 should_panic: test.should_panic.is_some(),
+                unable: test.unable.clone(),
                 benchmark: test.benchmark,
                 tags: test.tags.clone(),
                 description: test.description.clone(),
@@ -374,11 +374,6 @@ impl PlannedUnit {
     }
 }
 
-/// Whether libtest would not run it here, whatever it is asked.
-fn cannot_run(test: &ListedTest) -> bool {
-    test.should_panic.is_some() && test.harness == Harness::Libtest
-}
-
 fn action(test: &ListedTest, choice: Choice) -> Action {
     match &test.ignored {
         Some(reason) if choice.ignored == Ignored::Skip => Action::Skip {
@@ -387,12 +382,8 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
                 false => format!("ignored: {reason}"),
             },
         },
-        // rustdoc has not compiled it
-        Some(_) if test.harness == Harness::Doctest => Action::Skip {
-            reason: "ignored".to_owned(),
-        },
-        _ if cannot_run(test) => Action::Skip {
-            reason: libtest::SHOULD_PANIC.to_owned(),
+        _ if let Some(reason) = &test.unable => Action::Skip {
+            reason: reason.clone(),
         },
         _ if choice.benchmarks == Benchmarks::Alone && !test.benchmark => Action::Skip {
             reason: "no benchmark".to_owned(),
@@ -406,6 +397,7 @@ fn action(test: &ListedTest, choice: Choice) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::{libtest, sdk};
     use crate::protocol::suites::ListedSuite;
     use wasmtest_section::EXPORT_PREFIX;
 
@@ -413,7 +405,8 @@ mod tests {
         ListedTest {
             ignored: ignored.map(str::to_owned),
             should_panic: should_panic.then(String::new),
-            ..ListedTest::named(path, Harness::Libtest)
+            unable: should_panic.then(|| libtest::SHOULD_PANIC.to_owned()),
+            ..ListedTest::named(path, libtest::NAME)
         }
     }
 
@@ -498,7 +491,7 @@ mod tests {
         let paths = ["unit::a", "unit::it's b", "unit::c", "unit::d", "single"];
         let listed = paths.iter().map(|path| ListedTest {
             export: Some(format!("{EXPORT_PREFIX}c::{path}")),
-            ..ListedTest::named(*path, Harness::Sdk)
+            ..ListedTest::named(*path, sdk::NAME)
         });
         let plan = plan_module(
             &module(),

@@ -2,13 +2,14 @@
 //!
 //! Reads every file once: its hash, its format, its harness. Runs nothing.
 
-use crate::event::{Cause, Format, Harness};
+use crate::event::{Cause, Format, HarnessName};
 use crate::harness::sdk::Contents;
+use crate::harness::{self, command};
 use crate::layout;
 use crate::module::identify::{self, Identity};
 use crate::module::names;
 use crate::protocol::ContentHash;
-use crate::settings::{Selection, Unmarked};
+use crate::settings::Selection;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
@@ -29,7 +30,7 @@ pub struct Module {
     /// What it is.
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
-    pub harness: Option<Harness>,
+    pub harness: Option<HarnessName>,
     /// The tests, suites and fixtures of the SDK's in it.
     pub sdk: Contents,
     /// Its place among the files that a build tool has named.
@@ -125,16 +126,13 @@ pub fn discover(selection: &Selection) -> Discovered {
     let look = |(path, given): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
         let bytes =
             std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
-        let mut identity = identify::identify(&bytes)?;
-        if let Given::Named(at) = given
-            && selection.files[*at].unmarked == Unmarked::Asked
-            && identity.harness == Some(Harness::Command)
-        {
-            identity.harness = Some(Harness::Custom);
-        }
-        if let Given::Named(at) = given
-            && let Some(first) = selection.files[*at].listed.iter().flatten().next()
-        {
+        let named = match given {
+            Given::Named(at) => Some(&selection.files[*at]),
+            Given::ByName | Given::BySearch => None,
+        };
+        let taken_for = named.map_or(command::NAME, |named| named.unmarked);
+        let mut identity = identify::identify_as(&bytes, taken_for)?;
+        if let Some(first) = named.and_then(|n| n.listed.as_ref()?.first()) {
             identity.harness = Some(first.harness);
         }
         Ok((ContentHash::of(&bytes), identity))
@@ -147,7 +145,10 @@ pub fn discover(selection: &Selection) -> Discovered {
     let is_program: Vec<bool> = looked
         .iter()
         .map(|l| match l {
-            Ok((_, i)) => i.harness != Some(Harness::Libtest) && i.sdk.tests.is_empty(),
+            Ok((_, i)) => {
+                let is_named_by_cargo = |h| harness::of(h).is_named_by_cargo();
+                !i.harness.is_some_and(is_named_by_cargo) && i.sdk.tests.is_empty()
+            }
             Err(_) => true,
         })
         .collect();

@@ -7,7 +7,7 @@
 use super::Run;
 use super::shared::Phase;
 use super::workers::{Doing, Job, LISTING, TAKE_OVER};
-use crate::event::{Event, Harness};
+use crate::event::Event;
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::suites::StepAction;
 use crate::protocol::{FixtureNumber, LimitOf, ModuleNumber, Task, TaskNumber, ToWorker};
@@ -158,7 +158,7 @@ impl Run<'_> {
             harness: listed.harness,
             export: listed.export.clone(),
             ignored: test.action == Action::Run { ignored: true },
-            doctest: (listed.harness == Harness::Doctest).then_some(listed.case),
+            data: listed.data.clone(),
             expect: listed.expect(),
             timeout: self.timeout_of(&test),
             limit_of: self.limit_of(&test),

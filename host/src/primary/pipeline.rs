@@ -8,7 +8,7 @@ use super::discover::{self, Discovered};
 use super::peer::{Peer, Role};
 use super::{Goal, Happened, Run};
 use crate::event::{
-    Captured, Cause, Event, Harness, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
+    Captured, Cause, Event, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
 };
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::gaps::{self, Gaps};
@@ -216,7 +216,7 @@ impl Run<'_> {
                 file: file.file.clone(),
                 content: file.content,
                 format: file.format,
-                harness: file.harness.unwrap_or(Harness::Sdk),
+                harness: file.harness.unwrap_or(sdk::NAME),
                 grants: named.map(|n| n.grants.clone()).unwrap_or_default(),
                 unknown_imports: named.map_or(self.settings.unknown_imports, |n| n.unknown_imports),
                 artefact: Cache::artefact_name(

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::cli::{Cli, Command};
-use crate::event::{Harness, Outcome};
+use crate::event::Outcome;
 use crate::exit;
+use crate::harness::command;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Done, Holds, ListedTest, Listing, SetUp, Task, ToWorker, read_frame, write_frame,
@@ -19,7 +20,7 @@ fn serve(mut channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io:
         let written = match message {
             ToWorker::Setup(_) => write_frame(&mut channel, &FromWorker::Ready),
             ToWorker::List { module, .. } => {
-                let tests = ["a", "b"].map(|t| ListedTest::named(t, Harness::Command));
+                let tests = ["a", "b"].map(|t| ListedTest::named(t, command::NAME));
                 let tests = Ok(Listing {
                     tests: tests.into(),
                     holds: Holds::ForTheRun,

@@ -1,7 +1,7 @@
 //! What a module was found to hold, or why it cannot be used.
 
 use super::task::Expect;
-use crate::event::{Captured, Cause, Harness};
+use crate::event::{Captured, Cause, HarnessName};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use wasmtest_section::EXPORT_PREFIX;
@@ -30,7 +30,7 @@ pub struct ListedTest {
     /// Its path.
     pub path: String,
     /// How it is run.
-    pub harness: Harness,
+    pub harness: HarnessName,
     /// The function that it is exported as, for the SDK's harness.
     pub export: Option<String>,
     /// Set when it is marked as ignored: the reason, which may be empty.
@@ -58,6 +58,10 @@ pub struct ListedTest {
     pub needs: Vec<String>,
     /// Its place among the cases of one function.
     pub case: u64,
+    /// Why it cannot be run here, whoever asks for it.
+    pub unable: Option<String>,
+    /// What its harness has to know of it beside that, in its own words: nobody else reads it.
+    pub data: String,
 }
 
 impl ListedTest {
@@ -76,7 +80,7 @@ impl ListedTest {
     }
 
     /// A test of which only the name is known.
-    pub fn named(path: impl Into<String>, harness: Harness) -> Self {
+    pub fn named(path: impl Into<String>, harness: HarnessName) -> Self {
         ListedTest {
             path: path.into(),
             harness,
@@ -93,6 +97,8 @@ impl ListedTest {
             max_memory: None,
             needs: Vec::new(),
             case: 0,
+            unable: None,
+            data: String::new(),
         }
     }
 }

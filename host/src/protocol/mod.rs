@@ -227,7 +227,7 @@ pub struct Done {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Harness;
+    use crate::event::HarnessName;
     use crate::grant::{Access, DirGrant, HowToGrant};
     use crate::protocol::suites::StepAction;
     use crate::protocol::suites::{Around, Step};
@@ -293,9 +293,9 @@ mod tests {
             number: TaskNumber(3),
             module: ModuleNumber(1),
             path: "m::t".to_owned(),
-            harness: Harness::Sdk,
+            harness: HarnessName::new("sdk"),
             export: Some("wasmtest:c::m::t".to_owned()),
-            doctest: None,
+            data: String::new(),
             ignored: true,
             expect: Expect::Panic("words".to_owned()),
             timeout: Duration::from_nanos(1_500_000_001),

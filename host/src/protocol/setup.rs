@@ -1,6 +1,6 @@
 //! What a worker is told once: grants, modules, numbers by which later messages name things.
 
-use crate::event::{Format, Harness};
+use crate::event::{Format, HarnessName};
 use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
 use crate::instrument::Facts;
 use crate::instrument::gaps::Gaps;
@@ -160,7 +160,7 @@ pub struct ModuleSpec {
     /// What the file is.
     pub format: Format,
     /// How its tests are run.
-    pub harness: Harness,
+    pub harness: HarnessName,
     /// What they may reach beside what the run grants.
     pub grants: ModuleGrants,
     /// What to do about unknown imports.

@@ -3,7 +3,7 @@
 use super::frame::nanoseconds;
 use super::setup::{FixtureNumber, ModuleNumber, SnapshotUse, TaskNumber};
 use super::suites::{Around, Step, ValueNumber};
-use crate::event::Harness;
+use crate::event::HarnessName;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub struct Task {
     pub path: String,
     /// How it is run.
     #[serde(rename = "h")]
-    pub harness: Harness,
+    pub harness: HarnessName,
     /// The function to call, for the SDK's harness.
     #[serde(rename = "e")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,10 +29,10 @@ pub struct Task {
     /// Whether the test is marked as ignored (and was asked for all the same).
     #[serde(rename = "i")]
     pub ignored: bool,
-    /// Its number, if it is a doctest of a bundle.
-    #[serde(rename = "c")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doctest: Option<u64>,
+    /// What its harness has to know of it beside that.
+    #[serde(rename = "d")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
     /// What has to come of it.
     #[serde(rename = "x")]
     #[serde(default, skip_serializing_if = "Expect::is_pass")]

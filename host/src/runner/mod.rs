@@ -14,14 +14,15 @@ use self::caller::Caller;
 use crate::cargo::rustdoc;
 use crate::cli::{CargoRunnerArgs, UsageError};
 use crate::config::{self, Config};
-use crate::event::{Cause, Harness};
+use crate::event::{Cause, HarnessName};
 use crate::exec;
 use crate::exit::LIBTEST_FAILED;
 use crate::grant::ModuleGrants;
+use crate::harness::{command, libtest as libtest_harness, libtest_like};
 use crate::module::cache::Cache;
 use crate::module::{identify, names};
 use crate::protocol::{ContentHash, ListedTest, UnknownImports};
-use crate::settings::{self, Exec, Marks, Output, Silence, TestFile, Unmarked};
+use crate::settings::{self, Exec, Marks, Output, Silence, TestFile};
 use crate::text::{Escaped, tell};
 use anyhow::Context as _;
 use std::ffi::OsString;
@@ -58,12 +59,12 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
         Err(e) => return Ok(refuse(&format!("{e:#}"), None)),
     };
     match harness {
-        Some(Harness::Libtest) if doctests::is_rustdocs(file) => {
+        Some(libtest_harness::NAME) if doctests::is_rustdocs(file) => {
             let sources = doctests::beside(file);
             Ok(i32::from(doctests::run(&call, rest, args, &sources)))
         }
-        Some(Harness::Libtest) => Ok(i32::from(libtest::run(&call.test_file(), rest, args))),
-        Some(Harness::Command) if let Some(test) = asked_by_nextest(rest) => {
+        Some(libtest_harness::NAME) => Ok(i32::from(libtest::run(&call.test_file(), rest, args))),
+        Some(command::NAME) if let Some(test) = asked_by_nextest(rest) => {
             let mut file = call.test_file();
             // a name may look like a flag
             let mut rest = vec![OsString::from("--exact"), "--nocapture".into()];
@@ -95,7 +96,7 @@ fn asked_by_nextest(rest: &[OsString]) -> Option<ListedTest> {
     };
     Some(ListedTest {
         ignored: more.contains(&"--ignored").then(String::new),
-        ..ListedTest::named(*name, Harness::Custom)
+        ..ListedTest::named(*name, libtest_like::NAME)
     })
 }
 
@@ -131,7 +132,7 @@ impl<'a> Call<'a> {
             grants: self.grants.clone(),
             unknown_imports: self.unknown_imports,
             again: String::new(),
-            unmarked: Unmarked::Command,
+            unmarked: command::NAME,
             without_tests: Silence::Told,
             listed: None,
         }
@@ -190,7 +191,7 @@ fn ids(name: &str) -> impl Iterator<Item = String> {
 ///
 /// Hot path: a program may be started hundreds of times, so a file that has not
 /// changed is not read again for this.
-fn harness(file: &Path, args: &CargoRunnerArgs) -> Result<Option<Harness>, Cause> {
+fn harness(file: &Path, args: &CargoRunnerArgs) -> Result<Option<HarnessName>, Cause> {
     let unreadable = |e: std::io::Error| Cause::new(format!("the file cannot be read: {e}"));
     let meta = std::fs::metadata(file).map_err(unreadable)?;
     let root = settings::cache_root(args.cache_dir.as_deref()).ok();

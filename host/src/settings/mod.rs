@@ -10,7 +10,7 @@ mod selection;
 
 pub use exec::{Exec, Marks, Output};
 pub(crate) use rerun::{again, push_flag};
-pub use selection::{Selection, Silence, TestFile, Unmarked};
+pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{

@@ -2,6 +2,7 @@
 
 use super::cache_root;
 use crate::cli::{MatchArgs, SelectArgs, UsageError};
+use crate::event::HarnessName;
 use crate::grant::ModuleGrants;
 use crate::plan::filter::{Filter, Matching};
 use crate::plan::{Choice, Ignored};
@@ -36,8 +37,8 @@ pub struct TestFile {
     pub unknown_imports: UnknownImports,
     /// The first part of the command that runs its tests again.
     pub again: String,
-    /// What it is taken for if nothing in it says that it is a libtest binary.
-    pub unmarked: Unmarked,
+    /// The harness that it is taken for if it is a program that bears the marks of none.
+    pub unmarked: HarnessName,
     /// Whether a word is lost on it if it holds no tests.
     pub without_tests: Silence,
     /// Its tests, where they are known already.
@@ -51,16 +52,6 @@ pub enum Silence {
     Usual,
     /// It may be a mistake, and is told.
     Told,
-}
-
-/// What a program is taken for that bears no marks of a harness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unmarked {
-    /// One test.
-    Command,
-    /// A harness that may list its tests as libtest does: it is asked, in a closed
-    /// sandbox, and is one test if it does not answer.
-    Asked,
 }
 
 impl Selection {

@@ -4,8 +4,8 @@
 //! written can be told, and somebody has to answer for its test: exactly one of
 //! the two threads does, whoever takes it from here first.
 
-use crate::event::{FixtureKind, Harness, SetupOutput, TestOutput};
-use crate::harness::libtest;
+use crate::event::{FixtureKind, SetupOutput, TestOutput};
+use crate::harness;
 use crate::protocol::suites::Step;
 use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
@@ -108,9 +108,7 @@ impl Current {
         }
         let running = current.take()?;
         let (mut stdout, stderr) = (running.streams.0.finish().0, running.streams.1.finish().0);
-        if running.task.harness == Harness::Libtest {
-            libtest::without_frame(&mut stdout, &running.task.path);
-        }
+        harness::of(running.task.harness).clean(&mut stdout, &running.task.path, None);
         Some(Stopped {
             task,
             start: running.start,

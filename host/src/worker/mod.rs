@@ -8,6 +8,7 @@
 
 mod current;
 mod execute;
+mod judge;
 mod making;
 mod shared;
 mod snapshots;

@@ -4,7 +4,8 @@
 use super::current::Current;
 use super::execute::Executor;
 use super::stand::{NotThere, Stand};
-use crate::event::{Cause, Harness, SetupRun, SuiteFailure, SuitePart, TestOutput};
+use crate::event::{Cause, SetupRun, SuiteFailure, SuitePart, TestOutput};
+use crate::harness::sdk;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, TaskNumber};
 use crate::sandbox::live::MAX_VALUE;
@@ -41,10 +42,10 @@ impl Executor {
             number: TaskNumber(u64::MAX),
             module,
             path: of.clone(),
-            harness: Harness::Sdk,
+            harness: sdk::NAME,
             export: None,
             ignored: false,
-            doctest: None,
+            data: String::new(),
             expect: Expect::Pass,
             timeout,
             limit_of,

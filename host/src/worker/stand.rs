@@ -6,7 +6,8 @@
 //! there is asked of the sandbox.
 
 use super::current::Current;
-use super::execute::{Executor, Verdict, start_trapped};
+use super::execute::Executor;
+use super::judge::{JudgedAs, start_trapped};
 use crate::event::denials::Denials;
 use crate::event::{
     Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
@@ -14,7 +15,7 @@ use crate::event::{
 };
 use crate::harness::termination::Ending;
 use crate::protocol::suites::{Step, StepAction};
-use crate::protocol::{Done, Expect, LoadError, ModuleNumber, Task};
+use crate::protocol::{Done, LoadError, ModuleNumber, Task};
 use crate::sandbox::call::{Call, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
@@ -157,7 +158,7 @@ impl Executor {
                 report: TestOutput::default(),
             }),
             Err(called) => {
-                let verdict = Verdict::Sdk(&Expect::Pass);
+                let verdict = JudgedAs::hook();
                 let outcome = self.judge(task.module, &called, task.limit(), verdict);
                 Err(match start_trapped(&called, &outcome) {
                     Some(e) => NotThere::Load(e),
@@ -174,7 +175,7 @@ impl Executor {
         task: &Arc<Task>,
         path: &str,
         at_interrupt: AtInterrupt,
-        verdict: Verdict<'_>,
+        verdict: JudgedAs<'_>,
         current: &Current,
     ) -> Option<(Called, Outcome)> {
         let export = format!("{EXPORT_PREFIX}{path}");
@@ -188,7 +189,7 @@ impl Executor {
         task: &Arc<Task>,
         export: &str,
         at_interrupt: AtInterrupt,
-        verdict: Verdict<'_>,
+        verdict: JudgedAs<'_>,
         current: &Current,
     ) -> Option<(Called, Outcome)> {
         let how = Guarded {
@@ -209,7 +210,7 @@ impl Executor {
         &mut self,
         stand: &mut Stand,
         task: &Arc<Task>,
-        verdict: Verdict<'_>,
+        verdict: JudgedAs<'_>,
         current: &Current,
         call: impl FnOnce(&mut Sandbox, &mut Live) -> Called,
     ) -> Option<(Called, Outcome)> {
@@ -239,7 +240,7 @@ impl Executor {
                 continue;
             }
             self.take_state(stand, task, i);
-            let pass = Verdict::Sdk(&Expect::Pass);
+            let pass = JudgedAs::hook();
             let (called, outcome) = match step.action {
                 StepAction::Nothing => {
                     stand.up.push(step.clone());
@@ -348,7 +349,7 @@ impl Executor {
             if !self.recover(stand) {
                 break;
             }
-            let pass = Verdict::Sdk(&Expect::Pass);
+            let pass = JudgedAs::hook();
             let go_on = AtInterrupt::GoOn;
             current.takes_down(step);
             let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;

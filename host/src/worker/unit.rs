@@ -5,7 +5,8 @@
 //! fresh instance that is set up again.
 
 use super::current::Current;
-use super::execute::{Executor, Verdict};
+use super::execute::Executor;
+use super::judge::JudgedAs;
 use super::stand::{NotThere, Stand};
 use crate::event::denials::Denials;
 use crate::event::{
@@ -195,7 +196,7 @@ impl Executor {
         done: &mut Done,
         current: &Current,
     ) -> Option<()> {
-        let pass = Verdict::Sdk(&crate::protocol::Expect::Pass);
+        let pass = JudgedAs::hook();
         stand.take_spent();
         done.start = crate::worker::current::now();
         let mut outcome = Outcome::Passed;
@@ -221,7 +222,7 @@ impl Executor {
         current.begins_after(wrote.clone());
         if outcome == Outcome::Passed {
             let export = task.export.as_deref().unwrap_or_default();
-            let (verdict, stop) = (Verdict::of(task), AtInterrupt::Stop);
+            let (verdict, stop) = (JudgedAs::test(task), AtInterrupt::Stop);
             let (called, came) = self.call_export(stand, task, export, stop, verdict, current)?;
             done.output.set_streams(called.output);
             outcome = came;

@@ -17,9 +17,10 @@ use super::toolchain::{self, WASIP1};
 use super::{flags, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::event::{
-    Captured, Cause, Format, Harness, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId,
-    TestInfo, TestOutput,
+    Captured, Cause, Format, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId, TestInfo,
+    TestOutput,
 };
+use crate::harness::doctest;
 use crate::plan::Ignored;
 use crate::plan::filter::Matching;
 use crate::primary::{Missed, More};
@@ -313,7 +314,7 @@ impl Doctests<'_> {
         order: usize,
         took: Duration,
     ) {
-        let listed = ListedTest::named(result.path.as_str(), Harness::Doctest);
+        let listed = ListedTest::named(result.path.as_str(), doctest::NAME);
         let id = TestId {
             module: of.module.as_str().into(),
             path: result.path.as_str().into(),
@@ -360,7 +361,7 @@ impl Doctests<'_> {
         more.ended(TestEnd {
             test: Arc::new(TestInfo {
                 id,
-                harness: Harness::Doctest,
+                harness: doctest::NAME,
                 format: match self.target {
                     WASIP1 => Format::Core,
                     _ => Format::Component,
@@ -371,6 +372,7 @@ impl Doctests<'_> {
                 ignored: false,
                 ignore_reason: None,
                 should_panic: false,
+                unable: None,
                 benchmark: false,
                 tags: Vec::new(),
                 description: None,

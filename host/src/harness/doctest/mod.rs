@@ -14,16 +14,53 @@ pub use places::{Sources, relocate};
 pub use source::read_runner;
 
 use super::evidence::Evidence;
+use super::listing::{Answer, ListError, Question};
 use super::termination::{Ending, Trap};
-use crate::event::{Cause, Format, Harness, Outcome};
+use super::{Case, Facts, Harness, Invocation, command};
+use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::protocol::{Expect, ListedTest};
 
+/// Its name.
+pub const NAME: HarnessName = HarnessName::new("doctest");
+
 /// The variable that holds the number of the doctest to run.
-pub const RUN_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
+const RUN_ONE: &str = "RUSTDOC_DOCTEST_RUN_NB_TEST";
 /// What the name of the source of the program's `main` begins with: then comes the edition.
 const RUNNER: &str = "doctest_runner_";
 /// What the name of the source of the doctests themselves begins with.
 const BUNDLE: &str = "doctest_bundle_";
+
+/// The doctests of a bundle, and those that rustdoc itself has judged.
+pub struct Doctests;
+
+impl Harness for Doctests {
+    fn name(&self) -> HarnessName {
+        NAME
+    }
+
+    /// Nothing in the file tells: whoever knows what rustdoc has left beside it names the tests.
+    fn recognises(&self, _: &Facts) -> bool {
+        false
+    }
+
+    fn list(
+        &self,
+        _: &mut dyn FnMut(&Question<'_>) -> Answer,
+    ) -> Result<Vec<ListedTest>, ListError> {
+        Ok(command::list())
+    }
+
+    fn invoke<'a>(&self, case: &Case<'a>) -> Invocation<'a> {
+        Invocation {
+            env: vec![(RUN_ONE, case.data.into())],
+            ..Invocation::default()
+        }
+    }
+
+    fn judge(&self, evidence: &Evidence<'_>, case: &Case<'_>) -> Outcome {
+        outcome(evidence, case.expect)
+    }
+}
 
 /// The edition whose doctests are merged into a program beside which a file of this name lies.
 pub fn edition_of(file: &str) -> Option<&str> {
@@ -100,17 +137,18 @@ impl Doctest {
     pub fn listed(&self, number: usize) -> ListedTest {
         ListedTest {
             ignored: (self.kind == Kind::Ignored).then(String::new),
+            // rustdoc has not compiled it
+            unable: (self.kind == Kind::Ignored).then(|| "ignored".to_owned()),
             should_panic: (self.kind == Kind::ShouldPanic).then(String::new),
             file: Some(self.file.clone()),
             line: Some(self.line),
-            case: number as u64,
-            ..ListedTest::named(self.printed(), Harness::Doctest)
+            data: number.to_string(),
+            ..ListedTest::named(self.printed(), NAME)
         }
     }
 }
 
-/// How a doctest ended.
-pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, format: Format) -> Outcome {
+fn outcome(evidence: &Evidence<'_>, expect: &Expect) -> Outcome {
     let outcome = match (evidence.common_outcome(), evidence.ending) {
         (Some(outcome), _) => outcome,
         (None, Ending::Returned | Ending::Exited(0)) => Outcome::Passed,
@@ -118,7 +156,7 @@ pub fn outcome(evidence: &Evidence<'_>, expect: &Expect, format: Format) -> Outc
             let error = evidence.stderr.error.as_deref();
             Outcome::Failed(Cause::new(match (error, ending) {
                 (Some(error), _) => format!("returned an error\nError: {error}"),
-                (None, Ending::Exited(status)) if format == Format::Core => {
+                (None, Ending::Exited(status)) if evidence.format == Format::Core => {
                     format!("exited with status {status}")
                 }
                 _ => "exited with failure".to_owned(),

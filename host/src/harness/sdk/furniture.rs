@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn fixtures_that_nothing_needs_are_left_out() {
-        let mut test = ListedTest::named("t", crate::event::Harness::Sdk);
+        let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
         test.needs = vec!["c::of_test".to_owned()];
         let mut furniture = Furniture {
             functions: vec![
@@ -418,7 +418,7 @@ mod tests {
                 .collect(),
             ..Furniture::default()
         };
-        let mut test = ListedTest::named("t", crate::event::Harness::Sdk);
+        let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
         let export = |module: &str| Some(format!("wasmtest:{module}::t"));
         test.export = export(&modules[MAX_DEPTH - 1]);
         assert!(check(&[test.clone()], &mut furniture.clone()).is_ok());

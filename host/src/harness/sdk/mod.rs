@@ -13,9 +13,9 @@ mod host_needs;
 mod verdict;
 
 pub use host_needs::HostNeeds;
-pub use verdict::outcome;
+pub use verdict::{NAME, Sdk};
 
-use crate::event::{Cause, Harness};
+use crate::event::Cause;
 use crate::protocol::ListedTest;
 use crate::protocol::suites::{
     Distribution, Furniture, ListedFunction, ListedSuite, Role, without_crate,
@@ -75,7 +75,7 @@ pub struct Contents {
 
 /// A record that was read.
 enum Item {
-    Test(ListedTest),
+    Test(Box<ListedTest>),
     Suite(ListedSuite),
     Function(ListedFunction),
 }
@@ -166,7 +166,7 @@ impl Found {
         } = &mut contents;
         for record in section::records(&self.section) {
             match self.item(record.map_err(|e| bad_section(&e))?)? {
-                Item::Test(test) => tests.push(test),
+                Item::Test(test) => tests.push(*test),
                 Item::Suite(suite) => furniture.suites.push(suite),
                 Item::Function(function) => furniture.functions.push(function),
             }
@@ -208,7 +208,7 @@ impl Found {
 
     fn item(&self, fields: section::Fields<'_>) -> Result<Item, Cause> {
         let kind = fields.kind;
-        let mut test = ListedTest::named("", Harness::Sdk);
+        let mut test = ListedTest::named("", NAME);
         let mut function = ListedFunction {
             path: String::new(),
             role: Role::Fixture,
@@ -300,7 +300,7 @@ impl Found {
                 test.path = without_crate(full_path).to_owned();
                 test.export = Some(format!("{EXPORT_PREFIX}{full_path}"));
                 test.needs = function.needs;
-                Item::Test(test)
+                Item::Test(Box::new(test))
             }
             Kind::Suite => Item::Suite(ListedSuite {
                 path: full_path.to_owned(),

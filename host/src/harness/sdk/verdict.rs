@@ -1,22 +1,55 @@
-//! How a call of one of the SDK's exports ended, against what was expected of it.
+//! How one of the SDK's exports is called, and how that ended, against what was expected of it.
 
-use crate::event::{Cause, Outcome};
+use crate::event::{Cause, HarnessName, Outcome};
 use crate::harness::evidence::Evidence;
+use crate::harness::listing::{Answer, ListError, Question};
 use crate::harness::termination::{Ending, Trap};
-use crate::protocol::Expect;
+use crate::harness::{Case, Facts, Harness, Invocation};
+use crate::protocol::{Expect, ListedTest};
+
+/// Its name.
+pub const NAME: HarnessName = HarnessName::new("sdk");
+
+/// Tests that the guest SDK made: listed from the file, called by their exports.
+pub struct Sdk;
+
+impl Harness for Sdk {
+    fn name(&self) -> HarnessName {
+        NAME
+    }
+
+    /// A file's tests of the SDK's are found beside whatever starts in it.
+    fn recognises(&self, _: &Facts) -> bool {
+        false
+    }
+
+    /// All of them are in the file's section.
+    fn list(
+        &self,
+        _: &mut dyn FnMut(&Question<'_>) -> Answer,
+    ) -> Result<Vec<ListedTest>, ListError> {
+        Ok(Vec::new())
+    }
+
+    fn invoke<'a>(&self, case: &Case<'a>) -> Invocation<'a> {
+        Invocation {
+            export: case.export,
+            ..Invocation::default()
+        }
+    }
+
+    fn judge(&self, evidence: &Evidence<'_>, case: &Case<'_>) -> Outcome {
+        outcome(evidence, case.expect)
+    }
+}
 
 /// How a test ended, against what was expected of it.
-pub fn outcome(
-    evidence: &Evidence<'_>,
-    expect: &Expect,
-    returned: Option<i32>,
-    panicked: Option<&str>,
-) -> Outcome {
-    let outcome = plain_outcome(evidence, returned);
+fn outcome(evidence: &Evidence<'_>, expect: &Expect) -> Outcome {
+    let outcome = plain_outcome(evidence);
     match (expect, outcome) {
         (_, skipped @ Outcome::Skipped { .. }) => skipped,
         (Expect::Pass, outcome) => outcome,
-        (Expect::Panic(text), outcome) => expected_panic(evidence, text, panicked, outcome),
+        (Expect::Panic(text), outcome) => expected_panic(evidence, text, outcome),
         (Expect::Failure(reason), Outcome::Passed) => Outcome::Failed(
             Cause::new(match reason.is_empty() {
                 true => "it passed, and is marked `todo`".to_owned(),
@@ -42,11 +75,11 @@ pub fn outcome(
     }
 }
 
-fn plain_outcome(evidence: &Evidence<'_>, returned: Option<i32>) -> Outcome {
+fn plain_outcome(evidence: &Evidence<'_>) -> Outcome {
     if let Some(outcome) = evidence.common_outcome() {
         return outcome;
     }
-    match (evidence.ending, returned) {
+    match (evidence.ending, evidence.returned) {
         (Ending::Returned, Some(0)) => Outcome::Passed,
         (Ending::Returned, Some(1)) => {
             let error = evidence.returned_error();
@@ -68,13 +101,8 @@ fn plain_outcome(evidence: &Evidence<'_>, returned: Option<i32>) -> Outcome {
 }
 
 /// A panic is what the SDK's hook recorded: what stands on stderr proves nothing.
-fn expected_panic(
-    evidence: &Evidence<'_>,
-    text: &str,
-    panicked: Option<&str>,
-    outcome: Outcome,
-) -> Outcome {
-    let message = match (evidence.ending, panicked, &outcome) {
+fn expected_panic(evidence: &Evidence<'_>, text: &str, outcome: Outcome) -> Outcome {
+    let message = match (evidence.ending, evidence.panicked, &outcome) {
         (Ending::Trapped(Trap::Unreachable), Some(message), _) => message,
         (_, _, Outcome::Passed) => {
             return Outcome::Failed(Cause::new("it did not panic as expected"));

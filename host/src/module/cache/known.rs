@@ -2,7 +2,8 @@
 
 use super::stamp::Stamp;
 use super::{Cache, gaps_name, now};
-use crate::event::Harness;
+use crate::event::HarnessName;
+use crate::harness;
 use crate::instrument::Facts;
 use crate::instrument::gaps::Gaps;
 use crate::protocol::{ContentHash, ListedTest, StdGaps};
@@ -12,7 +13,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 6;
+const LISTING: u32 = 7;
 /// To be raised with any change in how modules are rewritten.
 const FACTS: u32 = 1;
 
@@ -55,13 +56,14 @@ impl Cache {
 
     /// How a file of this content runs when it is started, if that was found out; the inner
     /// `None` if there is nothing to start.
-    pub fn kind(&self, content: ContentHash) -> Option<Option<Harness>> {
+    pub fn kind(&self, content: ContentHash) -> Option<Option<HarnessName>> {
         let file = self.open_file(&kind_name(content)).ok()?;
-        serde_json::from_reader(file.take(64)).ok()
+        let kind: Option<HarnessName> = serde_json::from_reader(file.take(64)).ok()?;
+        kind.is_none_or(harness::is_known).then_some(kind)
     }
 
     /// Keeps how a file of this content runs; a failure costs the next call a look.
-    pub fn store_kind(&self, content: ContentHash, kind: Option<Harness>) {
+    pub fn store_kind(&self, content: ContentHash, kind: Option<HarnessName>) {
         if let Ok(bytes) = serde_json::to_vec(&kind) {
             let _ = self.write_whole(&kind_name(content), &bytes);
         }
@@ -112,21 +114,23 @@ impl Cache {
     pub fn listing(
         &self,
         content: ContentHash,
-        harness: Harness,
+        harness: HarnessName,
         std_gaps: StdGaps,
     ) -> Option<Vec<ListedTest>> {
         let mut bytes = Vec::new();
         let name = listing_name(content, harness, std_gaps);
         let mut file = self.open_file(&name).ok()?;
         file.read_to_end(&mut bytes).ok()?;
-        ciborium::from_reader(bytes.as_slice()).ok()
+        let tests: Vec<ListedTest> = ciborium::from_reader(bytes.as_slice()).ok()?;
+        let mut harnesses = tests.iter().map(|test| test.harness);
+        harnesses.all(harness::is_known).then_some(tests)
     }
 
     /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
     pub fn store_listing(
         &self,
         content: ContentHash,
-        harness: Harness,
+        harness: HarnessName,
         std_gaps: StdGaps,
         tests: &[ListedTest],
     ) {
@@ -142,16 +146,12 @@ fn gaps_file(artefact: &str) -> String {
     format!("{artefact}.gaps")
 }
 
-fn listing_name(content: ContentHash, harness: Harness, std_gaps: StdGaps) -> String {
-    // a program is a command to who does not ask it for tests
-    let asked = match harness {
-        Harness::Custom => "-asked",
-        Harness::Sdk | Harness::Libtest | Harness::Doctest | Harness::Command => "",
-    };
+/// By the harness too: a program is a command to who does not ask it for tests.
+fn listing_name(content: ContentHash, harness: HarnessName, std_gaps: StdGaps) -> String {
     // another wasmtest may know more of a file
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
     let gaps = gaps_name(std_gaps);
-    format!("{content}-{version}-{LISTING}{asked}{gaps}.tests")
+    format!("{content}-{version}-{LISTING}-{harness}{gaps}.tests")
 }
 
 fn known_name(file: &fs::Metadata) -> String {

@@ -2,7 +2,8 @@
 
 use super::super::{Choice, ModulePlan, PlannedModule, PlannedTask, Splitting, plan_module};
 use super::*;
-use crate::event::{Format, Harness};
+use crate::event::Format;
+use crate::harness::sdk;
 use crate::plan::filter::Filter;
 use crate::protocol::ModuleNumber;
 use crate::protocol::suites::ListedSuite;
@@ -12,7 +13,7 @@ fn test(path: &str, case: u64) -> ListedTest {
     ListedTest {
         export: Some(format!("{EXPORT_PREFIX}{path}")),
         case,
-        ..ListedTest::named(crate::protocol::suites::without_crate(path), Harness::Sdk)
+        ..ListedTest::named(crate::protocol::suites::without_crate(path), sdk::NAME)
     }
 }
 

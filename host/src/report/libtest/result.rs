@@ -3,7 +3,6 @@
 //! A [`Form`] is pure: it takes what happened and gives the text to write.
 
 use crate::event::{Captured, Cause, Outcome, TestEnd};
-use crate::harness::libtest::SHOULD_PANIC;
 use crate::report::frames::{self, Functions, Told};
 use crate::text::{Escaped, MARK, one_line};
 use std::borrow::Cow;
@@ -138,8 +137,10 @@ pub enum Unable {
     Failed,
 }
 
-fn is_unable(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Skipped { reason } if reason == SHOULD_PANIC)
+/// Whether it was not run because it should panic, which no test can on wasm.
+fn is_unable(end: &TestEnd) -> bool {
+    let why = end.test.unable.as_ref().filter(|_| end.test.should_panic);
+    matches!(&end.outcome, Outcome::Skipped { reason } if Some(reason) == why)
 }
 
 impl Seen {
@@ -153,7 +154,7 @@ impl Seen {
                 let measure = test.benchmark.then(|| Measure::take(&mut stdout));
                 measure.flatten().map_or(Verdict::Ok, Verdict::Measured)
             }
-            outcome if is_unable(outcome) && unable == Unable::Failed => {
+            _ if is_unable(end) && unable == Unable::Failed => {
                 say(
                     &mut host,
                     "it was asked for by its name and cannot be run: libtest runs no test on wasm that should panic, since a panic ends the program there",
@@ -207,7 +208,7 @@ impl Seen {
         for note in &end.output.notes {
             say(&mut host, &format!("note: {note}"));
         }
-        let unable_here = is_unable(&end.outcome);
+        let unable_here = is_unable(end);
         let skipped = matches!(end.outcome, Outcome::Skipped { .. });
         // of a test that is ignored by its mark libtest says no more than that
         let marked = skipped && !unable_here && test.ignore_reason.is_some();

@@ -1,0 +1,97 @@
+//! How a program is asked for its tests: questions that a harness puts, and the answers it gets.
+//!
+//! Whoever asks in a harness's place runs the program; a harness knows neither how nor where.
+//! Whether an answer hangs on more than the program is noticed by whoever asks: no harness can
+//! forget it.
+
+use super::termination::Ending;
+use crate::event::{Captured, Cause};
+use crate::protocol::ListedTest;
+use std::time::Duration;
+
+/// No honest test has a longer name, and every name costs memory several times over.
+const MAX_NAME: usize = 4 << 10;
+
+/// One call of a program for its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// The arguments after `argv[0]`.
+    pub args: &'a [&'a str],
+    /// What has to be in the environment of this call alone.
+    pub env: &'a [(&'a str, &'a str)],
+    /// What the program may reach.
+    pub access: ListAccess,
+    /// How long it is waited for, where that is less than the user allows.
+    pub at_most: Option<Duration>,
+    /// How much of its stdout is kept, in bytes.
+    pub longest: usize,
+}
+
+impl Question<'_> {
+    /// One without arguments, in a closed sandbox, with so much room for the answer.
+    pub fn closed(longest: usize) -> Self {
+        Question {
+            args: &[],
+            env: &[],
+            access: ListAccess::Closed,
+            at_most: None,
+            longest,
+        }
+    }
+}
+
+/// What a program may reach that is asked for its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListAccess {
+    /// Nothing.
+    Closed,
+    /// What its tests may reach, for reading alone: it may make its list of files.
+    Readable,
+}
+
+/// How such a call came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it wrote to stdout.
+    pub stdout: Captured,
+    /// What it wrote to stderr.
+    pub stderr: Captured,
+    /// What is said of its end, if it neither returned nor exited.
+    pub died: Option<Cause>,
+}
+
+/// Why there is no list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ListError {
+    /// Why.
+    pub cause: Cause,
+    /// What the program wrote to stderr.
+    pub stderr: Box<Captured>,
+}
+
+impl ListError {
+    /// One for which the program's stderr tells nothing more.
+    pub fn new(cause: Cause) -> ListError {
+        ListError {
+            cause,
+            stderr: Box::default(),
+        }
+    }
+}
+
+/// A list without absurd names.
+///
+/// # Errors
+/// For the first of them.
+pub fn named_shortly(tests: Vec<ListedTest>) -> Result<Vec<ListedTest>, ListError> {
+    match tests.iter().find(|t| t.path.len() > MAX_NAME) {
+        None => Ok(tests),
+        Some(test) => {
+            let length = test.path.len();
+            let why = format!("it lists a test whose name is {length} bytes long");
+            Err(ListError::new(Cause::new(why)))
+        }
+    }
+}
