@@ -2,7 +2,7 @@
 
 use crate::support::{Target, guest};
 use wasmtest_host::instrument::strip::strip;
-use wasmtest_host::instrument::{Facts, rewrite};
+use wasmtest_host::instrument::{OffsetMap, RewriteFacts, rewrite};
 use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
 use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
@@ -42,15 +42,17 @@ impl Guests {
     }
 
     fn compile(&self, bytes: &[u8]) -> Module {
-        Module::new(&self.engine, strip(bytes).0).expect("it compiles")
+        Module::new(&self.engine, strip(bytes).bytes).expect("it compiles")
     }
 
-    fn replay(&self, bytes: &[u8]) -> (Replay<WasiP1Ctx>, Module, Facts) {
+    fn replay(&self, bytes: &[u8]) -> (Replay<WasiP1Ctx>, Module, RewriteFacts, OffsetMap) {
         let made = rewrite(bytes).expect("it is understood");
-        let main = self.compile(&made.module);
-        let pristine = self.compile(&made.pristine);
+        let stripped = made.then(strip);
+        let main = Module::new(&self.engine, &stripped.bytes).expect("it compiles");
+        let pristine = self.compile(&made.facts.pristine);
         let replay = Replay::new(&self.linker, &main, &pristine, &Globals::default());
-        (replay.expect("the parts fit"), main, made.facts)
+        let replay = replay.expect("the parts fit");
+        (replay, main, made.facts.facts.clone(), stripped.offsets)
     }
 }
 
@@ -75,7 +77,7 @@ fn real_guests_behave_the_same_with_their_memory_from_outside() {
         for profile in ["dev", "stripped"] {
             let bytes = std::fs::read(guest(name, Target::P1, profile)).expect("it can be read");
             let ordinary = guests.compile(&bytes);
-            let (replay, _, facts) = guests.replay(&bytes);
+            let (replay, _, facts, _) = guests.replay(&bytes);
             assert_eq!(facts.stack_pointer, Some(0), "{name}");
             for args in [&["guest", "--list"][..], &["guest", "passes"]] {
                 let (mut store, out) = guests.store(args);
@@ -102,7 +104,8 @@ fn offsets_of_a_trap_lead_back_to_the_same_function() {
     let guests = Guests::new();
     let bytes = std::fs::read(guest("verdicts", Target::P1, "dev")).expect("it can be read");
     let ordinary = guests.compile(&bytes);
-    let (replay, _, facts) = guests.replay(&bytes);
+    let (replay, _, _, offsets) = guests.replay(&bytes);
+    let before = strip(&bytes).offsets;
     let args = ["guest", "assertion_fails", "--nocapture"];
     let trace = |store: &mut Store<WasiP1Ctx>, instance: Instance| -> Vec<(u32, Option<usize>)> {
         let start = instance
@@ -127,18 +130,21 @@ fn offsets_of_a_trap_lead_back_to_the_same_function() {
     let replayed = replay.instantiate(&mut store).expect("an instance");
     let moved = trace(&mut store, replayed.instance);
     assert_ne!(moved, expected);
-    let back: Vec<_> = moved
-        .into_iter()
-        .map(|(function, offset)| (function, offset.map(|o| facts.original(o))))
-        .collect();
-    assert_eq!(back, expected);
+    let back = |trace: Vec<(u32, Option<usize>)>, offsets: &OffsetMap| -> Vec<_> {
+        let frames = trace.into_iter();
+        let back = |(function, offset): (u32, Option<usize>)| {
+            (function, offset.map(|o| offsets.original(o)))
+        };
+        frames.map(back).collect()
+    };
+    assert_eq!(back(moved, &offsets), back(expected, &before));
 }
 
 #[test]
 fn a_real_guest_goes_on_where_another_instance_stood() {
     let guests = Guests::new();
     let bytes = std::fs::read(guest("sdk_cdylib", Target::P1, "dev")).expect("it can be read");
-    let (replay, main, facts) = guests.replay(&bytes);
+    let (replay, main, facts, _) = guests.replay(&bytes);
     let tests: Vec<String> = main
         .exports()
         .map(|e| e.name().to_owned())

@@ -7,7 +7,7 @@
 //! Usage: `replay_loop [MODULE]`; prints lines of JSON with microseconds.
 
 use std::time::Instant;
-use wasmtest_host::instrument::{Rewritten, rewrite};
+use wasmtest_host::instrument::rewrite;
 use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
 use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
@@ -67,8 +67,8 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
     let bytes = (mib << 20).cast_signed();
     let guest = GUEST.replace("PAGES", &(mib * 16).to_string());
     let rewritten = rewrite(&wat::parse_str(guest)?)?;
-    let main = Module::new(engine, &rewritten.module)?;
-    let pristine = Module::new(engine, &rewritten.pristine)?;
+    let main = Module::new(engine, &rewritten.bytes)?;
+    let pristine = Module::new(engine, &rewritten.facts.pristine)?;
     let linker = Linker::new(engine);
     let setup = Replay::new(&linker, &main, &pristine, &Globals::default())?;
     let mut store = store(engine, ());
@@ -77,7 +77,7 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
         .instance
         .get_typed_func::<i32, ()>(&mut store, "fill")?
         .call(&mut store, bytes)?;
-    let (captured, capture) = timed(|| filled.capture(&mut store, &rewritten.facts));
+    let (captured, capture) = timed(|| filled.capture(&mut store, &rewritten.facts.facts));
     let captured = captured?;
     let file = tempfile::tempfile()?;
     let (written, write) = timed(|| filled.write(&store, &file));
@@ -145,17 +145,15 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
 /// Store, context and instance of a module, without a call.
 fn measure_module(engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
     let (rewritten, rewriting) = timed(|| rewrite(bytes));
-    let Rewritten {
-        module, pristine, ..
-    } = rewritten?;
+    let rewritten = rewritten?;
     let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
     p1::add_to_linker_sync(&mut linker, |t| t)?;
     let ordinary = Module::new(engine, bytes)?;
     // whatever else the runner offers
     linker.define_unknown_imports_as_traps(&ordinary)?;
     let ordinary = linker.instantiate_pre(&ordinary)?;
-    let main = Module::new(engine, &module)?;
-    let pristine = Module::new(engine, &pristine)?;
+    let main = Module::new(engine, &rewritten.bytes)?;
+    let pristine = Module::new(engine, &rewritten.facts.pristine)?;
     let replay = Replay::new(&linker, &main, &pristine, &Globals::default())?;
     let context = || store(engine, WasiCtxBuilder::new().build_p1());
     let many = |f: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<f64> {

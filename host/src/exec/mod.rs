@@ -19,11 +19,11 @@ use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Ending, Trap};
 use crate::harness::{command, hints, limit};
-use crate::instrument::gaps::{self, Gaps};
-use crate::instrument::strip;
+use crate::instrument::gaps::Gaps;
+use crate::instrument::{OffsetMap, PassFacts};
 use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
 use crate::module::{compile, identify};
-use crate::protocol::{ContentHash, ModuleNumber, ModuleSpec, StdGaps};
+use crate::protocol::{ContentHash, ModuleNumber, ModuleSpec};
 use crate::sandbox::call::Given;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
@@ -264,12 +264,11 @@ fn load(
     let kept = |source: &Source| -> Option<Result<Program, NotRun>> {
         let name = artefact_name(exec, source);
         let cache = cache.filter(|c| c.has_artefact(&name))?;
+        // without that it would not be known what it is
+        let facts = cache.pass_facts(&name)?;
         let file = cache.open_artefact(&name).ok()?;
         match single.load(Artefact::File(file), source.format) {
-            Ok(program) => {
-                let gaps = cache.gaps(&name);
-                Some(Ok(gaps.iter().fold(program, Program::filled_in)))
-            }
+            Ok(program) => Some(Ok(program.filled_in(&facts.gaps))),
             Err(LoadProblem::Module(cause)) => Some(Err(refused(&cause))),
             // it is made again
             Err(LoadProblem::Artefact(_)) => None,
@@ -290,16 +289,16 @@ fn load(
     }
     let format = source.format;
     let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
-    let (artefact, gaps) = compile::plain(single.engine(), bytes, format, exec.std_gaps)
+    let (artefact, facts) = compile::plain(single.engine(), bytes, format, exec.std_gaps)
         .map_err(|why| refused(&Cause::new(why)))?;
     if let Some(cache) = cache {
         // where it cannot be kept it is compiled again next time
-        let kept = cache.store_gaps(&name, &gaps);
+        let kept = cache.store_pass_facts(&name, &facts);
         let _ = kept.and_then(|()| cache.store_artefact(&name, &artefact));
         cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
     }
     let loaded = single.load(Artefact::Compiled(&artefact), format);
-    let loaded = loaded.map(|program| program.filled_in(&gaps));
+    let loaded = loaded.map(|program| program.filled_in(&facts.gaps));
     Ok(loaded.map_err(|problem| match problem {
         LoadProblem::Module(cause) => refused(&cause),
         LoadProblem::Artefact(why) => refused(&Cause::new(why)),
@@ -315,15 +314,15 @@ fn artefact_name(exec: &Exec, source: &Source) -> String {
     )
 }
 
-/// What became of what std lacks: as it was kept, or found out again.
-fn gaps(exec: &Exec, cache: Option<&Cache>, source: &mut Source) -> Gaps {
-    if exec.std_gaps == StdGaps::Left {
-        return Gaps::left(gaps::NOT_WANTED);
-    }
-    let kept = cache.and_then(|cache| cache.gaps(&artefact_name(exec, source)));
+/// What the passes told of the program: as it was kept, or found out again.
+fn pass_facts(exec: &Exec, cache: Option<&Cache>, source: &mut Source) -> PassFacts {
+    let kept = cache.and_then(|cache| cache.pass_facts(&artefact_name(exec, source)));
     kept.unwrap_or_else(|| match source.bytes() {
-        Ok(bytes) => gaps::fill(bytes, &strip::strip(bytes).0).gaps,
-        Err(e) => Gaps::left(&format!("the file cannot be read any more: {e}")),
+        Ok(bytes) => compile::plain_facts(bytes, exec.std_gaps),
+        Err(e) => PassFacts {
+            offsets: OffsetMap::default(),
+            gaps: Gaps::left(&format!("the file cannot be read any more: {e}")),
+        },
     })
 }
 
@@ -359,8 +358,10 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         Ending::Trapped(_) | Ending::Skipped(_) => exit::TRAPPED,
         Ending::Interrupted | Ending::Refused(_) => exit::CANNOT_RUN,
     };
+    let PassFacts { offsets, gaps } = pass_facts(exec, cache, source);
     let spec = ModuleSpec {
-        gaps: gaps(exec, cache, source),
+        offsets,
+        gaps,
         number: ModuleNumber(0),
         name: exec.file.display().to_string(),
         file: exec.file.clone(),

@@ -1,13 +1,17 @@
-//! Core modules made fit for snapshots: a memory that comes from outside.
+//! Passes over a module's bytes before it is compiled.
 //!
-//! Takes a core module's bytes and gives two modules: one that imports its
-//! memory and shows its mutable globals ([`Rewritten::module`]), and one without
-//! code that holds what the memory begins with ([`Rewritten::pristine`]). What
-//! the first has made of its memory can then be written as another module
-//! without code ([`state_module`]), and the first be started on that again and
-//! again. `survey.rs` (with `stack.rs`) reads and decides, `rewrite.rs` and
-//! `state.rs` make bytes. Knows WebAssembly's binary format, nothing of engines or tests.
-//! Apart from that, [`gaps`] puts in what std lacks on WASI.
+//! Each takes bytes and gives bytes, the way back from offsets in them ([`OffsetMap`]), and
+//! what else there is to know ([`PassOutput`]): [`strip`] leaves out what execution does not
+//! need, [`gaps`] puts in what std lacks on WASI, [`rewrite`] has a core module's memory come
+//! from outside, so that there can be snapshots of it. Knows WebAssembly's binary format,
+//! nothing of engines or tests.
+//!
+//! The last gives two modules: one that imports its memory and shows its mutable
+//! globals, and one without code that holds what the memory begins with
+//! ([`Rewritten::pristine`]). What the first has made of its memory can then be
+//! written as another module without code ([`state_module`]), and the first be
+//! started on that again and again. `survey.rs` (with `stack.rs`) reads and
+//! decides, `rewrite.rs` and `state.rs` make bytes.
 //!
 //! All state of an instance lies in memory, mutable globals, tables and objects
 //! on a collector's heap. The last two cannot be written down here, so a module
@@ -15,6 +19,8 @@
 //! it is not certain that a copy of memory and globals is a copy of the state.
 
 pub mod gaps;
+mod offsets;
+mod passes;
 mod rewrite;
 mod stack;
 mod state;
@@ -24,6 +30,8 @@ mod survey;
 
 use serde::{Deserialize, Serialize};
 
+pub use offsets::OffsetMap;
+pub use passes::{PassFacts, PassOutput};
 pub use rewrite::rewrite;
 pub use state::{StateTooLarge, state_module, used};
 pub use std_sources::is_runtime_source;
@@ -46,21 +54,20 @@ pub const PAGE: u64 = 1 << 16;
 /// More could be exported, but would cost at each replay.
 const MAX_GLOBALS: usize = 1024;
 
-/// A module whose memory comes from outside.
+/// What there is to know of a module whose memory comes from outside; it has the code
+/// that it had, byte by byte.
 #[derive(Clone, Debug)]
 pub struct Rewritten {
-    /// The module. It has the code that it had, byte by byte.
-    pub module: Vec<u8>,
     /// A module without code that exports the memory which the original would
     /// have defined, holding the original's data.
     pub pristine: Vec<u8>,
     /// What there is to know about it later on.
-    pub facts: Facts,
+    pub facts: RewriteFacts,
 }
 
 /// What is to be kept beside a rewritten module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct RewriteFacts {
     /// Its memory.
     pub memory: MemoryShape,
     /// The mutable globals that it defines, in the order of their indices.
@@ -68,16 +75,6 @@ pub struct Facts {
     /// The index of the global that points at the end of the stack in memory:
     /// by its name, or by what it begins with and how functions use it.
     pub stack_pointer: Option<u32>,
-    /// By how many bytes the code lies later in the file than it did.
-    pub code_moved: i64,
-}
-
-impl Facts {
-    /// Where something in the code lay in the original file.
-    pub fn original(&self, offset: usize) -> usize {
-        // an offset from elsewhere leads nowhere in particular
-        usize::try_from(offset as i64 - self.code_moved).unwrap_or(offset)
-    }
 }
 
 /// A memory's limits, in pages of 64 KiB.

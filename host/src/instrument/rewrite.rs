@@ -4,32 +4,37 @@
 //! the end of their lists, data segments become empty passive ones so that no
 //! index shifts, and every other byte is copied. What comes out is validated.
 
-use super::survey::{CODE, DATA, EXPORT, IMPORT, MEMORIES, Section, Survey, rank, survey};
-use super::{Facts, GlobalShape, MEMORY, NotUnderstood, Rewritten, STATE, global_export, state};
+use super::survey::{DATA, EXPORT, IMPORT, MEMORIES, Section, Survey, rank, survey};
+use super::{
+    GlobalShape, MEMORY, NotUnderstood, OffsetMap, PassOutput, RewriteFacts, Rewritten, STATE,
+    global_export, state,
+};
 use wasm_encoder::Encode;
 use wasmparser::{Validator, WasmFeatures};
 
-/// Makes a module's memory come from outside.
+/// The pass that has a module's memory come from outside.
 ///
 /// # Errors
 /// [`NotUnderstood`] if the module may have state beside its memory and its
 /// mutable globals, or is not valid.
-pub fn rewrite(module: &[u8]) -> Result<Rewritten, NotUnderstood> {
+pub fn rewrite(module: &[u8]) -> Result<PassOutput<'static, Rewritten>, NotUnderstood> {
     let survey = survey(module)?;
     let memory = survey.memory.ok_or(NotUnderstood::NoMemory)?;
-    let (rewritten, code_moved) = assemble(module, &survey);
+    let (rewritten, offsets) = assemble(module, &survey);
     let pristine = state::pristine(module, memory, &survey.data);
     for made in [&rewritten, &pristine] {
         Validator::new_with_features(features()).validate_all(made)?;
     }
-    Ok(Rewritten {
-        module: rewritten,
-        pristine,
-        facts: Facts {
-            memory,
-            globals: survey.globals,
-            stack_pointer: survey.stack_pointer,
-            code_moved,
+    Ok(PassOutput {
+        bytes: rewritten.into(),
+        offsets,
+        facts: Rewritten {
+            pristine,
+            facts: RewriteFacts {
+                memory,
+                globals: survey.globals,
+                stack_pointer: survey.stack_pointer,
+            },
         },
     })
 }
@@ -42,15 +47,15 @@ pub(super) fn features() -> WasmFeatures {
         | WasmFeatures::CUSTOM_PAGE_SIZES
 }
 
-/// The new module, and how far its code moved.
-fn assemble(module: &[u8], survey: &Survey) -> (Vec<u8>, i64) {
+/// The new module, and where its parts lay.
+fn assemble(module: &[u8], survey: &Survey) -> (Vec<u8>, OffsetMap) {
     let header = survey
         .sections
         .first()
         .map_or(module.len(), |s| s.whole.start);
     let mut out = Vec::with_capacity(module.len() + 256);
     out.extend_from_slice(&module[..header]);
-    let mut code_moved = 0;
+    let mut offsets = OffsetMap::default();
     let mut to_add = vec![(IMPORT, 1, import(&module[survey.memory_type.clone()]))];
     if !survey.globals.is_empty() {
         to_add.push((
@@ -63,8 +68,13 @@ fn assemble(module: &[u8], survey: &Survey) -> (Vec<u8>, i64) {
     for section in &survey.sections {
         while let Some((id, count, entries)) = to_add.last() {
             match section.id {
-                same if same == *id => extend(&mut out, module, section, *count, entries),
-                other if rank(other) > rank(*id) => write(&mut out, *id, *count, entries),
+                same if same == *id => {
+                    extend(&mut out, &mut offsets, module, section, *count, entries);
+                }
+                other if rank(other) > rank(*id) => {
+                    offsets.put_in(out.len(), section.whole.start);
+                    write(&mut out, *id, *count, entries);
+                }
                 _ => break,
             }
             to_add.pop();
@@ -76,29 +86,39 @@ fn assemble(module: &[u8], survey: &Survey) -> (Vec<u8>, i64) {
             MEMORIES => {}
             DATA => {
                 let count = survey.data.len();
+                offsets.put_in(out.len(), section.whole.start);
                 write(&mut out, DATA, count as u32, &EMPTY_PASSIVE.repeat(count));
             }
             _ => {
-                if section.id == CODE {
-                    code_moved = out.len() as i64 - section.whole.start as i64;
-                }
+                offsets.kept(out.len(), section.whole.start);
                 out.extend_from_slice(&module[section.whole.clone()]);
             }
         }
     }
     for (id, count, entries) in to_add.iter().rev() {
+        offsets.put_in(out.len(), module.len());
         write(&mut out, *id, *count, entries);
     }
-    (out, code_moved)
+    (out, offsets)
 }
 
 const EMPTY_PASSIVE: [u8; 2] = [1, 0];
 
 /// A section with entries added at its end.
-fn extend(out: &mut Vec<u8>, module: &[u8], section: &Section, added: u32, entries: &[u8]) {
+fn extend(
+    out: &mut Vec<u8>,
+    offsets: &mut OffsetMap,
+    module: &[u8],
+    section: &Section,
+    added: u32,
+    entries: &[u8],
+) {
     let (count, first) = section.list.expect("only lists are added to");
     let all = [&module[first..section.body.end], entries].concat();
+    offsets.put_in(out.len(), section.whole.start);
     write(out, section.id, count.saturating_add(added), &all);
+    offsets.kept(out.len() - all.len(), first);
+    offsets.put_in(out.len() - entries.len(), section.body.end);
 }
 
 fn write(out: &mut Vec<u8>, id: u8, count: u32, entries: &[u8]) {
@@ -198,9 +218,9 @@ mod tests {
     fn the_memory_is_imported_and_all_else_stays_byte_by_byte() {
         let original = guest(GUEST);
         let made = rewrite(&original).expect("it is understood");
-        assert_eq!(untouched(&made.module), untouched(&original));
+        assert_eq!(untouched(&made.bytes), untouched(&original));
         let mut imports = Vec::new();
-        for payload in payloads(&made.module) {
+        for payload in payloads(&made.bytes) {
             match payload {
                 Payload::ImportSection(section) => imports.extend(section.into_imports()),
                 Payload::MemorySection(_) => panic!("it still defines a memory"),
@@ -218,7 +238,7 @@ mod tests {
         };
         assert_eq!((memory.initial, memory.maximum), (2, Some(9)));
         assert_eq!(
-            exports_of(&made.module),
+            exports_of(&made.bytes),
             [
                 ("table", 0),
                 ("mem", 0),
@@ -230,7 +250,7 @@ mod tests {
             ]
             .map(|(name, index)| (name.to_owned(), index))
         );
-        let indices: Vec<u32> = made.facts.globals.iter().map(|g| g.index).collect();
+        let indices: Vec<u32> = made.facts.facts.globals.iter().map(|g| g.index).collect();
         assert_eq!(indices, [1, 3]);
     }
 
@@ -250,12 +270,12 @@ mod tests {
             }
             found
         };
-        assert_eq!(segments(&made.module), [(false, vec![]), (false, vec![])]);
+        assert_eq!(segments(&made.bytes), [(false, vec![]), (false, vec![])]);
         assert_eq!(
-            segments(&made.pristine),
+            segments(&made.facts.pristine),
             [(true, b"one".to_vec()), (true, b"\0two".to_vec())]
         );
-        assert_eq!(exports_of(&made.pristine), [(MEMORY.to_owned(), 0)]);
+        assert_eq!(exports_of(&made.facts.pristine), [(MEMORY.to_owned(), 0)]);
     }
 
     #[test]
@@ -267,10 +287,11 @@ mod tests {
         ] {
             let original = guest(wat);
             let made = rewrite(&original).expect("it is understood");
-            let (old, new) = (code(&original), code(&made.module));
-            assert_eq!(original[old.clone()], made.module[new.clone()]);
-            assert_eq!(made.facts.original(new.start), old.start);
-            assert_eq!(made.facts.original(new.end), old.end);
+            let (old, new) = (code(&original), code(&made.bytes));
+            assert_eq!(original[old.clone()], made.bytes[new.clone()]);
+            for place in 0..=old.len() {
+                assert_eq!(made.offsets.original(new.start + place), old.start + place);
+            }
         }
     }
 
@@ -278,17 +299,23 @@ mod tests {
     fn it_makes_no_difference_whether_debug_information_goes_before_or_after() {
         let original = guest(GUEST);
         let made = rewrite(&original).expect("it is understood");
-        let (bare, _) = strip(&original);
-        let made_bare = rewrite(&bare).expect("it is understood");
-        assert!(bare.len() < original.len());
-        assert_eq!(*strip(&made.module).0, made_bare.module);
-        assert_eq!(made.facts, made_bare.facts);
-        assert_eq!(made.pristine, made_bare.pristine);
+        let bare = strip(&original);
+        let made_bare = rewrite(&bare.bytes).expect("it is understood");
+        let stripped = made.then(strip);
+        assert!(bare.bytes.len() < original.len());
+        assert_eq!(*stripped.bytes, *made_bare.bytes);
+        assert_eq!(made.facts.facts, made_bare.facts.facts);
+        assert_eq!(made.facts.pristine, made_bare.facts.pristine);
+        // and both ways lead back to the same code
+        let also = bare.offsets.then(&made_bare.offsets);
+        for offset in code(&stripped.bytes) {
+            assert_eq!(stripped.offsets.original(offset), also.original(offset));
+        }
     }
 
     #[test]
     fn a_rewritten_module_is_not_rewritten_again() {
         let made = rewrite(&guest(GUEST)).expect("it is understood");
-        assert!(rewrite(&made.module).is_err());
+        assert!(rewrite(&made.bytes).is_err());
     }
 }

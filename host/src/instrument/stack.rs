@@ -101,7 +101,7 @@ mod tests {
     fn stack_pointer(wat: &str) -> Option<u32> {
         let module = wat::parse_str(wat).unwrap_or_else(|e| panic!("{wat}: {e}"));
         let rewritten = rewrite(&module).unwrap_or_else(|e| panic!("{wat}: {e}"));
-        rewritten.facts.stack_pointer
+        rewritten.facts.facts.stack_pointer
     }
 
     #[test]

@@ -2,40 +2,25 @@
 //!
 //! Takes a module's or component's bytes and gives the same without its custom
 //! sections (a debug binary of 11 MB is mostly DWARF), at every level of
-//! nesting, together with the map that leads back from an offset in the result
-//! to the offset in the original. `metadata.code.*` stays, since compilers read
+//! nesting. `metadata.code.*` stays, since compilers read
 //! it. A file that does not parse is given back unchanged: whoever compiles it
 //! will say what is wrong with it.
 
+use super::{OffsetMap, PassOutput};
 use std::borrow::Cow;
 
-/// Leads from offsets in the stripped bytes back to the original's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OffsetMap {
-    /// `(stripped, original)`: where a run of kept bytes begins; sorted.
-    runs: Vec<(usize, usize)>,
-}
-
-impl OffsetMap {
-    /// The original offset of a stripped one.
-    pub fn original(&self, stripped: usize) -> usize {
-        match self.runs.partition_point(|(s, _)| *s <= stripped) {
-            0 => stripped,
-            n => {
-                let (from, to) = self.runs[n - 1];
-                stripped - from + to
-            }
-        }
-    }
-}
-
-/// The bytes to compile, and the way back.
-pub fn strip(bytes: &[u8]) -> (Cow<'_, [u8]>, OffsetMap) {
+/// The pass that leaves out what is not compiled.
+pub fn strip(bytes: &[u8]) -> PassOutput<'_> {
     let mut out = Vec::with_capacity(bytes.len() / 2);
     let mut map = OffsetMap::default();
-    match strip_into(bytes, 0, &mut out, &mut map, 0) {
+    let (bytes, offsets) = match strip_into(bytes, &mut out, &mut map, 0) {
         Some(()) => (Cow::Owned(out), map),
         None => (Cow::Borrowed(bytes), OffsetMap::default()),
+    };
+    PassOutput {
+        bytes,
+        offsets,
+        facts: (),
     }
 }
 
@@ -46,18 +31,11 @@ const CUSTOM: u8 = 0;
 /// In a component: a core module, a component.
 const NESTED: [u8; 2] = [1, 4];
 
-fn strip_into(
-    bytes: &[u8],
-    base: usize,
-    out: &mut Vec<u8>,
-    map: &mut OffsetMap,
-    depth: usize,
-) -> Option<()> {
+fn strip_into(bytes: &[u8], out: &mut Vec<u8>, map: &mut OffsetMap, depth: usize) -> Option<()> {
     if depth > MAX_DEPTH || bytes.len() < HEADER || !bytes.starts_with(b"\0asm") {
         return None;
     }
     let component = bytes[4..HEADER] == [0x0d, 0, 1, 0];
-    map.runs.push((out.len(), base));
     out.extend_from_slice(&bytes[..HEADER]);
     let mut at = HEADER;
     while at < bytes.len() {
@@ -71,15 +49,14 @@ fn strip_into(
         } else if component && NESTED.contains(&id) {
             let mut inner = Vec::new();
             let mut inner_map = OffsetMap::default();
-            strip_into(body, base + start, &mut inner, &mut inner_map, depth + 1)?;
+            strip_into(body, &mut inner, &mut inner_map, depth + 1)?;
+            map.put_in(out.len(), at);
             out.push(id);
             write_leb128(out, inner.len());
-            let shift = out.len();
-            map.runs
-                .extend(inner_map.runs.iter().map(|(s, o)| (s + shift, *o)));
+            map.nest(&inner_map, out.len(), start);
             out.extend_from_slice(&inner);
         } else {
-            map.runs.push((out.len(), base + at));
+            map.kept(out.len(), at);
             out.extend_from_slice(&bytes[at..end]);
         }
         at = end;
@@ -140,7 +117,11 @@ mod tests {
         let debug = custom(".debug_info", &[7; 40]);
         let hint = custom("metadata.code.branch_hint", &[0]);
         let bytes = module(&[&debug, TYPES, &custom("name", b"x"), &hint]);
-        let (stripped, map) = strip(&bytes);
+        let PassOutput {
+            bytes: stripped,
+            offsets: map,
+            ..
+        } = strip(&bytes);
         assert_eq!(&*stripped, module(&[TYPES, &hint]).as_slice());
         assert_eq!(map.original(0), 0);
         assert_eq!(map.original(8), 8 + debug.len());
@@ -155,7 +136,11 @@ mod tests {
         write_leb128(&mut bytes, inner.len());
         let at = bytes.len();
         bytes.extend_from_slice(&inner);
-        let (stripped, map) = strip(&bytes);
+        let PassOutput {
+            bytes: stripped,
+            offsets: map,
+            ..
+        } = strip(&bytes);
         let want = module(&[TYPES]);
         assert_eq!(&stripped[10..], want.as_slice());
         // the type section of the nested module
@@ -165,7 +150,7 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_given_back_unchanged() {
         for bad in [&b"\0asm\x01\0\0\0\0\xff\xff\xff\xff\xff"[..], b"junk"] {
-            let (same, _) = strip(bad);
+            let same = strip(bad).bytes;
             assert_eq!(&*same, bad);
         }
     }

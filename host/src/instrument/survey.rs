@@ -415,8 +415,8 @@ mod tests {
         assert!(rewrite(&good).is_ok());
         let harmless = |bytes: &[u8]| {
             if let Ok(made) = rewrite(bytes) {
-                assert!(wasmparser::validate(&made.module).is_ok());
-                assert!(wasmparser::validate(&made.pristine).is_ok());
+                assert!(wasmparser::validate(&made.bytes).is_ok());
+                assert!(wasmparser::validate(&made.facts.pristine).is_ok());
             }
         };
         for at in 0..good.len() {

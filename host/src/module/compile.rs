@@ -8,7 +8,8 @@
 use super::cache::{self, Cache, Compiler, Part};
 use crate::event::Format;
 use crate::instrument::gaps::{self, Gaps};
-use crate::instrument::{self, strip};
+use crate::instrument::strip::strip;
+use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
     CompileJob, CompileJobs, CompileResult, Compiled, ContentHash, Form, Found, StateJob, StdGaps,
     read_frame, write_frame,
@@ -80,12 +81,13 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
             )
         })
     };
-    let store_filled = |part, (artefact, gaps): (Vec<u8>, Gaps)| {
-        cache.store_gaps(&name(part), &gaps).map_err(unusable)?;
+    let store_made = |part, (artefact, facts): (Vec<u8>, PassFacts)| {
+        let kept = cache.store_pass_facts(&name(part), &facts);
+        kept.map_err(unusable)?;
         store(part, &artefact)
     };
     let as_it_is = || -> Result<(), String> {
-        store_filled(
+        store_made(
             Part::Plain,
             plain(engine, &bytes, job.format, job.std_gaps)?,
         )
@@ -93,18 +95,18 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
     if job.form == Form::Plain {
         return as_it_is();
     }
-    let facts = match instrument::rewrite(&bytes) {
+    let facts = match rewrite(&bytes) {
         Ok(rewritten) => {
-            let module = strip::strip(&rewritten.module).0;
-            store_filled(
+            let stripped = rewritten.then(strip);
+            store_made(
                 Part::Rewritten,
-                filled(engine, &bytes, &module, Format::Core, job.std_gaps)?,
+                filled(engine, &bytes, &stripped, Format::Core, job.std_gaps)?,
             )?;
             store(
                 Part::Pristine,
-                &precompile(engine, &rewritten.pristine, Format::Core)?,
+                &precompile(engine, &rewritten.facts.pristine, Format::Core)?,
             )?;
-            Ok(rewritten.facts)
+            Ok(rewritten.facts.facts)
         }
         // it runs as it is
         Err(why) => {
@@ -112,19 +114,20 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
             Err(why.to_string())
         }
     };
-    cache.store_facts(job.content, &facts).map_err(unusable)
+    let kept = cache.store_rewrite_facts(job.content, &facts);
+    kept.map_err(unusable)
 }
 
 /// Whether the cache has everything of a module that this form needs.
 pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form, std_gaps: StdGaps) -> bool {
     let has = |part| {
         let name = Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
-        let gaps = part == Part::Pristine || cache.gaps(&name).is_some();
-        gaps && cache.has_artefact(&name)
+        let facts = part == Part::Pristine || cache.pass_facts(&name).is_some();
+        facts && cache.has_artefact(&name)
     };
     match form {
         Form::Plain => has(Part::Plain),
-        Form::Replayable => match cache.facts(content) {
+        Form::Replayable => match cache.rewrite_facts(content) {
             None => false,
             Some(Ok(_)) => has(Part::Rewritten) && has(Part::Pristine),
             Some(Err(_)) => has(Part::Plain),
@@ -141,33 +144,60 @@ pub fn plain(
     bytes: &[u8],
     format: Format,
     std_gaps: StdGaps,
-) -> Result<(Vec<u8>, Gaps), String> {
-    filled(engine, bytes, &strip::strip(bytes).0, format, std_gaps)
+) -> Result<(Vec<u8>, PassFacts), String> {
+    filled(engine, bytes, &strip(bytes), format, std_gaps)
+}
+
+/// What the passes tell of a module whose memory is its own, without compiling it.
+pub fn plain_facts(bytes: &[u8], std_gaps: StdGaps) -> PassFacts {
+    let stripped = strip(bytes);
+    match std_gaps {
+        StdGaps::Left => left(&stripped, gaps::NOT_WANTED),
+        StdGaps::Filled => {
+            let filled = stripped.then(|module| gaps::fill(bytes, module));
+            PassFacts {
+                offsets: filled.offsets,
+                gaps: filled.facts,
+            }
+        }
+    }
+}
+
+fn left(stripped: &PassOutput<'_>, why: &str) -> PassFacts {
+    PassFacts {
+        offsets: stripped.offsets.clone(),
+        gaps: Gaps::left(why),
+    }
 }
 
 /// Compiles what was made of a module, with what std lacks if that is wanted and can be.
 fn filled(
     engine: &wasmtime::Engine,
     original: &[u8],
-    stripped: &[u8],
+    stripped: &PassOutput<'_>,
     format: Format,
     std_gaps: StdGaps,
-) -> Result<(Vec<u8>, Gaps), String> {
-    let mut gaps = Gaps::left(gaps::NOT_WANTED);
-    if std_gaps == StdGaps::Filled {
-        let filled = gaps::fill(original, stripped);
-        gaps = filled.gaps;
-        if let Some(module) = filled.module {
-            match precompile(engine, &module, format) {
-                Ok(artefact) => return Ok((artefact, gaps)),
-                // most likely it is not valid without that either
-                Err(why) => {
-                    gaps = Gaps::left(&format!("what it becomes cannot be compiled: {why}"));
-                }
-            }
+) -> Result<(Vec<u8>, PassFacts), String> {
+    let as_it_is = |facts| Ok((precompile(engine, &stripped.bytes, format)?, facts));
+    if std_gaps == StdGaps::Left {
+        return as_it_is(left(stripped, gaps::NOT_WANTED));
+    }
+    let filled = stripped.then(|module| gaps::fill(original, module));
+    let facts = PassFacts {
+        offsets: filled.offsets,
+        gaps: filled.facts,
+    };
+    if !facts.gaps.is_filled() {
+        return as_it_is(facts);
+    }
+    match precompile(engine, &filled.bytes, format) {
+        Ok(artefact) => Ok((artefact, facts)),
+        // most likely it is not valid without that either
+        Err(why) => {
+            let why = format!("what it becomes cannot be compiled: {why}");
+            as_it_is(left(stripped, &why))
         }
     }
-    Ok((precompile(engine, stripped, format)?, gaps))
 }
 
 fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {

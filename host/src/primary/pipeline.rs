@@ -11,6 +11,7 @@ use crate::event::{
     Captured, Cause, Event, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
 };
 use crate::harness::sdk::{self, HostNeeds};
+use crate::instrument::OffsetMap;
 use crate::instrument::gaps::{self, Gaps};
 use crate::module::cache::{Cache, Compiler, Part};
 use crate::module::compile;
@@ -172,7 +173,7 @@ impl Run<'_> {
         let std_gaps = self.settings.std_gaps;
         let name = |part| Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
         if module.form() == Form::Replayable {
-            match self.cache.facts(content) {
+            match self.cache.rewrite_facts(content) {
                 Some(Ok(facts)) => {
                     module.spec.artefact = name(Part::Rewritten);
                     module.spec.replay = Some(ReplaySpec {
@@ -184,13 +185,10 @@ impl Run<'_> {
                 None => module.why_plain = Some(UNKNOWN.to_owned()),
             }
         }
-        module.spec.gaps = match std_gaps {
-            StdGaps::Left => Gaps::left(gaps::NOT_WANTED),
-            StdGaps::Filled => {
-                let gaps = self.cache.gaps(&module.spec.artefact);
-                gaps.unwrap_or_else(|| Gaps::left(UNKNOWN))
-            }
-        };
+        if let Some(facts) = self.cache.pass_facts(&module.spec.artefact) {
+            module.spec.offsets = facts.offsets;
+            module.spec.gaps = facts.gaps;
+        }
         let verbose = self.settings.verbosity == Verbosity::Verbose;
         if verbose && self.goal == Goal::Run && !module.compiled_again {
             let told = format!("{}: {}", module.spec.name, module.spec.gaps.told());
@@ -225,7 +223,11 @@ impl Run<'_> {
                     Part::Plain,
                     self.settings.std_gaps,
                 ),
-                gaps: Gaps::left(UNKNOWN),
+                offsets: OffsetMap::default(),
+                gaps: Gaps::left(match self.settings.std_gaps {
+                    StdGaps::Left => gaps::NOT_WANTED,
+                    StdGaps::Filled => UNKNOWN,
+                }),
                 replay: None,
             },
             planned: PlannedModule {

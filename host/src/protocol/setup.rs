@@ -2,8 +2,8 @@
 
 use crate::event::{Format, HarnessName};
 use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
-use crate::instrument::Facts;
 use crate::instrument::gaps::Gaps;
+use crate::instrument::{OffsetMap, RewriteFacts};
 use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -167,6 +167,8 @@ pub struct ModuleSpec {
     pub unknown_imports: UnknownImports,
     /// The file name of its compiled form in the cache folder.
     pub artefact: String,
+    /// The way back from what was compiled to the file.
+    pub offsets: OffsetMap,
     /// What became in it of what std lacks.
     pub gaps: Gaps,
     /// Set if that is the rewritten module: what its memory begins with, and what is
@@ -180,7 +182,7 @@ pub struct ReplaySpec {
     /// The file name of what the memory begins with, compiled.
     pub pristine: String,
     /// What is known of the module's rewriting.
-    pub facts: Facts,
+    pub facts: RewriteFacts,
 }
 
 /// A snapshot's number in the run.

@@ -15,7 +15,7 @@ use super::state::State;
 use crate::event::Format;
 use crate::grant::ModuleGrants;
 use crate::harness::termination::Ending;
-use crate::instrument::Facts;
+use crate::instrument::RewriteFacts;
 use crate::protocol::{FixtureGrant, Keep, ModuleNumber, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
@@ -87,7 +87,7 @@ impl Sandbox {
         &self,
         artefact: &File,
         format: Format,
-        replay: Option<(&File, &Facts)>,
+        replay: Option<(&File, &RewriteFacts)>,
         unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
         let again = |file: &File| {

@@ -5,7 +5,7 @@ use super::snapshot::Replay;
 use super::state::State;
 use super::{engine, linker, stubs};
 use crate::event::{Cause, Format};
-use crate::instrument::{Facts, STATE};
+use crate::instrument::{RewriteFacts, STATE};
 use crate::protocol::{Globals, UnknownImports};
 use std::cell::OnceCell;
 use std::fs::File;
@@ -44,7 +44,7 @@ impl Host {
         &self,
         artefact: File,
         format: Format,
-        replay: Option<(File, &Facts)>,
+        replay: Option<(File, &RewriteFacts)>,
         unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
         let (Format::Core, Some((pristine, facts))) = (format, replay) else {
@@ -101,7 +101,7 @@ impl Host {
         &self,
         artefact: File,
         pristine: File,
-        facts: &Facts,
+        facts: &RewriteFacts,
         unknown: UnknownImports,
     ) -> Result<Kind, LoadProblem> {
         let main = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;

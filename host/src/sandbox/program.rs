@@ -7,7 +7,7 @@ use super::state::State;
 use crate::event::Cause;
 use crate::harness::termination::Ending;
 use crate::instrument::gaps::{Gap, Gaps};
-use crate::instrument::{Facts, PAGE};
+use crate::instrument::{PAGE, RewriteFacts};
 use std::rc::Rc;
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, component};
 use wasmtime_wasi::p2::bindings::sync::CommandIndices;
@@ -31,7 +31,7 @@ pub(super) struct Rewritten {
     pub(super) linker: Linker<State>,
     /// Where it begins when nothing was set up.
     pub(super) begin: Rc<Replay<State>>,
-    pub(super) facts: Facts,
+    pub(super) facts: RewriteFacts,
 }
 
 /// An instance, and what its memory has to be given back to.

@@ -16,7 +16,7 @@ pub(super) use beside::val;
 use beside::{fits, value_of};
 
 use super::mapped::{self, Mapped};
-use crate::instrument::{Facts, MEMORY, STATE, global_export, state_module};
+use crate::instrument::{MEMORY, RewriteFacts, STATE, global_export, state_module};
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
@@ -215,7 +215,11 @@ impl Replayed {
     /// # Errors
     /// [`StateTooLarge`](crate::instrument::StateTooLarge) if its memory does not
     /// fit in a module; else if the facts are those of another module.
-    pub fn capture<T>(&self, store: &mut Store<T>, facts: &Facts) -> wasmtime::Result<Captured> {
+    pub fn capture<T>(
+        &self,
+        store: &mut Store<T>,
+        facts: &RewriteFacts,
+    ) -> wasmtime::Result<Captured> {
         Ok(Captured {
             globals: self.globals(&mut *store, facts)?,
             pages: self.memory.size(&*store),
@@ -235,7 +239,11 @@ impl Replayed {
     ///
     /// # Errors
     /// If the facts are those of another module.
-    pub fn globals<T>(&self, store: &mut Store<T>, facts: &Facts) -> wasmtime::Result<Globals> {
+    pub fn globals<T>(
+        &self,
+        store: &mut Store<T>,
+        facts: &RewriteFacts,
+    ) -> wasmtime::Result<Globals> {
         let mut globals = Vec::with_capacity(facts.globals.len());
         for shape in &facts.globals {
             let name = global_export(shape.index);
@@ -292,7 +300,7 @@ fn unmap<T>(_: &mut Store<T>, _: Memory) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instrument::{PAGE, Rewritten, rewrite};
+    use crate::instrument::{PAGE, PassOutput, Rewritten, rewrite};
     use crate::protocol::Value;
     use crate::sandbox::engine;
     use wasmtime::Engine;
@@ -353,7 +361,7 @@ mod tests {
         store
     }
 
-    fn rewritten(wat: &str) -> Rewritten {
+    fn rewritten(wat: &str) -> PassOutput<'static, Rewritten> {
         rewrite(&wat::parse_str(wat).expect("it assembles")).expect("it is understood")
     }
 
@@ -391,8 +399,8 @@ mod tests {
         for engine in engines() {
             let linker = linker(&engine);
             let guest = rewritten(COUNTER);
-            let main = compile(&engine, &guest.module);
-            let pristine = compile(&engine, &guest.pristine);
+            let main = compile(&engine, &guest.bytes);
+            let pristine = compile(&engine, &guest.facts.pristine);
             let setup =
                 Replay::new(&linker, &main, &pristine, &Globals::default()).expect("the parts fit");
 
@@ -401,7 +409,7 @@ mod tests {
             assert_eq!(ask(&replayed, &mut first, 65532), (1, 1 + 2));
             call(&replayed, &mut first, "setup");
             let captured = replayed
-                .capture(&mut first, &guest.facts)
+                .capture(&mut first, &guest.facts.facts)
                 .expect("it can be captured");
             assert_eq!(captured.pages, 3);
             assert_eq!(
@@ -431,7 +439,7 @@ mod tests {
                 assert_eq!(ask(&replayed, &mut store, 196_604), (3, 10 + 100));
                 assert_eq!(ask(&replayed, &mut store, 65_532), (3, 10 + 2));
                 let again = replayed
-                    .capture(&mut store, &guest.facts)
+                    .capture(&mut store, &guest.facts.facts)
                     .expect("it can be captured");
                 assert_eq!(again, captured);
                 call(&replayed, &mut store, "spoil");
@@ -451,8 +459,8 @@ mod tests {
                 (memory.fill (i32.const 0) (i32.const 0xee) (i32.const 131072))))"#,
         );
         let engine = engine::for_running(1 << 19).expect("a pool");
-        let main = compile(&engine, &guest.module);
-        let pristine = compile(&engine, &guest.pristine);
+        let main = compile(&engine, &guest.bytes);
+        let pristine = compile(&engine, &guest.facts.pristine);
         let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
             .expect("the parts fit");
         let mut store = store(&engine);
@@ -470,8 +478,8 @@ mod tests {
     fn globals_that_are_not_the_modules_are_refused() {
         let engine = engine::without_pool(1 << 19).expect("an engine");
         let guest = rewritten(COUNTER);
-        let main = compile(&engine, &guest.module);
-        let pristine = compile(&engine, &guest.pristine);
+        let main = compile(&engine, &guest.bytes);
+        let pristine = compile(&engine, &guest.facts.pristine);
         for (index, value) in [
             (0, Value::I64(1)),
             (1, Value::I32(1)),
@@ -487,8 +495,8 @@ mod tests {
     fn what_a_stores_limits_do_not_allow_is_not_replayed() {
         let guest = rewritten("(module (memory 4))");
         let engine = engine::for_running(1 << 19).expect("a pool");
-        let main = compile(&engine, &guest.module);
-        let pristine = compile(&engine, &guest.pristine);
+        let main = compile(&engine, &guest.bytes);
+        let pristine = compile(&engine, &guest.facts.pristine);
         let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
             .expect("the parts fit");
         let limits = wasmtime::StoreLimitsBuilder::new()

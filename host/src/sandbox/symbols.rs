@@ -13,8 +13,7 @@ mod show;
 
 use crate::event::Library;
 use crate::harness::termination::{Asked, Backtrace, Function, StackFrame, path_in};
-use crate::instrument::gaps::Moved;
-use crate::instrument::{Facts, strip};
+use crate::instrument::OffsetMap;
 use crate::protocol::{ContentHash, ModuleSpec};
 use addr2line::Context;
 use code::Code;
@@ -41,11 +40,8 @@ const MAX_ALL: usize = 1 << 18;
 
 /// The symbols of one file.
 pub struct Symbols {
-    offsets: strip::OffsetMap,
-    /// Where the code lay before what std lacks was filled in.
-    moved: Moved,
-    /// By how much the code was moved, if it was rewritten.
-    rewritten: Option<Facts>,
+    /// From what was compiled to the file.
+    offsets: OffsetMap,
     modules: Vec<CoreModule>,
     resolved: HashMap<StackFrame, Rc<[Rc<Resolved>]>>,
     sources: Sources,
@@ -75,9 +71,7 @@ impl Symbols {
     /// Reads the symbols of a module's file; there are none if it was changed or has none.
     pub fn new(spec: &ModuleSpec) -> Symbols {
         let mut symbols = Symbols {
-            offsets: strip::OffsetMap::default(),
-            moved: spec.gaps.moved.clone(),
-            rewritten: spec.replay.as_ref().map(|r| r.facts.clone()),
+            offsets: spec.offsets.clone(),
             modules: Vec::new(),
             resolved: HashMap::new(),
             sources: Sources::new(),
@@ -85,7 +79,6 @@ impl Symbols {
         if let Ok(bytes) = std::fs::read(&spec.file)
             && ContentHash::of(&bytes) == spec.content
         {
-            symbols.offsets = strip::strip(&bytes).1;
             symbols.modules = core_modules(&bytes);
         }
         symbols
@@ -121,13 +114,7 @@ impl Symbols {
 
     /// The core module of a frame, and the address in it.
     fn place(&self, frame: &StackFrame) -> Option<(usize, usize)> {
-        let offset = frame.offset?;
-        // stripping leaves out what lies before the code, rewriting and filling in add to it
-        let offset = self.moved.offset(offset);
-        let offset = match &self.rewritten {
-            Some(facts) => self.offsets.original(facts.original(offset)),
-            None => self.offsets.original(offset),
-        };
+        let offset = self.offsets.original(frame.offset?);
         let module = self
             .modules
             .iter()
@@ -184,12 +171,19 @@ impl Symbols {
     /// Whether code of the developer's or of a dependency's is active in a frame.
     fn is_developers(&mut self, frame: &StackFrame) -> bool {
         let resolved = self.resolved(frame);
+        let function = self.function(frame);
         let Some((module, _)) = self.place(frame) else {
             return false;
         };
         resolved.iter().any(|f| f.library != Some(Library::Runtime))
-            || self.modules[module]
-                .is_developers(&mut self.sources, self.moved.function(frame.function))
+            || self.modules[module].is_developers(&mut self.sources, function)
+    }
+
+    /// Which function of its module's a frame's is, or stands for.
+    fn function(&self, frame: &StackFrame) -> u32 {
+        let function = frame.function;
+        let offset = frame.offset;
+        offset.map_or(function, |offset| self.offsets.function(offset, function))
     }
 
     fn resolved(&mut self, frame: &StackFrame) -> Rc<[Rc<Resolved>]> {
@@ -206,11 +200,11 @@ impl Symbols {
         let Some((module, address)) = self.place(frame) else {
             return Vec::new();
         };
+        let function = self.function(frame);
         let (module, address) = (&mut self.modules[module], address as u64);
         let mut found = Vec::new();
         module.learn();
         // debug information of lines alone has no name for what is not inlined
-        let function = self.moved.function(frame.function);
         let outermost = module.names.get(&function).cloned();
         if let Some(context) = module.context()
             && let Ok(mut frames) = context.find_frames(address).skip_all_loads()

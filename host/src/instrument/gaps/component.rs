@@ -5,7 +5,7 @@
 
 use super::super::rewrite::features;
 use super::{
-    Left, Moved, Plan, RunKind, SET_PROCESS_ID, SET_PROCESS_ID_IN_COMPONENT, fill as core, survey,
+    Left, OffsetMap, Plan, SET_PROCESS_ID, SET_PROCESS_ID_IN_COMPONENT, fill as core, survey,
 };
 use std::ops::Range;
 use wasm_encoder::Encode;
@@ -119,7 +119,7 @@ fn has_memory(module: &[u8]) -> bool {
 }
 
 /// A file in which something was put in, and where its parts have moved.
-pub(super) type Filled = (Vec<u8>, Moved);
+pub(super) type Filled = (Vec<u8>, OffsetMap);
 
 /// Fills in what can be.
 pub(super) fn fill(original: &[u8], stripped: &[u8]) -> Result<(Plan, Option<Filled>), Left> {
@@ -151,25 +151,26 @@ pub(super) fn fill(original: &[u8], stripped: &[u8]) -> Result<(Plan, Option<Fil
             return Ok((plan, None));
         }
     }
-    let (inner, moved_inside) = core::fill(&stripped[nested.clone()], &plan)?;
+    let (inner, inside) = core::fill(&stripped[nested.clone()], &plan)?;
 
     let mut out = stripped[..layout.header].to_vec();
     out.reserve(stripped.len() + 2048);
-    let mut moved = Moved::default();
+    let mut offsets = OffsetMap::default();
     for (id, whole, body) in &layout.sections {
-        moved.push(out.len(), whole.start, RunKind::Kept);
         if *body != nested {
+            offsets.kept(out.len(), whole.start);
             out.extend_from_slice(&stripped[whole.clone()]);
             continue;
         }
+        offsets.put_in(out.len(), whole.start);
         section(&mut out, *id, &inner);
-        let at = out.len() - inner.len();
-        moved.nest(moved_inside.clone(), at, nested.start);
+        offsets.nest(&inside, out.len() - inner.len(), nested.start);
     }
+    offsets.put_in(out.len(), stripped.len());
     if let (Some(instance), Ok(_)) = (instance, &plan.process_id) {
         export_setter(&mut out, &layout, instance);
     }
-    Ok((plan, Some((out, moved))))
+    Ok((plan, Some((out, offsets))))
 }
 
 /// Exports the function that sets the process's id: `(func (param "id" u32))`.

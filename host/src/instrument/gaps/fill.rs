@@ -2,9 +2,9 @@
 //!
 //! Takes a plan, changes two bodies in place and adds to the ends of lists: types, functions,
 //! globals, exports, code. No index shifts, and within the code section no offset does, unless
-//! its number of functions takes one byte more by then; [`Moved`] knows.
+//! its number of functions takes one byte more by then; the [`OffsetMap`] knows.
 
-use super::{Left, Moved, Plan, RunKind, SET_PROCESS_ID, code};
+use super::{Left, OffsetMap, Plan, RunKind, SET_PROCESS_ID, code};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use wasm_encoder::Encode;
@@ -91,7 +91,7 @@ struct Added {
 }
 
 /// Fills in what is planned.
-pub(super) fn fill(bytes: &[u8], plan: &Plan) -> Result<(Vec<u8>, Moved), Left> {
+pub(super) fn fill(bytes: &[u8], plan: &Plan) -> Result<(Vec<u8>, OffsetMap), Left> {
     let layout = Layout::of(bytes)?;
     let put = Put::of(&layout, plan)?;
     assemble(bytes, &layout, put)
@@ -153,7 +153,7 @@ impl Put {
     }
 }
 
-fn assemble(bytes: &[u8], layout: &Layout<'_>, put: Put) -> Result<(Vec<u8>, Moved), Left> {
+fn assemble(bytes: &[u8], layout: &Layout<'_>, put: Put) -> Result<(Vec<u8>, OffsetMap), Left> {
     let mut types = Vec::new();
     let mut functions = Vec::new();
     for added in &put.functions {
@@ -185,10 +185,10 @@ fn assemble(bytes: &[u8], layout: &Layout<'_>, put: Put) -> Result<(Vec<u8>, Mov
 
     let mut out = bytes[..layout.header].to_vec();
     out.reserve(bytes.len() + 1024);
-    let mut moved = Moved::default();
+    let mut offsets = OffsetMap::default();
     for (id, whole, body) in &layout.sections {
         let Some((added, entries)) = to_add.remove(id) else {
-            moved.push(out.len(), whole.start, RunKind::Kept);
+            offsets.kept(out.len(), whole.start);
             out.extend_from_slice(&bytes[whole.clone()]);
             continue;
         };
@@ -197,32 +197,37 @@ fn assemble(bytes: &[u8], layout: &Layout<'_>, put: Put) -> Result<(Vec<u8>, Mov
         let first = reader.original_position();
         let mut length = Vec::new();
         count.saturating_add(added).encode(&mut length);
+        offsets.put_in(out.len(), whole.start);
         if *id != CODE {
-            moved.push(out.len(), whole.start, RunKind::Kept);
             write(&mut out, *id, &[&length, &bytes[first..body.end], &entries]);
+            offsets.kept(out.len() - entries.len() - (body.end - first), first);
+            offsets.put_in(out.len() - entries.len(), body.end);
             continue;
         }
         let old = code_with(bytes, layout, &put, first..body.end);
         // the places in it, from its first body on
-        let mut inside = Moved::default();
-        inside.push(0, first, RunKind::Kept);
         let mut new = Vec::new();
-        for (number, added) in put.functions.iter().enumerate() {
+        let mut places = Vec::new();
+        for added in &put.functions {
+            let length_at = new.len();
             added.body.len().encode(&mut new);
-            if let Some((of, kind)) = added.of {
-                let original = layout.bodies[of].range().start;
-                inside.push(old.len() + new.len(), original, kind);
-                let index = layout.imported + (layout.functions.len() + number) as u32;
-                let of = layout.imported + of as u32;
-                inside.functions.push((index, of));
-            }
+            places.push((length_at, new.len(), added.of));
             new.extend_from_slice(&added.body);
         }
         write(&mut out, *id, &[&length, &old, &new]);
-        moved.nest(inside, out.len() - old.len() - new.len(), 0);
+        let added = out.len() - new.len();
+        offsets.kept(added - old.len(), first);
+        for (length_at, body_at, of) in places {
+            offsets.put_in(added + length_at, body.end);
+            if let Some((of, kind)) = of {
+                let original = layout.bodies[of].range().start;
+                let function = layout.imported + of as u32;
+                offsets.added(added + body_at, original, kind, function);
+            }
+        }
     }
     match to_add.is_empty() {
-        true => Ok((out, moved)),
+        true => Ok((out, offsets)),
         false => Err(Left::Unusual("it lacks a section that programs have")),
     }
 }

@@ -19,7 +19,10 @@ mod fill;
 mod panics;
 mod survey;
 
+use super::offsets::RunKind;
+use super::{OffsetMap, PassOutput};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use wasmparser::Parser;
 
 /// The function of a filled core module that sets what `std::process::id()` gives in that instance.
@@ -40,8 +43,6 @@ pub struct Gaps {
     pub temp_dir: Gap,
     /// `std::process::id()`
     pub process_id: Gap,
-    /// Where its code lies now.
-    pub moved: Moved,
 }
 
 /// What became of one function.
@@ -83,8 +84,12 @@ impl Gaps {
         Gaps {
             temp_dir: Gap::Left(why.to_owned()),
             process_id: Gap::Left(why.to_owned()),
-            moved: Moved::default(),
         }
+    }
+
+    /// Whether something was filled in: the module is another than it was.
+    pub fn is_filled(&self) -> bool {
+        self.temp_dir == Gap::Filled || self.process_id == Gap::Filled
     }
 
     /// One line for those who want to know.
@@ -180,19 +185,10 @@ impl Plan {
     }
 }
 
-/// What filling in a module's gaps gave.
-#[derive(Debug)]
-pub struct Filled {
-    /// The bytes to compile; `None` if nothing was changed.
-    pub module: Option<Vec<u8>>,
-    /// What became of each.
-    pub gaps: Gaps,
-}
-
-/// Fills in what std lacks. `original` is the module or component with its names, `stripped` the
-/// same, or what [`rewrite`](super::rewrite) made of it, as it would be compiled. What
-/// comes out has yet to be validated.
-pub fn fill(original: &[u8], stripped: &[u8]) -> Filled {
+/// The pass that fills in what std lacks. `original` is the module or component with its names,
+/// `stripped` the same, or what [`rewrite`](super::rewrite) made of it, as it would be compiled.
+/// What comes out has yet to be validated.
+pub fn fill<'a>(original: &[u8], stripped: &'a [u8]) -> PassOutput<'a, Gaps> {
     let result = match Parser::is_component(original) {
         true => component::fill(original, stripped),
         false => {
@@ -207,75 +203,17 @@ pub fn fill(original: &[u8], stripped: &[u8]) -> Filled {
         Ok(done) => done,
         Err(why) => (Plan::left(why), None),
     };
-    let (module, moved) = made.unzip();
-    Filled {
-        module,
-        gaps: Gaps {
+    let (bytes, offsets) = match made {
+        Some((bytes, offsets)) => (Cow::Owned(bytes), offsets),
+        None => (Cow::Borrowed(stripped), OffsetMap::default()),
+    };
+    PassOutput {
+        bytes,
+        offsets,
+        facts: Gaps {
             temp_dir: Gap::of(&plan.temp_dir.map(|_| ())),
             process_id: Gap::of(&plan.process_id.map(|_| ())),
-            moved: moved.unwrap_or_default(),
         },
-    }
-}
-
-/// Leads from a filled module back to what it was made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moved {
-    /// Sorted by where they begin.
-    runs: Vec<Run>,
-    /// Functions that were added, and those of the original that they stand for.
-    functions: Vec<(u32, u32)>,
-}
-
-/// A run of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Run {
-    at: usize,
-    original: usize,
-    kind: RunKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum RunKind {
-    /// Byte by byte.
-    Kept,
-    /// There is nothing like it in the original: all of it leads to one place.
-    New,
-}
-
-impl Moved {
-    fn push(&mut self, at: usize, original: usize, kind: RunKind) {
-        self.runs.push(Run { at, original, kind });
-    }
-
-    /// Takes in what lies inside of this, from here on.
-    fn nest(&mut self, inner: Moved, at: usize, original: usize) {
-        self.functions.extend(inner.functions);
-        self.runs.extend(inner.runs.into_iter().map(|run| Run {
-            at: run.at + at,
-            original: run.original + original,
-            kind: run.kind,
-        }));
-    }
-
-    /// Where something in the code lay before.
-    pub fn offset(&self, offset: usize) -> usize {
-        match self.runs.partition_point(|run| run.at <= offset) {
-            0 => offset,
-            n => {
-                let run = self.runs[n - 1];
-                match run.kind {
-                    RunKind::Kept => offset - run.at + run.original,
-                    RunKind::New => run.original,
-                }
-            }
-        }
-    }
-
-    /// Which function of the original one is, or stands for.
-    pub fn function(&self, function: u32) -> u32 {
-        let added = self.functions.iter().find(|(added, _)| *added == function);
-        added.map_or(function, |(_, original)| *original)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::instrument::strip::strip;
 use wasmparser::{FunctionBody, Payload, Validator};
 use wasmtime::{Engine, Instance, Module, Store, Trap};
 
@@ -53,9 +54,15 @@ fn assembled(wat: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap_or_else(|e| panic!("{e}: {wat}"))
 }
 
-fn filled(wat: &str) -> Filled {
+fn filled(wat: &str) -> PassOutput<'static, Gaps> {
     let bytes = assembled(wat);
-    fill(&bytes, &crate::instrument::strip::strip(&bytes).0)
+    let stripped = strip(&bytes);
+    let filled = fill(&bytes, &stripped.bytes);
+    PassOutput {
+        bytes: filled.bytes.into_owned().into(),
+        offsets: filled.offsets,
+        facts: filled.facts,
+    }
 }
 
 /// The filled module, running.
@@ -67,11 +74,10 @@ struct Running {
 impl Running {
     fn new(wat: &str) -> Running {
         let filled = filled(wat);
-        assert_eq!(filled.gaps.temp_dir, Gap::Filled);
-        assert_eq!(filled.gaps.process_id, Gap::Filled);
+        assert_eq!(filled.facts.temp_dir, Gap::Filled);
+        assert_eq!(filled.facts.process_id, Gap::Filled);
         let engine = Engine::default();
-        let module = filled.module.expect("it was changed");
-        let module = Module::new(&engine, module).expect("it is valid");
+        let module = Module::new(&engine, filled.bytes).expect("it is valid");
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).expect("an instance");
         Running { store, instance }
@@ -151,9 +157,9 @@ fn the_process_has_the_number_that_was_set_and_none_before() {
 /// `(temp_dir, process_id)`
 fn left(wat: &str) -> (Gap, Gap) {
     let filled = filled(wat);
-    let (dir, id) = (filled.gaps.temp_dir, filled.gaps.process_id);
-    let any = dir == Gap::Filled || id == Gap::Filled;
-    assert_eq!(filled.module.is_some(), any);
+    let changed = filled.bytes != strip(&assembled(wat)).bytes;
+    assert_eq!(filled.facts.is_filled(), changed);
+    let (dir, id) = (filled.facts.temp_dir, filled.facts.process_id);
     (dir, id)
 }
 
@@ -285,12 +291,12 @@ fn nothing_is_changed_that_is_not_as_it_is_known() {
         let gap = Gap::of(&Err(Left::Unusual(why)));
         assert_eq!(left(&wat), (gap.clone(), gap), "{wat}");
     }
-    let unnamed = crate::instrument::strip::strip(&assembled(&usual()))
-        .0
-        .into_owned();
+    let bytes = assembled(&usual());
+    let unnamed = strip(&bytes).bytes;
     let filled = fill(&unnamed, &unnamed);
-    assert_eq!(filled.gaps.temp_dir, Gap::of(&Err(Left::NoNames)));
-    assert_eq!(filled.module, None);
+    assert_eq!(filled.facts.temp_dir, Gap::of(&Err(Left::NoNames)));
+    assert_eq!(filled.bytes, unnamed);
+    assert_eq!(filled.offsets, OffsetMap::default());
 }
 
 #[test]
@@ -370,11 +376,10 @@ fn every_offset_leads_back_and_none_in_the_code_section_moves() {
     for (functions, moves) in [(0, 0), (117, 1), (300, 0)] {
         let wat = std_with(&none(0x8000_0000), &"(func nop)".repeat(functions));
         let bytes = assembled(&wat);
-        let original = crate::instrument::strip::strip(&bytes).0;
+        let original = strip(&bytes).bytes;
         let filled = fill(&bytes, &original);
-        let module = filled.module.expect("it was changed");
+        let (module, moved) = (filled.bytes, filled.offsets);
         Validator::new().validate_all(&module).expect("it is valid");
-        let moved = filled.gaps.moved;
         let (old, new) = (bodies(&original), bodies(&module));
         assert_eq!(new.len(), old.len() + 5);
         let (old_code, new_code) = (code_start(&original), code_start(&module));
@@ -383,23 +388,25 @@ fn every_offset_leads_back_and_none_in_the_code_section_moves() {
             assert_eq!(old.len(), new.len());
             assert_eq!(old.start - old_code + moves, new.start - new_code);
             for place in 0..new.len() {
-                assert_eq!(moved.offset(new.start + place), old.start + place, "{at}");
+                assert_eq!(moved.original(new.start + place), old.start + place, "{at}");
             }
-            assert_eq!(moved.function(at as u32), at as u32);
+            assert_eq!(moved.function(new.start, at as u32), at as u32);
         }
         // two for each, the second of them a copy, then the one that sets the number
         for (at, of) in [(0, 2), (2, 3)] {
             let was = old[of].range();
             let stands_for = new[old.len() + at].range();
-            assert_eq!(moved.offset(stands_for.start), was.start);
-            assert_eq!(moved.offset(stands_for.end - 1), was.start);
+            assert_eq!(moved.original(stands_for.start), was.start);
+            assert_eq!(moved.original(stands_for.end - 1), was.start);
             let copy = new[old.len() + at + 1].range();
             assert_eq!(module[copy.clone()], original[was.clone()]);
             for place in 0..copy.len() {
-                assert_eq!(moved.offset(copy.start + place), was.start + place);
+                assert_eq!(moved.original(copy.start + place), was.start + place);
             }
             for added in [at, at + 1] {
-                assert_eq!(moved.function((old.len() + added) as u32), of as u32);
+                let added = old.len() + added;
+                let inside = new[added].range().end - 1;
+                assert_eq!(moved.function(inside, added as u32), of as u32);
             }
         }
     }
@@ -409,15 +416,18 @@ fn every_offset_leads_back_and_none_in_the_code_section_moves() {
 fn a_module_whose_memory_comes_from_outside_is_filled_in_as_well() {
     let bytes = assembled(&usual());
     let rewritten = crate::instrument::rewrite(&bytes).expect("it is understood");
-    let stripped = crate::instrument::strip::strip(&rewritten.module).0;
-    let filled = fill(&bytes, &stripped);
-    assert_eq!(filled.gaps.temp_dir, Gap::Filled);
-    let module = filled.module.expect("it was changed");
-    Validator::new().validate_all(&module).expect("it is valid");
-    let plain = crate::instrument::strip::strip(&bytes).0;
-    for (old, new) in bodies(&plain).iter().zip(bodies(&module)) {
-        let before = filled.gaps.moved.offset(new.range().start);
-        assert_eq!(rewritten.facts.original(before), old.range().start);
+    let stripped = rewritten.then(strip);
+    let filled = stripped.then(|module| fill(&bytes, module));
+    assert_eq!(filled.facts.temp_dir, Gap::Filled);
+    let module = &filled.bytes;
+    Validator::new().validate_all(module).expect("it is valid");
+    // through all three, from every byte of every function
+    for (old, new) in bodies(&bytes).iter().zip(bodies(module)) {
+        let (old, new) = (old.range(), new.range());
+        for place in 0..old.len() {
+            let original = filled.offsets.original(new.start + place);
+            assert_eq!(original, old.start + place);
+        }
     }
 }
 
@@ -457,11 +467,11 @@ fn component(module: &str, instances: usize) -> String {
 fn a_component_has_its_one_module_filled_in() {
     let wat = component(&usual(), 1);
     let filled = filled(&wat);
-    assert_eq!(filled.gaps.temp_dir, Gap::Filled);
-    assert_eq!(filled.gaps.process_id, Gap::Filled);
+    assert_eq!(filled.facts.temp_dir, Gap::Filled);
+    assert_eq!(filled.facts.process_id, Gap::Filled);
     let engine = Engine::default();
-    let made = filled.module.expect("it was changed");
-    let component = wasmtime::component::Component::new(&engine, made).expect("it is valid");
+    let component =
+        wasmtime::component::Component::new(&engine, &filled.bytes).expect("it is valid");
     let mut store = Store::new(&engine, ());
     let instance = wasmtime::component::Linker::new(&engine)
         .instantiate(&mut store, &component)

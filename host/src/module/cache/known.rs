@@ -1,11 +1,9 @@
-//! What was found out about files: what they hold, how they run, their tests, their rewriting.
+//! What was found out about files: what they hold, how they run, their tests.
 
 use super::stamp::Stamp;
 use super::{Cache, gaps_name, now};
 use crate::event::HarnessName;
 use crate::harness;
-use crate::instrument::Facts;
-use crate::instrument::gaps::Gaps;
 use crate::protocol::{ContentHash, ListedTest, StdGaps};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -14,8 +12,6 @@ use std::os::unix::fs::MetadataExt;
 
 /// To be raised with any change in how files are listed.
 const LISTING: u32 = 7;
-/// To be raised with any change in how modules are rewritten.
-const FACTS: u32 = 1;
 
 /// What a file of the user's was found to hold.
 #[derive(Serialize, Deserialize)]
@@ -69,47 +65,6 @@ impl Cache {
         }
     }
 
-    /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
-    /// that was not tried.
-    pub fn facts(&self, content: ContentHash) -> Option<Result<Facts, String>> {
-        let mut bytes = Vec::new();
-        let mut file = self.open_file(&facts_name(content)).ok()?;
-        file.read_to_end(&mut bytes).ok()?;
-        ciborium::from_reader(bytes.as_slice()).ok()
-    }
-
-    /// Keeps what is known of a module's rewriting.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn store_facts(
-        &self,
-        content: ContentHash,
-        facts: &Result<Facts, String>,
-    ) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        ciborium::into_writer(facts, &mut bytes).map_err(io::Error::other)?;
-        self.write_whole(&facts_name(content), &bytes)
-    }
-
-    /// What became of what std lacks in what was compiled under this name.
-    pub fn gaps(&self, artefact: &str) -> Option<Gaps> {
-        let mut bytes = Vec::new();
-        let mut file = self.open_file(&gaps_file(artefact)).ok()?;
-        file.read_to_end(&mut bytes).ok()?;
-        ciborium::from_reader(bytes.as_slice()).ok()
-    }
-
-    /// Keeps what became of what std lacks in what is compiled under this name.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn store_gaps(&self, artefact: &str, gaps: &Gaps) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        ciborium::into_writer(gaps, &mut bytes).map_err(io::Error::other)?;
-        self.write_whole(&gaps_file(artefact), &bytes)
-    }
-
     /// The tests that a module was found to hold.
     pub fn listing(
         &self,
@@ -141,11 +96,6 @@ impl Cache {
     }
 }
 
-/// Beside the compiled form, and gone with it.
-fn gaps_file(artefact: &str) -> String {
-    format!("{artefact}.gaps")
-}
-
 /// By the harness too: a program is a command to who does not ask it for tests.
 fn listing_name(content: ContentHash, harness: HarnessName, std_gaps: StdGaps) -> String {
     // another wasmtest may know more of a file
@@ -161,11 +111,6 @@ fn known_name(file: &fs::Metadata) -> String {
 fn kind_name(content: ContentHash) -> String {
     let version = env!("CARGO_PKG_VERSION").replace('.', "_");
     format!("{content}-{version}.kind")
-}
-
-fn facts_name(content: ContentHash) -> String {
-    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
-    format!("{content}-{version}-{FACTS}.facts")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 
 mod housekeeping;
 mod known;
+mod passes;
 mod stamp;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
