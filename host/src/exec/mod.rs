@@ -21,9 +21,9 @@ use crate::harness::termination::{Ending, Trap};
 use crate::harness::{command, hints, limit};
 use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, PassFacts};
-use crate::module::cache::{self, Cache, CacheError, Compiler, Part};
+use crate::module::cache::{self, ArtefactPart, Cache, CacheError};
 use crate::module::{compile, identify};
-use crate::protocol::{ContentHash, ModuleNumber, ModuleSpec};
+use crate::protocol::{ContentHash, Form, ModuleNumber, ModuleSpec};
 use crate::sandbox::call::Given;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
@@ -308,9 +308,8 @@ fn load(
 fn artefact_name(exec: &Exec, source: &Source) -> String {
     Cache::artefact_name(
         source.content,
-        Compiler::Cranelift,
-        Part::Plain,
-        exec.std_gaps,
+        Form::plain(exec.std_gaps),
+        ArtefactPart::Plain,
     )
 }
 

@@ -5,19 +5,24 @@
 //! does not answer. rayon works across the modules and, inside wasmtime,
 //! within each. It runs no guest code.
 
-use super::cache::{self, Cache, Compiler, Part};
+use super::cache::{self, ArtefactPart, Cache};
 use crate::event::Format;
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Compiled, ContentHash, Form, Found, StateJob, StdGaps,
-    read_frame, write_frame,
+    ArtefactForm, CompileJob, CompileJobs, CompileResult, Compiled, Compiler, ContentHash, Rebuild,
+    StateJob, StdGaps, read_frame, write_frame,
 };
 use crate::sandbox::engine;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+
+/// What compiles what has no code.
+const OF_STATES: Compiler = Compiler::BEST_FIRST[0];
 
 /// Serves one primary until its jobs are done.
 ///
@@ -28,23 +33,30 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
         return Ok(());
     };
     let cache = Cache::at(jobs.cache);
-    let engine = engine::for_compiling()?;
+    let mut engines = HashMap::new();
+    let wanted = jobs.jobs.iter().map(|job| job.form.compiler);
+    for compiler in wanted.chain(jobs.states.first().map(|_| OF_STATES)) {
+        if let Entry::Vacant(place) = engines.entry(compiler) {
+            place.insert(engine::for_compiling(compiler)?);
+        }
+    }
     let to = Mutex::new(to);
     let answer = |of, result| {
         let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // a primary that is gone needs no answer
         let _ = write_frame(&mut *to, &CompileResult { of, result });
     };
-    let (cache, engine, answer) = (&cache, &engine, &answer);
+    let (cache, engines, answer) = (&cache, &engines, &answer);
     rayon::scope_fifo(|scope| {
         for job in &jobs.jobs {
             scope.spawn_fifo(move |_| {
+                let engine = &engines[&job.form.compiler];
                 answer(Compiled::Module(job.module), compile(cache, engine, job));
             });
         }
         for job in &jobs.states {
             scope.spawn_fifo(move |_| {
-                let result = compile_state(cache, engine, job);
+                let result = compile_state(cache, &engines[&OF_STATES], job);
                 answer(Compiled::State(job.number), result);
             });
         }
@@ -58,15 +70,16 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
 /// # Errors
 /// In words for the user.
 pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), String> {
-    let name = |part| Cache::artefact_name(job.content, Compiler::Cranelift, part, job.std_gaps);
+    let name = |part| Cache::artefact_name(job.content, job.form, part);
+    let std_gaps = job.form.passes.std_gaps;
     let unusable = |e| {
         format!(
             "the cache folder {} cannot be used: {e}",
             cache.dir().display()
         )
     };
-    let _lock = cache.lock(&name(Part::Plain)).map_err(unusable)?;
-    if job.found == Found::Nothing && is_compiled(cache, job.content, job.form, job.std_gaps) {
+    let _lock = cache.lock(&name(ArtefactPart::Plain)).map_err(unusable)?;
+    if job.rebuild == Rebuild::IfAbsent && job.form.is_there(cache, job.content) {
         return Ok(());
     }
     let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;
@@ -88,22 +101,22 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
     };
     let as_it_is = || -> Result<(), String> {
         store_made(
-            Part::Plain,
-            plain(engine, &bytes, job.format, job.std_gaps)?,
+            ArtefactPart::Plain,
+            plain(engine, &bytes, job.format, std_gaps)?,
         )
     };
-    if job.form == Form::Plain {
+    if job.form.passes.form == ArtefactForm::Plain {
         return as_it_is();
     }
     let facts = match rewrite(&bytes) {
         Ok(rewritten) => {
             let stripped = rewritten.then(strip);
             store_made(
-                Part::Rewritten,
-                filled(engine, &bytes, &stripped, Format::Core, job.std_gaps)?,
+                ArtefactPart::Rewritten,
+                filled(engine, &bytes, &stripped, Format::Core, std_gaps)?,
             )?;
             store(
-                Part::Pristine,
+                ArtefactPart::Pristine,
                 &precompile(engine, &rewritten.facts.pristine, Format::Core)?,
             )?;
             Ok(rewritten.facts.facts)
@@ -116,23 +129,6 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
     };
     let kept = cache.store_rewrite_facts(job.content, &facts);
     kept.map_err(unusable)
-}
-
-/// Whether the cache has everything of a module that this form needs.
-pub fn is_compiled(cache: &Cache, content: ContentHash, form: Form, std_gaps: StdGaps) -> bool {
-    let has = |part| {
-        let name = Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
-        let facts = part == Part::Pristine || cache.pass_facts(&name).is_some();
-        facts && cache.has_artefact(&name)
-    };
-    match form {
-        Form::Plain => has(Part::Plain),
-        Form::Replayable => match cache.rewrite_facts(content) {
-            None => false,
-            Some(Ok(_)) => has(Part::Rewritten) && has(Part::Pristine),
-            Some(Err(_)) => has(Part::Plain),
-        },
-    }
 }
 
 /// Compiles a module without debug information, its memory its own.

@@ -4,10 +4,11 @@
 //! say arrives as a `Happened`, is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
-//! `modules` takes a module from file to plan, `slots` looks after workers,
+//! `pipeline` takes a module from file to plan, `compiling` has it compiled, `slots` looks after workers,
 //! `dispatch` gives them work, `clocks` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
+mod compiling;
 mod discover;
 mod dispatch;
 mod host_fixtures;
@@ -28,12 +29,12 @@ use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, SuitePart, 
 use crate::grant::folders;
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
+use crate::module::forms::{Forms, JobNumber};
 use crate::plan::tree::{BoundTests, NoSnapshots};
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
 use crate::protocol::suites::Furniture;
 use crate::protocol::{
-    AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, SnapshotNumber,
-    TaskNumber, WorkerSetup,
+    AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, TaskNumber, WorkerSetup,
 };
 use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
@@ -60,11 +61,10 @@ const TICK: Duration = Duration::from_millis(200);
 enum Happened {
     Worker(usize, u64, Vec<FromWorker>),
     WorkerEnded(usize, u64),
-    Compiled(u64, Vec<CompileResult>),
-    CompilerEnded(u64),
+    Compiled(JobNumber, Vec<CompileResult>),
+    CompilerEnded(JobNumber),
     FixtureHost(u64, Vec<FromWorker>),
     FixtureHostEnded(u64),
-    StateCompiled(SnapshotNumber, Option<Vec<CompileResult>>),
     Guardian(FixtureNumber, Vec<FromGuardian>),
     GuardianEnded(FixtureNumber),
     Signal(Interrupt),
@@ -88,7 +88,8 @@ struct Run<'a> {
     ledger: Ledger<'a>,
     tx: Sender<Happened>,
     modules: Vec<pipeline::Module>,
-    compiler: pipeline::Compiling,
+    forms: Forms,
+    compilers: compiling::Compilers,
     to_list: VecDeque<ModuleNumber>,
     slots: Vec<workers::Slot>,
     host_fixtures: HostFixtures,
@@ -311,12 +312,13 @@ fn go_with(
         settings,
         goal,
         home,
-        cache,
         setup,
         ledger,
         tx,
         modules: Vec::new(),
-        compiler: pipeline::Compiling::default(),
+        forms: Forms::new(cache.clone(), settings.std_gaps),
+        cache,
+        compilers: compiling::Compilers::default(),
         to_list: VecDeque::new(),
         slots: (0..processes.max(1))
             .map(|_| workers::Slot::default())
@@ -469,19 +471,18 @@ impl Run<'_> {
                 }
             }
             Happened::WorkerEnded(slot, life) => self.worker_ended(slot, life),
-            Happened::Compiled(life, results) => {
+            Happened::Compiled(job, results) => {
                 for result in results {
-                    self.compiled(life, result);
+                    self.compiled(job, result);
                 }
             }
-            Happened::CompilerEnded(life) => self.compiler_ended(life),
+            Happened::CompilerEnded(job) => self.compiler_ended(job),
             Happened::FixtureHost(life, messages) => {
                 for message in messages {
                     self.fixture_host_said(life, message);
                 }
             }
             Happened::FixtureHostEnded(life) => self.fixture_host_ended(life),
-            Happened::StateCompiled(number, results) => self.state_compiled(number, results),
             Happened::Guardian(fixture, messages) => {
                 for message in messages {
                     self.heard_of_fixture(fixture, message);
@@ -528,7 +529,7 @@ impl Run<'_> {
             }
         }
         self.to_list.clear();
-        self.compiler.stop();
+        self.compilers.end(&self.forms.forget_modules());
         self.revoke_all();
     }
 

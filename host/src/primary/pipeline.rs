@@ -1,29 +1,21 @@
-//! A module's way from file to plan: compiled, listed, planned.
-//!
-//! The compiler process is started for what the cache does not have. Should it
-//! die, what it left undone is tried again one module at a time, so that the
-//! one that kills it is found and the others still run.
+//! A module's way from file to plan: found, compiled (`compiling.rs`), listed, planned.
 
 use super::discover::{self, Discovered};
-use super::peer::{Peer, Role};
-use super::{Goal, Happened, Run};
+use super::{Goal, Run};
 use crate::event::{
     Captured, Cause, Event, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
 };
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::OffsetMap;
 use crate::instrument::gaps::{self, Gaps};
-use crate::module::cache::{Cache, Compiler, Part};
-use crate::module::compile;
+use crate::module::forms::{Source, UNKNOWN};
 use crate::plan::tree::WHOLE;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
-    CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, Holds, ListedTest, Listing,
-    LoadError, ModuleNumber, ModuleSpec, ReplaySpec, StdGaps,
+    ArtefactForm, Holds, ListedTest, Listing, LoadError, ModuleNumber, ModuleSpec, StdGaps,
 };
 use crate::settings::{Processes, Silence, Snapshots, Verbosity};
 use crate::text::shell_quote;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A module of the run.
@@ -33,17 +25,15 @@ pub(super) struct Module {
     planned: PlannedModule,
     /// Why there are no snapshots of it, if it could not be rewritten.
     pub(super) why_plain: Option<String>,
-    has_fixtures: bool,
     /// What tests of its that are libtest's ask of the host.
     pub(super) host_needs: HostNeeds,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
-    compiled_again: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Compiling,
     /// Compiled; its list is asked for.
     Listing,
@@ -54,14 +44,6 @@ enum Phase {
 }
 
 impl Module {
-    /// What it is compiled into: where there are fixtures, states are worth keeping.
-    fn form(&self) -> Form {
-        match self.has_fixtures {
-            true => Form::Replayable,
-            false => Form::Plain,
-        }
-    }
-
     /// Whether nothing more will be learned of it.
     pub(super) fn is_settled(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Failed)
@@ -72,34 +54,6 @@ impl Module {
         !matches!(self.phase, Phase::Compiling | Phase::Listing)
     }
 }
-
-/// The compiler and what it has to do.
-#[derive(Default)]
-pub(super) struct Compiling {
-    peer: Option<Peer>,
-    life: u64,
-    /// Given to the compiler that runs.
-    given: Vec<ModuleNumber>,
-    /// For compilers to come, one at a time.
-    waiting: VecDeque<ModuleNumber>,
-    done: usize,
-    said: bool,
-}
-
-impl Compiling {
-    /// Ends the compiler: nothing that it makes is wanted any more.
-    pub(super) fn stop(&mut self) {
-        self.given.clear();
-        self.waiting.clear();
-        self.life += 1;
-        if let Some(mut peer) = self.peer.take() {
-            peer.kill();
-        }
-    }
-}
-
-/// What is said of a module whose form was found without what was learned when it was made.
-const UNKNOWN: &str = "nothing is known of it";
 
 impl Run<'_> {
     /// Finds the modules and sets each on its way.
@@ -131,69 +85,31 @@ impl Run<'_> {
         for file in modules {
             self.add_module(file);
         }
-        let to_compile: Vec<ModuleNumber> = self
-            .modules
-            .iter()
-            .filter(|m| self.has_to_be_compiled(m))
-            .map(|m| m.spec.number)
-            .collect();
-        for i in 0..self.modules.len() {
-            let number = ModuleNumber(i);
-            if !to_compile.contains(&number) {
-                self.settle_form(number);
-                self.ready_to_list(number);
-            }
+        let all = (0..self.modules.len()).map(ModuleNumber);
+        let (to_compile, there): (Vec<_>, Vec<_>) =
+            all.partition(|number| self.has_to_be_compiled(*number));
+        for number in there {
+            self.settle_form(number);
+            self.ready_to_list(number);
         }
         if !to_compile.is_empty() {
             self.ledger.say(&Event::Compiling {
                 left: to_compile.len(),
             });
-            self.compile(to_compile);
+            for number in to_compile {
+                self.forms.want(number);
+            }
+            self.compile();
         }
         self.check_max_fail();
     }
 
     /// Whether a compiled form is needed and not there: not for a list that the
     /// file itself holds.
-    fn has_to_be_compiled(&self, module: &Module) -> bool {
-        let listed = module.file.harness.is_none() && self.goal == Goal::List;
-        !listed
-            && !compile::is_compiled(
-                &self.cache,
-                module.file.content,
-                module.form(),
-                self.settings.std_gaps,
-            )
-    }
-
-    /// Which of a module's compiled forms is used, now that they are there.
-    fn settle_form(&mut self, number: ModuleNumber) {
-        let module = &mut self.modules[number.0];
-        let content = module.file.content;
-        let std_gaps = self.settings.std_gaps;
-        let name = |part| Cache::artefact_name(content, Compiler::Cranelift, part, std_gaps);
-        if module.form() == Form::Replayable {
-            match self.cache.rewrite_facts(content) {
-                Some(Ok(facts)) => {
-                    module.spec.artefact = name(Part::Rewritten);
-                    module.spec.replay = Some(ReplaySpec {
-                        pristine: name(Part::Pristine),
-                        facts,
-                    });
-                }
-                Some(Err(why)) => module.why_plain = Some(why),
-                None => module.why_plain = Some(UNKNOWN.to_owned()),
-            }
-        }
-        if let Some(facts) = self.cache.pass_facts(&module.spec.artefact) {
-            module.spec.offsets = facts.offsets;
-            module.spec.gaps = facts.gaps;
-        }
-        let verbose = self.settings.verbosity == Verbosity::Verbose;
-        if verbose && self.goal == Goal::Run && !module.compiled_again {
-            let told = format!("{}: {}", module.spec.name, module.spec.gaps.told());
-            self.ledger.note(told);
-        }
+    fn has_to_be_compiled(&mut self, number: ModuleNumber) -> bool {
+        let file = &self.modules[number.0].file;
+        let listed = file.harness.is_none() && self.goal == Goal::List;
+        !listed && !self.forms.find(number)
     }
 
     fn add_module(&mut self, file: discover::Module) {
@@ -207,6 +123,17 @@ impl Run<'_> {
                 self.settings.again
             ),
         };
+        let source = Source {
+            file: file.file.clone(),
+            content: file.content,
+            format: file.format,
+        };
+        // where there are fixtures, states are worth keeping
+        let form = match file.sdk.furniture.functions.is_empty() {
+            true => ArtefactForm::Plain,
+            false => ArtefactForm::Replayable,
+        };
+        self.forms.add(source, form);
         self.modules.push(Module {
             spec: ModuleSpec {
                 number,
@@ -217,12 +144,8 @@ impl Run<'_> {
                 harness: file.harness.unwrap_or(sdk::NAME),
                 grants: named.map(|n| n.grants.clone()).unwrap_or_default(),
                 unknown_imports: named.map_or(self.settings.unknown_imports, |n| n.unknown_imports),
-                artefact: Cache::artefact_name(
-                    file.content,
-                    Compiler::Cranelift,
-                    Part::Plain,
-                    self.settings.std_gaps,
-                ),
+                // until its form is settled
+                artefact: String::new(),
                 offsets: OffsetMap::default(),
                 gaps: Gaps::left(match self.settings.std_gaps {
                     StdGaps::Left => gaps::NOT_WANTED,
@@ -243,128 +166,14 @@ impl Run<'_> {
             },
             why_plain: None,
             host_needs: HostNeeds::default(),
-            has_fixtures: !file.sdk.furniture.functions.is_empty(),
             phase: Phase::Compiling,
             held: Vec::new(),
-            compiled_again: false,
             file,
         });
     }
 
-    fn compile(&mut self, modules: Vec<ModuleNumber>) {
-        let jobs = CompileJobs {
-            cache: self.cache.dir().to_owned(),
-            jobs: modules
-                .iter()
-                .map(|number| {
-                    let form = self.modules[number.0].form();
-                    let file = &self.modules[number.0].file;
-                    CompileJob {
-                        form,
-                        std_gaps: self.settings.std_gaps,
-                        module: *number,
-                        file: file.file.clone(),
-                        content: file.content,
-                        format: file.format,
-                        found: match self.modules[number.0].compiled_again {
-                            true => Found::Refused,
-                            false => Found::Nothing,
-                        },
-                    }
-                })
-                .collect(),
-            states: Vec::new(),
-        };
-        self.compiler.life += 1;
-        self.compiler.given = modules;
-        let (life, tx) = (self.compiler.life, self.tx.clone());
-        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
-            let _ = tx.send(match messages {
-                Some(results) => Happened::Compiled(life, results),
-                None => Happened::CompilerEnded(life),
-            });
-        });
-        match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
-            Ok(peer) => self.compiler.peer = Some(peer),
-            Err(e) => self.fatal = Some(anyhow::anyhow!("no compiler process can be started: {e}")),
-        }
-    }
-
-    /// The compiler is done with a module.
-    pub(super) fn compiled(&mut self, life: u64, result: CompileResult) {
-        if life != self.compiler.life {
-            return;
-        }
-        let given = match result.of {
-            Compiled::Module(number) => {
-                let at = self.compiler.given.iter().position(|m| *m == number);
-                at.map(|at| self.compiler.given.swap_remove(at))
-            }
-            Compiled::State(_) => None,
-        };
-        let Some(number) = given else {
-            return self
-                .ledger
-                .internal_error("the compiler reported a module that it was not given".into());
-        };
-        match result.result {
-            Ok(()) => {
-                self.settle_form(number);
-                let module = &mut self.modules[number.0];
-                if !module.compiled_again {
-                    self.compiler.done += 1;
-                }
-                if module.phase == Phase::CompilingAgain {
-                    module.phase = Phase::Ready;
-                    let held = std::mem::take(&mut module.held);
-                    for task in held {
-                        self.enqueue(task);
-                    }
-                } else {
-                    self.ready_to_list(number);
-                }
-            }
-            Err(why) => self.module_failed(number, LoadError::Module(Cause::new(why))),
-        }
-        let left = self.compiler.given.len() + self.compiler.waiting.len();
-        if left > 0 {
-            self.ledger.say(&Event::Compiling { left });
-        } else if !self.compiler.said {
-            self.compiler.said = true;
-            let compiled = Event::Compiled {
-                compiled: self.compiler.done,
-                cached: self.modules.len() - self.compiler.done,
-                elapsed: self.ledger.began().elapsed(),
-            };
-            self.ledger.say(&compiled);
-        }
-    }
-
-    /// The compiler has ended: as it should, or it died.
-    pub(super) fn compiler_ended(&mut self, life: u64) {
-        if life != self.compiler.life {
-            return;
-        }
-        let end = self.compiler.peer.take().map(|mut peer| peer.post_mortem());
-        let undone = std::mem::take(&mut self.compiler.given);
-        match undone.as_slice() {
-            [] => {}
-            [module] => self.module_failed(
-                *module,
-                LoadError::Module(Cause::new(format!(
-                    "the compiler process died on it: {}",
-                    end.unwrap_or_default()
-                ))),
-            ),
-            // one at a time, so that the one that kills it is found
-            _ => self.compiler.waiting.extend(undone),
-        }
-        if let Some(next) = self.compiler.waiting.pop_front() {
-            self.compile(vec![next]);
-        }
-    }
-
-    fn ready_to_list(&mut self, number: ModuleNumber) {
+    /// Its form is there.
+    pub(super) fn ready_to_list(&mut self, number: ModuleNumber) {
         let module = &mut self.modules[number.0];
         module.phase = Phase::Listing;
         if module.file.harness.is_none() {
@@ -545,32 +354,6 @@ impl Run<'_> {
                 reason: reason.clone(),
             };
             self.ledger.ended_as(&test, outcome, None);
-        }
-    }
-
-    /// A worker refused a module's compiled form: it is made once more, then never again.
-    pub(super) fn compile_again(&mut self, number: ModuleNumber, why: String) {
-        let module = &mut self.modules[number.0];
-        if matches!(module.phase, Phase::CompilingAgain | Phase::Compiling) {
-            return;
-        }
-        if module.compiled_again {
-            let cause = Cause::new(format!("its compiled form is refused: {why}"));
-            return self.module_failed(number, LoadError::Module(cause));
-        }
-        module.compiled_again = true;
-        module.phase = match module.phase {
-            Phase::Listing => Phase::Compiling,
-            _ => Phase::CompilingAgain,
-        };
-        for slot in &mut self.slots {
-            slot.forget(number);
-        }
-        let waiting = self.take_waiting(number);
-        self.modules[number.0].held.extend(waiting);
-        match self.compiler.peer.is_some() {
-            true => self.compiler.waiting.push_back(number),
-            false => self.compile(vec![number]),
         }
     }
 

@@ -7,15 +7,13 @@
 //! one run: its key is the module, the steps it holds and what is granted beside
 //! the run's own grants; everything else is the same throughout a run.
 
-use super::peer::{Peer, Role};
-use super::{Happened, Run};
+use super::Run;
 use crate::event::{Event, FixtureKind, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::{Step, StepAction};
 use crate::protocol::{
-    Beside, CompileJobs, CompileResult, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse,
-    StateForm, StateJob, ToWorker,
+    Beside, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateForm, StateJob, ToWorker,
 };
 use crate::settings::Snapshots;
 use std::collections::HashMap;
@@ -58,7 +56,6 @@ enum Phase {
     /// Each worker begins from what it took itself, for good.
     Unshared,
     Compiling {
-        compiler: Peer,
         /// The file of the state, until the compiler takes it.
         state: String,
         beside: Beside,
@@ -191,36 +188,21 @@ impl Run<'_> {
         }
         let snapshot = &mut self.snapshots.all[number.0];
         snapshot.wrote = wrote;
-        let file = state.clone();
-        let jobs = CompileJobs {
-            cache: self.cache.dir().to_owned(),
-            jobs: Vec::new(),
-            states: vec![StateJob {
-                number,
-                state,
-                artefact: snapshot.artefact.clone(),
-            }],
-        };
-        let tx = self.tx.clone();
-        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |results| {
-            let _ = tx.send(Happened::StateCompiled(number, results));
+        self.forms.want_state(StateJob {
+            number,
+            state: state.clone(),
+            artefact: snapshot.artefact.clone(),
         });
-        match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
-            Ok(compiler) => {
-                snapshot.phase = Phase::Compiling {
-                    compiler,
-                    state: file,
-                    beside,
-                };
-                // workers begin from what they took themselves until this is done
-                self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
-            }
-            Err(e) => self.not_shared(number, &format!("no compiler process can be started: {e}")),
+        snapshot.phase = Phase::Compiling { state, beside };
+        self.compile();
+        // workers begin from what they took themselves until this is done
+        if matches!(self.snapshots.all[number.0].phase, Phase::Compiling { .. }) {
+            self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
         }
     }
 
     /// Workers go on with what each of them took.
-    fn not_shared(&mut self, number: SnapshotNumber, why: &str) {
+    pub(super) fn not_shared(&mut self, number: SnapshotNumber, why: &str) {
         let snapshot = &mut self.snapshots.all[number.0];
         snapshot.phase = Phase::Unshared;
         let note = format!("the snapshot of `{}` is not shared: {why}", snapshot.of);
@@ -238,34 +220,17 @@ impl Run<'_> {
         }
     }
 
-    /// The compiler of a state is done, or has ended.
-    pub(super) fn state_compiled(
-        &mut self,
-        number: SnapshotNumber,
-        results: Option<Vec<CompileResult>>,
-    ) {
+    /// A compiler is done with a state.
+    pub(super) fn state_compiled(&mut self, number: SnapshotNumber, result: Result<(), String>) {
         let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
             return;
         };
         let taken = std::mem::replace(&mut snapshot.phase, Phase::Unshared);
-        let Phase::Compiling {
-            mut compiler,
-            beside,
-            ..
-        } = taken
-        else {
+        let Phase::Compiling { beside, .. } = taken else {
             snapshot.phase = taken;
             return;
         };
-        let why = match results.as_deref() {
-            Some([one]) => one.result.clone().err(),
-            Some(_) => Some("the compiler said what nobody asked for".to_owned()),
-            None => Some(format!(
-                "the compiler died on it: {}",
-                compiler.post_mortem()
-            )),
-        };
-        if let Some(why) = why {
+        if let Err(why) = result {
             return self.not_shared(number, &why);
         }
         let file = StateForm::Compiled(snapshot.artefact.clone());
@@ -324,19 +289,13 @@ impl Run<'_> {
 
     /// Nothing of them is left behind.
     pub(super) fn forget_snapshots(&mut self) {
+        self.compilers.end(&self.forms.forget_states());
         for number in 0..self.snapshots.all.len() {
             self.cache
                 .remove_memory(&self.memory_of(SnapshotNumber(number)));
         }
         for snapshot in self.snapshots.all.drain(..) {
-            if let Phase::Compiling {
-                mut compiler,
-                state,
-                ..
-            } = snapshot.phase
-            {
-                compiler.kill();
-                compiler.post_mortem();
+            if let Phase::Compiling { state, .. } = snapshot.phase {
                 let _ = self.cache.take_state(&state);
             }
             self.cache.remove_artefact(&snapshot.artefact);

@@ -19,7 +19,7 @@ pub struct CompileJobs {
 }
 
 /// A state to compile, which has no code.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateJob {
     /// Its number.
     pub number: SnapshotNumber,
@@ -43,15 +43,51 @@ pub struct CompileJob {
     pub format: Format,
     /// What it is to be made into.
     pub form: Form,
+    /// What becomes of what is there already.
+    pub rebuild: Rebuild,
+}
+
+/// A form in which a module can be run: what compiles it, and what goes over it before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Form {
+    /// What compiles it.
+    pub compiler: Compiler,
+    /// What goes over it before.
+    pub passes: Passes,
+}
+
+/// What makes native code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compiler {
+    /// wasmtime's optimising compiler.
+    Cranelift,
+}
+
+impl Compiler {
+    /// All there are, that whose code is fastest first.
+    pub const BEST_FIRST: [Compiler; 1] = [Compiler::Cranelift];
+
+    /// As files are named.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compiler::Cranelift => "cranelift",
+        }
+    }
+}
+
+/// Which passes go over a module before it is compiled, beside that which strips it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Passes {
+    /// What becomes of its memory.
+    pub form: ArtefactForm,
     /// What becomes of what std lacks.
     pub std_gaps: StdGaps,
-    /// What the cache has of it.
-    pub found: Found,
 }
 
 /// What a module is compiled into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Form {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ArtefactForm {
     /// As it is.
     Plain,
     /// With its memory from outside, so that its states can be replayed; as it is,
@@ -59,12 +95,12 @@ pub enum Form {
     Replayable,
 }
 
-/// What the cache was found to have of a module.
+/// Whether what the cache has of a module is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Found {
-    /// Nothing that fits; another process may have made it by now.
-    Nothing,
-    /// A compiled form that a worker refused.
+pub enum Rebuild {
+    /// Not if it fits: another process may have made it by now.
+    IfAbsent,
+    /// A worker refused it.
     Refused,
 }
 

@@ -13,7 +13,10 @@ mod snapshot;
 pub mod suites;
 mod task;
 
-pub use compile::{CompileJob, CompileJobs, CompileResult, Compiled, Form, Found, StateJob};
+pub use compile::{
+    ArtefactForm, CompileJob, CompileJobs, CompileResult, Compiled, Compiler, Form, Passes,
+    Rebuild, StateJob,
+};
 pub use content::ContentHash;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{Holds, ListedTest, Listing, LoadError};

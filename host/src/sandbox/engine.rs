@@ -3,8 +3,11 @@
 //! A compiled form fits only the settings that it was made with, so they are
 //! all here, together with the fingerprint that names them in the cache.
 
+use crate::protocol::Compiler;
 use std::num::NonZeroUsize;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+};
 
 /// To be raised with any change here that changes what is compiled.
 const SETTINGS: u32 = 1;
@@ -26,12 +29,16 @@ pub fn fingerprint() -> String {
     )
 }
 
-/// An engine that compiles and runs nothing.
+/// An engine that compiles with this and runs nothing.
 ///
 /// # Errors
 /// If wasmtime cannot work on this machine.
-pub fn for_compiling() -> anyhow::Result<Engine> {
-    new(&config(DEFAULT_WASM_STACK))
+pub fn for_compiling(compiler: Compiler) -> anyhow::Result<Engine> {
+    let mut config = config(DEFAULT_WASM_STACK);
+    config.strategy(match compiler {
+        Compiler::Cranelift => Strategy::Cranelift,
+    });
+    new(&config)
 }
 
 /// An engine that runs guests with a pool of instance slots.

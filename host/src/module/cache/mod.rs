@@ -20,7 +20,7 @@ mod stamp;
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
 
 use crate::instrument::gaps;
-use crate::protocol::{ContentHash, StdGaps};
+use crate::protocol::{ContentHash, Form, StdGaps};
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
 use serde::de::DeserializeOwned;
@@ -32,17 +32,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What made a compiled form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compiler {
-    /// wasmtime's optimising compiler.
-    Cranelift,
-}
-
 /// What is compiled of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum ArtefactPart {
     /// The module as it is.
     Plain,
     /// The module with its memory from outside.
@@ -51,20 +43,12 @@ pub enum Part {
     Pristine,
 }
 
-impl Part {
+impl ArtefactPart {
     fn name(self) -> &'static str {
         match self {
-            Part::Plain => "",
-            Part::Rewritten => "-rewritten",
-            Part::Pristine => "-pristine",
-        }
-    }
-}
-
-impl Compiler {
-    fn name(self) -> &'static str {
-        match self {
-            Compiler::Cranelift => "cranelift",
+            ArtefactPart::Plain => "",
+            ArtefactPart::Rewritten => "-rewritten",
+            ArtefactPart::Pristine => "-pristine",
         }
     }
 }
@@ -177,15 +161,10 @@ impl Cache {
     }
 
     /// The file name of a module's compiled form.
-    pub fn artefact_name(
-        content: ContentHash,
-        compiler: Compiler,
-        part: Part,
-        std_gaps: StdGaps,
-    ) -> String {
+    pub fn artefact_name(content: ContentHash, form: Form, part: ArtefactPart) -> String {
         let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
-        let (compiler, part) = (compiler.name(), part.name());
-        let gaps = gaps_name(std_gaps);
+        let (compiler, part) = (form.compiler.name(), part.name());
+        let gaps = gaps_name(form.passes.std_gaps);
         format!("{content}-{compiler}-{}{part}{gaps}.cwasm", &settings[..16])
     }
 
