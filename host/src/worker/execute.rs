@@ -3,12 +3,13 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
-use super::judge::{self, JudgedAs, JudgedModule, start_trapped};
+use super::instance::{Stand, Standing};
+use super::judge::{JudgedAs, start_trapped};
 use super::making;
-use super::shared::Standing;
-use super::snapshots::Kept;
+use super::modules::Modules;
+use super::snapshots::Snapshots;
 use crate::event::denials::Denials;
-use crate::event::{Captured, Cause, Outcome, SetupOutput, TestOutput};
+use crate::event::{Captured, Outcome, TestOutput};
 use crate::harness::listing::{self, Answer, ListAccess, Question};
 use crate::harness::termination::{Ending, StackFrame};
 use crate::harness::{self, Case};
@@ -16,15 +17,14 @@ use crate::module::cache::Cache;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
-    ModuleSpec, Outputs, SnapshotNumber, Task, WorkerSetup,
+    ModuleSpec, Outputs, Task, WorkerSetup,
 };
 use crate::sandbox::call::{Call, Entry, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::guest::Sandbox;
-use crate::sandbox::program::{LoadProblem, Program};
-use crate::sandbox::symbols::Symbols;
+use crate::sandbox::program::Program;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,30 +32,19 @@ use std::time::{Duration, Instant};
 
 /// Runs tasks, one after the other.
 pub struct Executor {
-    pub(super) cache: Cache,
     pub(super) sandbox: Sandbox,
     pub(super) capture: usize,
     pub(super) outputs: Outputs,
     benchmarks: Benchmarks,
-    modules: HashMap<ModuleNumber, Loaded>,
+    modules: Modules,
     /// Values of shared fixtures.
     pub(super) values: HashMap<ValueNumber, Vec<u8>>,
     /// Shared fixtures that stand here.
     pub(super) shared: Vec<Standing>,
     /// States from which tests begin.
-    pub(super) snapshots: HashMap<SnapshotNumber, Kept>,
-    /// What was written until each of them was taken.
-    pub(super) wrote: HashMap<SnapshotNumber, Vec<SetupOutput>>,
-    /// What the names of this run's own files in the cache begin with.
-    pub(super) run: String,
+    pub(super) snapshots: Snapshots,
     /// Tells the primary what it should know at once.
     pub(super) tell: Box<dyn Fn(&FromWorker)>,
-}
-
-struct Loaded {
-    spec: Rc<ModuleSpec>,
-    program: Option<Result<Rc<Program>, LoadError>>,
-    symbols: Option<Symbols>,
 }
 
 impl Executor {
@@ -68,32 +57,24 @@ impl Executor {
         deadline: Deadline,
         tell: Box<dyn Fn(&FromWorker)>,
     ) -> anyhow::Result<Executor> {
+        let cache = || Cache::at(setup.cache.clone());
         Ok(Executor {
-            cache: Cache::at(setup.cache.clone()),
             sandbox: Sandbox::new(setup, deadline)?,
             capture: setup.capture,
             outputs: setup.outputs,
             benchmarks: setup.benchmarks,
-            modules: HashMap::new(),
+            modules: Modules::new(cache()),
             values: HashMap::new(),
             shared: Vec::new(),
-            snapshots: HashMap::new(),
-            wrote: HashMap::new(),
-            run: setup.run.clone(),
+            snapshots: Snapshots::new(cache(), setup.run.clone()),
             tell,
         })
     }
 
     /// Makes a module known; a second time, forgets what was loaded of it.
     pub fn add_module(&mut self, spec: ModuleSpec) {
-        let number = spec.number;
-        self.sandbox.add_module(number, spec.grants.clone());
-        let loaded = Loaded {
-            spec: Rc::new(spec),
-            program: None,
-            symbols: None,
-        };
-        self.modules.insert(number, loaded);
+        self.sandbox.add_module(spec.number, spec.grants.clone());
+        self.modules.add(spec);
     }
 
     /// Makes known what a host fixture implies for the tests that are bound to it.
@@ -242,12 +223,10 @@ impl Executor {
 
     /// The static that a test was making when it was looked at.
     fn made(&mut self, module: ModuleNumber, seen_at: &[StackFrame]) -> Option<String> {
-        let loaded = self.modules.get_mut(&module)?;
-        if seen_at.is_empty() {
-            return None;
-        }
-        let spec = loaded.spec.clone();
-        let symbols = loaded.symbols.get_or_insert_with(|| Symbols::new(&spec));
+        let symbols = self
+            .modules
+            .symbols(module)
+            .filter(|_| !seen_at.is_empty())?;
         making::a_static(&symbols.backtrace(seen_at).functions)
     }
 
@@ -258,52 +237,22 @@ impl Executor {
         limit: (Duration, Option<LimitOf>),
         by: JudgedAs<'_>,
     ) -> Outcome {
-        let Some(loaded) = self.modules.get_mut(&module) else {
-            return judge::unknown_module();
-        };
-        let judged = JudgedModule {
-            spec: &loaded.spec,
-            symbols: &mut loaded.symbols,
-            wasm_stack: self.sandbox.wasm_stack(),
-        };
-        judged.judge(called, limit, by)
+        self.modules.judge(module, called, limit, by, &self.sandbox)
     }
 
     pub(super) fn program(
         &mut self,
         module: ModuleNumber,
     ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {
-        let unknown = || LoadError::Module(Cause::new("the worker was never told of this module"));
-        let loaded = self.modules.get_mut(&module).ok_or_else(unknown)?;
-        let program = match &loaded.program {
-            Some(program) => program,
-            None => {
-                let spec = &loaded.spec;
-                let open = |name: &str| {
-                    let file = self.cache.open_artefact(name);
-                    file.map_err(|e| LoadProblem::Artefact(e.to_string()))
-                };
-                let load = || {
-                    let file = open(&spec.artefact)?;
-                    let replay = spec.replay.as_ref();
-                    let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
-                    let replay = replay.transpose()?;
-                    let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
-                    let program =
-                        self.sandbox
-                            .load(&file, spec.format, replay, spec.unknown_imports)?;
-                    Ok(program.filled_in(&spec.gaps))
-                };
-                let program = load().map(Rc::new).map_err(|e| match e {
-                    LoadProblem::Artefact(why) => LoadError::Artefact(why),
-                    LoadProblem::Module(cause) => LoadError::Module(cause),
-                });
-                loaded.program.insert(program)
-            }
-        };
-        match program {
-            Ok(program) => Ok((loaded.spec.clone(), program.clone())),
-            Err(e) => Err(e.clone()),
+        self.modules.program(module, &self.sandbox)
+    }
+
+    /// After so many of a task's steps: its state is taken if it is the one that is wanted.
+    pub(super) fn take_state(&mut self, stand: &mut Stand, task: &Task, steps: usize) {
+        if let Some(number) = self.snapshots.wanted(task, steps)
+            && let Ok((_, program)) = self.program(task.module)
+        {
+            self.snapshots.take(number, stand, &program, &self.tell);
         }
     }
 }

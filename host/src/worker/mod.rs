@@ -8,8 +8,10 @@
 
 mod current;
 mod execute;
+mod instance;
 mod judge;
 mod making;
+mod modules;
 mod shared;
 mod snapshots;
 mod stand;
@@ -17,7 +19,6 @@ mod unit;
 
 use current::Current;
 use execute::Executor;
-use snapshots::Kept;
 
 use crate::event::Outcome;
 use crate::protocol::{
@@ -220,10 +221,7 @@ fn execute_all(
                 executor.values.insert(number, value);
             }
             ToWorker::Snapshot(number, file, beside, wrote) => {
-                // what was taken here is not needed any more
-                let told = Kept::Told { file, beside };
-                executor.snapshots.insert(number, told);
-                executor.wrote.insert(number, wrote);
+                executor.snapshots.told(number, file, beside, wrote);
             }
             ToWorker::SetUp(shared) => {
                 let number = shared.number;

@@ -3,7 +3,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::stand::{NotThere, Stand};
+use super::instance::Standing;
 use crate::event::{Cause, SetupRun, SuiteFailure, SuitePart, TestOutput};
 use crate::harness::sdk;
 use crate::protocol::suites::ValueNumber;
@@ -11,13 +11,6 @@ use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, T
 use crate::sandbox::live::MAX_VALUE;
 use serde_bytes::ByteBuf;
 use std::sync::Arc;
-
-/// A shared fixture that stands.
-pub struct Standing {
-    number: ValueNumber,
-    task: Arc<Task>,
-    stand: Stand,
-}
 
 /// As with tests, `None` is for what was given up meanwhile.
 impl Executor {
@@ -126,16 +119,5 @@ impl Executor {
         let remains = self.close(stand, &task, true, current)?;
         self.tell_logs(number, remains.report);
         Some(remains.failures)
-    }
-}
-
-impl From<NotThere> for SetUpError {
-    fn from(why: NotThere) -> Self {
-        match why {
-            NotThere::Load(e) => SetUpError::Load(e),
-            NotThere::Failed(failure) => SetUpError::Failed(failure),
-            NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
-            NotThere::Interrupted => SetUpError::Interrupted,
-        }
     }
 }

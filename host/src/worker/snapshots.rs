@@ -7,13 +7,14 @@
 //! A setup that did something outside of its own memory cannot be replayed; then,
 //! and where its module could not be rewritten, it is run again for each test.
 
-use super::execute::Executor;
-use super::stand::Stand;
+use super::instance::Stand;
 use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
+use crate::sandbox::guest::Sandbox;
 use crate::sandbox::live::{Beginning, Live, Snapshot, Taken};
 use crate::sandbox::program::Program;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
@@ -40,15 +41,44 @@ pub enum Kept {
     Mapped(Snapshot),
 }
 
-impl Executor {
+/// The states that tests of this worker's begin from.
+pub struct Snapshots {
+    known: HashMap<SnapshotNumber, Kept>,
+    /// What was written until each of them was taken.
+    wrote: HashMap<SnapshotNumber, Vec<SetupOutput>>,
+    cache: Cache,
+    /// What the names of this run's own files in the cache begin with.
+    run: String,
+}
+
+impl Snapshots {
+    /// No state yet.
+    pub(super) fn new(cache: Cache, run: String) -> Self {
+        Snapshots {
+            known: HashMap::new(),
+            wrote: HashMap::new(),
+            cache,
+            run,
+        }
+    }
+
+    /// All workers can map a state: what was taken of it here is not needed any more.
+    pub(super) fn told(
+        &mut self,
+        number: SnapshotNumber,
+        file: StateForm<String>,
+        beside: Beside,
+        wrote: Vec<SetupOutput>,
+    ) {
+        self.known.insert(number, Kept::Told { file, beside });
+        self.wrote.insert(number, wrote);
+    }
+
     /// Where an instance for this task begins, and how many of its steps that holds.
-    pub(super) fn beginning<'a>(
-        snapshots: &'a std::collections::HashMap<SnapshotNumber, Kept>,
-        task: &Task,
-    ) -> (Beginning<'a>, usize) {
+    pub(super) fn beginning(&self, task: &Task) -> (Beginning<'_>, usize) {
         let kept = task
             .snapshot
-            .map(|of| (snapshots.get(&of.number), of.steps));
+            .map(|of| (self.known.get(&of.number), of.steps));
         match kept {
             Some((Some(Kept::Taken(taken)), steps)) => (Beginning::Taken(taken), steps),
             Some((Some(Kept::Mapped(snapshot)), steps)) => (Beginning::Mapped(snapshot), steps),
@@ -65,38 +95,42 @@ impl Executor {
         wrote.cloned().unwrap_or_default()
     }
 
-    /// After so many of a task's steps: its state is taken if it is the one that is wanted.
-    pub(super) fn take_state(&mut self, stand: &mut Stand, task: &Task, steps: usize) {
-        let Some(of) = task.snapshot.filter(|of| of.steps == steps) else {
-            return;
-        };
-        if self.snapshots.contains_key(&of.number) {
-            return;
-        }
-        let Ok((_, program)) = self.program(task.module) else {
-            return;
-        };
+    /// Which state is to be taken after so many of a task's steps, if one is.
+    pub(super) fn wanted(&self, task: &Task, steps: usize) -> Option<SnapshotNumber> {
+        let of = task.snapshot.filter(|of| of.steps == steps)?;
+        (!self.known.contains_key(&of.number)).then_some(of.number)
+    }
+
+    /// Takes the state in which an instance stands.
+    pub(super) fn take(
+        &mut self,
+        number: SnapshotNumber,
+        stand: &mut Stand,
+        program: &Program,
+        tell: &dyn Fn(&FromWorker),
+    ) {
         let wrote = stand.wrote(SetupRun::Replayed);
-        self.wrote.insert(of.number, wrote.clone());
+        self.wrote.insert(number, wrote.clone());
         let live = stand.live();
-        let kept = live.size(&program).and_then(|size| match size {
-            LARGE.. => self.keep(of.number, live, &program, size, wrote),
-            _ => self.take(of.number, live, &program, wrote),
+        let kept = live.size(program).and_then(|size| match size {
+            LARGE.. => self.keep(number, live, program, (size, wrote), tell),
+            _ => self.copy(number, live, program, wrote, tell),
         });
         let kept = kept.unwrap_or_else(|why| {
-            (self.tell)(&FromWorker::NoState(of.number, why));
+            tell(&FromWorker::NoState(number, why));
             Kept::Nothing
         });
-        self.snapshots.insert(of.number, kept);
+        self.known.insert(number, kept);
     }
 
     /// Takes a small state, and writes it down for the compiler.
-    fn take(
+    fn copy(
         &self,
         number: SnapshotNumber,
         live: &mut Live,
         program: &Program,
         wrote: Vec<SetupOutput>,
+        tell: &dyn Fn(&FromWorker),
     ) -> Result<Kept, String> {
         let (taken, state) = live.take(program)?;
         let name = Cache::name_for_a_run(number.0, "state");
@@ -104,7 +138,7 @@ impl Executor {
             .store_state(&name, &state)
             .map_err(|e| format!("it cannot be written: {e}"))?;
         let (size, beside) = (taken.size(), taken.beside().clone());
-        (self.tell)(&FromWorker::State(number, name, size, beside, wrote));
+        tell(&FromWorker::State(number, name, size, beside, wrote));
         Ok(Kept::Taken(Box::new(taken)))
     }
 
@@ -115,14 +149,14 @@ impl Executor {
         number: SnapshotNumber,
         live: &mut Live,
         program: &Program,
-        size: u64,
-        wrote: Vec<SetupOutput>,
+        (size, wrote): (u64, Vec<SetupOutput>),
+        tell: &dyn Fn(&FromWorker),
     ) -> Result<Kept, String> {
-        (self.tell)(&FromWorker::Keeping(number, size));
+        tell(&FromWorker::Keeping(number, size));
         let name = Cache::name_in_a_run(&self.run, number.0, "state");
         let write = |file: &File| live.write(program, file);
         let beside: Beside = self.cache.keep_memory(&name, write)?;
-        (self.tell)(&FromWorker::Kept(number, size, beside.clone(), wrote));
+        tell(&FromWorker::Kept(number, size, beside.clone(), wrote));
         Ok(Kept::Told {
             file: StateForm::Memory(name),
             beside,
@@ -130,11 +164,11 @@ impl Executor {
     }
 
     /// Maps the state that a task begins from, if it was told of and is not mapped yet.
-    pub(super) fn map_state(&mut self, task: &Task, program: &Program) {
+    pub(super) fn map(&mut self, task: &Task, program: &Program, sandbox: &Sandbox) {
         let Some(of) = task.snapshot else {
             return;
         };
-        let Some(Kept::Told { file, beside }) = self.snapshots.get(&of.number) else {
+        let Some(Kept::Told { file, beside }) = self.known.get(&of.number) else {
             return;
         };
         let opened: io::Result<StateForm<File>> = match file {
@@ -142,9 +176,9 @@ impl Executor {
             StateForm::Memory(name) => self.cache.open_memory(name).map(StateForm::Memory),
         };
         let opened = opened.map_err(|e| e.to_string());
-        let mapped = opened.and_then(|file| self.sandbox.map(program, file, beside));
+        let mapped = opened.and_then(|file| sandbox.map(program, file, beside));
         // one that does not fit is not used: the setup is run
         let kept = mapped.map_or(Kept::Nothing, Kept::Mapped);
-        self.snapshots.insert(of.number, kept);
+        self.known.insert(of.number, kept);
     }
 }

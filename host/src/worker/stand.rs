@@ -7,15 +7,15 @@
 
 use super::current::Current;
 use super::execute::Executor;
+use super::instance::{NotThere, Remains, Stand};
 use super::judge::{JudgedAs, start_trapped};
-use crate::event::denials::Denials;
 use crate::event::{
     Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
     TestOutput,
 };
 use crate::harness::termination::Ending;
+use crate::protocol::Task;
 use crate::protocol::suites::{Step, StepAction};
-use crate::protocol::{Done, LoadError, ModuleNumber, Task};
 use crate::sandbox::call::{Call, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
@@ -26,93 +26,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtest_section::EXPORT_PREFIX;
-
-/// An instance and what stands in it.
-pub struct Stand {
-    live: Live,
-    module: ModuleNumber,
-    /// What was set up, in order.
-    up: Vec<Step>,
-    /// What was written while that was set up, in order.
-    wrote: Vec<SetupOutput>,
-    /// Whether a trap left it in the middle of something.
-    poisoned: bool,
-    /// How long calls in it took, until somebody takes that.
-    spent: Duration,
-    /// What calls in it left for the report, until somebody takes that.
-    report: TestOutput,
-}
-
-/// Why something is not there that a test needs.
-#[derive(Clone, Debug)]
-pub enum NotThere {
-    /// Its module cannot be loaded.
-    Load(LoadError),
-    /// It could not be set up.
-    Failed(Box<SuiteFailure>),
-    /// It asked for its tests to be skipped.
-    Skipped {
-        /// The path of the function that did.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The run was interrupted.
-    Interrupted,
-}
-
-/// What is left of an instance.
-#[derive(Default)]
-pub struct Remains {
-    /// What could not be taken down.
-    pub failures: Vec<SuiteFailure>,
-    /// What was left for the report while it was taken down; its notes say what was not even
-    /// tried.
-    pub report: TestOutput,
-}
-
-impl Remains {
-    /// Tells of them with a test.
-    pub(super) fn add_to(mut self, done: &mut Done) {
-        done.suites.extend(self.failures);
-        self.report.denied = Denials::default();
-        done.output.take_report(&mut self.report);
-    }
-}
-
-impl Stand {
-    /// How long calls in it took since this was asked for last.
-    pub(super) fn take_spent(&mut self) -> Duration {
-        std::mem::take(&mut self.spent)
-    }
-
-    /// What calls in it left for the report since this was asked for last.
-    pub(super) fn take_report(&mut self) -> TestOutput {
-        std::mem::take(&mut self.report)
-    }
-
-    /// What was written while what stands here for this test was set up.
-    pub(super) fn wrote_for(&self, task: &Task) -> Vec<SetupOutput> {
-        let is_around = |w: &&SetupOutput| task.steps().iter().any(|s| s.path == w.path);
-        self.wrote.iter().filter(is_around).cloned().collect()
-    }
-
-    /// All of that, for those to whom it came about in this way.
-    pub(super) fn wrote(&self, run: SetupRun) -> Vec<SetupOutput> {
-        let wrote = self.wrote.iter().cloned();
-        wrote.map(|w| SetupOutput { run, ..w }).collect()
-    }
-
-    /// Its instance.
-    pub(super) fn live(&mut self) -> &mut Live {
-        &mut self.live
-    }
-
-    /// Whether a trap left it in the middle of something.
-    pub fn is_poisoned(&self) -> bool {
-        self.poisoned
-    }
-}
 
 /// Everything here gives `None` if its task was given up meanwhile: somebody else
 /// has answered for it, and this thread is of no use any more.
@@ -129,9 +42,9 @@ impl Executor {
         };
         let streams = (Stream::new(self.capture), Stream::new(self.capture));
         current.begin(task, &streams);
-        self.map_state(task, &program);
-        let (beginning, held) = Self::beginning(&self.snapshots, task);
-        let wrote = self.wrote_before(task, &beginning);
+        self.snapshots.map(task, &program, &self.sandbox);
+        let (beginning, held) = self.snapshots.beginning(task);
+        let wrote = self.snapshots.wrote_before(task, &beginning);
         let opened = self.sandbox.open(
             &program,
             &Call {

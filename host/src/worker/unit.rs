@@ -6,8 +6,8 @@
 
 use super::current::Current;
 use super::execute::Executor;
+use super::instance::{NotThere, Stand};
 use super::judge::JudgedAs;
-use super::stand::{NotThere, Stand};
 use crate::event::denials::Denials;
 use crate::event::{
     Cause, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart, TestOutput,

@@ -1,0 +1,112 @@
+//! The modules that a worker was told of: loaded once, their names found when they are needed.
+
+use super::judge::{self, JudgedAs, JudgedModule};
+use crate::event::{Cause, Outcome};
+use crate::module::cache::Cache;
+use crate::protocol::{LimitOf, LoadError, ModuleNumber, ModuleSpec};
+use crate::sandbox::called::Called;
+use crate::sandbox::guest::Sandbox;
+use crate::sandbox::program::{LoadProblem, Program};
+use crate::sandbox::symbols::Symbols;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The modules that a worker was told of.
+pub struct Modules {
+    cache: Cache,
+    loaded: HashMap<ModuleNumber, Loaded>,
+}
+
+struct Loaded {
+    spec: Rc<ModuleSpec>,
+    program: Option<Result<Rc<Program>, LoadError>>,
+    symbols: Option<Symbols>,
+}
+
+impl Modules {
+    /// None yet; their compiled forms are in this cache.
+    pub(super) fn new(cache: Cache) -> Self {
+        Modules {
+            cache,
+            loaded: HashMap::new(),
+        }
+    }
+
+    /// Makes a module known; a second time, forgets what was loaded of it.
+    pub(super) fn add(&mut self, spec: ModuleSpec) {
+        let loaded = Loaded {
+            program: None,
+            symbols: None,
+            spec: Rc::new(spec),
+        };
+        self.loaded.insert(loaded.spec.number, loaded);
+    }
+
+    /// The names in a module.
+    pub(super) fn symbols(&mut self, module: ModuleNumber) -> Option<&mut Symbols> {
+        let Loaded { spec, symbols, .. } = self.loaded.get_mut(&module)?;
+        Some(symbols.get_or_insert_with(|| Symbols::new(spec)))
+    }
+
+    /// How a call in a module ended.
+    pub(super) fn judge(
+        &mut self,
+        module: ModuleNumber,
+        called: &Called,
+        limit: (Duration, Option<LimitOf>),
+        by: JudgedAs<'_>,
+        sandbox: &Sandbox,
+    ) -> Outcome {
+        let Some(loaded) = self.loaded.get_mut(&module) else {
+            return judge::unknown_module();
+        };
+        let judged = JudgedModule {
+            spec: &loaded.spec,
+            symbols: &mut loaded.symbols,
+            wasm_stack: sandbox.wasm_stack(),
+        };
+        judged.judge(called, limit, by)
+    }
+
+    /// A module as a program, loaded if it is not yet.
+    ///
+    /// # Errors
+    /// If it cannot be loaded: the same each time that it is asked for.
+    pub(super) fn program(
+        &mut self,
+        module: ModuleNumber,
+        sandbox: &Sandbox,
+    ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {
+        let unknown = || LoadError::Module(Cause::new("the worker was never told of this module"));
+        let loaded = self.loaded.get_mut(&module).ok_or_else(unknown)?;
+        let program = match &loaded.program {
+            Some(program) => program,
+            None => {
+                let spec = &loaded.spec;
+                let open = |name: &str| {
+                    let file = self.cache.open_artefact(name);
+                    file.map_err(|e| LoadProblem::Artefact(e.to_string()))
+                };
+                let load = || {
+                    let file = open(&spec.artefact)?;
+                    let replay = spec.replay.as_ref();
+                    let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
+                    let replay = replay.transpose()?;
+                    let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
+                    let program = sandbox.load(&file, spec.format, replay, spec.unknown_imports)?;
+                    Ok(program.filled_in(&spec.gaps))
+                };
+                let program = load().map(Rc::new).map_err(|e| match e {
+                    LoadProblem::Artefact(why) => LoadError::Artefact(why),
+                    LoadProblem::Module(cause) => LoadError::Module(cause),
+                });
+                loaded.program.insert(program)
+            }
+        };
+        match program {
+            Ok(program) => Ok((loaded.spec.clone(), program.clone())),
+            Err(e) => Err(e.clone()),
+        }
+    }
+}
