@@ -34,6 +34,15 @@ pub struct DirGrant {
     pub access: Access,
 }
 
+/// A folder of which a test gets a copy of its own, to read and to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyGrant {
+    /// The folder, from the one that its module's file lies in; it cannot lead out of that.
+    pub path: String,
+    /// Its name in the guest.
+    pub guest: String,
+}
+
 /// What the tests of one module may reach beside what the run grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleGrants {

@@ -1,7 +1,7 @@
 //! Harnesses: how a program's tests are listed, called and judged, a file each.
 //!
 //! One trait and one table: whoever lists, runs or judges asks the table and knows no harness
-//! by name. A new one is a file here and a line of [`HARNESSES`].
+//! by name. A new one is a file here and a line of `HARNESSES`.
 //!
 //! Pure: knows no engine, no process and no file. Questions to a program and looks at files go
 //! through closures.
@@ -21,6 +21,7 @@ pub mod termination;
 use self::evidence::Evidence;
 use self::listing::{Answer, ListError, Question};
 use crate::event::{Captured, Format, HarnessName, Outcome};
+use crate::grant::CopyGrant;
 use crate::protocol::{Benchmarks, Expect, ListedTest, Task};
 use std::borrow::Cow;
 
@@ -153,7 +154,23 @@ pub struct Invocation<'a> {
     /// The arguments after `argv[0]`.
     pub args: Vec<Cow<'a, str>>,
     /// Variables beside those that are granted.
-    pub env: Vec<(&'static str, Cow<'a, str>)>,
+    pub env: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Whether `TMPDIR` is among those.
+    pub tmp_variable: TmpVariable,
+    /// What it reads from stdin.
+    pub stdin: Vec<u8>,
+    /// Folders of which it gets copies of its own.
+    pub copies: Vec<CopyGrant>,
+}
+
+/// Whether a test is told of its own folder by a variable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TmpVariable {
+    /// `TMPDIR` names it.
+    #[default]
+    Set,
+    /// It is not: a test that has a list of all of its variables has no other.
+    Unset,
 }
 
 /// The harness of this name.

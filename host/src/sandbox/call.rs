@@ -1,7 +1,8 @@
 //! What one call into a guest is given.
 
 use super::capture::Stream;
-use crate::grant::DirGrant;
+use crate::grant::{CopyGrant, DirGrant};
+use crate::harness::TmpVariable;
 use crate::protocol::{FixtureNumber, ModuleNumber};
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +48,21 @@ pub struct Call<'a> {
     pub timeout: Duration,
     /// Its stdout and stderr.
     pub streams: (Stream, Stream),
+    /// What its test brings along.
+    pub own: Own<'a>,
+}
+
+/// What a test brings along beside what is granted; by default, nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own<'a> {
+    /// What it reads from stdin.
+    pub stdin: &'a [u8],
+    /// Whether it is told of its own folder by a variable.
+    pub tmp_variable: TmpVariable,
+    /// Folders of which it gets copies.
+    pub copies: &'a [CopyGrant],
+    /// The folder that those lie below.
+    pub copies_from: Option<&'a Path>,
 }
 
 /// What a program is given.

@@ -6,20 +6,24 @@
 //! functions themselves.
 
 use super::access::{GrantedBy, Place, Places, Watch};
-use super::call::{Call, Given, Reach};
+use super::call::{Call, Given, Own, Reach};
 use super::clock::Clock;
+use super::copies::{self, Budget};
 use super::process_id;
 use super::scratch::Scratch;
 use super::state::State;
 use super::stdin::Stdin;
 use crate::grant::{Access, DirGrant, HowToGrant, ModuleGrants, SCRATCH};
+use crate::harness::TmpVariable;
 use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
 use anyhow::Context as _;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView as _};
 
@@ -96,14 +100,18 @@ impl Grants {
             .stderr(call.streams.1.clone())
             .allow_tcp(false)
             .allow_udp(false);
+        if !call.own.stdin.is_empty() {
+            builder.stdin(MemoryInputPipe::new(call.own.stdin.to_vec()));
+        }
         let mut folders = Vec::new();
         if let Reach::Granted(module) | Reach::Readable(module) = call.reach {
             match (call.fixtures, self.modules.get(&module)) {
                 ([], None) => {
-                    builder.envs(&self.env);
+                    builder.envs(&self.env_for(&call.own));
                 }
                 (fixtures, _) => {
-                    folders = self.grant_more(module, fixtures, &mut builder)?;
+                    let env = self.env_for(&call.own);
+                    folders = self.grant_more(module, fixtures, &env, &mut builder)?;
                 }
             }
         }
@@ -121,8 +129,8 @@ impl Grants {
                 let module = self.modules.contains_key(&module).then_some(module);
                 let of = (module, folders);
                 let opened = match self.opened.get(&of) {
-                    Some(opened) => opened.clone(),
-                    None => self.open(of)?,
+                    Some(opened) if call.own.copies.is_empty() => opened.clone(),
+                    _ => self.open(of, &call.own)?,
                 };
                 *wasi.ctx().ctx.filesystem() = opened.files;
                 watch = Watch::new(opened.places);
@@ -131,18 +139,32 @@ impl Grants {
         Ok(State::new(wasi, clock, watch, process_id::next()))
     }
 
+    /// The run's variables for a test that brings this along.
+    fn env_for(&self, own: &Own<'_>) -> Cow<'_, [(String, String)]> {
+        match own.tmp_variable {
+            TmpVariable::Set => Cow::Borrowed(&self.env),
+            TmpVariable::Unset => {
+                let granted = |(name, value): &&(String, String)| {
+                    (name.as_str(), value.as_str()) != ("TMPDIR", SCRATCH)
+                };
+                self.env.iter().filter(granted).cloned().collect()
+            }
+        }
+    }
+
     /// Adds the run's variables, the module's, and what these fixtures imply: their
     /// variables, and their addresses alone. Gives those of them that have a folder.
     fn grant_more(
         &self,
         module: ModuleNumber,
         fixtures: &[FixtureNumber],
+        env: &[(String, String)],
         builder: &mut WasiCtxBuilder,
     ) -> anyhow::Result<Vec<FixtureNumber>> {
         let known = |number| self.fixtures.iter().find(|f| f.number == number);
         // a guest sees the first of two variables of one name
         let of_module = self.modules.get(&module).map_or(&[][..], |m| &m.env);
-        let mut env: Vec<&(String, String)> = self.env.iter().chain(of_module).collect();
+        let mut env: Vec<&(String, String)> = env.iter().chain(of_module).collect();
         let mut addresses = Vec::new();
         let mut folders = Vec::new();
         for number in fixtures {
@@ -175,9 +197,15 @@ impl Grants {
         Ok(folders)
     }
 
-    fn open(&mut self, of: (Option<ModuleNumber>, Vec<FixtureNumber>)) -> anyhow::Result<Opened> {
+    fn open(
+        &mut self,
+        of: (Option<ModuleNumber>, Vec<FixtureNumber>),
+        own: &Own<'_>,
+    ) -> anyhow::Result<Opened> {
         let mut builder = WasiCtxBuilder::new();
-        let (mut list, sources) = self.open_dirs(of.0, &of.1, None, &mut builder)?;
+        let mut list = self.open_copies(own, &mut builder)?;
+        let (granted, sources) = self.open_dirs(of.0, &of.1, None, &mut builder)?;
+        list.extend(granted);
         let scratch = self.scratch.folder().context("the scratch folder")?;
         open_scratch(&mut builder, &scratch)?;
         list.push(Place::scratch(SCRATCH));
@@ -198,8 +226,42 @@ impl Grants {
                 sources,
             }),
         };
-        self.opened.insert(of, opened.clone());
+        // another test gets copies of its own
+        if own.copies.is_empty() {
+            self.opened.insert(of, opened.clone());
+        }
         Ok(opened)
+    }
+
+    /// Copies the folders of which a test has its own, and opens the copies. Gives the places.
+    fn open_copies(
+        &mut self,
+        own: &Own<'_>,
+        builder: &mut WasiCtxBuilder,
+    ) -> anyhow::Result<Vec<Place>> {
+        if own.copies.is_empty() {
+            return Ok(Vec::new());
+        }
+        let from = own.copies_from.context("nobody said where they lie")?;
+        let (path, folder) = self.scratch.copies().context("the folder of copies")?;
+        let mut budget = Budget::new();
+        let mut list = Vec::new();
+        for (number, copied) in own.copies.iter().enumerate() {
+            let name = number.to_string();
+            folder.create_dir(&name).context("the folder of copies")?;
+            copies::copy(from, &copied.path, &folder.open_dir(&name)?, &mut budget)?;
+            builder
+                .preopened_dir(path.join(name), &copied.guest, FsPerms::ReadWrite)
+                .map_err(anyhow::Error::from)
+                .context("the folder of copies")?;
+            list.push(Place::scratch(&copied.guest));
+        }
+        Ok(list)
+    }
+
+    /// Whether a test had copies of folders, which are still there.
+    pub fn has_copies(&self) -> bool {
+        self.scratch.has_copies()
     }
 
     /// Opens what is granted, with the access that it is granted with or with this one. Gives

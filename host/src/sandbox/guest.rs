@@ -185,7 +185,7 @@ impl Sandbox {
     }
 
     pub(super) fn tidy_after(&mut self, touched_files: bool, passed: bool) -> Option<PathBuf> {
-        if !touched_files {
+        if !touched_files && !self.grants.has_copies() {
             return None;
         }
         let keep = self.keep_scratch == Keep::Failed && !passed;

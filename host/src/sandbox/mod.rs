@@ -9,6 +9,7 @@ pub mod call;
 pub mod called;
 pub mod capture;
 pub mod clock;
+mod copies;
 pub mod deadline;
 pub mod engine;
 pub mod grants;

@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The folder that stays empty, below the run's own.
 pub const NOTHING: &str = "nothing";
 
+/// Where copies of other folders are found in a scratch folder that was kept.
+const KEPT_COPIES: &str = "dirs";
+
 /// The scratch folders of one worker.
 pub struct Scratch {
     root: PathBuf,
@@ -22,6 +25,8 @@ pub struct Scratch {
     worker: u32,
     number: u64,
     current: Option<String>,
+    /// The folder that holds a test's copies of others, if it has any.
+    copies: Option<String>,
     /// Whether the folder that stays empty is known to be there.
     has_nothing: bool,
 }
@@ -38,6 +43,7 @@ impl Scratch {
             worker: std::process::id(),
             number: 0,
             current: None,
+            copies: None,
             has_nothing: false,
         })
     }
@@ -70,6 +76,29 @@ impl Scratch {
         Ok(self.root.join(NOTHING))
     }
 
+    /// A new, empty folder for a test's copies of others; it goes with the scratch folder.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn copies(&mut self) -> io::Result<(PathBuf, Dir)> {
+        self.discard_copies();
+        let name = self.make()?;
+        let name = self.copies.insert(name);
+        Ok((self.root.join(&*name), self.dir.open_dir(&*name)?))
+    }
+
+    /// Whether there is a folder of copies.
+    pub fn has_copies(&self) -> bool {
+        self.copies.is_some()
+    }
+
+    fn discard_copies(&mut self) {
+        if let Some(name) = self.copies.take() {
+            // what cannot be removed goes with the run's own folder
+            let _ = self.dir.remove_dir_all(name);
+        }
+    }
+
     fn make(&mut self) -> io::Result<String> {
         loop {
             self.number += 1;
@@ -82,13 +111,21 @@ impl Scratch {
         }
     }
 
-    /// Keeps the folder as a test left it; the next test gets another.
+    /// Keeps the folder as a test left it, with its copies of others in it; the next test gets
+    /// another.
     pub fn keep(&mut self) -> Option<PathBuf> {
+        if let (Some(name), Some(copies)) = (&self.current, self.copies.take()) {
+            let to = Path::new(name).join(KEPT_COPIES);
+            if self.dir.rename(&copies, &self.dir, to).is_err() {
+                let _ = self.dir.remove_dir_all(copies);
+            }
+        }
         self.current.take().map(|name| self.root.join(name))
     }
 
     /// Removes the folder and what a test left in it; the next test gets another.
     pub fn discard(&mut self) {
+        self.discard_copies();
         if let Some(name) = self.current.take() {
             // what cannot be removed goes with the run's own folder
             let _ = self.dir.remove_dir_all(name);

@@ -19,7 +19,7 @@ use crate::protocol::{
     Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
     ModuleSpec, Outputs, Task, WorkerSetup,
 };
-use crate::sandbox::call::{Call, Entry, Reach};
+use crate::sandbox::call::{Call, Entry, Own, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -90,11 +90,11 @@ impl Executor {
         let of = self.program(module)?;
         let mut holds = Holds::ForTheModule;
         let mut ask = |question: &Question<'_>| {
-            let answer = self.ask(module, &of, question, timeout);
-            if answer.1.may_differ() {
-                holds = Holds::ForTheRun;
+            let (answer, its) = self.ask(module, &of, question, timeout);
+            if its == Holds::ForTheRun {
+                holds = its;
             }
-            answer.0
+            answer
         };
         let tests = harness::of(of.0.harness).list(&mut ask);
         let tests = tests.and_then(listing::named_shortly);
@@ -104,14 +104,14 @@ impl Executor {
         }
     }
 
-    /// Puts a harness's question to a program.
+    /// Puts a harness's question to a program; tells for how long the answer holds.
     fn ask(
         &mut self,
         module: ModuleNumber,
         (spec, program): &(Rc<ModuleSpec>, Rc<Program>),
         question: &Question<'_>,
         timeout: Duration,
-    ) -> (Answer, Called) {
+    ) -> (Answer, Holds) {
         let mut args = vec![spec.name.as_str()];
         args.extend(question.args);
         let called = self.sandbox.call(
@@ -129,6 +129,7 @@ impl Executor {
                 env: question.env,
                 timeout: question.at_most.map_or(timeout, |most| timeout.min(most)),
                 streams: (Stream::new(question.longest), Stream::new(self.capture)),
+                own: Own::default(),
             },
         );
         let came_back = matches!(called.ending, Ending::Returned | Ending::Exited(_));
@@ -137,13 +138,17 @@ impl Executor {
             let outcome = self.judge(module, &called, (timeout, None), by);
             outcome.cause().cloned().unwrap_or_default()
         });
+        let holds = match called.may_differ() {
+            true => Holds::ForTheRun,
+            false => Holds::ForTheModule,
+        };
         let answer = Answer {
-            ending: called.ending.clone(),
-            stdout: called.output.stdout.clone(),
-            stderr: called.output.stderr.clone(),
+            ending: called.ending,
+            stdout: called.output.stdout,
+            stderr: called.output.stderr,
             died,
         };
-        (answer, called)
+        (answer, holds)
     }
 
     /// Runs one test; `None` if it was given up meanwhile.
@@ -164,7 +169,10 @@ impl Executor {
         let invocation = harness.invoke(&Case::of(task, self.benchmarks));
         let mut args = vec![spec.name.as_str()];
         args.extend(invocation.args.iter().map(|arg| &**arg));
-        let env = invocation.env.iter().map(|(name, value)| (*name, &**value));
+        let env = invocation
+            .env
+            .iter()
+            .map(|(name, value)| (&**name, &**value));
         let env: Vec<(&str, &str)> = env.collect();
         let entry = match invocation.export {
             Some(name) => Entry::Export { name },
@@ -179,6 +187,12 @@ impl Executor {
             env: &env,
             timeout: task.timeout,
             streams: (Stream::new(self.capture), Stream::new(self.capture)),
+            own: Own {
+                stdin: &invocation.stdin,
+                tmp_variable: invocation.tmp_variable,
+                copies: &invocation.copies,
+                copies_from: spec.file.parent(),
+            },
         };
         done.start = current.begin(task, &call.streams);
         let began = Instant::now();

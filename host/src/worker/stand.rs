@@ -16,7 +16,7 @@ use crate::event::{
 use crate::harness::termination::Ending;
 use crate::protocol::Task;
 use crate::protocol::suites::{Step, StepAction};
-use crate::sandbox::call::{Call, Reach};
+use crate::sandbox::call::{Call, Own, Reach};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
@@ -56,6 +56,7 @@ impl Executor {
                 fixtures: &task.fixtures,
                 timeout: task.timeout,
                 streams,
+                own: Own::default(),
             },
             &beginning,
         );

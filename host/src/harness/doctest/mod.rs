@@ -52,7 +52,7 @@ impl Harness for Doctests {
 
     fn invoke<'a>(&self, case: &Case<'a>) -> Invocation<'a> {
         Invocation {
-            env: vec![(RUN_ONE, case.data.into())],
+            env: vec![(RUN_ONE.into(), case.data.into())],
             ..Invocation::default()
         }
     }
