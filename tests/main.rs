@@ -21,6 +21,7 @@ mod real_suites;
 mod replayed;
 mod sdk;
 mod selection;
+mod side_files;
 mod std_gaps;
 mod suites;
 mod support;

@@ -114,6 +114,7 @@ Examples:
   wasmtest run tests.wasm --exact -- db::open  that one test
   wasmtest run tests.wasm --dir tests/data --env RUST_LOG=debug
   wasmtest run tests.wasm --processes 0        in this process, for a debugger
+  wasmtest run programs --side-files           programs, each as the file beside it says
 
 A test sees an empty stdin, TMPDIR=/tmp, an empty folder at /tmp (its own, or that of the unit
 that it is in), and nothing else of this machine but what --dir, --env and the host fixtures of
@@ -274,6 +275,14 @@ pub struct SelectArgs {
     /// Run tests whose id (`tests.wasm db::insert`) contains one of these
     #[arg(last = true, value_name = "FILTER")]
     pub filters: Vec<String>,
+
+    /// Call plain programs as files beside them say, and expect of them what stands there
+    ///
+    /// Beside x.wasm that is x.json, as in the WASI test suite, with args, env, dirs (each test
+    /// gets copies of its own), root, stdin, exit_code, stdout and stderr; docs/side-files.md.
+    /// Without this flag such a file means nothing.
+    #[arg(long, help_heading = "Selecting")]
+    pub side_files: bool,
 
     /// Which of their tests.
     #[command(flatten)]

@@ -207,22 +207,39 @@ pub(super) mod sample {
         format: Format,
         case: &Case<'_>,
     ) -> Outcome {
-        let scan = |text: &str| {
-            let mut scan = Scan::default();
-            scan.write(text.as_bytes());
-            scan.finish();
-            scan
-        };
         let kept = |text: &str| Captured {
             head: text.into(),
             ..Captured::default()
+        };
+        judge_kept(
+            harness,
+            ending,
+            (&kept(stdout), &kept(stderr)),
+            format,
+            case,
+        )
+    }
+
+    /// The same where this was kept of what it wrote.
+    pub fn judge_kept(
+        harness: &dyn Harness,
+        ending: Ending,
+        (stdout, stderr): (&Captured, &Captured),
+        format: Format,
+        case: &Case<'_>,
+    ) -> Outcome {
+        let scan = |kept: &Captured| {
+            let mut scan = Scan::default();
+            scan.write(&kept.head);
+            scan.finish();
+            scan
         };
         let evidence = Evidence {
             ending: &ending,
             format,
             returned: None,
             panicked: None,
-            wrote: (&kept(stdout), &kept(stderr)),
+            wrote: (stdout, stderr),
             stdout: &scan(stdout),
             stderr: &scan(stderr),
             backtrace: &Backtrace::default(),

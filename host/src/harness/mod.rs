@@ -16,22 +16,24 @@ pub mod limit;
 pub mod listing;
 pub mod scan;
 pub mod sdk;
+pub mod side_files;
 pub mod termination;
 
 use self::evidence::Evidence;
 use self::listing::{Answer, ListError, Question};
-use crate::event::{Captured, Format, HarnessName, Outcome};
+use crate::event::{Captured, Cause, Format, HarnessName, Outcome};
 use crate::grant::CopyGrant;
 use crate::protocol::{Benchmarks, Expect, ListedTest, Task};
 use std::borrow::Cow;
 
 /// All harnesses. The first that recognises a file has it: those that know their files by marks
 /// stand before those that are told which are theirs, and these before those that take what is left.
-static HARNESSES: [&dyn Harness; 5] = [
+static HARNESSES: [&dyn Harness; 6] = [
     &libtest::Libtest,
     &sdk::Sdk,
     &doctest::Doctests,
     &libtest_like::LibtestLike,
+    &side_files::SideFiles,
     &command::Command,
 ];
 
@@ -51,6 +53,16 @@ pub trait Harness: Sync {
     /// Whether cargo names its files, with a hash at the end that is no part of a module's name.
     fn is_named_by_cargo(&self) -> bool {
         false
+    }
+
+    /// A file's tests, where what lies beside the file tells them, so that nothing has to be run;
+    /// `None` if the program is to be asked.
+    ///
+    /// # Errors
+    /// For what lies there and makes no sense.
+    fn read(&self, beside: Beside<'_>) -> Result<Option<Vec<ListedTest>>, Cause> {
+        let _ = beside;
+        Ok(None)
     }
 
     /// A file's tests, asked of the program: the whole dialogue.
@@ -74,6 +86,10 @@ pub trait Harness: Sync {
         let _ = (stdout, path, outcome);
     }
 }
+
+/// Reads the file that is called as the program's but for its ending, which is this; `None` if
+/// there is none.
+pub type Beside<'a> = &'a mut dyn FnMut(&str) -> Result<Option<Vec<u8>>, Cause>;
 
 /// What a file was found to be, as far as a harness can be told by it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,14 +4,15 @@
 
 use crate::event::{Cause, Format, HarnessName};
 use crate::harness::sdk::Contents;
-use crate::harness::{self, command};
+use crate::harness::{self, Harness};
 use crate::layout;
 use crate::module::identify::{self, Identity};
 use crate::module::names;
-use crate::protocol::ContentHash;
+use crate::protocol::{ContentHash, ListedTest};
 use crate::settings::Selection;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -33,6 +34,8 @@ pub struct Module {
     pub harness: Option<HarnessName>,
     /// The tests, suites and fixtures of the SDK's in it.
     pub sdk: Contents,
+    /// The tests that it starts with, where they are known already.
+    pub listed: Option<Vec<ListedTest>>,
     /// Its place among the files that a build tool has named.
     pub named: Option<usize>,
 }
@@ -75,6 +78,13 @@ enum Given {
 /// Folders of cargo's and of others that hold no test module but much else; `build` does in
 /// cargo's newer layout.
 const PASSED_OVER: [&str; 3] = ["build", "incremental", "node_modules"];
+
+/// How long a side file may be, in bytes: what is expected of a program can be as long as what is
+/// kept of it.
+const LONGEST_SIDE_FILE: u64 = 4 << 20;
+
+/// What was found in a file: its hash, what it is, and its tests where they are known already.
+type Looked = (ContentHash, Identity, Option<Vec<ListedTest>>);
 
 /// Looks at everything that was given.
 pub fn discover(selection: &Selection) -> Discovered {
@@ -123,19 +133,23 @@ pub fn discover(selection: &Selection) -> Discovered {
         .iter()
         .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         .collect();
-    let look = |(path, given): &(PathBuf, Given)| -> Result<(ContentHash, Identity), Cause> {
+    let look = |(path, given): &(PathBuf, Given)| -> Result<Looked, Cause> {
         let bytes =
             std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
         let named = match given {
             Given::Named(at) => Some(&selection.files[*at]),
             Given::ByName | Given::BySearch => None,
         };
-        let taken_for = named.map_or(command::NAME, |named| named.unmarked);
+        let taken_for = named.map_or(selection.unmarked, |named| named.unmarked);
         let mut identity = identify::identify_as(&bytes, taken_for)?;
-        if let Some(first) = named.and_then(|n| n.listed.as_ref()?.first()) {
+        let mut listed = named.and_then(|n| n.listed.clone());
+        if let Some(first) = listed.as_ref().and_then(|tests| tests.first()) {
             identity.harness = Some(first.harness);
         }
-        Ok((ContentHash::of(&bytes), identity))
+        if let (None, Some(name)) = (&listed, identity.harness) {
+            listed = read_beside(harness::of(name), path)?;
+        }
+        Ok((ContentHash::of(&bytes), identity, listed))
     };
     // threads of rayon's are not started for one file
     let looked: Vec<_> = match files.len() {
@@ -145,7 +159,7 @@ pub fn discover(selection: &Selection) -> Discovered {
     let is_program: Vec<bool> = looked
         .iter()
         .map(|l| match l {
-            Ok((_, i)) => {
+            Ok((_, i, _)) => {
                 let is_named_by_cargo = |h| harness::of(h).is_named_by_cargo();
                 !i.harness.is_some_and(is_named_by_cargo) && i.sdk.tests.is_empty()
             }
@@ -162,7 +176,7 @@ pub fn discover(selection: &Selection) -> Discovered {
         files.into_iter().zip(names).zip(looked).enumerate()
     {
         match looked {
-            Ok((content, i)) if i.harness.is_some() || !i.sdk.tests.is_empty() => {
+            Ok((content, i, listed)) if i.harness.is_some() || !i.sdk.tests.is_empty() => {
                 found.modules.push(Module {
                     file,
                     name,
@@ -171,6 +185,7 @@ pub fn discover(selection: &Selection) -> Discovered {
                     format: i.format,
                     harness: i.harness,
                     sdk: i.sdk,
+                    listed,
                     named: match given {
                         Given::Named(at) => Some(at),
                         Given::ByName | Given::BySearch => None,
@@ -181,7 +196,7 @@ pub fn discover(selection: &Selection) -> Discovered {
                 "{} exports nothing that can be started: a library, passed over",
                 file.display()
             )),
-            Ok((_, i)) => found.unusable.push(Unusable {
+            Ok((_, i, _)) => found.unusable.push(Unusable {
                 name,
                 file,
                 order,
@@ -205,6 +220,41 @@ pub fn discover(selection: &Selection) -> Discovered {
         });
     }
     found
+}
+
+/// A file's tests, where its harness finds them in what lies beside it.
+fn read_beside(harness: &dyn Harness, file: &Path) -> Result<Option<Vec<ListedTest>>, Cause> {
+    let mut last = None;
+    let tests = harness.read(&mut |ending| {
+        let beside = last.insert(file.with_extension(ending));
+        read_side_file(beside).map_err(|e| Cause::new(format!("it cannot be read: {e}")))
+    });
+    tests.map_err(|cause| {
+        let beside = last.as_deref().unwrap_or(file).display();
+        let message = format!("its side file {beside}: {}", cause.message);
+        Cause { message, ..cause }
+    })
+}
+
+/// What a file beside a program holds; `None` if it is not there.
+fn read_side_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let is_file = match std::fs::metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        meta => meta?.is_file(),
+    };
+    if !is_file {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LONGEST_SIDE_FILE + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LONGEST_SIDE_FILE {
+        true => Err(io::Error::other(format!(
+            "it is longer than {} MiB",
+            LONGEST_SIDE_FILE >> 20
+        ))),
+        false => Ok(Some(bytes)),
+    }
 }
 
 fn nothing_to_start(format: Format) -> Cause {

@@ -104,11 +104,11 @@ impl Run<'_> {
         self.check_max_fail();
     }
 
-    /// Whether a compiled form is needed and not there: not for a list that the
-    /// file itself holds.
+    /// Whether a compiled form is needed and not there: not for a list that is known without it.
     fn has_to_be_compiled(&mut self, number: ModuleNumber) -> bool {
         let file = &self.modules[number.0].file;
-        let listed = file.harness.is_none() && self.goal == Goal::List;
+        let is_known = file.harness.is_none() || file.listed.is_some();
+        let listed = is_known && self.goal == Goal::List;
         !listed && !self.forms.find(number)
     }
 
@@ -180,9 +180,7 @@ impl Run<'_> {
             // all its tests are in its section
             return self.listed(number, Vec::new());
         }
-        let named = module.file.named;
-        let named = named.map(|at| &self.settings.selection.files[at]);
-        if let Some(listed) = named.and_then(|n| n.listed.clone()) {
+        if let Some(listed) = module.file.listed.clone() {
             return self.listed(number, listed);
         }
         match self.cache.listing(

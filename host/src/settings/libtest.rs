@@ -8,6 +8,7 @@ use crate::cli::libtest::{Color, Environment, Parsed, RunIgnored};
 use crate::cli::{CargoRunnerArgs, MessageFormat, UsageError};
 use crate::config;
 use crate::grant::HowToGrant;
+use crate::harness::command;
 use crate::plan::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
 use crate::protocol::{Benchmarks, Keep, Outputs, StdGaps, UnknownImports};
@@ -43,6 +44,7 @@ impl Settings {
         Ok(Settings {
             selection: Selection {
                 paths: Vec::new(),
+                unmarked: command::NAME,
                 files: vec![file],
                 filter: Filter {
                     patterns: parsed.filters.clone(),

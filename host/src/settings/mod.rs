@@ -127,7 +127,10 @@ impl Settings {
     /// For the first value that makes no sense.
     pub fn for_run(args: &RunArgs) -> Result<Settings, UsageError> {
         let selection = Selection::new(&args.select)?;
-        let again = again(&args.options);
+        let mut again = again(&args.options);
+        if let Some((flag, _)) = selection::taken_for(&args.select) {
+            push_flag(&mut again, flag, None);
+        }
         Settings::of(&args.options, selection, again)
     }
 

@@ -4,6 +4,7 @@ use super::cache_root;
 use crate::cli::{MatchArgs, SelectArgs, UsageError};
 use crate::event::HarnessName;
 use crate::grant::ModuleGrants;
+use crate::harness::{command, side_files};
 use crate::plan::filter::{Filter, Matching};
 use crate::plan::{Choice, Ignored};
 use crate::protocol::{Benchmarks, ListedTest, UnknownImports};
@@ -16,6 +17,8 @@ pub struct Selection {
     pub paths: Vec<PathBuf>,
     /// Files that a build tool has named.
     pub files: Vec<TestFile>,
+    /// The harness that plain programs in `paths` are taken for.
+    pub unmarked: HarnessName,
     /// Which of their tests.
     pub filter: Filter,
     /// What is done with those that are ignored, and with benchmarks.
@@ -54,6 +57,13 @@ pub enum Silence {
     Told,
 }
 
+/// The harness that plain programs are taken for, if a flag says so, and the flag.
+pub(super) fn taken_for(args: &SelectArgs) -> Option<(&'static str, HarnessName)> {
+    let flags = [("--side-files", args.side_files, side_files::NAME)];
+    let mut given = flags.into_iter().filter(|(_, is_given, _)| *is_given);
+    given.next().map(|(flag, _, harness)| (flag, harness))
+}
+
 impl Selection {
     /// What `wasmtest run` and `list` are given.
     pub(super) fn new(args: &SelectArgs) -> Result<Selection, UsageError> {
@@ -61,7 +71,11 @@ impl Selection {
             true => vec![PathBuf::from(".")],
             false => args.paths.clone(),
         };
-        Selection::of(paths, &args.filters, &args.matching)
+        let selection = Selection::of(paths, &args.filters, &args.matching)?;
+        Ok(Selection {
+            unmarked: taken_for(args).map_or(command::NAME, |(_, harness)| harness),
+            ..selection
+        })
     }
 
     /// The same in parts.
@@ -73,6 +87,7 @@ impl Selection {
         Ok(Selection {
             paths,
             files: Vec::new(),
+            unmarked: command::NAME,
             filter: Filter {
                 patterns: filters.to_vec(),
                 skip: args.skip.clone(),
