@@ -12,7 +12,7 @@ use crate::module::{self};
 use crate::plan::tree::{Detail, host_fixtures, tree};
 use crate::report::output::Output;
 use crate::report::{Reporter, console, json};
-use crate::settings::{self, Exec, Settings};
+use crate::settings::{self, Exec, ProcessEnv, Settings, SettingsError};
 use crate::{cargo, exit, guardian, primary, runner, text, worker};
 use anyhow::Context as _;
 use clap::Parser;
@@ -25,11 +25,15 @@ use std::process::ExitCode;
 
 /// `wasmtest`; also every process that a run starts of either executable.
 pub fn wasmtest() -> ExitCode {
-    if let Some(code) = cargo::stand_ins::wrapper() {
+    wasmtest_in(&ProcessEnv::read())
+}
+
+fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
+    if let Some(code) = cargo::stand_ins::wrapper(process) {
         std::process::exit(code);
     }
-    let cli = Cli::try_parse_from(cargo::rustdoc::arguments()).unwrap_or_else(|error| {
-        let first = std::env::args_os().nth(1).map(PathBuf::from);
+    let cli = Cli::try_parse_from(cargo::rustdoc::arguments(process)).unwrap_or_else(|error| {
+        let first = process.args().get(1).map(PathBuf::from);
         let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));
         if error.kind() == clap::error::ErrorKind::InvalidSubcommand && is_file {
             let _ = error.print();
@@ -39,17 +43,19 @@ pub fn wasmtest() -> ExitCode {
         error.exit()
     });
     let result = match cli.command {
-        Command::Run(args) => run(&args),
-        Command::List(args) => list(&args),
-        Command::Plan(args) => plan(&args),
-        Command::Init(args) => cargo::init::run(&args),
+        Command::Run(args) => run(&args, process),
+        Command::List(args) => list(&args, process),
+        Command::Plan(args) => plan(&args, process),
+        Command::Init(args) => cargo::init::run(&args, process),
         Command::Cache(args) => show_cache(&args),
-        Command::Exec(args) => Exec::of(&args)
+        Command::Exec(args) => Exec::of(&args, process)
             .map_err(Into::into)
             .and_then(|exec| Ok(exec::run(&exec)?.code))
             // a status that the system masks, not this
             .map(|code| std::process::exit(code)),
-        Command::CargoRunner(args) => runner::run(&args).map(|code| std::process::exit(code)),
+        Command::CargoRunner(args) => {
+            runner::run(&args, process).map(|code| std::process::exit(code))
+        }
         Command::Worker | Command::FixtureHost => channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
@@ -70,7 +76,12 @@ fn end(result: anyhow::Result<u8>) -> ! {
         text::tell(&format!("error: {}", text::Escaped(&format!("{error:#}"))));
         match error.downcast_ref::<NotRun>() {
             Some(not_run) => not_run.code(),
-            None if error.is::<UsageError>() || error.is::<ConfigError>() => exit::USAGE,
+            None if error.is::<UsageError>()
+                || error.is::<ConfigError>()
+                || error.is::<SettingsError>() =>
+            {
+                exit::USAGE
+            }
             None => exit::LOAD,
         }
     });
@@ -78,8 +89,8 @@ fn end(result: anyhow::Result<u8>) -> ! {
     std::process::exit(i32::from(code));
 }
 
-fn run(args: &RunArgs) -> anyhow::Result<u8> {
-    let settings = Settings::for_run(args)?;
+fn run(args: &RunArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
+    let settings = Settings::for_run(args, process)?;
     let out = BufWriter::new(io::stdout());
     let mut reporter: Box<dyn Reporter> = match settings.message_format {
         MessageFormat::Human => Box::new(console::Console::new(out, &settings)),
@@ -90,8 +101,8 @@ fn run(args: &RunArgs) -> anyhow::Result<u8> {
     Ok(exit::of(&summary))
 }
 
-fn list(args: &ListArgs) -> anyhow::Result<u8> {
-    let settings = Settings::for_list(args)?;
+fn list(args: &ListArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
+    let settings = Settings::for_list(args, process)?;
     let mut trouble = console::Trouble::new(&settings);
     let (summary, mut found) = primary::list(&settings, &mut trouble)?;
     found.sort_by_key(|t| t.order);
@@ -115,8 +126,8 @@ fn list(args: &ListArgs) -> anyhow::Result<u8> {
     })
 }
 
-fn plan(args: &PlanArgs) -> anyhow::Result<u8> {
-    let settings = Settings::for_plan(args)?;
+fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
+    let settings = Settings::for_plan(args, process)?;
     let detail = match args.verbose {
         true => Detail::Tests,
         false => Detail::Suites,
@@ -185,14 +196,15 @@ fn channel() -> anyhow::Result<(io::BufReader<UnixStream>, UnixStream)> {
 
 /// `cargo wasmtest`, as cargo calls it: with its own name as first argument.
 pub fn cargo_wasmtest() -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
+    let process = ProcessEnv::read();
+    let mut args = process.args().iter().skip(1).cloned();
     match args.next() {
         Some(first) if first == "wasmtest" => {
             let name = std::iter::once(OsString::from("cargo wasmtest"));
             let args: CargoWasmtest = advice::parse(name.chain(args), Side::OfCargo);
-            end(cargo::command::run(&args))
+            end(cargo::command::run(&args, &process))
         }
         // what it starts of itself, or has cargo start
-        _ => wasmtest(),
+        _ => wasmtest_in(&process),
     }
 }

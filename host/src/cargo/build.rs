@@ -12,6 +12,7 @@ use super::stand_ins::{Notes, StandIns};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
 use crate::event::NotBuilt;
+use crate::settings::ProcessEnv;
 use crate::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
@@ -83,6 +84,7 @@ pub fn build(
     project: &Project,
     target: &str,
     configuration: &Configuration,
+    process: &ProcessEnv,
 ) -> anyhow::Result<Built> {
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
@@ -93,6 +95,7 @@ pub fn build(
         target,
         flags: &args.build,
         stand_ins: None,
+        process,
     };
     let key = plain.key();
     if !with.is_likely_for(&key) {
@@ -111,7 +114,7 @@ pub fn build(
             text::one_line(&with.target_dir().display().to_string())
         ));
     }
-    with.prepare(project, configuration.rustc_wrapper())?;
+    with.prepare(project, configuration.rustc_wrapper(process), process)?;
     let build = Build {
         flags: &with.flags(&args.build),
         stand_ins: Some(&with),
@@ -135,6 +138,7 @@ struct Build<'a> {
     /// How it is built, which is not in all what was asked for.
     flags: &'a BuildArgs,
     stand_ins: Option<&'a StandIns>,
+    process: &'a ProcessEnv,
 }
 
 impl Build<'_> {
@@ -193,7 +197,7 @@ impl Build<'_> {
                 complete
             }
             (false, keeps_going) => {
-                let mut command = cargo();
+                let mut command = cargo(self.process);
                 // `cargo test` refuses --keep-going, and loses binaries with --no-fail-fast
                 match keeps_going {
                     true => command.args(["build", "--keep-going"]),
@@ -238,7 +242,7 @@ impl Build<'_> {
 
     /// What doctests need is built, and then nothing done with it.
     fn doctests(&self) -> Command {
-        let mut command = cargo();
+        let mut command = cargo(self.process);
         command.args(["test", "--doc"]).env("RUSTDOC", "true");
         command
     }
@@ -269,7 +273,7 @@ impl Build<'_> {
             if wanted.is_empty() {
                 continue;
             }
-            let mut command = cargo();
+            let mut command = cargo(self.process);
             command.args(["test", "--no-run"]);
             self.add_package(&mut command, package);
             for example in wanted {
@@ -288,7 +292,7 @@ impl Build<'_> {
         built: &mut Built,
         said: &mut Said,
     ) -> anyhow::Result<bool> {
-        command.arg(match colored(self.flags.color) {
+        command.arg(match colored(self.flags.color, self.process) {
             true => "--message-format=json-diagnostic-rendered-ansi",
             false => "--message-format=json",
         });
@@ -375,15 +379,12 @@ impl Said {
 }
 
 /// Whether cargo's diagnostics are to have colours.
-fn colored(asked: Option<When>) -> bool {
-    let term = std::env::var("CARGO_TERM_COLOR").unwrap_or_default();
-    match (asked, term.as_str()) {
+fn colored(asked: Option<When>, process: &ProcessEnv) -> bool {
+    let term = process.var("CARGO_TERM_COLOR").unwrap_or_default();
+    match (asked, term) {
         (Some(When::Always), _) | (None, "always") => true,
         (Some(When::Never), _) | (None, "never") => false,
-        _ => {
-            std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-                && std::io::stderr().is_terminal()
-        }
+        _ => process.allows_color() && std::io::stderr().is_terminal(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{flags, toolchain, variables};
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::cli::{MessageFormat, UsageError};
-use crate::config::{Config, ConfigError};
+use crate::config::ConfigError;
 use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
 use crate::grant::package::{self, Place};
@@ -17,7 +17,7 @@ use crate::harness::libtest_like;
 use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
 use crate::report::{Reporter, console, json};
-use crate::settings::{self, Settings, Silence, TestFile, Verbosity};
+use crate::settings::{self, ProcessEnv, Settings, Silence, TestFile, Verbosity};
 use crate::text::{self, Escaped, shell_quote};
 use anyhow::Context as _;
 use cargo_metadata::{Package, Target, TargetKind};
@@ -29,7 +29,7 @@ use std::io::{self, BufWriter};
 ///
 /// # Errors
 /// If a flag or a setting makes no sense, or cargo cannot tell what there is.
-pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
+pub fn run(args: &CargoWasmtest, process: &ProcessEnv) -> anyhow::Result<u8> {
     let mut rest = rest(args);
     if args.build.quiet {
         rest.options.quiet = true;
@@ -37,12 +37,12 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
     if let Some(color) = args.build.color {
         rest.options.color = color;
     }
-    let config = Config::load(&settings::config_source(&rest.options.configuration))?;
+    let config = settings::configuration(&rest.options.configuration, process)?;
     let manifests = match rest.options.configuration.no_config {
         true => Manifests::Ignored,
         false => Manifests::Asked,
     };
-    let project = match Project::load(&args.packages, &args.build, &config, manifests) {
+    let project = match Project::load(&args.packages, &args.build, &config, manifests, process) {
         Ok(project) => project,
         Err(e) => match e.downcast_ref::<NoProject>() {
             Some(no) => {
@@ -53,29 +53,29 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         },
     };
     let selected = project.selected(&args.packages);
-    let configuration = Configuration::read(&args.build.config);
-    let targets = targets(args, &project, &selected, &configuration)?;
+    let configuration = Configuration::read(&args.build.config, process);
+    let targets = targets(args, &project, &selected, &configuration, process)?;
     let target_dir = args.build.target_dir.as_deref();
     let target_dir = target_dir.unwrap_or(project.target_dir());
     let lacks_std =
-        |target: &str| toolchain::lacks_std(target, &args.build.unstable, &configuration);
+        |target: &str| toolchain::lacks_std(target, &args.build.unstable, &configuration, process);
     let mut begun = Vec::new();
     for target in &targets {
         // to ask the compiler takes as long as all else before the build
         let built_before = target_dir.join(target).is_dir();
         if !built_before && lacks_std(target) {
-            text::tell(&toolchain::how_to_install(target));
+            text::tell(&toolchain::how_to_install(target, process));
             return Ok(exit::NOT_BUILT);
         }
         begun.push((target, built_before));
     }
     let mut built = Vec::new();
     for (target, built_before) in begun {
-        let of_target = build::build(args, &project, target, &configuration)?;
+        let of_target = build::build(args, &project, target, &configuration, process)?;
         // built with another toolchain, perhaps
         let lacks_std = !of_target.complete && built_before && lacks_std(target);
         if lacks_std {
-            text::tell(&toolchain::how_to_install(target));
+            text::tell(&toolchain::how_to_install(target, process));
         }
         if lacks_std || !of_target.complete && of_target.not_built.is_empty() {
             // cargo has said why
@@ -91,6 +91,7 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
         built,
         target,
         is_one_of_several: targets.len() > 1,
+        process,
     };
     let all: Vec<Cargo> = built
         .iter()
@@ -104,7 +105,7 @@ pub fn run(args: &CargoWasmtest) -> anyhow::Result<u8> {
     for cargo in &all {
         files.extend(cargo.files()?);
     }
-    let settings = Settings::for_cargo(&rest, args.filter.as_ref(), files)?;
+    let settings = Settings::for_cargo(&rest, args.filter.as_ref(), files, config, process)?;
     let mut doctests = Vec::new();
     if args.targets.doc || flags::is_default(&args.targets) {
         for cargo in &all {
@@ -124,6 +125,7 @@ fn targets(
     project: &Project,
     selected: &[&Package],
     configuration: &Configuration,
+    process: &ProcessEnv,
 ) -> anyhow::Result<Vec<String>> {
     let mut targets = Vec::new();
     for target in &args.build.target {
@@ -135,7 +137,7 @@ fn targets(
                 flag: "`target` in the settings (Cargo.toml or wasmtest.toml)",
                 ..e
             })?],
-            None => configuration.targets(),
+            None => configuration.targets(process),
         };
     }
     if targets.is_empty() {
@@ -201,6 +203,7 @@ struct Cargo<'a> {
     target: &'a str,
     /// Whether there are others in the same run.
     is_one_of_several: bool,
+    process: &'a ProcessEnv,
 }
 
 impl Cargo<'_> {
@@ -277,6 +280,7 @@ impl Cargo<'_> {
             out_dir: script.map(|s| s.out_dir.as_std_path()),
             tmp_dir: Some(&tmp_dir),
             target_dir: target_dir.unwrap_or(self.project.target_dir()),
+            home: self.process.home_dir(),
         };
         let asked = &self.rest.grants;
         let package_dir = !asked.no_package_dir && wanted.package_dir();
@@ -287,11 +291,17 @@ impl Cargo<'_> {
             ));
         }
         let dirs = grants_in(place, package_dir, &asked.rw, wanted)?;
-        let mut env = variables::asked_for(wanted)?;
+        let mut env = variables::asked_for(wanted, self.process)?;
         env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
         env.extend(variables::of_cargo(package, test, self.built));
-        env.extend(variables::configured(&self.configuration.env()));
-        env.extend(package::passed_env(self.project.root()));
+        env.extend(variables::configured(
+            &self.configuration.env(),
+            self.process,
+        ));
+        env.extend(package::passed_env(
+            self.project.root(),
+            self.process.unicode_vars(),
+        ));
         Ok(ModuleGrants {
             dirs,
             env: variables::once_each(env),
@@ -417,6 +427,7 @@ fn go(
                 target: cargo.target,
                 settings,
                 has_said_builds: Cell::new(false),
+                process: cargo.process,
             };
             if let Err(e) = doctests.run(more) {
                 failed = Some(e);

@@ -5,6 +5,7 @@
 //! key. What cargo would refuse it refuses itself, when it is started: here that says nothing.
 
 use super::toolchain::{WASIP1, WASIP2};
+use crate::settings::ProcessEnv;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -50,11 +51,11 @@ pub enum Shape {
 
 impl Configuration {
     /// Reads what counts in the current folder with these values of `--config`.
-    pub fn read(flags: &[String]) -> Configuration {
-        let here = std::env::current_dir().unwrap_or_default();
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-        Configuration::at(&here, home.as_deref(), flags)
+    pub fn read(flags: &[String], process: &ProcessEnv) -> Configuration {
+        let here = process.current_dir().unwrap_or(Path::new(""));
+        let home = process.path("CARGO_HOME");
+        let home = home.or_else(|| Some(process.home_dir()?.join(".cargo")));
+        Configuration::at(here, home.as_deref(), flags)
     }
 
     /// The same in another folder, and with another home of cargo's.
@@ -90,9 +91,8 @@ impl Configuration {
     }
 
     /// The targets that cargo would build for, of those that can be run, as cargo orders them.
-    pub fn targets(&self) -> Vec<String> {
-        let variable = std::env::var("CARGO_BUILD_TARGET").ok();
-        let mut targets = self.build_target(variable);
+    pub fn targets(&self, process: &ProcessEnv) -> Vec<String> {
+        let mut targets = self.build_target(process.var("CARGO_BUILD_TARGET"));
         targets.retain(|target| [WASIP1, WASIP2].contains(&target.as_str()));
         targets.sort();
         targets.dedup();
@@ -100,12 +100,12 @@ impl Configuration {
     }
 
     /// `build.target`: one, or all of the lists that there are.
-    fn build_target(&self, variable: Option<String>) -> Vec<String> {
+    fn build_target(&self, variable: Option<&str>) -> Vec<String> {
         const KEY: &[&str] = &["build", "target"];
         if first(&self.flags, KEY).is_none()
             && let Some(target) = variable
         {
-            return vec![target];
+            return vec![target.to_owned()];
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         match self.all().find_map(|layer| layer.get(KEY)) {
@@ -160,9 +160,8 @@ impl Configuration {
     }
 
     /// The program that the user has cargo call in place of rustc, with rustc as its first argument.
-    pub(super) fn rustc_wrapper(&self) -> Option<PathBuf> {
+    pub(super) fn rustc_wrapper(&self, process: &ProcessEnv) -> Option<PathBuf> {
         const KEY: &[&str] = &["build", "rustc-wrapper"];
-        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
         let of = |layers: &[Layer]| {
             let mut found = layers.iter().filter_map(|layer| {
                 let path = layer.get(KEY)?.as_str()?;
@@ -174,9 +173,10 @@ impl Configuration {
             });
             found.next()
         };
-        variable("RUSTC_WRAPPER")
+        process
+            .path("RUSTC_WRAPPER")
             .or_else(|| of(&self.flags))
-            .or_else(|| variable("CARGO_BUILD_RUSTC_WRAPPER"))
+            .or_else(|| process.path("CARGO_BUILD_RUSTC_WRAPPER"))
             .or_else(|| of(&self.files))
             .filter(|wrapper| !wrapper.as_os_str().is_empty())
     }
@@ -306,9 +306,9 @@ mod tests {
             assert_eq!(found, expected, "{files:?} {flags:?}");
         }
         let (_root, files) = at(&[("a/.cargo/config.toml", one)], &[]);
-        assert_eq!(files.build_target(Some("z".into())), ["z"]);
+        assert_eq!(files.build_target(Some("z")), ["z"]);
         let (_root, flags) = at(&[], &["build.target='wasm32-wasip1'"]);
-        assert_eq!(flags.build_target(Some("z".into())), [WASIP1]);
+        assert_eq!(flags.build_target(Some("z")), [WASIP1]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use super::toolchain::{WASIP1, WASIP2};
 use crate::cli::{InitArgs, UsageError};
 use crate::exit;
+use crate::settings::ProcessEnv;
 use crate::text::{self, Escaped};
 use anyhow::{Context as _, bail};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -26,7 +27,7 @@ struct Change {
 ///
 /// # Errors
 /// If there is no package here, or the file cannot be read, understood or written.
-pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
+pub fn run(args: &InitArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
     let root = match &args.dir {
         Some(dir) if dir.is_dir() => dir.clone(),
         Some(dir) => {
@@ -36,7 +37,7 @@ pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
             }
             .into());
         }
-        None => workspace()?,
+        None => workspace(process)?,
     };
     let file = root.join(".cargo/config.toml");
     let old_name = root.join(".cargo/config");
@@ -81,15 +82,16 @@ pub fn run(args: &InitArgs) -> anyhow::Result<u8> {
     }
     write(&file, &change.text).with_context(|| format!("{} cannot be written", file.display()))?;
     println!("written: `cargo test --target {WASIP1}` runs its tests with wasmtest now");
-    if !on_the_path() {
+    if !on_the_path(process) {
         text::tell("note: `wasmtest` is not on the PATH, where cargo looks for it");
     }
     Ok(exit::OK)
 }
 
 /// The folder of the workspace here: where cargo's configuration of a whole project lies.
-fn workspace() -> anyhow::Result<PathBuf> {
-    let here = std::env::current_dir().context("the current folder cannot be told")?;
+fn workspace(process: &ProcessEnv) -> anyhow::Result<PathBuf> {
+    let here = process.current_dir();
+    let here = here.context("the current folder cannot be told")?;
     let package = here.ancestors().find(|f| f.join("Cargo.toml").is_file());
     match package {
         Some(package) => Ok(crate::config::manifest::around(package)?.0),
@@ -203,9 +205,9 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn on_the_path() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join("wasmtest").is_file())
+fn on_the_path(process: &ProcessEnv) -> bool {
+    let path = process.var_os("PATH").unwrap_or_default();
+    std::env::split_paths(path).any(|folder| folder.join("wasmtest").is_file())
 }
 
 #[cfg(test)]

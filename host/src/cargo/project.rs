@@ -3,11 +3,12 @@
 use crate::cli::cargo::{BuildArgs, PackageArgs};
 use crate::config::cargo::Placed;
 use crate::config::{Config, ConfigError};
+use crate::settings::ProcessEnv;
 use anyhow::Context as _;
 use cargo_metadata::{Metadata, Package, PackageId};
 #[cfg(target_os = "linux")]
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A workspace.
@@ -17,6 +18,8 @@ pub struct Project {
     /// `[workspace.metadata.wasmtest]` and `[cargo]` of `wasmtest.toml`, in the order in which they count.
     common: Vec<Placed>,
     manifests: Manifests,
+    /// The current folder, if it can be told.
+    here: Option<PathBuf>,
 }
 
 /// Whether manifests are asked for settings.
@@ -61,8 +64,8 @@ impl Wanted {
 }
 
 /// The program that cargo is.
-pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+pub fn cargo(process: &ProcessEnv) -> Command {
+    Command::new(process.var_os("CARGO").unwrap_or("cargo".as_ref()))
 }
 
 /// Has a command ended when this process is, where the system can do that.
@@ -89,8 +92,9 @@ impl Project {
         build: &BuildArgs,
         config: &Config,
         manifests: Manifests,
+        process: &ProcessEnv,
     ) -> anyhow::Result<Project> {
-        let mut command = cargo();
+        let mut command = cargo(process);
         command.args(["metadata", "--no-deps", "--format-version", "1"]);
         if let Some(path) = &packages.manifest_path {
             command.arg("--manifest-path").arg(path);
@@ -122,6 +126,7 @@ impl Project {
             metadata,
             common,
             manifests,
+            here: process.current_dir().ok().map(Path::to_owned),
         })
     }
 
@@ -173,7 +178,7 @@ impl Project {
         }
         let here = match &args.manifest_path {
             Some(path) => path.canonicalize().ok(),
-            None => std::env::current_dir().ok().and_then(|here| {
+            None => self.here.as_ref().and_then(|here| {
                 let here = here.canonicalize().ok()?;
                 let found = here.ancestors().map(|f| f.join("Cargo.toml"));
                 found.into_iter().find(|f| f.is_file())

@@ -2,6 +2,7 @@
 
 use super::configuration::Configuration;
 use crate::cli::UsageError;
+use crate::settings::ProcessEnv;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -41,8 +42,8 @@ pub fn variable(target: &str, key: &str) -> String {
 }
 
 /// What to say where it lacks the standard library for a target.
-pub fn how_to_install(target: &str) -> String {
-    let toolchain = std::env::var("RUSTUP_TOOLCHAIN");
+pub fn how_to_install(target: &str, process: &ProcessEnv) -> String {
+    let toolchain = process.var("RUSTUP_TOOLCHAIN");
     let toolchain = toolchain.map_or(String::new(), |t| format!(" --toolchain {t}"));
     format!(
         "error: Rust's standard library for {target} is not installed; install it with: rustup target add {target}{toolchain}"
@@ -50,18 +51,23 @@ pub fn how_to_install(target: &str) -> String {
 }
 
 /// Whether the standard library for this target is missing, as far as can be told.
-pub fn lacks_std(target: &str, unstable: &[String], configuration: &Configuration) -> bool {
+pub fn lacks_std(
+    target: &str,
+    unstable: &[String],
+    configuration: &Configuration,
+    process: &ProcessEnv,
+) -> bool {
     let builds_std = |text: &str| text.contains("build-std");
     if unstable.iter().any(|f| builds_std(f))
-        || std::env::var_os("CARGO_UNSTABLE_BUILD_STD").is_some()
+        || process.var_os("CARGO_UNSTABLE_BUILD_STD").is_some()
     {
         return false;
     }
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let mut rustc = Command::new(process.var_os("RUSTC").unwrap_or("rustc".as_ref()));
     rustc.args(["--print", "target-libdir", "--target", target]);
     // a sysroot of its own may be in them
     for name in [variable(target, "RUSTFLAGS"), "RUSTFLAGS".to_owned()] {
-        if let Ok(flags) = std::env::var(name) {
+        if let Some(flags) = process.var(&name) {
             rustc.args(flags.split_whitespace());
         }
     }

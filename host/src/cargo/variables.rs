@@ -7,7 +7,7 @@ use super::build::{Built, TestBinary};
 use super::configuration::Variable;
 use super::project::Wanted;
 use crate::config::ConfigError;
-use crate::settings::env_grant;
+use crate::settings::{ProcessEnv, env_grant};
 use cargo_metadata::camino::Utf8PathBuf;
 use cargo_metadata::{Package, TargetKind};
 
@@ -68,11 +68,14 @@ pub(super) fn of_cargo(
 ///
 /// # Errors
 /// If one has no value here.
-pub fn asked_for(wanted: &Wanted) -> Result<Vec<(String, String)>, ConfigError> {
+pub fn asked_for(
+    wanted: &Wanted,
+    process: &ProcessEnv,
+) -> Result<Vec<(String, String)>, ConfigError> {
     let mut env = Vec::new();
     for placed in wanted.places() {
         for text in &placed.settings.env {
-            env.push(env_grant(text).map_err(|e| ConfigError {
+            env.push(env_grant(text, process).map_err(|e| ConfigError {
                 file: placed.file.clone(),
                 place: None,
                 why: format!("env: {}", e.why),
@@ -85,9 +88,9 @@ pub fn asked_for(wanted: &Wanted) -> Result<Vec<(String, String)>, ConfigError> 
 
 /// Those of `[env]` as cargo gives them to what it starts from here: one that is set already
 /// stays as it is, unless it is forced.
-pub(super) fn configured(variables: &[Variable]) -> Vec<(String, String)> {
-    let value = |v: &Variable| match std::env::var_os(&v.name) {
-        Some(own) if !v.force => own.into_string().ok(),
+pub(super) fn configured(variables: &[Variable], process: &ProcessEnv) -> Vec<(String, String)> {
+    let value = |v: &Variable| match process.var_os(&v.name) {
+        Some(own) if !v.force => own.to_str().map(str::to_owned),
         _ => Some(v.value.clone()),
     };
     let named = |v: &Variable| Some((v.name.clone(), value(v)?));
@@ -96,10 +99,10 @@ pub(super) fn configured(variables: &[Variable]) -> Vec<(String, String)> {
 
 /// Those of `[env]` that cargo has given to this process. A forced one that has another
 /// value was not cargo's: it was started where another configuration counts.
-pub(crate) fn found(variables: &[Variable]) -> Vec<(String, String)> {
+pub(crate) fn found(variables: &[Variable], process: &ProcessEnv) -> Vec<(String, String)> {
     let own = |v: &Variable| {
-        let value = std::env::var(&v.name).ok()?;
-        (!v.force || value == v.value).then(|| (v.name.clone(), value))
+        let value = process.var(&v.name)?;
+        (!v.force || value == v.value).then(|| (v.name.clone(), value.to_owned()))
     };
     variables.iter().filter_map(own).collect()
 }

@@ -58,15 +58,15 @@ struct Written {
 }
 
 impl Config {
-    /// Finds and reads a configuration.
+    /// Finds and reads a configuration, from this folder on if it is to be searched for.
     ///
     /// # Errors
     /// If a file that was named or found cannot be read or does not make sense.
-    pub fn load(source: &Source) -> Result<Config, ConfigError> {
+    pub fn load(source: &Source, here: Option<&Path>) -> Result<Config, ConfigError> {
         let (file, text) = match source {
             Source::Nowhere => return Ok(Config::default()),
             Source::File(file) => (file.clone(), std::fs::read(file)),
-            Source::Search => match search() {
+            Source::Search => match here.and_then(search) {
                 Some(found) => found,
                 None => return Ok(Config::default()),
             },
@@ -103,9 +103,8 @@ impl Config {
     }
 }
 
-/// The first file from here upwards, and what reading it gave.
-fn search() -> Option<(PathBuf, io::Result<Vec<u8>>)> {
-    let here = std::env::current_dir().ok()?;
+/// The first file from this folder upwards, and what reading it gave.
+fn search(here: &Path) -> Option<(PathBuf, io::Result<Vec<u8>>)> {
     for folder in here.ancestors() {
         let file = folder.join(FILE);
         // one that is there and cannot be read is not passed over

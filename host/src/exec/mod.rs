@@ -146,7 +146,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
             tempfile::Builder::new()
                 .prefix("wasmtest-exec-")
                 .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(scratch::place(&granted).0)
+                .tempdir_in(scratch::place(&granted, &exec.host.temp_dir).0)
                 .ok()
         }
     };
@@ -168,6 +168,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
         scratch: scratch_path,
         limit: exec.timeout,
         kept: kept.as_ref(),
+        home_dir: exec.host.home_dir.as_deref(),
     };
     let ran = single.run(&program, &given)?;
     at_end.let_it_end();
@@ -372,7 +373,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         artefact: String::new(),
         replay: None,
     };
-    let mut symbols = Symbols::new(&spec);
+    let mut symbols = Symbols::new(&spec, exec.host.current_dir.as_deref());
     let mut backtrace = symbols.backtrace(&ran.stack);
     backtrace.unoptimised =
         ran.ending == Ending::DeadlinePassed && symbols.is_unoptimised(&ran.stack);

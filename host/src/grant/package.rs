@@ -27,6 +27,8 @@ pub struct Place<'a> {
     pub tmp_dir: Option<&'a Path>,
     /// Where cargo builds.
     pub target_dir: &'a Path,
+    /// Where all that the user has lies, as it is set.
+    pub home: Option<&'a Path>,
 }
 
 impl Place<'_> {
@@ -54,7 +56,7 @@ impl Place<'_> {
             }
         }
         grants.extend(outermost.into_iter().filter_map(read_where_it_lies));
-        let home = home();
+        let home = self.home.and_then(home);
         grants.retain(|g| g.host.is_dir() && !is_too_much(&g.host, home.as_deref()));
         grants.extend(self.sources());
         grants
@@ -63,7 +65,8 @@ impl Place<'_> {
     /// Whether the package lies where a grant would open far more than a project.
     pub fn is_withheld(&self) -> bool {
         let folder = self.package.canonicalize();
-        folder.is_ok_and(|folder| is_too_much(&folder, home().as_deref()))
+        let home = self.home.and_then(home);
+        folder.is_ok_and(|folder| is_too_much(&folder, home.as_deref()))
     }
 
     /// How the sources of a member are named: from the workspace's folder. Not if the
@@ -205,7 +208,7 @@ impl Place<'_> {
                 .then_some("what cargo builds")
         };
         protected::lies_in(&folder)
-            .or_else(|| protected::holds(&folder, is_built))
+            .or_else(|| protected::holds(&folder, self.home, is_built))
             .or_else(is_profile)
     }
 }
@@ -264,11 +267,12 @@ pub fn is_of_cargo(name: &str) -> bool {
     OF_CARGO.contains(&name) || OF_CARGO_PREFIXES.iter().any(|p| name.starts_with(p))
 }
 
-/// The caller's variables that pass. Where insta finds the workspace is set in any
+/// Those of the caller's variables that pass. Where insta finds the workspace is set in any
 /// case: by itself it would start cargo.
-pub fn passed_env(workspace: &Path) -> Vec<(String, String)> {
-    let all = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+pub fn passed_env(
+    workspace: &Path,
+    all: impl Iterator<Item = (String, String)>,
+) -> Vec<(String, String)> {
     let mut env: Vec<(String, String)> = all.filter(|(name, _)| passes(name)).collect();
     if !env.iter().any(|(name, _)| name == "INSTA_WORKSPACE_ROOT")
         && let Some(root) = workspace.to_str()
@@ -300,6 +304,7 @@ mod tests {
             out_dir: Some(&out),
             tmp_dir: Some(&tmp),
             target_dir: &workspace.join("target"),
+            home: None,
         };
         let all: Vec<(PathBuf, String)> = place
             .folders()
@@ -392,6 +397,7 @@ mod tests {
             out_dir: None,
             tmp_dir: None,
             target_dir: &target,
+            home: None,
         };
         let refused = |path: &str| place.writable(&[path.into()]).expect_err(path).why;
         for (path, word) in [
@@ -449,6 +455,7 @@ mod tests {
             out_dir: None,
             tmp_dir: None,
             target_dir: Path::new("/target"),
+            home: None,
         };
         assert!(place("/").folders().is_empty());
         assert!(place("/").is_withheld());

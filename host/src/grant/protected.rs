@@ -36,10 +36,18 @@ pub fn lies_in(folder: &Path) -> Option<&'static str> {
     folder.ancestors().any(is_built).then_some(BUILT)
 }
 
-/// What a folder holds, at any depth, that is run here. Which manifests are, the caller knows.
-pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static str> {
+/// What a folder holds, at any depth, that is run here, or that it holds all that a user has,
+/// whose home is set so. Which manifests are run, the caller knows.
+pub fn holds(
+    folder: &Path,
+    home_dir: Option<&Path>,
+    is_built: impl Fn(&Path) -> bool,
+) -> Option<&'static str> {
     let folder = where_it_lies(folder);
-    if home().is_some_and(|home| home.starts_with(&folder)) {
+    if home_dir
+        .and_then(home)
+        .is_some_and(|home| home.starts_with(&folder))
+    {
         return Some("all that you have");
     }
     let mut seen = 0;
@@ -65,9 +73,10 @@ pub fn holds(folder: &Path, is_built: impl Fn(&Path) -> bool) -> Option<&'static
 
 /// Whether a folder is plainly one that is run here, or all that a user has: without looking
 /// through what it holds.
-pub fn is_run(folder: &Path) -> bool {
+pub fn is_run(folder: &Path, home_dir: Option<&Path>) -> bool {
     let marks = ["Cargo.toml", "CACHEDIR.TAG", ".cargo", ".git"];
-    let holds_all = home().is_some_and(|home| home.starts_with(where_it_lies(folder)));
+    let home = home_dir.and_then(home);
+    let holds_all = home.is_some_and(|home| home.starts_with(where_it_lies(folder)));
     holds_all || lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
 }
 
@@ -79,7 +88,7 @@ pub fn where_it_lies(path: &Path) -> PathBuf {
     there.unwrap_or_else(|| path.to_owned())
 }
 
-/// Where all that a user has lies.
-pub fn home() -> Option<PathBuf> {
-    std::env::home_dir()?.canonicalize().ok()
+/// Where all that a user has lies, whose home is set so.
+pub fn home(home_dir: &Path) -> Option<PathBuf> {
+    home_dir.canonicalize().ok()
 }

@@ -24,7 +24,6 @@ mod tests;
 mod timeouts;
 mod workers;
 
-use crate::config::Config;
 use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, SuitePart, Summary, TestEnd};
 use crate::grant::folders;
 use crate::guardian::FromGuardian;
@@ -82,7 +81,7 @@ enum Goal {
 struct Run<'a> {
     settings: &'a Settings,
     goal: Goal,
-    home: Home,
+    home: Home<'a>,
     cache: Cache,
     setup: WorkerSetup,
     ledger: Ledger<'a>,
@@ -256,7 +255,7 @@ fn go(
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let (home, processes) = match settings.processes {
         Processes::Primary => (Home::Thread, 0),
-        Processes::Workers(n) => (Home::Process, n),
+        Processes::Workers(n) => (Home::Process(&settings.host), n),
     };
     go_with(settings, goal, home, processes, reporter, elsewhere)
 }
@@ -264,13 +263,12 @@ fn go(
 fn go_with(
     settings: &Settings,
     goal: Goal,
-    home: Home,
+    home: Home<'_>,
     processes: usize,
     reporter: &mut dyn Reporter,
     elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
-    let config = Config::load(&settings.config)?;
-    let (place, is_seen) = scratch::place(&settings.granted());
+    let (place, is_seen) = scratch::place(&settings.granted(), &settings.host.temp_dir);
     let scratch = tempfile::Builder::new()
         .prefix("wasmtest-")
         .tempdir_in(&place)
@@ -303,6 +301,8 @@ fn go_with(
         capture: CAPTURE,
         outputs: settings.outputs,
         benchmarks: settings.selection.choice.benchmarks,
+        current_dir: settings.host.current_dir.clone(),
+        home_dir: settings.host.home_dir.clone(),
     };
     folders::refuse_writable_cache(&settings.dirs, cache.dir())?;
     for file in &settings.selection.files {
@@ -323,7 +323,7 @@ fn go_with(
         slots: (0..processes.max(1))
             .map(|_| workers::Slot::default())
             .collect(),
-        host_fixtures: HostFixtures::new(config.fixtures),
+        host_fixtures: HostFixtures::new(settings.config.fixtures.clone()),
         queue: queue::Queue::default(),
         shared: Vec::new(),
         snapshots: snapshots::Kept::default(),
@@ -404,7 +404,7 @@ fn open_cache(
             ));
             let dir = tempfile::Builder::new()
                 .prefix("wasmtest-cache-")
-                .tempdir()
+                .tempdir_in(&settings.host.temp_dir)
                 .context("no temporary folder can be made")?;
             Ok((Cache::open(dir.path())?, Some(dir)))
         }

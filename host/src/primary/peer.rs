@@ -7,6 +7,7 @@
 //! `--processes 0` the peer is a thread with the same channel.
 
 use crate::protocol::{read_frame, write_frame};
+use crate::settings::HostPaths;
 use crate::{module, worker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -50,9 +52,9 @@ impl Role {
 
 /// Where a peer lives.
 #[derive(Clone, Copy, Debug)]
-pub enum Home {
-    /// In a process of its own.
-    Process,
+pub enum Home<'a> {
+    /// In a process of its own, which this program starts from where it is.
+    Process(&'a HostPaths),
     /// In a thread of this process.
     Thread,
     /// In a thread, and a worker does this in place of its work.
@@ -81,7 +83,7 @@ impl Peer {
     /// If the machine has no process, thread or socket left.
     pub fn start<M: DeserializeOwned>(
         role: Role,
-        home: Home,
+        home: Home<'_>,
         on_messages: impl Fn(Option<Vec<M>>) + Send + 'static,
     ) -> io::Result<Peer> {
         let (ours, theirs) = UnixStream::pair()?;
@@ -89,9 +91,9 @@ impl Peer {
         ours.set_write_timeout(Some(PATIENCE))?;
         let body = match home {
             Home::Thread if role == Role::Guardian => return Err(io::ErrorKind::Unsupported.into()),
-            Home::Process => {
-                let stderr = tempfile::tempfile()?;
-                let child = executable()
+            Home::Process(host) => {
+                let stderr = tempfile::tempfile_in(&host.temp_dir)?;
+                let child = executable(&host.exe)
                     .arg(role.subcommand())
                     .stdin(Stdio::from(OwnedFd::from(theirs)))
                     .stdout(Stdio::null())
@@ -240,13 +242,13 @@ impl Drop for Peer {
 }
 
 /// This executable, also when its file was replaced meanwhile.
-fn executable() -> Command {
+fn executable(exe: &Path) -> Command {
     if cfg!(target_os = "linux") {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("wasmtest");
         return command;
     }
-    Command::new(std::env::current_exe().unwrap_or_else(|_| "wasmtest".into()))
+    Command::new(exe)
 }
 
 /// How a process ended, in words.

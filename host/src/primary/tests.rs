@@ -9,6 +9,7 @@ use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Done, Holds, ListedTest, Listing, SetUp, Task, ToWorker, read_frame, write_frame,
 };
+use crate::settings::ProcessEnv;
 use clap::Parser as _;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
@@ -78,7 +79,7 @@ fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
     let Command::Run(args) = Cli::parse_from(words).command else {
         unreachable!("it says `run`");
     };
-    let settings = Settings::for_run(&args).expect("they make sense");
+    let settings = Settings::for_run(&args, &ProcessEnv::read()).expect("they make sense");
     let mut said = Said::default();
     let home = Home::Fake(worker);
     let (summary, ..) = go_with(&settings, Goal::Run, home, 1, &mut said, &mut |_| ())

@@ -437,7 +437,7 @@ impl Run<'_> {
 
     fn worker_number(&self, slot: usize) -> usize {
         match self.home {
-            Home::Process => slot + 1,
+            Home::Process(_) => slot + 1,
             Home::Thread => 0,
             #[cfg(test)]
             Home::Fake(_) => slot + 1,

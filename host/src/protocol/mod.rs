@@ -256,6 +256,8 @@ mod tests {
             capture: 1024,
             outputs: Outputs::All,
             benchmarks: Benchmarks::Alone,
+            current_dir: Some(std::ffi::OsStr::from_bytes(b"/h/\xff").into()),
+            home_dir: None,
         };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &setup).expect("a vector takes everything");

@@ -143,6 +143,12 @@ pub struct WorkerSetup {
     pub outputs: Outputs,
     /// What is done with benchmarks.
     pub benchmarks: Benchmarks,
+    /// The folder that the run was started in: what lies there is the developer's own.
+    #[serde(with = "path_bytes::optional")]
+    pub current_dir: Option<PathBuf>,
+    /// Where all that the user has lies, as it is set: no advice grants that.
+    #[serde(with = "path_bytes::optional")]
+    pub home_dir: Option<PathBuf>,
 }
 
 /// A module as a worker needs it.

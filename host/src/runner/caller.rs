@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::grant::ModuleGrants;
 use crate::grant::package::{self, Place};
 use crate::layout;
+use crate::settings::ProcessEnv;
 use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 
@@ -32,15 +33,16 @@ impl Caller {
     ///
     /// # Errors
     /// If the current folder is gone, or a table of settings makes no sense.
-    pub fn find(config: &Config) -> anyhow::Result<Caller> {
-        let here = std::env::current_dir().context("the current folder cannot be told")?;
-        let manifest_dir = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    pub fn find(config: &Config, process: &ProcessEnv) -> anyhow::Result<Caller> {
+        let here = process.current_dir();
+        let here = here.context("the current folder cannot be told")?;
+        let manifest_dir = process.path("CARGO_MANIFEST_DIR");
         let package = manifest_dir.filter(|p| p.is_absolute());
         // cargo's spelling is the one that tests have built in
         let same = |p: &Path| p.canonicalize().ok() == here.canonicalize().ok();
         let here = match &package {
             Some(package) if same(package) => package.clone(),
-            _ => here,
+            _ => here.to_owned(),
         };
         let (workspace, mut placed) = match &package {
             Some(package) => crate::config::manifest::around(package)?,
@@ -58,19 +60,23 @@ impl Caller {
     ///
     /// # Errors
     /// If something that was asked for cannot be granted.
-    pub fn grants(&self, file: &Path, args: &CargoRunnerArgs) -> anyhow::Result<ModuleGrants> {
+    pub fn grants(
+        &self,
+        file: &Path,
+        args: &CargoRunnerArgs,
+        process: &ProcessEnv,
+    ) -> anyhow::Result<ModuleGrants> {
         let asked = &args.grants;
         let marked = marked_by_cargo(file);
         let target_dir = marked
             .clone()
-            .unwrap_or_else(|| target_dir(&self.workspace));
+            .unwrap_or_else(|| target_dir(&self.workspace, process));
         // what is built for one target is marked, too
         let tmp_dir = marked.map(|folder| folder.join("tmp"));
         // the caller's own variable of this name, where the package has no build script
         let is_cargos =
             |out: &PathBuf| out.starts_with(&target_dir) || layout::script_output(out).is_some();
-        let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
-        let out_dir = out_dir.filter(is_cargos);
+        let out_dir = process.path("OUT_DIR").filter(is_cargos);
         let out_dir = out_dir.or_else(|| layout::out_dir_of(file));
         let place = Place {
             package: &self.here,
@@ -78,21 +84,19 @@ impl Caller {
             out_dir: out_dir.as_deref(),
             tmp_dir: tmp_dir.as_deref(),
             target_dir: &target_dir,
+            home: process.home_dir(),
         };
         let package_dir = !asked.no_package_dir && self.wanted.package_dir();
-        let mut env = variables::asked_for(&self.wanted)?;
+        let mut env = variables::asked_for(&self.wanted, process)?;
         let asked_by_script = out_dir.as_deref().map(script_variables).unwrap_or_default();
-        let own = || {
-            std::env::vars_os().filter_map(|(name, value)| {
-                Some((name.into_string().ok()?, value.into_string().ok()?))
-            })
-        };
+        let own = || process.unicode_vars();
         env.extend(
             own().filter(|(name, _)| package::is_of_cargo(name) || asked_by_script.contains(name)),
         );
         env.extend(own().filter(|(name, _)| args.configured_env.contains(name)));
-        env.extend(variables::found(&Configuration::read(&[]).env()));
-        env.extend(package::passed_env(&self.workspace));
+        let configured = Configuration::read(&[], process).env();
+        env.extend(variables::found(&configured, process));
+        env.extend(package::passed_env(&self.workspace, own()));
         Ok(ModuleGrants {
             dirs: grants_in(place, package_dir, &asked.rw, &self.wanted)?,
             env: variables::once_each(env),
@@ -108,8 +112,8 @@ fn marked_by_cargo(file: &Path) -> Option<PathBuf> {
 }
 
 /// Where cargo builds if nothing else tells.
-fn target_dir(workspace: &Path) -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from) {
+fn target_dir(workspace: &Path, process: &ProcessEnv) -> PathBuf {
+    match process.path("CARGO_TARGET_DIR") {
         Some(named) => std::path::absolute(&named).unwrap_or(named),
         None => workspace.join("target"),
     }

@@ -87,7 +87,7 @@ pub(super) fn run(
             [&call.caller.workspace, &call.caller.here],
         ),
     };
-    libtest::run_retold(&file, &args, own, &|end| places.retold(end))
+    libtest::run_retold(call, file, &args, own, &|end| places.retold(end))
 }
 
 /// The binary as it is, which runs all of its doctests in one instance: what it prints

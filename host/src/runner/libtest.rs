@@ -5,7 +5,7 @@
 //! and one file a format (`pretty`, `terse`, `json`, `junit`) writes what libtest would
 //! write; `list` answers `--list`. docs/libtest.md has what differs, flag by flag.
 
-use super::list;
+use super::{Call, list};
 use crate::cli::libtest::{Environment, Format, Parsed};
 use crate::cli::{CargoRunnerArgs, libtest as args};
 use crate::event::Summary;
@@ -23,18 +23,19 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _};
 
 /// Runs or lists the tests of a libtest binary as its arguments ask; gives the exit code.
-pub fn run(file: &TestFile, args: &[OsString], own: &CargoRunnerArgs) -> u8 {
-    run_retold(file, args, own, &Clone::clone)
+pub(super) fn run(call: &Call<'_>, file: TestFile, args: &[OsString], own: &CargoRunnerArgs) -> u8 {
+    run_retold(call, file, args, own, &Clone::clone)
 }
 
 /// The same, with each test's end told in another way.
-pub fn run_retold(
-    file: &TestFile,
+pub(super) fn run_retold(
+    call: &Call<'_>,
+    file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,
     retold: Retold<'_>,
 ) -> u8 {
-    match called(file, args, own, retold) {
+    match called(call, file, args, own, retold) {
         Ok(code) => code,
         Err(error) => {
             tell(&format!("error: {}", Escaped(&format!("{error:#}"))));
@@ -44,14 +45,15 @@ pub fn run_retold(
 }
 
 fn called(
-    file: &TestFile,
+    call: &Call<'_>,
+    file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,
     retold: Retold<'_>,
 ) -> anyhow::Result<u8> {
     let words: Option<Vec<String>> = args.iter().map(|a| a.to_str().map(str::to_owned)).collect();
     let words = words.context("an argument of the test binary is not Unicode")?;
-    let environment = Environment::of_process();
+    let environment = Environment::of_process(call.process);
     let parsed = args::parse(&words, &environment).map_err(anyhow::Error::msg)?;
     if parsed.help {
         let mut out = Output::new(io::stdout());
@@ -67,7 +69,7 @@ fn called(
             Some(made.with_context(|| format!("{} cannot be written", path.display()))?)
         }
     };
-    let settings = Settings::for_libtest(&parsed, file.clone(), own)?;
+    let settings = Settings::for_libtest(&parsed, file, own, call.config.clone(), call.process)?;
     if parsed.list {
         return list::list(&settings, &parsed, log.as_mut());
     }

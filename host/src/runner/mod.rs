@@ -13,7 +13,7 @@ mod list;
 use self::caller::Caller;
 use crate::cargo::rustdoc;
 use crate::cli::{CargoRunnerArgs, UsageError};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::event::{Cause, HarnessName};
 use crate::exec;
 use crate::exit::LIBTEST_FAILED;
@@ -22,7 +22,7 @@ use crate::harness::{command, libtest as libtest_harness, libtest_like};
 use crate::module::cache::Cache;
 use crate::module::{identify, names};
 use crate::protocol::{ContentHash, ListedTest, UnknownImports};
-use crate::settings::{self, Exec, Marks, Output, Silence, TestFile};
+use crate::settings::{self, Exec, Marks, Output, ProcessEnv, Silence, TestFile};
 use crate::text::{Escaped, tell};
 use anyhow::Context as _;
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If a program, which is no test binary, cannot be run.
-pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
+pub fn run(args: &CargoRunnerArgs, process: &ProcessEnv) -> anyhow::Result<i32> {
     if let Some(marks) = marks(args) {
         rustdoc::channel::end_with(&marks.stops);
     }
@@ -54,7 +54,7 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
             return Ok(refuse(&what, hint.as_deref()));
         }
     };
-    let call = match Call::new(file, args) {
+    let call = match Call::new(file, args, process) {
         Ok(call) => call,
         Err(e) => return Ok(refuse(&format!("{e:#}"), None)),
     };
@@ -63,15 +63,17 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
             let sources = doctests::beside(file);
             Ok(i32::from(doctests::run(&call, rest, args, &sources)))
         }
-        Some(libtest_harness::NAME) => Ok(i32::from(libtest::run(&call.test_file(), rest, args))),
-        Some(command::NAME) if let Some(test) = asked_by_nextest(rest) => {
+        Some(libtest_harness::NAME) => {
+            Ok(i32::from(libtest::run(&call, call.test_file(), rest, args)))
+        }
+        Some(command::NAME) if let Some(test) = asked_by_nextest(rest, process) => {
             let mut file = call.test_file();
             // a name may look like a flag
             let mut rest = vec![OsString::from("--exact"), "--nocapture".into()];
             rest.extend(test.ignored.is_some().then(|| "--ignored".into()));
             rest.extend(["--".into(), test.path.clone().into()]);
             file.listed = Some(vec![test]);
-            Ok(i32::from(libtest::run(&file, &rest, args)))
+            Ok(i32::from(libtest::run(&call, file, &rest, args)))
         }
         _ => {
             let exec = call.exec(args).context("the program cannot be run")?;
@@ -88,8 +90,8 @@ pub fn run(args: &CargoRunnerArgs) -> anyhow::Result<i32> {
 
 /// The test that cargo-nextest wants of a harness of somebody's own: it knows exit codes alone,
 /// so that is judged here, as `cargo wasmtest` does.
-fn asked_by_nextest(rest: &[OsString]) -> Option<ListedTest> {
-    std::env::var_os("NEXTEST").filter(|v| v == "1")?;
+fn asked_by_nextest(rest: &[OsString], process: &ProcessEnv) -> Option<ListedTest> {
+    process.var("NEXTEST").filter(|v| *v == "1")?;
     let rest: Vec<&str> = rest.iter().filter_map(|a| a.to_str()).collect();
     let ["--exact", name, "--nocapture", more @ ..] = rest.as_slice() else {
         return None;
@@ -107,20 +109,29 @@ pub(super) struct Call<'a> {
     unknown_imports: UnknownImports,
     /// Where rustdoc's sources lie.
     pub(super) caller: Caller,
+    /// What `wasmtest.toml` says.
+    config: Config,
+    process: &'a ProcessEnv,
 }
 
 impl<'a> Call<'a> {
-    fn new(file: &'a Path, args: &CargoRunnerArgs) -> anyhow::Result<Call<'a>> {
-        let config = Config::load(&config::Source::Search)?;
-        let caller = Caller::find(&config)?;
+    fn new(
+        file: &'a Path,
+        args: &CargoRunnerArgs,
+        process: &'a ProcessEnv,
+    ) -> anyhow::Result<Call<'a>> {
+        let config = settings::nearest_configuration(process)?;
+        let caller = Caller::find(&config, process)?;
         let name = name(file);
         Ok(Call {
             file,
-            grants: caller.grants(file, args)?,
+            grants: caller.grants(file, args, process)?,
             unknown_imports: UnknownImports::stubbed(
-                args.guest.stub_imports || ids(&name).any(|id| caller.wanted.stubs(&id)),
+                args.guest.stub_imports || ids(&name, process).any(|id| caller.wanted.stubs(&id)),
             ),
             caller,
+            config,
+            process,
         })
     }
 
@@ -139,7 +150,7 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn exec(&self, args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
-        let mut exec = Exec::for_cargo(args)?;
+        let mut exec = Exec::for_cargo(args, self.process)?;
         // of two of one name, what was asked for on the command line wins
         exec.env.extend(self.grants.env.iter().cloned());
         exec.env = crate::cargo::variables::once_each(exec.env);
@@ -179,8 +190,8 @@ fn name(file: &Path) -> String {
 
 /// The ids that a file may have in `cargo wasmtest`: the runner is not told of what kind
 /// its target is.
-fn ids(name: &str) -> impl Iterator<Item = String> {
-    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
+fn ids(name: &str, process: &ProcessEnv) -> impl Iterator<Item = String> {
+    let package = process.var("CARGO_PKG_NAME").unwrap_or_default().to_owned();
     let target = name.strip_suffix(".wasm").unwrap_or(name);
     let named =
         ["", "bin/", "example/", "bench/", "doc/"].map(|kind| format!("{package}::{kind}{target}"));

@@ -132,6 +132,8 @@ impl Place {
 pub struct Places {
     pub list: Vec<Place>,
     pub how: HowToGrant,
+    /// Where all that the user has lies, as it is set: no advice grants that.
+    pub home_dir: Option<PathBuf>,
     /// How `file!()` begins in the package's sources, if that is no path natively.
     pub sources: Option<String>,
 }
@@ -309,7 +311,7 @@ impl Watch {
         };
         if let Some(spot) = spots.get(at) {
             let place = spot.place.map(|at| &places.list[at]);
-            let mut denied = denied(tried, target, why, place, &spot.path, places.how);
+            let mut denied = denied(tried, target, why, place, &spot.path, places.advice());
             if why == Refusal::LeadsOut && !tried.changes() {
                 denied.instead = place.and_then(|at| places.elsewhere(at, &spot.path.text));
             }
@@ -325,14 +327,14 @@ fn denied(
     why: Refusal,
     place: Option<&Place>,
     given: &Given,
-    how: HowToGrant,
+    advice: Advice<'_>,
 ) -> Denied {
     if given.is_whole
         && matches!(why, Refusal::NotThere | Refusal::ReadOnly)
         && let Some(place) = place
         && let Some(there) = place.on_the_machine(tried, &given.text)
     {
-        return not_granted(tried, target, place, &there, how);
+        return not_granted(tried, target, place, &there, advice);
     }
     let (mut path, mut or) = names(place, &given.text);
     let parents: Vec<String> = match given.is_whole {
@@ -355,7 +357,7 @@ fn denied(
     });
     let mut allow = Vec::new();
     let mut relative_to = None;
-    match (why, how, granted) {
+    match (why, advice.how, granted) {
         (Refusal::NotGranted, ..) => {
             let flag = |folder: &String| format!("--dir {}", shell_quote(&format!("{folder}{rw}")));
             allow = parents.iter().map(flag).collect();
@@ -388,7 +390,8 @@ fn denied(
                     let one = first.filter(|f| !whole(f));
                     let other = or.as_ref().and_then(|_| parents.get(1));
                     // what would be refused is no advice
-                    let allowed = |folder: &&String| !protected::is_run(&on_host(folder));
+                    let allowed =
+                        |folder: &&String| !protected::is_run(&on_host(folder), advice.home_dir);
                     let folders = one.into_iter().chain(other).filter(allowed);
                     allow.extend(folders.map(|folder| format!("--rw {}", shell_quote(folder))));
                 }
@@ -424,19 +427,20 @@ fn not_granted(
     target: Target,
     place: &Place,
     there: &Path,
-    how: HowToGrant,
+    advice: Advice<'_>,
 ) -> Denied {
     let path = there.display().to_string();
     let target = match there.is_dir() {
         true => Target::Folder,
         false => target,
     };
-    let flag = |folder: &String| match (tried.changes(), how) {
+    let flag = |folder: &String| match (tried.changes(), advice.how) {
         (false, _) => Some(format!("--dir {}", shell_quote(folder))),
         (true, HowToGrant::Dir) => Some(format!("--dir {}", shell_quote(&format!("{folder}:rw")))),
         // what would be refused is no advice
         (true, HowToGrant::Rw) => {
-            (!protected::is_run(Path::new(folder))).then(|| format!("--rw {}", shell_quote(folder)))
+            let is_run = protected::is_run(Path::new(folder), advice.home_dir);
+            (!is_run).then(|| format!("--rw {}", shell_quote(folder)))
         }
     };
     let relative_to = match &place.ground {
@@ -461,7 +465,21 @@ fn not_granted(
     }
 }
 
+/// What is needed to say by which flag more can be granted.
+#[derive(Clone, Copy)]
+struct Advice<'a> {
+    how: HowToGrant,
+    home_dir: Option<&'a Path>,
+}
+
 impl Places {
+    fn advice(&self) -> Advice<'_> {
+        Advice {
+            how: self.how,
+            home_dir: self.home_dir.as_deref(),
+        }
+    }
+
     /// The place in which a path from the package lies, and the path from there: the longest
     /// relative name wins, and of two the last, as for wasi-libc.
     fn relative(&self, path: &str) -> Option<(usize, String)> {

@@ -80,4 +80,6 @@ pub struct Given<'a> {
     /// Where its stdout and stderr are kept, if they are not this process's. Then what is
     /// refused to it is noted, too, as for a test of cargo's.
     pub kept: Option<&'a (Stream, Stream)>,
+    /// Where all that the user has lies, as it is set.
+    pub home_dir: Option<&'a Path>,
 }

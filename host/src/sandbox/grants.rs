@@ -19,7 +19,7 @@ use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
 use anyhow::Context as _;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
@@ -44,6 +44,8 @@ pub struct Grants {
     /// made again with every new scratch folder.
     opened: HashMap<(Option<ModuleNumber>, Vec<FixtureNumber>), Opened>,
     how: HowToGrant,
+    /// Where all that the user has lies, as it is set.
+    home_dir: Option<PathBuf>,
 }
 
 /// Folders that are open, and what they are.
@@ -60,6 +62,7 @@ impl Grants {
         env: Vec<(String, String)>,
         scratch: Scratch,
         how: HowToGrant,
+        home_dir: Option<PathBuf>,
     ) -> Self {
         Grants {
             dirs,
@@ -69,6 +72,7 @@ impl Grants {
             fixtures: Vec::new(),
             opened: HashMap::new(),
             how,
+            home_dir,
         }
     }
 
@@ -223,6 +227,7 @@ impl Grants {
             places: Arc::new(Places {
                 list,
                 how: self.how,
+                home_dir: self.home_dir.clone(),
                 sources,
             }),
         };
@@ -375,6 +380,7 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
     let places = Arc::new(Places {
         list,
         how: HowToGrant::Rw,
+        home_dir: given.home_dir.map(Path::to_owned),
         sources,
     });
     let watch = match given.kept {

@@ -52,6 +52,7 @@ impl Sandbox {
                 setup.env.clone(),
                 scratch,
                 setup.how_to_grant,
+                setup.home_dir.clone(),
             ),
             keep_scratch: setup.keep_scratch,
             began: setup.began,

@@ -139,20 +139,19 @@ impl Drop for Scratch {
     }
 }
 
-/// Where scratch folders are made: the system's place for what is temporary, unless tests
+/// Where scratch folders are made: `usual`, the system's place for what is temporary, unless tests
 /// are granted a folder that it lies in, and would find each other's there. The second is
 /// whether they would find them wherever there is room.
-pub fn place(granted: &[&DirGrant]) -> (PathBuf, bool) {
-    let usual = std::env::temp_dir();
+pub fn place(granted: &[&DirGrant], usual: &Path) -> (PathBuf, bool) {
     let is_seen = |place: &Path| {
         let place = where_it_lies(place);
         granted.iter().any(|grant| place.starts_with(&grant.host))
     };
     let others = ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from);
-    let mut all = std::iter::once(usual.clone()).chain(others);
+    let mut all = std::iter::once(usual.to_owned()).chain(others);
     let has_room = |place: &PathBuf| *place == usual || tempfile::tempfile_in(place).is_ok();
     match all.find(|place| !is_seen(place) && has_room(place)) {
         Some(place) => (place, false),
-        None => (usual, true),
+        None => (usual.to_owned(), true),
     }
 }

@@ -22,6 +22,7 @@ use owner::{Crates, Sources};
 use show::{is_caller, show};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 use wasmparser::{Encoding, KnownCustom, Name, Parser, Payload, TypeRef};
 
@@ -68,13 +69,14 @@ struct Resolved {
 }
 
 impl Symbols {
-    /// Reads the symbols of a module's file; there are none if it was changed or has none.
-    pub fn new(spec: &ModuleSpec) -> Symbols {
+    /// Reads the symbols of a module's file; there are none if it was changed or has none. What
+    /// lies in `current_dir` is taken for the developer's own.
+    pub fn new(spec: &ModuleSpec, current_dir: Option<&Path>) -> Symbols {
         let mut symbols = Symbols {
             offsets: spec.offsets.clone(),
             modules: Vec::new(),
             resolved: HashMap::new(),
-            sources: Sources::new(),
+            sources: Sources::new(current_dir),
         };
         if let Ok(bytes) = std::fs::read(&spec.file)
             && ContentHash::of(&bytes) == spec.content

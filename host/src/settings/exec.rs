@@ -1,6 +1,6 @@
 //! `wasmtest exec`: what its flags mean.
 
-use super::{cache_root, env_grant, limit_of, seconds};
+use super::{HostPaths, ProcessEnv, cache_root, env_grant, limit_of, seconds};
 use crate::cli::{CargoRunnerArgs, ExecArgs, UsageError, usage};
 use crate::grant::{DirGrant, Tmp};
 use crate::protocol::{LimitOf, StdGaps, UnknownImports};
@@ -36,6 +36,8 @@ pub struct Exec {
     pub limit_of: Option<LimitOf>,
     /// What becomes of its output.
     pub output: Output,
+    /// Where this process is.
+    pub host: HostPaths,
 }
 
 /// What becomes of a program's stdout and stderr.
@@ -68,7 +70,7 @@ impl Exec {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn of(args: &ExecArgs) -> Result<Exec, UsageError> {
+    pub fn of(args: &ExecArgs, process: &ProcessEnv) -> Result<Exec, UsageError> {
         let mut program = args.program.iter();
         let file = program.next().map(OsString::as_os_str).unwrap_or_default();
         let called = match &args.argv0 {
@@ -81,7 +83,7 @@ impl Exec {
         let tmp = if args.tmp { Tmp::Own } else { Tmp::Absent };
         let mut env: Vec<(String, String)> = Vec::new();
         for grant in &args.guest.env {
-            let (name, value) = env_grant(grant)?;
+            let (name, value) = env_grant(grant, process)?;
             env.retain(|(n, _)| *n != name);
             env.push((name, value));
         }
@@ -90,7 +92,7 @@ impl Exec {
             args: texts,
             env,
             tmp,
-            dirs: super::dirs(&args.guest.dirs, tmp)?,
+            dirs: super::dirs(&args.guest.dirs, tmp, process)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
             unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
             std_gaps: StdGaps::left(args.guest.no_std_gaps),
@@ -101,6 +103,7 @@ impl Exec {
             },
             limit_of: None,
             output: Output::Inherited,
+            host: process.host_paths(),
         })
     }
 
@@ -108,10 +111,10 @@ impl Exec {
     ///
     /// # Errors
     /// As [`Exec::of`].
-    pub fn for_cargo(args: &CargoRunnerArgs) -> Result<Exec, UsageError> {
+    pub fn for_cargo(args: &CargoRunnerArgs, process: &ProcessEnv) -> Result<Exec, UsageError> {
         let timeout = args.process_timeout.clone().filter(|t| !t.is_empty());
-        let limit_of = limit_of(timeout.as_deref());
-        let exec = Exec::of(&ExecArgs {
+        let limit_of = limit_of(timeout.as_deref(), process);
+        let args = ExecArgs {
             program: args.call.clone(),
             guest: args.guest.clone(),
             // tests start programs, and expect of them what they expect of each other
@@ -119,7 +122,8 @@ impl Exec {
             timeout,
             cache_dir: args.cache_dir.clone(),
             argv0: None,
-        })?;
+        };
+        let exec = Exec::of(&args, process)?;
         Ok(Exec {
             limit_of: Some(limit_of),
             ..exec

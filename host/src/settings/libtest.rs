@@ -1,25 +1,21 @@
 //! What a run for cargo is to do, resolved from libtest's command line and our own options.
 
-use super::{
-    DEFAULT_TIMEOUT, MaxFail, Processes, Selection, Settings, Snapshots, TestFile, Tmp, Verbosity,
-    cache_root, dirs, env_grants, limit_of, processes, timeout,
-};
+use super::{MaxFail, ProcessEnv, Processes, Selection, Settings, TestFile, cache_root, processes};
 use crate::cli::libtest::{Color, Environment, Parsed, RunIgnored};
-use crate::cli::{CargoRunnerArgs, MessageFormat, UsageError};
-use crate::config;
+use crate::cli::{CargoRunnerArgs, UsageError};
+use crate::config::Config;
 use crate::grant::HowToGrant;
 use crate::harness::command;
 use crate::plan::filter::{Filter, Matching, Of, ShouldPanic};
 use crate::plan::{Choice, Ignored};
-use crate::protocol::{Benchmarks, Keep, Outputs, StdGaps, UnknownImports};
+use crate::protocol::{Benchmarks, Outputs};
 use std::io::IsTerminal;
 use std::time::{SystemTime, UNIX_EPOCH};
-use wasmtest_section::LONGEST_TIMEOUT;
 
 impl Environment {
-    /// The variables of this process.
-    pub fn of_process() -> Environment {
-        let var = |name| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned());
+    /// Those of a process.
+    pub fn of_process(process: &ProcessEnv) -> Environment {
+        let var = |name| Some(process.var_os(name)?.to_string_lossy().into_owned());
         Environment {
             threads: var("RUST_TEST_THREADS"),
             nocapture: var("RUST_TEST_NOCAPTURE"),
@@ -39,71 +35,54 @@ impl Settings {
         parsed: &Parsed,
         file: TestFile,
         own: &CargoRunnerArgs,
+        config: Config,
+        process: &ProcessEnv,
     ) -> Result<Settings, UsageError> {
-        let limit = own.process_timeout.as_deref().unwrap_or_default();
-        Ok(Settings {
-            selection: Selection {
-                paths: Vec::new(),
-                unmarked: command::NAME,
-                files: vec![file],
-                filter: Filter {
-                    patterns: parsed.filters.clone(),
-                    skip: parsed.skip.clone(),
-                    matching: match parsed.exact {
-                        true => Matching::Exact,
-                        false => Matching::Substring,
-                    },
-                    of: Of::Path,
-                    should_panic: match parsed.exclude_should_panic {
-                        true => ShouldPanic::LeftOut,
-                        false => ShouldPanic::Meant,
-                    },
-                    ..Filter::default()
+        let selection = Selection {
+            paths: Vec::new(),
+            unmarked: command::NAME,
+            files: vec![file],
+            filter: Filter {
+                patterns: parsed.filters.clone(),
+                skip: parsed.skip.clone(),
+                matching: match parsed.exact {
+                    true => Matching::Exact,
+                    false => Matching::Substring,
                 },
-                choice: choice(parsed),
-                cache_root: cache_root(own.cache_dir.as_deref())?,
+                of: Of::Path,
+                should_panic: match parsed.exclude_should_panic {
+                    true => ShouldPanic::LeftOut,
+                    false => ShouldPanic::Meant,
+                },
+                ..Filter::default()
             },
-            processes: how_many(parsed)?,
-            timeout: match limit {
-                "" => DEFAULT_TIMEOUT,
-                text => timeout(text)?,
-            },
-            max_timeout: match limit {
-                "" => LONGEST_TIMEOUT,
-                text => timeout(text)?,
-            },
-            limit_of: limit_of(Some(limit)),
+            choice: choice(parsed),
+            cache_root: cache_root(own.cache_dir.as_deref())?,
+        };
+        let processes = how_many(parsed, process)?;
+        let limited = Settings::base(selection, process)
+            .limited_to(own.process_timeout.as_deref(), process)?;
+        Ok(Settings {
+            processes,
             max_fail: match parsed.fail_fast {
                 true => MaxFail::After(1),
                 false => MaxFail::Unlimited,
             },
-            dirs: dirs(&own.guest.dirs, Tmp::Own)?,
             how_to_grant: HowToGrant::Rw,
-            env: env_grants(&own.guest.env)?,
-            wasm_stack: (own.guest.wasm_stack as usize) << 20,
-            unknown_imports: UnknownImports::stubbed(own.guest.stub_imports),
-            std_gaps: StdGaps::left(own.guest.no_std_gaps),
-            snapshots: Snapshots::On,
             outputs: match parsed.nocapture || parsed.show_output || parsed.bench {
                 true => Outputs::All,
                 false => Outputs::NotPassed,
             },
             shuffle: parsed.shuffle_seed.or_else(|| parsed.shuffle.then(seed)),
-            keep_scratch: Keep::Nothing,
-            config: config::Source::Search,
-            message_format: MessageFormat::Human,
-            verbosity: Verbosity::Normal,
+            config,
             color: match parsed.color {
                 Color::Always => true,
                 Color::Never => false,
                 Color::Auto => {
-                    !parsed.nocapture
-                        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-                        && std::io::stdout().is_terminal()
+                    !parsed.nocapture && process.allows_color() && std::io::stdout().is_terminal()
                 }
             },
-            progress: false,
-            again: String::new(),
+            ..limited.granting(&own.guest, process)?
         })
     }
 }
@@ -127,14 +106,14 @@ fn choice(parsed: &Parsed) -> Choice {
 }
 
 /// As many as were asked for; none for a single test, which is begun soonest that way.
-fn how_many(parsed: &Parsed) -> Result<Processes, UsageError> {
+fn how_many(parsed: &Parsed, process: &ProcessEnv) -> Result<Processes, UsageError> {
     if parsed.list {
         return Ok(Processes::Workers(1));
     }
     if parsed.is_single() {
         return Ok(Processes::Primary);
     }
-    let Processes::Workers(mut n) = processes("auto")? else {
+    let Processes::Workers(mut n) = processes("auto", process)? else {
         return Ok(Processes::Primary);
     };
     if let Some(threads) = parsed.threads {

@@ -1,23 +1,25 @@
-//! What a run is to do, resolved from flags and environment.
+//! What a run is to do, resolved from flags, variables and `wasmtest.toml`.
 //!
-//! Everything else takes a [`Settings`]; nothing else reads a flag or a
-//! variable. A value that makes no sense is an error that names its flag.
+//! Everything else takes a [`Settings`]; nothing else reads a flag, and variables come from
+//! [`ProcessEnv`] alone. A value that makes no sense is an error that names its flag.
 
 mod exec;
 mod libtest;
+mod process_env;
 mod rerun;
 mod selection;
 
 pub use exec::{Exec, Marks, Output};
+pub use process_env::{HostPaths, ProcessEnv, Untold};
 pub(crate) use rerun::{again, push_flag};
 pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    ConfigArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, SelectArgs, UsageError,
+    ConfigArgs, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, UsageError,
     When, usage,
 };
-use crate::config;
+use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, SCRATCH, Tmp, folders};
 use crate::protocol::{Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use std::ffi::OsStr;
@@ -90,8 +92,10 @@ pub struct Settings {
     pub shuffle: Option<u64>,
     /// What becomes of scratch folders.
     pub keep_scratch: Keep,
-    /// Where the configuration file is.
-    pub config: config::Source,
+    /// What `wasmtest.toml` says.
+    pub config: Config,
+    /// Where this process is.
+    pub host: HostPaths,
     /// What is printed.
     pub message_format: MessageFormat,
     /// How much is said.
@@ -102,6 +106,17 @@ pub struct Settings {
     pub progress: bool,
     /// The flags that a command needs to run a test again in the same mode.
     pub again: String,
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A flag, or the variable in its place, makes no sense.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// `wasmtest.toml` makes no sense, or cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// Whether the state after a split fixture's setup is kept and replayed.
@@ -125,60 +140,120 @@ impl Settings {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn for_run(args: &RunArgs) -> Result<Settings, UsageError> {
-        let selection = Selection::new(&args.select)?;
-        let mut again = again(&args.options);
+    pub fn for_run(args: &RunArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+        let base = Settings::base(Selection::new(&args.select)?, process);
+        let mut settings = base.with(&args.options, process)?;
         if let Some((flag, _)) = selection::taken_for(&args.select) {
-            push_flag(&mut again, flag, None);
+            push_flag(&mut settings.again, flag, None);
         }
-        Settings::of(&args.options, selection, again)
+        Ok(Settings {
+            config: configuration(&args.options.configuration, process)?,
+            ..settings
+        })
     }
 
-    /// Resolves the flags that every way of running tests has.
-    fn of(args: &RunOptions, selection: Selection, again: String) -> Result<Settings, UsageError> {
+    /// Resolves what stands after `cargo wasmtest --`, for files that were built.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_cargo(
+        rest: &CargoRest,
+        filter: Option<&String>,
+        files: Vec<TestFile>,
+        config: Config,
+        process: &ProcessEnv,
+    ) -> Result<Settings, UsageError> {
+        let filters: Vec<String> = filter.into_iter().chain(&rest.filters).cloned().collect();
+        let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
+        selection.files = files;
+        let settings = Settings::base(selection, process).with(&rest.options, process)?;
+        Ok(Settings {
+            config,
+            how_to_grant: HowToGrant::Rw,
+            ..settings
+        })
+    }
+
+    /// What `wasmtest list` needs of a run.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_list(args: &ListArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+        let base = Settings::base(Selection::new(&args.select)?, process);
+        Ok(Settings {
+            processes: processes("auto", process)?,
+            config: configuration(&args.configuration, process)?,
+            ..base
+        })
+    }
+
+    /// What `wasmtest plan` needs of a run.
+    ///
+    /// # Errors
+    /// For the first value that makes no sense.
+    pub fn for_plan(args: &PlanArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+        let base = Settings::base(Selection::new(&args.select)?, process);
+        Ok(Settings {
+            processes: processes(&args.processes, process)?,
+            snapshots: Snapshots::unless(args.no_snapshot),
+            config: configuration(&args.configuration, process)?,
+            ..base
+        })
+    }
+
+    /// A run for which nothing was asked but these files and tests, and that says nothing.
+    fn base(selection: Selection, process: &ProcessEnv) -> Settings {
+        Settings {
+            selection,
+            processes: Processes::Primary,
+            timeout: DEFAULT_TIMEOUT,
+            max_timeout: LONGEST_TIMEOUT,
+            limit_of: LimitOf::Default,
+            max_fail: MaxFail::Unlimited,
+            dirs: Vec::new(),
+            how_to_grant: HowToGrant::Dir,
+            env: Vec::new(),
+            wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
+            unknown_imports: UnknownImports::Trap,
+            std_gaps: StdGaps::Filled,
+            snapshots: Snapshots::On,
+            outputs: Outputs::NotPassed,
+            shuffle: None,
+            keep_scratch: Keep::Nothing,
+            config: Config::default(),
+            host: process.host_paths(),
+            message_format: MessageFormat::Human,
+            verbosity: Verbosity::Normal,
+            color: false,
+            progress: false,
+            again: String::new(),
+        }
+    }
+
+    /// The same with the flags that every way of running tests has.
+    fn with(self, args: &RunOptions, process: &ProcessEnv) -> Result<Settings, UsageError> {
         let color = match args.color {
             When::Always => true,
             When::Never => false,
-            When::Auto => {
-                std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-                    && std::io::stdout().is_terminal()
-            }
+            When::Auto => process.allows_color() && std::io::stdout().is_terminal(),
         };
+        let limit = args.process_timeout.as_deref();
         Ok(Settings {
-            selection,
-            processes: processes(&args.processes)?,
-            timeout: timeout(args.process_timeout.as_deref().unwrap_or_default())?,
-            // what the user asks for holds for everybody; a test may lower it
-            max_timeout: match args.process_timeout.as_deref() {
-                None | Some("") => LONGEST_TIMEOUT,
-                Some(text) => timeout(text)?,
-            },
-            limit_of: limit_of(args.process_timeout.as_deref()),
+            processes: processes(&args.processes, process)?,
             max_fail: match (args.fail_fast, args.max_fail) {
                 (true, _) => MaxFail::After(1),
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
             },
-            dirs: dirs(&args.guest.dirs, Tmp::Own)?,
-            how_to_grant: HowToGrant::Dir,
-            env: env_grants(&args.guest.env)?,
-            wasm_stack: (args.guest.wasm_stack as usize) << 20,
-            unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
-            std_gaps: StdGaps::left(args.guest.no_std_gaps),
-            snapshots: match args.no_snapshot {
-                true => Snapshots::Off,
-                false => Snapshots::On,
-            },
+            snapshots: Snapshots::unless(args.no_snapshot),
             outputs: match args.show_output {
                 true => Outputs::All,
                 false => Outputs::NotPassed,
             },
-            shuffle: None,
             keep_scratch: match args.keep_scratch {
                 true => Keep::Failed,
                 false => Keep::Nothing,
             },
-            config: config_source(&args.configuration),
             message_format: args.message_format,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
@@ -190,8 +265,38 @@ impl Settings {
                 && !args.quiet
                 && std::io::stdout().is_terminal()
                 && std::io::stderr().is_terminal()
-                && std::env::var_os("TERM").is_none_or(|t| t != "dumb"),
-            again,
+                && process.var_os("TERM").is_none_or(|t| t != "dumb"),
+            again: again(args),
+            ..self
+                .limited_to(limit, process)?
+                .granting(&args.guest, process)?
+        })
+    }
+
+    /// The same with a limit for each test, if one is given that is not empty. What the user
+    /// asks for holds for everybody; a test may lower it.
+    fn limited_to(self, text: Option<&str>, process: &ProcessEnv) -> Result<Settings, UsageError> {
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(self);
+        };
+        let limit = timeout(text)?;
+        Ok(Settings {
+            timeout: limit,
+            max_timeout: limit,
+            limit_of: limit_of(Some(text), process),
+            ..self
+        })
+    }
+
+    /// The same with what guests are given.
+    fn granting(self, guest: &GuestArgs, process: &ProcessEnv) -> Result<Settings, UsageError> {
+        Ok(Settings {
+            dirs: dirs(&guest.dirs, Tmp::Own, process)?,
+            env: env_grants(&guest.env, process)?,
+            wasm_stack: (guest.wasm_stack as usize) << 20,
+            unknown_imports: UnknownImports::stubbed(guest.stub_imports),
+            std_gaps: StdGaps::left(guest.no_std_gaps),
+            ..self
         })
     }
 
@@ -201,77 +306,14 @@ impl Settings {
         let of_files = files.flat_map(|file| &file.grants.dirs);
         self.dirs.iter().chain(of_files).collect()
     }
+}
 
-    /// Resolves what stands after `cargo wasmtest --`, for files that were built.
-    ///
-    /// # Errors
-    /// For the first value that makes no sense.
-    pub fn for_cargo(
-        rest: &CargoRest,
-        filter: Option<&String>,
-        files: Vec<TestFile>,
-    ) -> Result<Settings, UsageError> {
-        let filters: Vec<String> = filter.into_iter().chain(&rest.filters).cloned().collect();
-        let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
-        selection.files = files;
-        let settings = Settings::of(&rest.options, selection, again(&rest.options))?;
-        Ok(Settings {
-            how_to_grant: HowToGrant::Rw,
-            ..settings
-        })
-    }
-
-    /// What `wasmtest list` needs of a run.
-    ///
-    /// # Errors
-    /// For the first value that makes no sense.
-    pub fn for_list(args: &ListArgs) -> Result<Settings, UsageError> {
-        Self::without_running(&args.select, "auto", Snapshots::On, &args.configuration)
-    }
-
-    /// What `wasmtest plan` needs of a run.
-    ///
-    /// # Errors
-    /// For the first value that makes no sense.
-    pub fn for_plan(args: &PlanArgs) -> Result<Settings, UsageError> {
-        let snapshots = match args.no_snapshot {
+impl Snapshots {
+    fn unless(off: bool) -> Snapshots {
+        match off {
             true => Snapshots::Off,
             false => Snapshots::On,
-        };
-        let configuration = &args.configuration;
-        Self::without_running(&args.select, &args.processes, snapshots, configuration)
-    }
-
-    fn without_running(
-        select: &SelectArgs,
-        how_many: &str,
-        snapshots: Snapshots,
-        configuration: &ConfigArgs,
-    ) -> Result<Settings, UsageError> {
-        Ok(Settings {
-            selection: Selection::new(select)?,
-            processes: processes(how_many)?,
-            timeout: DEFAULT_TIMEOUT,
-            max_timeout: LONGEST_TIMEOUT,
-            limit_of: LimitOf::Default,
-            max_fail: MaxFail::Unlimited,
-            dirs: Vec::new(),
-            how_to_grant: HowToGrant::Dir,
-            env: Vec::new(),
-            wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
-            unknown_imports: UnknownImports::Trap,
-            std_gaps: StdGaps::Filled,
-            snapshots,
-            outputs: Outputs::NotPassed,
-            shuffle: None,
-            keep_scratch: Keep::Nothing,
-            config: config_source(configuration),
-            message_format: MessageFormat::Human,
-            verbosity: Verbosity::Normal,
-            color: false,
-            progress: false,
-            again: String::new(),
-        })
+        }
     }
 }
 
@@ -292,31 +334,43 @@ pub fn cache_root(asked: Option<&OsStr>) -> Result<PathBuf, UsageError> {
     }
 }
 
-/// Where the configuration file is.
-pub fn config_source(args: &ConfigArgs) -> config::Source {
-    match (&args.config, args.no_config) {
+/// What `wasmtest.toml` says, where these flags have it looked for.
+///
+/// # Errors
+/// If it cannot be read or does not make sense.
+pub fn configuration(args: &ConfigArgs, process: &ProcessEnv) -> Result<Config, ConfigError> {
+    let source = match (&args.config, args.no_config) {
         (_, true) => config::Source::Nowhere,
         (Some(file), false) => config::Source::File(file.clone()),
         (None, false) => config::Source::Search,
-    }
+    };
+    Config::load(&source, process.current_dir().ok())
+}
+
+/// What the nearest `wasmtest.toml` says, where no flag can name another.
+///
+/// # Errors
+/// As [`configuration`].
+pub fn nearest_configuration(process: &ProcessEnv) -> Result<Config, ConfigError> {
+    Config::load(&config::Source::Search, process.current_dir().ok())
 }
 
 /// The variable that stands for `--processes`.
 const PROCESSES: &str = "WASMTEST_PROCESSES";
 
 /// Whether this is the text of a variable that is there and empty, which is none.
-fn is_unset(text: &str, variable: &str) -> bool {
-    text.is_empty() && std::env::var_os(variable).is_some_and(|value| value.is_empty())
+fn is_unset(text: &str, variable: &str, process: &ProcessEnv) -> bool {
+    text.is_empty() && process.var_os(variable).is_some_and(OsStr::is_empty)
 }
 
-fn processes(text: &str) -> Result<Processes, UsageError> {
+fn processes(text: &str, process: &ProcessEnv) -> Result<Processes, UsageError> {
     let cpus = || {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Processes::Workers(cpus)
     };
     match (text, text.parse::<usize>()) {
         ("auto" | "-1", _) => Ok(cpus()),
-        (text, _) if is_unset(text, PROCESSES) => Ok(cpus()),
+        (text, _) if is_unset(text, PROCESSES, process) => Ok(cpus()),
         (_, Ok(0)) => Ok(Processes::Primary),
         (_, Ok(n)) if n <= 1024 => Ok(Processes::Workers(n)),
         _ => usage(
@@ -330,17 +384,14 @@ fn processes(text: &str) -> Result<Processes, UsageError> {
 const TIMEOUT: &str = "WASMTEST_PROCESS_TIMEOUT";
 
 fn timeout(text: &str) -> Result<Duration, UsageError> {
-    match text {
-        "" => Ok(DEFAULT_TIMEOUT),
-        text => seconds("--process-timeout (WASMTEST_PROCESS_TIMEOUT)", text),
-    }
+    seconds("--process-timeout (WASMTEST_PROCESS_TIMEOUT)", text)
 }
 
 /// Who set the limit that is given, if one is: the flag, or the variable in its place.
-fn limit_of(text: Option<&str>) -> LimitOf {
+fn limit_of(text: Option<&str>, process: &ProcessEnv) -> LimitOf {
     match text {
         None | Some("") => LimitOf::Default,
-        Some(text) if std::env::var(TIMEOUT).is_ok_and(|v| v == text) => LimitOf::Variable,
+        Some(text) if process.var(TIMEOUT) == Some(text) => LimitOf::Variable,
         Some(_) => LimitOf::Flag,
     }
 }
@@ -356,10 +407,13 @@ fn seconds(flag: &'static str, text: &str) -> Result<Duration, UsageError> {
 }
 
 /// A test's environment: what is granted, and where its own folder is.
-fn env_grants(grants: &[String]) -> Result<Vec<(String, String)>, UsageError> {
+fn env_grants(
+    grants: &[String],
+    process: &ProcessEnv,
+) -> Result<Vec<(String, String)>, UsageError> {
     let mut env = vec![("TMPDIR".to_owned(), SCRATCH.to_owned())];
     for grant in grants {
-        let (name, value) = env_grant(grant)?;
+        let (name, value) = env_grant(grant, process)?;
         env.retain(|(n, _)| *n != name);
         env.push((name, value));
     }
@@ -367,27 +421,32 @@ fn env_grants(grants: &[String]) -> Result<Vec<(String, String)>, UsageError> {
 }
 
 /// The folders that `--dir` grants.
-fn dirs(texts: &[String], tmp: Tmp) -> Result<Vec<DirGrant>, UsageError> {
+fn dirs(texts: &[String], tmp: Tmp, process: &ProcessEnv) -> Result<Vec<DirGrant>, UsageError> {
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let here = std::env::current_dir()
+    let here = process
+        .current_dir()
         .or_else(|e| usage("--dir", format!("the current folder cannot be told: {e}")))?;
-    folders::grants(texts, &here, tmp)
+    folders::grants(texts, here, tmp)
 }
 
-pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {
+/// `NAME=VALUE`, or the `NAME` of a variable that has its value here.
+///
+/// # Errors
+/// If it has none, or names no variable.
+pub(crate) fn env_grant(text: &str, process: &ProcessEnv) -> Result<(String, String), UsageError> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, value.to_owned()),
-        None => match std::env::var(text) {
-            Ok(value) => (text, value),
-            Err(std::env::VarError::NotPresent) => {
+        None => match process.var_os(text).map(OsStr::to_str) {
+            Some(Some(value)) => (text, value.to_owned()),
+            None => {
                 return usage(
                     "--env",
                     format!("`{text}` is not set here; give it a value: {text}=VALUE"),
                 );
             }
-            Err(std::env::VarError::NotUnicode(_)) => {
+            Some(None) => {
                 return usage(
                     "--env",
                     format!("the value of `{text}` here is not Unicode"),
@@ -404,16 +463,43 @@ pub(crate) fn env_grant(text: &str) -> Result<(String, String), UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn processes_are_a_number_or_auto() {
         let cpus = std::thread::available_parallelism().expect("known").get();
+        let nothing = ProcessEnv::made_up(&[], Path::new("/"));
+        let processes = |text| super::processes(text, &nothing);
         assert_eq!(processes("auto").expect("valid"), Processes::Workers(cpus));
         assert_eq!(processes("-1").expect("valid"), Processes::Workers(cpus));
         assert_eq!(processes("0").expect("valid"), Processes::Primary);
         assert_eq!(processes("3").expect("valid"), Processes::Workers(3));
         for bad in ["", "-2", "x", "1.5", "99999999999999999999", "2000"] {
             assert!(processes(bad).is_err(), "{bad}");
+        }
+        // a variable that is empty is none
+        let empty = ProcessEnv::made_up(&[(PROCESSES, "")], Path::new("/"));
+        let all = super::processes("", &empty).expect("valid");
+        assert_eq!(all, Processes::Workers(cpus));
+    }
+
+    #[test]
+    fn a_limit_is_the_variables_where_that_says_the_same() {
+        let process = ProcessEnv::made_up(&[(TIMEOUT, "5")], Path::new("/"));
+        assert_eq!(limit_of(None, &process), LimitOf::Default);
+        assert_eq!(limit_of(Some("5"), &process), LimitOf::Variable);
+        assert_eq!(limit_of(Some("6"), &process), LimitOf::Flag);
+    }
+
+    #[test]
+    fn a_variable_without_a_value_has_the_one_that_it_has_here() {
+        let process = ProcessEnv::made_up(&[("A", "1")], Path::new("/"));
+        let of = |text| env_grant(text, &process).ok();
+        let is = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        assert_eq!(of("A"), is("A", "1"));
+        assert_eq!(of("A=2"), is("A", "2"));
+        for none in ["B", "=1", ""] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

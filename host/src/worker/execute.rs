@@ -63,7 +63,7 @@ impl Executor {
             capture: setup.capture,
             outputs: setup.outputs,
             benchmarks: setup.benchmarks,
-            modules: Modules::new(cache()),
+            modules: Modules::new(cache(), setup.current_dir.clone()),
             values: HashMap::new(),
             shared: Vec::new(),
             snapshots: Snapshots::new(cache(), setup.run.clone()),

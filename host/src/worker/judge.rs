@@ -10,6 +10,7 @@ use crate::harness::{self, Case, Harness, hints, sdk};
 use crate::protocol::{Benchmarks, LimitOf, LoadError, ModuleSpec, Task};
 use crate::sandbox::called::Called;
 use crate::sandbox::symbols::Symbols;
+use std::path::Path;
 use std::time::Duration;
 
 /// Who judges a call, and as what.
@@ -47,6 +48,8 @@ pub(super) struct JudgedModule<'a> {
     pub(super) spec: &'a ModuleSpec,
     /// Its names, once they are needed.
     pub(super) symbols: &'a mut Option<Symbols>,
+    /// The folder that the run was started in.
+    pub(super) current_dir: Option<&'a Path>,
     /// The limit of the WebAssembly stack, in bytes.
     pub(super) wasm_stack: usize,
 }
@@ -69,7 +72,8 @@ impl JudgedModule<'_> {
         let is_about_a_call = message.is_some_and(hints::is_about_a_call);
         let mut backtrace = Backtrace::default();
         if !stack.is_empty() || is_about_a_call {
-            let symbols = self.symbols.get_or_insert_with(|| Symbols::new(spec));
+            let new = || Symbols::new(spec, self.current_dir);
+            let symbols = self.symbols.get_or_insert_with(new);
             backtrace = symbols.backtrace(stack);
             backtrace.unoptimised =
                 *ending == Ending::DeadlinePassed && symbols.is_unoptimised(stack);

@@ -9,12 +9,15 @@ use crate::sandbox::guest::Sandbox;
 use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::symbols::Symbols;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// The modules that a worker was told of.
 pub struct Modules {
     cache: Cache,
+    /// The folder that the run was started in.
+    current_dir: Option<PathBuf>,
     loaded: HashMap<ModuleNumber, Loaded>,
 }
 
@@ -25,10 +28,11 @@ struct Loaded {
 }
 
 impl Modules {
-    /// None yet; their compiled forms are in this cache.
-    pub(super) fn new(cache: Cache) -> Self {
+    /// None yet; their compiled forms are in this cache, and the run was started in this folder.
+    pub(super) fn new(cache: Cache, current_dir: Option<PathBuf>) -> Self {
         Modules {
             cache,
+            current_dir,
             loaded: HashMap::new(),
         }
     }
@@ -46,7 +50,8 @@ impl Modules {
     /// The names in a module.
     pub(super) fn symbols(&mut self, module: ModuleNumber) -> Option<&mut Symbols> {
         let Loaded { spec, symbols, .. } = self.loaded.get_mut(&module)?;
-        Some(symbols.get_or_insert_with(|| Symbols::new(spec)))
+        let here = self.current_dir.as_deref();
+        Some(symbols.get_or_insert_with(|| Symbols::new(spec, here)))
     }
 
     /// How a call in a module ended.
@@ -64,6 +69,7 @@ impl Modules {
         let judged = JudgedModule {
             spec: &loaded.spec,
             symbols: &mut loaded.symbols,
+            current_dir: self.current_dir.as_deref(),
             wasm_stack: sandbox.wasm_stack(),
         };
         judged.judge(called, limit, by)

@@ -11,6 +11,7 @@
 
 use crate::grant::DirGrant;
 use crate::sandbox::scratch;
+use crate::settings::ProcessEnv;
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fs::File;
@@ -34,17 +35,18 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// A channel that nobody else knows, in a folder that is in none of these where that can be.
+    /// A channel that nobody else knows, in a folder that is in none of these where that can
+    /// be; else in `temp_dir`.
     ///
     /// # Errors
     /// If no folder can be made.
-    pub(super) fn new(granted: &[&DirGrant]) -> anyhow::Result<Channel> {
+    pub(super) fn new(granted: &[&DirGrant], temp_dir: &Path) -> anyhow::Result<Channel> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|e| anyhow::anyhow!("no random number can be had: {e}"))?;
         let folder = tempfile::Builder::new()
             .prefix("wasmtest-doctests-")
-            .tempdir_in(scratch::place(granted).0)
+            .tempdir_in(scratch::place(granted, temp_dir).0)
             .context("no temporary folder can be made")?;
         let alive = File::create(folder.path().join(ALIVE))
             .and_then(|file| file.lock().map(|()| file))
@@ -92,10 +94,10 @@ impl Channel {
 }
 
 /// This process's arguments; a runner's with the flags that were handed over to it.
-pub fn arguments() -> Vec<OsString> {
-    let mut all: Vec<OsString> = std::env::args_os().collect();
-    let flags = std::env::var(FLAGS).ok();
-    let flags = flags.and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok());
+pub fn arguments(process: &ProcessEnv) -> Vec<OsString> {
+    let mut all = process.args().to_vec();
+    let flags = process.var(FLAGS);
+    let flags = flags.and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
     if let (Some("cargo-runner"), Some(flags)) = (all.get(1).and_then(|a| a.to_str()), flags) {
         all.splice(2..2, flags.into_iter().map(OsString::from));
     }
@@ -103,11 +105,11 @@ pub fn arguments() -> Vec<OsString> {
 }
 
 /// The command of such a runner: two words, whatever this program's path is.
-pub(super) fn runner() -> anyhow::Result<[String; 2]> {
-    let exe = std::env::current_exe().context("this program cannot find itself")?;
-    let exe = exe.into_os_string().into_string();
-    let mut exe = exe.map_err(|path| {
-        anyhow::anyhow!(
+pub(super) fn runner(process: &ProcessEnv) -> anyhow::Result<[String; 2]> {
+    let path = process.exe().context("this program cannot find itself")?;
+    let exe = path.to_str().map(str::to_owned);
+    let mut exe = exe.with_context(|| {
+        format!(
             "this program lies at a path that is not Unicode: {}",
             path.display()
         )

@@ -25,7 +25,7 @@ use crate::plan::Ignored;
 use crate::plan::filter::Matching;
 use crate::primary::{Missed, More};
 use crate::protocol::{LimitOf, ListedTest};
-use crate::settings::Settings;
+use crate::settings::{ProcessEnv, Settings};
 use anyhow::Context as _;
 use cause::{cause_of, without_marked};
 use channel::Channel;
@@ -76,6 +76,8 @@ pub struct Doctests<'a> {
     pub settings: &'a Settings,
     /// Whether it was said that cargo builds: once is enough.
     pub has_said_builds: Cell<bool>,
+    /// What this process was started with.
+    pub process: &'a ProcessEnv,
 }
 
 impl Doctests<'_> {
@@ -102,7 +104,7 @@ impl Doctests<'_> {
     }
 
     fn run_of(&self, libraries: &[Of], more: &mut More<'_, '_>) -> anyhow::Result<()> {
-        let channel = Channel::new(&self.settings.granted())?;
+        let channel = Channel::new(&self.settings.granted(), &self.settings.host.temp_dir)?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
         let mut command = self.command(libraries, &channel)?;
         // in one stream, so that it is known whose doctests a line tells of
@@ -203,7 +205,7 @@ impl Doctests<'_> {
     }
 
     fn command(&self, libraries: &[Of], channel: &Channel) -> anyhow::Result<Command> {
-        let mut command = project::cargo();
+        let mut command = project::cargo(self.process);
         command.args(["test", "--doc", "--no-fail-fast"]);
         for of in libraries {
             command.arg("--package").arg(&of.package);
@@ -233,7 +235,7 @@ impl Doctests<'_> {
     /// variable counts before all files, in whatever shape they have it, and before one for
     /// a `cfg(...)`. Only `--config` counts before that, and is merged with nothing of another shape.
     fn set_runner(&self, command: &mut Command) -> anyhow::Result<()> {
-        let runner = channel::runner()?;
+        let runner = channel::runner(self.process)?;
         command.env(toolchain::variable(self.target, "RUNNER"), runner.join(" "));
         let value = match self.configuration.runner_of_flags(self.target) {
             None => return Ok(()),

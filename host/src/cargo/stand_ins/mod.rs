@@ -12,6 +12,7 @@ mod rustc;
 use super::project::Project;
 use crate::cli::cargo::BuildArgs;
 use crate::layout::{KEPT, STAND_INS};
+use crate::settings::ProcessEnv;
 use anyhow::Context as _;
 pub(super) use notes::Notes;
 use serde::{Deserialize, Serialize};
@@ -53,13 +54,13 @@ impl Wrapped {
 }
 
 /// If cargo has called this process in place of rustc: does what is asked, and gives the exit code.
-pub fn wrapper() -> Option<i32> {
-    let mut args = std::env::args_os();
-    let called = PathBuf::from(args.next()?);
+pub fn wrapper(process: &ProcessEnv) -> Option<i32> {
+    let (called, args) = process.args().split_first()?;
+    let called = Path::new(called);
     if called.file_name()? != WRAPPER {
         return None;
     }
-    Some(rustc::run(called.parent()?, args))
+    Some(rustc::run(called.parent()?, args, process))
 }
 
 /// The folders of a workspace's packages, as cargo spells them.
@@ -122,6 +123,7 @@ impl StandIns {
         &self,
         project: &Project,
         wrapper: Option<PathBuf>,
+        process: &ProcessEnv,
     ) -> anyhow::Result<()> {
         let wrapped = Wrapped {
             target: self.target.clone(),
@@ -131,13 +133,13 @@ impl StandIns {
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("{} cannot be made", self.folder.display()))?;
         self.write(PROJECT, &wrapped)?;
-        let exe = std::env::current_exe().context("this program cannot find itself")?;
+        let exe = process.exe().context("this program cannot find itself")?;
         let link = self.folder.join(WRAPPER);
-        if std::fs::read_link(&link).ok().as_ref() != Some(&exe) {
+        if std::fs::read_link(&link).ok().as_deref() != Some(exe) {
             let new = self
                 .folder
                 .join(format!("{WRAPPER}.{}", std::process::id()));
-            let made = std::os::unix::fs::symlink(&exe, &new);
+            let made = std::os::unix::fs::symlink(exe, &new);
             made.and_then(|()| std::fs::rename(&new, &link))
                 .with_context(|| format!("{} cannot be made", link.display()))?;
         }

@@ -11,6 +11,7 @@ use super::super::missing::error_line;
 use super::call::Call;
 use super::notes::{self, LeftOut, Note, Notes};
 use super::{EMPTY, NOTES, PROJECT, Wrapped, features};
+use crate::settings::ProcessEnv;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::{Diagnostic, DiagnosticLevel};
 use std::ffi::OsString;
@@ -32,12 +33,12 @@ const FAILED: &str = ".wasmtest-failed";
 const SCRIPT: &str = include_str!("script.rs.txt");
 
 /// Does what cargo asked of rustc; gives the exit code.
-pub(super) fn run(folder: &Path, mut args: impl Iterator<Item = OsString>) -> i32 {
-    let Some(program) = args.next() else {
+pub(super) fn run(folder: &Path, args: &[OsString], process: &ProcessEnv) -> i32 {
+    let Some((program, args)) = args.split_first() else {
         say("the compiler is missing in this call");
         return 2;
     };
-    let call = Call::new(args.collect());
+    let call = Call::new(args.to_vec());
     let read = std::fs::read(folder.join(PROJECT)).map_err(anyhow::Error::from);
     let wrapped = read.and_then(|bytes| Ok(serde_json::from_slice::<Wrapped>(&bytes)?));
     let wrapped = wrapped.unwrap_or_else(|e| {
@@ -47,10 +48,10 @@ pub(super) fn run(folder: &Path, mut args: impl Iterator<Item = OsString>) -> i3
         Wrapped::nothing()
     });
     let compiler = Compiler {
-        program,
+        program: program.clone(),
         wrapper: wrapped.wrapper.as_ref().map(OsString::from),
     };
-    let Some(unit) = Unit::of(&call, &wrapped) else {
+    let Some(unit) = Unit::of(&call, &wrapped, process) else {
         return compiler.replace_us(&call);
     };
     let done = match unit.kind {
@@ -135,15 +136,15 @@ struct Unit<'a> {
     source: PathBuf,
     /// Its files, without their endings.
     product: PathBuf,
+    /// Where its build script wrote.
+    out_dir: Option<&'a Path>,
 }
 
 impl<'a> Unit<'a> {
-    fn of(call: &'a Call, wrapped: &Wrapped) -> Option<Unit<'a>> {
-        let var = |name: &str| std::env::var(name).ok();
-        let is_member = {
-            let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
-            wrapped.members.contains(&folder)
-        };
+    fn of(call: &'a Call, wrapped: &Wrapped, process: &'a ProcessEnv) -> Option<Unit<'a>> {
+        let var = |name: &str| process.var(name).map(str::to_owned);
+        let folder = process.path("CARGO_MANIFEST_DIR")?;
+        let is_member = wrapped.members.contains(&folder);
         // set for whatever cargo compiles, and for nothing that a build script does
         let is_named = var("CARGO_CRATE_NAME").as_deref() == call.crate_name();
         if is_member || !is_named || !call.is_cargos() || call.is_of_std() {
@@ -166,13 +167,14 @@ impl<'a> Unit<'a> {
                 Kind::Library => "lib",
                 Kind::Script => "",
             })?,
+            out_dir: process.var_os("OUT_DIR").map(Path::new),
             kind,
         })
     }
 
     fn library(&self, folder: &Path, compiler: &Compiler) -> anyhow::Result<i32> {
         let notes = folder.join(NOTES);
-        let failed = std::env::var_os("OUT_DIR").map(|out| Path::new(&out).join(FAILED));
+        let failed = self.out_dir.map(|out| out.join(FAILED));
         if let Some(said) = failed.and_then(|file| std::fs::read_to_string(file).ok()) {
             // whatever it would have found out, the crate may be another without
             let said = said.trim();

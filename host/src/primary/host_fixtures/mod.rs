@@ -222,7 +222,8 @@ impl Run<'_> {
         };
         fixture.given = given;
         let tx = self.tx.clone();
-        let started = Peer::start::<FromGuardian>(Role::Guardian, Home::Process, move |messages| {
+        let home = Home::Process(&self.settings.host);
+        let started = Peer::start::<FromGuardian>(Role::Guardian, home, move |messages| {
             let _ = tx.send(match messages {
                 Some(messages) => Happened::Guardian(number, messages),
                 None => Happened::GuardianEnded(number),

@@ -106,7 +106,7 @@ impl Watch {
             Refusal::NotUnicode,
             place,
             &spot.path,
-            places.how,
+            places.advice(),
         );
         denied.entry = folder.odd_name(&places);
         self.denials.add(denied);

@@ -11,7 +11,11 @@ fn place(host: &Path, guest: &[&str], by: GrantedBy) -> Place {
 
 fn with(tried: Tried, why: Refusal, place: &Place, path: &str, how: HowToGrant) -> String {
     let given = Given::new(path.as_bytes(), path.len());
-    denied(tried, Target::Entry, why, Some(place), &given, how).to_string()
+    let advice = Advice {
+        how,
+        home_dir: None,
+    };
+    denied(tried, Target::Entry, why, Some(place), &given, advice).to_string()
 }
 
 #[test]

@@ -48,16 +48,15 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Sources as they look from the current folder: what lies in it is the developer's.
-    pub(super) fn new() -> Sources {
-        let here = std::env::current_dir().ok();
+    /// Sources as they look from this folder: what lies in it is the developer's.
+    pub(super) fn new(here: Option<&Path>) -> Sources {
         Sources {
             here: here.map(|d| format!("{}/", d.display())),
             vendored: HashMap::new(),
         }
     }
 
-    /// A source's path, from the current folder if it lies there.
+    /// A source's path, from that folder if it lies there.
     pub(super) fn relative<'a>(&self, file: &'a str) -> &'a str {
         let here = self.here.as_deref();
         here.and_then(|here| file.strip_prefix(here))
@@ -348,7 +347,7 @@ mod tests {
     }
 
     fn library(crates: &Crates, name: &str, source: Option<&str>) -> Option<Library> {
-        crates.library(&mut Sources::new(), name, source)
+        crates.library(&mut Sources::new(None), name, source)
     }
 
     #[test]
