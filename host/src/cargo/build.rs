@@ -4,75 +4,24 @@
 //! they are read here for the list of what was not built, hands them over
 //! rendered. Runs nothing that was built.
 
+use super::built::Built;
 use super::configuration::Configuration;
+use super::diagnostic::name_in;
 use super::flags::{add_build, add_packages, add_targets, add_targets_to_build, is_meant};
-use super::missing::{name_in, not_built};
+use super::missing::not_built;
 use super::project::{self, Project, cargo};
 use super::stand_ins::{Notes, StandIns};
 use crate::cli::When;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
-use crate::event::NotBuilt;
 use crate::settings::ProcessEnv;
 use crate::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
-use cargo_metadata::{
-    Artifact, BuildScript, CompilerMessage, Message, Package, PackageId, Target, TargetKind,
-};
-use std::collections::{HashMap, HashSet};
+use cargo_metadata::{CompilerMessage, Message, Package, PackageId, Target};
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-
-/// What came of a build.
-#[derive(Debug, Default)]
-pub struct Built {
-    /// The test binaries, in cargo's order.
-    pub tests: Vec<TestBinary>,
-    /// What build scripts said, by their package.
-    pub scripts: HashMap<PackageId, BuildScript>,
-    /// Packages whose build script was compiled, and its file.
-    script_programs: Vec<(PackageId, PathBuf)>,
-    /// Programs of each package, by name: what `CARGO_BIN_EXE_...` names.
-    pub programs: HashMap<PackageId, Vec<(String, PathBuf)>>,
-    /// Packages whose library was built, for its own tests or for others.
-    pub libraries: HashSet<PackageId>,
-    /// Targets that were meant and did not build.
-    pub not_built: Vec<NotBuilt>,
-    /// Whether cargo built everything.
-    pub complete: bool,
-    /// The build in which there are stand-ins, if it was one.
-    pub(super) stand_ins: Option<StandIns>,
-    /// Packages whose build script came to its end for the target.
-    run_for_target: HashSet<PackageId>,
-    /// What was left out of it.
-    pub(super) left_out: Notes,
-    /// All libraries' files, without their endings.
-    products: HashSet<PathBuf>,
-}
-
-/// A test binary.
-#[derive(Debug)]
-pub struct TestBinary {
-    /// Whose it is.
-    pub package: PackageId,
-    /// Of which target.
-    pub target: Target,
-    /// The file.
-    pub file: PathBuf,
-}
-
-/// The name of a target's module in a run: cargo-nextest's binary id, which its users know.
-pub fn module_name(package: &str, target: &Target) -> String {
-    let kind = target.kind.first();
-    match kind {
-        Some(TargetKind::Test) => format!("{package}::{}", target.name),
-        Some(TargetKind::Bin) => format!("{package}::bin/{}", target.name),
-        Some(TargetKind::Example) => format!("{package}::example/{}", target.name),
-        Some(TargetKind::Bench) => format!("{package}::bench/{}", target.name),
-        _ => package.to_owned(),
-    }
-}
 
 /// Builds. Where a crate that is none of the workspace's does not build, once more, with
 /// stand-ins for such crates.
@@ -102,7 +51,7 @@ pub fn build(
         let (built, said) = plain.go()?;
         let outside = match built.complete {
             true => None,
-            false => built.fails_outside(project, &said),
+            false => fails_outside(&built, project, &said),
         };
         let Some(what) = outside else {
             said.show_held(|_| true);
@@ -400,85 +349,22 @@ fn show(message: &CompilerMessage) {
     }
 }
 
-impl Built {
-    /// The packages whose build script did not come to its end.
-    pub(super) fn failed_scripts(&self) -> impl Iterator<Item = &(PackageId, PathBuf)> {
-        let programs = self.script_programs.iter();
-        programs.filter(|(id, _)| !self.scripts.contains_key(id))
+/// What of no member's does not build, where it may help that something stands in for it.
+fn fails_outside(built: &Built, project: &Project, said: &Said) -> Option<String> {
+    let mut errors = said.errors.iter();
+    let mut outside = errors.clone().filter(|e| is_outside(project, e));
+    if let Some(error) = outside.next() {
+        return Some(format!("{} does not build", name_in(&error.package_id)));
     }
-
-    /// What of no member's does not build, where it may help that something stands in for it.
-    fn fails_outside(&self, project: &Project, said: &Said) -> Option<String> {
-        let mut errors = said.errors.iter();
-        let mut outside = errors.clone().filter(|e| is_outside(project, e));
-        if let Some(error) = outside.next() {
-            return Some(format!("{} does not build", name_in(&error.package_id)));
-        }
-        // what failed is a script, then; those that are needed on this machine alone look the same
-        let is_member = |(id, _): &(PackageId, PathBuf)| project.package(id).is_some();
-        if errors.next().is_some() || self.failed_scripts().any(is_member) {
-            return None;
-        }
-        let mut scripts = self.script_programs.iter().map(|(id, _)| id);
-        let may_have_failed =
-            |id: &PackageId| project.package(id).is_none() && !self.run_for_target.contains(id);
-        scripts
-            .any(may_have_failed)
-            .then(|| "the build script of a dependency fails".to_owned())
+    // what failed is a script, then; those that are needed on this machine alone look the same
+    let is_member = |(id, _): &(PackageId, PathBuf)| project.package(id).is_some();
+    if errors.next().is_some() || built.failed_scripts().any(is_member) {
+        return None;
     }
-
-    /// A script is run for this machine too, if its package is needed there: that is another
-    /// run, and of no test's.
-    fn take_script(&mut self, script: BuildScript, target: &str) {
-        let id = script.package_id.clone();
-        let mut folders = script.out_dir.components();
-        if folders.any(|folder| folder.as_str() == target) {
-            self.run_for_target.insert(id.clone());
-            self.scripts.insert(id, script);
-        } else {
-            self.scripts.entry(id).or_insert(script);
-        }
-    }
-
-    fn take(&mut self, artifact: Artifact) {
-        if artifact.target.kind.contains(&TargetKind::CustomBuild) {
-            let file = artifact
-                .filenames
-                .first()
-                .map(|f| f.as_std_path().to_owned());
-            let script = (artifact.package_id.clone(), file.unwrap_or_default());
-            self.script_programs.push(script);
-        }
-        let is_library = !artifact.profile.test
-            && !artifact.target.kind.iter().any(|kind| {
-                let kinds = [
-                    TargetKind::Bin,
-                    TargetKind::Example,
-                    TargetKind::Test,
-                    TargetKind::Bench,
-                    TargetKind::CustomBuild,
-                ];
-                kinds.contains(kind)
-            });
-        if is_library {
-            self.libraries.insert(artifact.package_id.clone());
-            let files = artifact.filenames.iter();
-            self.products
-                .extend(files.map(|f| f.with_extension("").into()));
-        }
-        let Some(file) = artifact.executable else {
-            return;
-        };
-        let file = file.into_std_path_buf();
-        if artifact.profile.test {
-            self.tests.push(TestBinary {
-                package: artifact.package_id,
-                target: artifact.target,
-                file,
-            });
-        } else if artifact.target.kind.contains(&TargetKind::Bin) {
-            let programs = self.programs.entry(artifact.package_id).or_default();
-            programs.push((artifact.target.name, file));
-        }
-    }
+    let mut scripts = built.script_programs.iter().map(|(id, _)| id);
+    let may_have_failed =
+        |id: &PackageId| project.package(id).is_none() && !built.run_for_target.contains(id);
+    scripts
+        .any(may_have_failed)
+        .then(|| "the build script of a dependency fails".to_owned())
 }

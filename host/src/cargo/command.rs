@@ -1,10 +1,11 @@
 //! `cargo wasmtest`: builds with cargo, runs what came of it as one run.
 
-use super::build::{self, Built, TestBinary, module_name};
+use super::build;
+use super::built::{Built, TestBinary, module_name};
 use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::rustdoc::{self, Doctests};
-use super::{flags, toolchain, variables};
+use super::{flags, target, toolchain, variables};
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::cli::{MessageFormat, UsageError};
@@ -129,11 +130,11 @@ fn targets(
 ) -> anyhow::Result<Vec<String>> {
     let mut targets = Vec::new();
     for target in &args.build.target {
-        targets.push(toolchain::known(target.clone())?);
+        targets.push(target::known(target.clone())?);
     }
     if targets.is_empty() {
         targets = match project.target(selected)? {
-            Some(target) => vec![toolchain::known(target).map_err(|e| UsageError {
+            Some(target) => vec![target::known(target).map_err(|e| UsageError {
                 flag: "`target` in the settings (Cargo.toml or wasmtest.toml)",
                 ..e
             })?],
@@ -141,7 +142,7 @@ fn targets(
         };
     }
     if targets.is_empty() {
-        targets.push(toolchain::WASIP1.to_owned());
+        targets.push(target::WASIP1.to_owned());
     }
     // as cargo does
     targets.sort();

@@ -4,7 +4,7 @@
 //! current folder upwards, those before the one in cargo's home; tables are merged key by
 //! key. What cargo would refuse it refuses itself, when it is started: here that says nothing.
 
-use super::toolchain::{WASIP1, WASIP2};
+use super::target::{WASIP1, WASIP2};
 use crate::settings::ProcessEnv;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};

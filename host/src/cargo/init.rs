@@ -4,7 +4,7 @@
 //! file stays as it is, comments included. A runner that somebody else has set is
 //! not replaced unless that is asked for.
 
-use super::toolchain::{WASIP1, WASIP2};
+use super::target::{WASIP1, WASIP2};
 use crate::cli::{InitArgs, UsageError};
 use crate::exit;
 use crate::settings::ProcessEnv;

@@ -1,11 +1,11 @@
 //! With `--keep-going`: which targets were meant and are not there, each with its first reason.
 
-use super::build::{Built, TestBinary, module_name};
+use super::built::{Built, TestBinary, module_name};
+use super::diagnostic::{error_line, name_in};
 use super::flags::is_meant;
 use super::project::Project;
 use crate::cli::cargo::{BuildArgs, CargoWasmtest};
 use crate::event::NotBuilt;
-use cargo_metadata::diagnostic::Diagnostic;
 use cargo_metadata::{CompilerMessage, Package, PackageId};
 use std::collections::HashSet;
 
@@ -130,31 +130,4 @@ fn first_of<'a>(
     let mut meant = errors.iter().filter(|e| is_meant(e));
     let mut explained = meant.clone().filter(|e| built.left_out.explains(e));
     explained.next().or_else(|| meant.next())
-}
-
-/// An error as one line.
-pub(super) fn error_line(error: &Diagnostic) -> String {
-    let code = error.code.as_ref();
-    let code = code.map_or(String::new(), |c| format!("[{}]", c.code));
-    let text = error.message.lines().next().unwrap_or_default();
-    let span = error.spans.iter().find(|s| s.is_primary);
-    let place = span.map_or(String::new(), |s| {
-        format!(" ({}:{})", s.file_name, s.line_start)
-    });
-    format!("error{code}: {text}{place}")
-}
-
-/// A package's name, as its id has it: `...#NAME@VERSION`, or `.../NAME#VERSION`.
-pub(super) fn name_in(id: &PackageId) -> String {
-    name_and_version(id).0
-}
-
-/// The same, and its version.
-pub(super) fn name_and_version(id: &PackageId) -> (String, String) {
-    let (place, rest) = id.repr.split_once('#').unwrap_or((&id.repr, ""));
-    let (name, version) = match rest.split_once('@') {
-        Some(both) => both,
-        None => (place.rsplit('/').next().unwrap_or_default(), rest),
-    };
-    (name.to_owned(), version.to_owned())
 }

@@ -1,45 +1,10 @@
 //! Whether the compiler has a standard library for a target, asked before cargo meets it without.
 
 use super::configuration::Configuration;
-use crate::cli::UsageError;
+use super::target;
 use crate::settings::ProcessEnv;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// Built where nothing else is asked for.
-pub const WASIP1: &str = "wasm32-wasip1";
-/// The other target whose binaries can be run.
-pub const WASIP2: &str = "wasm32-wasip2";
-
-/// A target that can be run.
-///
-/// # Errors
-/// If it is another.
-pub fn known(target: String) -> Result<String, UsageError> {
-    match target.as_str() {
-        WASIP1 | WASIP2 => Ok(target),
-        "wasm32-wasi" => wrong(format!("`{target}` is called {WASIP1} by now")),
-        t if t.starts_with("wasm32-wasip1-threads") => wrong(format!(
-            "`{target}` needs threads in the host, which wasmtime no longer has since version 47; build for {WASIP1}"
-        )),
-        _ => wrong(format!(
-            "`{target}` cannot be run here; {WASIP1} and {WASIP2} can"
-        )),
-    }
-}
-
-fn wrong(why: String) -> Result<String, UsageError> {
-    Err(UsageError {
-        flag: "--target",
-        why,
-    })
-}
-
-/// The variable by which a target's key in cargo's configuration is set.
-pub fn variable(target: &str, key: &str) -> String {
-    let target = target.replace('-', "_").to_uppercase();
-    format!("CARGO_TARGET_{target}_{key}")
-}
 
 /// What to say where it lacks the standard library for a target.
 pub fn how_to_install(target: &str, process: &ProcessEnv) -> String {
@@ -66,7 +31,10 @@ pub fn lacks_std(
     let mut rustc = Command::new(process.var_os("RUSTC").unwrap_or("rustc".as_ref()));
     rustc.args(["--print", "target-libdir", "--target", target]);
     // a sysroot of its own may be in them
-    for name in [variable(target, "RUSTFLAGS"), "RUSTFLAGS".to_owned()] {
+    for name in [
+        target::variable(target, "RUSTFLAGS"),
+        "RUSTFLAGS".to_owned(),
+    ] {
         if let Some(flags) = process.var(&name) {
             rustc.args(flags.split_whitespace());
         }

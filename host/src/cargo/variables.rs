@@ -3,7 +3,7 @@
 //! Of several of one name the first counts: what was asked for of us, then what cargo
 //! sets itself, then `[env]` of its configuration, then what passes from the caller.
 
-use super::build::{Built, TestBinary};
+use super::built::{Built, TestBinary};
 use super::configuration::Variable;
 use super::project::Wanted;
 use crate::config::ConfigError;

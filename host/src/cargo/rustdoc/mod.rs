@@ -13,7 +13,7 @@ mod said;
 
 use super::configuration::{Configuration, Shape};
 use super::stand_ins::{Notes, StandIns};
-use super::toolchain::{self, WASIP1};
+use super::target::{self, WASIP1};
 use super::{flags, project};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
 use crate::event::{
@@ -236,7 +236,7 @@ impl Doctests<'_> {
     /// a `cfg(...)`. Only `--config` counts before that, and is merged with nothing of another shape.
     fn set_runner(&self, command: &mut Command) -> anyhow::Result<()> {
         let runner = channel::runner(self.process)?;
-        command.env(toolchain::variable(self.target, "RUNNER"), runner.join(" "));
+        command.env(target::variable(self.target, "RUNNER"), runner.join(" "));
         let value = match self.configuration.runner_of_flags(self.target) {
             None => return Ok(()),
             Some(Shape::Text) => serde_json::to_string(&runner.join(" "))?,

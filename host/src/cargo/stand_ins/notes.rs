@@ -1,7 +1,7 @@
 //! What was left out of a build, a file for each library: written where rustc is called, read by
 //! `cargo wasmtest`.
 
-use super::super::missing::error_line;
+use super::super::diagnostic::error_line;
 use crate::event::{self, Without};
 use cargo_metadata::{CompilerMessage, Package};
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,8 @@ impl Notes {
         Some(found.package.clone())
     }
 
-    /// What was left out, for a report: where it began, each with what it took along.
+    /// What was left out, for a report: where it began, each with what it took along. A library
+    /// that was built with several sets of features may be told of as often.
     pub(in crate::cargo) fn to_tell(&self) -> Vec<event::LeftOut> {
         let told = self.iter().filter_map(|note| {
             let without = match &note.left_out {
@@ -168,10 +169,7 @@ impl Notes {
                 without,
             })
         });
-        let mut told: Vec<event::LeftOut> = told.collect();
-        // with other features it is another library
-        told.dedup();
-        told
+        told.collect()
     }
 
     /// The stand-in that a compiler's message names: rustc says which file it could not read.

@@ -7,7 +7,7 @@
 //! compiles against it, and the test that has it may mean something else then.) What a crate adds
 //! that nothing names it adds when a program is linked, and crates that are not named are not linked.
 
-use super::super::missing::error_line;
+use super::super::diagnostic::error_line;
 use super::call::Call;
 use super::notes::{self, LeftOut, Note, Notes};
 use super::{EMPTY, NOTES, PROJECT, Wrapped, features};
