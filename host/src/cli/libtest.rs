@@ -1,10 +1,12 @@
 //! libtest's command line, as libtest reads it.
 //!
 //! Takes the arguments after the binary's name and libtest's variables, gives
-//! what they mean or libtest's own words about what is wrong with them. Pure.
+//! what they mean or libtest's own words about what is wrong with them: both read it with
+//! `getopts`. Pure.
 //! Unstable options are taken whenever `-Z unstable-options` is given: which
 //! compiler built a binary cannot be told from the call.
 
+use getopts::{Matches, Options};
 use std::path::PathBuf;
 
 /// Variables that libtest looks at, and nextest's.
@@ -112,38 +114,6 @@ impl Parsed {
     }
 }
 
-/// Options that stand alone, each at most once.
-const FLAGS: [&str; 19] = [
-    "include-ignored",
-    "ignored",
-    "force-run-in-process",
-    "exclude-should-panic",
-    "test",
-    "bench",
-    "list",
-    "fail-fast",
-    "help",
-    "no-capture",
-    "nocapture",
-    "quiet",
-    "exact",
-    "show-output",
-    "report-time",
-    "ensure-time",
-    "shuffle",
-    "h",
-    "q",
-];
-/// Options with a value, and whether they may be repeated.
-const VALUES: [(&str, bool); 7] = [
-    ("logfile", false),
-    ("test-threads", true),
-    ("skip", true),
-    ("color", true),
-    ("format", false),
-    ("shuffle-seed", false),
-    ("Z", false),
-];
 /// Flags that need `-Z unstable-options`, in the order in which libtest looks at them.
 const UNSTABLE: [&str; 6] = [
     "force-run-in-process",
@@ -154,103 +124,40 @@ const UNSTABLE: [&str; 6] = [
     "shuffle",
 ];
 
-/// The options of a command line and its other words, before their meaning.
-#[derive(Default)]
-struct Words {
-    options: Vec<(&'static str, Option<String>)>,
-    free: Vec<String>,
-}
-
-impl Words {
-    fn of(args: &[String]) -> Result<Words, String> {
-        let mut words = Words::default();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            if arg == "--" {
-                words.free.extend(args.cloned());
-                break;
-            } else if let Some(long) = arg.strip_prefix("--") {
-                let (name, value) = match long.split_once('=') {
-                    Some((name, value)) => (name, Some(value.to_owned())),
-                    None => (long, None),
-                };
-                words.take(name, value, &mut args)?;
-            } else if arg.len() > 1 && arg.starts_with('-') {
-                words.cluster(&arg[1..], &mut args)?;
-            } else {
-                words.free.push(arg.clone());
-            }
-        }
-        let repeatable = |name: &str| VALUES.iter().any(|(n, many)| *n == name && *many);
-        for (at, (name, _)) in words.options.iter().enumerate() {
-            if !repeatable(name) && words.options[..at].iter().any(|(n, _)| n == name) {
-                return Err(format!("Option '{name}' given more than once"));
-            }
-        }
-        Ok(words)
+/// All of libtest's options, in its own order: of several mistakes the first is told.
+fn options() -> Options {
+    let mut options = Options::new();
+    for flag in [
+        "include-ignored",
+        "ignored",
+        "force-run-in-process",
+        "exclude-should-panic",
+        "test",
+        "bench",
+        "list",
+        "fail-fast",
+    ] {
+        options.optflag("", flag, "");
     }
-
-    /// `-qh`, `-Zunstable-options`.
-    fn cluster<'a>(
-        &mut self,
-        letters: &str,
-        args: &mut impl Iterator<Item = &'a String>,
-    ) -> Result<(), String> {
-        for (at, letter) in letters.char_indices() {
-            let rest = &letters[at + letter.len_utf8()..];
-            let name = letter.to_string();
-            if is_value(&name) && !rest.is_empty() {
-                return self.take(&name, Some(rest.to_owned()), args);
-            }
-            self.take(&name, None, args)?;
-        }
-        Ok(())
-    }
-
-    fn take<'a>(
-        &mut self,
-        name: &str,
-        value: Option<String>,
-        rest: &mut impl Iterator<Item = &'a String>,
-    ) -> Result<(), String> {
-        if let Some(flag) = FLAGS.iter().find(|f| **f == name) {
-            if value.is_some() {
-                return Err(format!("Option '{name}' does not take an argument"));
-            }
-            let flag = match *flag {
-                "h" => "help",
-                "q" => "quiet",
-                flag => flag,
-            };
-            self.options.push((flag, None));
-            return Ok(());
-        }
-        let Some((option, _)) = VALUES.iter().find(|(n, _)| *n == name) else {
-            return Err(format!("Unrecognized option: '{name}'"));
-        };
-        match value.or_else(|| rest.next().cloned()) {
-            Some(value) => self.options.push((option, Some(value))),
-            None => return Err(format!("Argument to option '{name}' missing")),
-        }
-        Ok(())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.options.iter().any(|(n, _)| *n == name)
-    }
-
-    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
-        let named = self.options.iter().filter(move |(n, _)| *n == name);
-        named.filter_map(|(_, value)| value.as_deref())
-    }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.values(name).next()
-    }
-}
-
-fn is_value(name: &str) -> bool {
-    VALUES.iter().any(|(n, _)| *n == name)
+    options
+        .optflag("h", "help", "")
+        .optopt("", "logfile", "", "")
+        .optflag("", "no-capture", "")
+        // those that can be repeated since Rust 1.101 count by their last value
+        .optmulti("", "test-threads", "", "")
+        .optmulti("", "skip", "", "")
+        .optflag("q", "quiet", "")
+        .optflag("", "exact", "")
+        .optmulti("", "color", "", "")
+        .optopt("", "format", "", "")
+        .optflag("", "show-output", "")
+        .optopt("Z", "", "", "")
+        .optflag("", "report-time", "")
+        .optflag("", "ensure-time", "")
+        .optflag("", "shuffle", "")
+        .optopt("", "shuffle-seed", "", "")
+        .optflag("", "nocapture", "");
+    options
 }
 
 fn only_unstable(what: &str, kind: &str) -> String {
@@ -264,28 +171,31 @@ fn only_unstable(what: &str, kind: &str) -> String {
 /// # Errors
 /// What libtest says of it.
 pub fn parse(args: &[String], env: &Environment) -> Result<Parsed, String> {
-    let words = Words::of(args)?;
-    if words.has("help") {
+    let given = options().parse(args).map_err(|e| e.to_string())?;
+    if given.opt_present("help") {
         return Ok(Parsed {
             help: true,
             ..Parsed::default()
         });
     }
-    let unstable = match words.value("Z") {
+    let unstable = match given.opt_str("Z").as_deref() {
         None => false,
         Some("unstable-options") => true,
         Some(_) => return Err("Unrecognized option to `Z`".to_owned()),
     };
     if !unstable {
-        if let Some(flag) = UNSTABLE.iter().find(|f| words.has(f)) {
+        if let Some(flag) = UNSTABLE.iter().find(|f| given.opt_present(f)) {
             return Err(only_unstable(flag, "flag"));
         }
-        if words.has("shuffle-seed") {
+        if given.opt_present("shuffle-seed") {
             return Err(only_unstable("shuffle-seed", "option"));
         }
     }
-    let (shuffle, shuffle_seed) = shuffling(&words, env, unstable)?;
-    let ignored = match (words.has("include-ignored"), words.has("ignored")) {
+    let (shuffle, shuffle_seed) = shuffling(&given, env, unstable)?;
+    let ignored = match (
+        given.opt_present("include-ignored"),
+        given.opt_present("ignored"),
+    ) {
         (true, true) => {
             return Err(
                 "the options --include-ignored and --ignored are mutually exclusive".to_owned(),
@@ -295,40 +205,40 @@ pub fn parse(args: &[String], env: &Environment) -> Result<Parsed, String> {
         (false, true) => RunIgnored::Only,
         (false, false) => RunIgnored::No,
     };
-    let list = words.has("list");
+    let list = given.opt_present("list");
     Ok(Parsed {
         help: false,
         list,
-        exact: words.has("exact"),
-        skip: words.values("skip").map(str::to_owned).collect(),
+        exact: given.opt_present("exact"),
+        skip: given.opt_strs("skip"),
         ignored,
-        bench: words.has("bench"),
-        test: words.has("test"),
-        exclude_should_panic: words.has("exclude-should-panic"),
-        fail_fast: words.has("fail-fast"),
-        nocapture: words.has("nocapture")
-            || words.has("no-capture")
+        bench: given.opt_present("bench"),
+        test: given.opt_present("test"),
+        exclude_should_panic: given.opt_present("exclude-should-panic"),
+        fail_fast: given.opt_present("fail-fast"),
+        nocapture: given.opt_present("nocapture")
+            || given.opt_present("no-capture")
             || env.nocapture.as_ref().is_some_and(|v| v != "0"),
-        show_output: words.has("show-output"),
-        threads: threads(&words, env, list)?,
-        color: color(&words)?,
-        format: format(&words, unstable)?,
-        logfile: words.value("logfile").map(PathBuf::from),
-        report_time: words.has("report-time") || words.has("ensure-time"),
-        ensure_time: words.has("ensure-time"),
+        show_output: given.opt_present("show-output"),
+        threads: threads(&given, env, list)?,
+        color: color(&given)?,
+        format: format(&given, unstable)?,
+        logfile: given.opt_str("logfile").map(PathBuf::from),
+        report_time: given.opt_present("report-time") || given.opt_present("ensure-time"),
+        ensure_time: given.opt_present("ensure-time"),
         shuffle,
         shuffle_seed,
-        filters: words.free,
+        filters: given.free,
     })
 }
 
 fn shuffling(
-    words: &Words,
+    given: &Matches,
     env: &Environment,
     unstable: bool,
 ) -> Result<(bool, Option<u64>), String> {
-    let mut shuffle = words.has("shuffle");
-    let mut seed = match words.value("shuffle-seed").map(str::parse) {
+    let mut shuffle = given.opt_present("shuffle");
+    let mut seed = match given.opt_str("shuffle-seed").map(|seed| seed.parse()) {
         Some(Ok(seed)) => Some(seed),
         Some(Err(e)) => {
             return Err(format!(
@@ -350,9 +260,9 @@ fn shuffling(
     Ok((shuffle, seed))
 }
 
-fn threads(words: &Words, env: &Environment, list: bool) -> Result<Option<usize>, String> {
+fn threads(given: &Matches, env: &Environment, list: bool) -> Result<Option<usize>, String> {
     let mut threads = None;
-    for text in words.values("test-threads") {
+    for text in given.opt_strs("test-threads") {
         threads = Some(match text.parse::<usize>() {
             Ok(0) => return Err("argument for --test-threads must not be 0".to_owned()),
             Ok(n) => n,
@@ -375,10 +285,10 @@ fn threads(words: &Words, env: &Environment, list: bool) -> Result<Option<usize>
     }
 }
 
-fn color(words: &Words) -> Result<Color, String> {
+fn color(given: &Matches) -> Result<Color, String> {
     let mut color = Color::Auto;
-    for when in words.values("color") {
-        color = match when {
+    for when in given.opt_strs("color") {
+        color = match when.as_str() {
             "auto" => Color::Auto,
             "always" => Color::Always,
             "never" => Color::Never,
@@ -392,9 +302,9 @@ fn color(words: &Words) -> Result<Color, String> {
     Ok(color)
 }
 
-fn format(words: &Words, unstable: bool) -> Result<Format, String> {
-    match words.value("format") {
-        None if words.has("quiet") => Ok(Format::Terse),
+fn format(given: &Matches, unstable: bool) -> Result<Format, String> {
+    match given.opt_str("format").as_deref() {
+        None if given.opt_present("quiet") => Ok(Format::Terse),
         None | Some("pretty") => Ok(Format::Pretty),
         Some("terse") => Ok(Format::Terse),
         Some(name @ ("json" | "junit")) if !unstable => Err(only_unstable(name, "format")),
@@ -425,6 +335,10 @@ mod tests {
         assert_eq!(read("-q").expect("ok").format, Format::Terse);
         let json = read("-Zunstable-options --format=json").expect("ok");
         assert_eq!(json.format, Format::Json);
+        assert_eq!(
+            read("--color never --color always").expect("ok").color,
+            Color::Always
+        );
         // whatever follows is its value
         assert_eq!(read("--skip --exact").expect("ok").skip, ["--exact"]);
         assert!(read("-qh").expect("ok").help);
@@ -441,6 +355,14 @@ mod tests {
                 "--nocapture=1",
                 "Option 'nocapture' does not take an argument",
             ),
+            // the first in libtest's order, not in that of the command line
+            (
+                "--exact --exact --list --list",
+                "Option 'list' given more than once",
+            ),
+            ("-q --quiet", "Option 'quiet' given more than once"),
+            ("-qx", "Unrecognized option: 'x'"),
+            ("--=x", "Unrecognized option: ''"),
             ("-h -Z", "Argument to option 'Z' missing"),
             ("-Z foo", "Unrecognized option to `Z`"),
             (
