@@ -19,6 +19,7 @@ mod listing;
 mod proposals;
 mod real_suites;
 mod replayed;
+mod reports;
 mod sdk;
 mod selection;
 mod side_files;

@@ -563,3 +563,31 @@ fn what_is_run_on_this_machine_is_never_granted_for_writing() {
     }
     assert!(!package.root().join("../outside/new").exists());
 }
+
+#[test]
+fn reports_have_the_doctests_too_and_are_looked_at_before_the_build() {
+    let package = Crate::new(&[
+        ("Cargo.toml", MANIFEST),
+        (
+            "src/lib.rs",
+            "/// ```\n/// made::f();\n/// ```\npub fn f() {}\n#[test] fn t() {}\n",
+        ),
+    ]);
+    for bad in ["html=x", "json=missing/x"] {
+        let ran = package.wasmtest(&["--", "--report", bad]);
+        assert_eq!(ran.code, 2, "{bad}: {ran:?}");
+        assert!(!package.root().join("target").exists(), "{bad}");
+    }
+    let ran = package.wasmtest(&["--", "--report", "json=out.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let written = std::fs::read_to_string(package.root().join("out.json")).expect("written");
+    for id in ["made t", "made::doc/made src/lib.rs - f (line 1)"] {
+        assert!(written.contains(&format!("\"{id}\"")), "{id}: {written}");
+    }
+    let flags = ["--lib", "--", "--rw", "out", "--report", "json=out/r.json"];
+    std::fs::create_dir(package.root().join("out")).expect("made");
+    let ran = package.wasmtest(&flags);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("which tests may write to"), "{ran:?}");
+    assert!(!package.root().join("out/r.json").exists());
+}

@@ -6,9 +6,9 @@ use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::rustdoc::{self, Doctests};
 use super::{flags, target, toolchain, variables};
+use crate::cli::UsageError;
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
-use crate::cli::{MessageFormat, UsageError};
 use crate::config::ConfigError;
 use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
@@ -17,14 +17,13 @@ use crate::grant::{DirGrant, ModuleGrants, Tmp, folders};
 use crate::harness::libtest_like;
 use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
-use crate::report::{Reporter, console, json};
+use crate::report::{self, Reporter as _, Stdout, console};
 use crate::settings::{self, ProcessEnv, Settings, Silence, TestFile, Verbosity};
 use crate::text::{self, Escaped, shell_quote};
 use anyhow::Context as _;
 use cargo_metadata::{Package, Target, TargetKind};
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::io::{self, BufWriter};
 
 /// Builds and runs.
 ///
@@ -38,6 +37,8 @@ pub fn run(args: &CargoWasmtest, process: &ProcessEnv) -> anyhow::Result<u8> {
     if let Some(color) = args.build.color {
         rest.options.color = color;
     }
+    // a build may take long: what makes no sense is told before it
+    report::check(&settings::report_files(&rest.options.reports)?)?;
     let config = settings::configuration(&rest.options.configuration, process)?;
     let manifests = match rest.options.configuration.no_config {
         true => Manifests::Ignored,
@@ -397,13 +398,9 @@ fn go(
     settings: &Settings,
     doctests: &[(&Cargo<'_>, Vec<rustdoc::Of>)],
 ) -> anyhow::Result<Summary> {
-    let out = BufWriter::new(io::stdout());
-    let mut reporter: Box<dyn Reporter> = match settings.message_format {
-        MessageFormat::Human => Box::new(console::Console::new(out, settings)),
-        MessageFormat::Json => Box::new(json::Json::new(out)),
-    };
+    let mut reporters = report::open(&settings.reporting(), Stdout::AsAsked)?;
     let mut failed = None;
-    let summary = primary::run_with(settings, reporter.as_mut(), |more| {
+    let summary = primary::run_with(settings, &mut reporters, |more| {
         for dependency in left_out(all) {
             more.left_out(dependency);
         }
@@ -438,7 +435,7 @@ fn go(
             }
         }
     })?;
-    reporter.result().context("the results cannot be written")?;
+    reporters.result()?;
     match failed {
         Some(e) => Err(e.context("the doctests cannot be run")),
         None => Ok(summary),

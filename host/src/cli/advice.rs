@@ -27,7 +27,7 @@ const OF_LIBTEST: [(&str, &str); 9] = [
     ),
     (
         "--logfile",
-        "`cargo wasmtest -- --message-format json > FILE` writes what happened to a file",
+        "`cargo wasmtest -- --report json=FILE` writes what happened to a file",
     ),
     (
         "--report-time",

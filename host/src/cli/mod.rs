@@ -212,6 +212,13 @@ pub struct RunOptions {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
 
+    /// Write a report to a file besides: KIND is `json` (as `--message-format json`) or `console` (as `-v`, without colour); may be repeated
+    ///
+    /// The file is made, or emptied, before anything runs, and is written while the run goes
+    /// on. It may not lie where tests may write.
+    #[arg(long = "report", value_name = "KIND=FILE", action = ArgAction::Append, help_heading = "Reporting")]
+    pub reports: Vec<OsString>,
+
     /// A line for each test, every frame of a failure's backtrace, notes about slow tests and about files that hold none
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Reporting")]
     pub verbose: bool,

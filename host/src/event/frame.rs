@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What follows a panic's message if `RUST_BACKTRACE` asks for it; on wasm it is empty.
+pub const BACKTRACE: &str = "stack backtrace:";
+
 /// Whose a function is that is not the developer's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Library {

@@ -12,7 +12,7 @@ mod setup;
 mod suite;
 mod test;
 
-pub use frame::{Frame, Library, Line, Other, Others, unfolded};
+pub use frame::{BACKTRACE, Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
 pub use output::{Attachment, Captured, TestOutput};
 pub use setup::{SetupKind, SetupOutput, SetupRun};

@@ -4,15 +4,13 @@
 //! so nothing that decides a verdict is taken from what was kept. Memory here
 //! is bounded whatever the guest writes.
 
+use crate::event::BACKTRACE;
 use memchr::memchr;
 
 /// The longest piece of a line that is looked at; libtest's and std's lines are far shorter.
 const MAX_LINE: usize = 4096;
 /// How much of a panic's message is kept.
 const MAX_MESSAGE: usize = 16 << 10;
-
-/// What follows a panic's message if `RUST_BACKTRACE` asks for it; on wasm it is empty.
-pub const BACKTRACE: &str = "stack backtrace:";
 
 /// libtest's closing line, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

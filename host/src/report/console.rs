@@ -1,21 +1,20 @@
-//! The console: results for people on stdout, everything about the run on stderr.
+//! The console: results for people on stdout, everything about the run on stderr; the same
+//! results in a file.
 //!
 //! Piped or in CI: a dot a test, no colour, no cursor movement. On a terminal:
 //! a bar where the dots are. Failures come in full at the end, in the order of
 //! the plan, whatever the workers did.
 
-use super::Reporter;
 use super::failure::{Styles, marks, shortened};
 use super::frames::Functions;
 use super::output::Output;
+use super::{Kind, Notes, Options, Reporter};
 use crate::event::{
     Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary,
     TestEnd, TestInfo, Without,
 };
 use crate::exit;
-use crate::plan::tree::Line;
-use crate::protocol::Outputs;
-use crate::settings::{Settings, Verbosity};
+use crate::settings::Verbosity;
 use crate::text::{Escaped, duration, one_line, size, tell};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
@@ -26,9 +25,16 @@ use std::time::{Duration, Instant};
 /// A test that runs for longer is named in the bar.
 const NAMED_AFTER: Duration = Duration::from_secs(1);
 
+/// As `--report` knows it.
+pub(super) const KIND: Kind = Kind {
+    name: "console",
+    open: |out, options| Box::new(Console::new(out, options)),
+};
+
 /// Prints to the console.
 pub struct Console<W> {
     out: Output<W>,
+    notes: Notes,
     verbosity: Verbosity,
     styles: Styles,
     bar: Option<ProgressBar>,
@@ -58,24 +64,29 @@ const MOST_REASONS: usize = 200;
 
 impl<W: Write> Console<W> {
     /// A console that prints results to `out`.
-    pub fn new(out: W, settings: &Settings) -> Self {
-        let bar = settings.progress.then(|| {
+    pub fn new(out: W, options: &Options) -> Self {
+        let bar = options.progress.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(
                 ProgressStyle::with_template("{spinner} {msg}").expect("a fixed template"),
             );
             bar
         });
+        let functions = match options.verbosity {
+            Verbosity::Verbose => Functions::All,
+            Verbosity::Normal | Verbosity::Quiet => Functions::Own,
+        };
         Console {
             out: Output::new(out),
-            verbosity: settings.verbosity,
-            styles: Styles::new(settings.color, functions(settings)),
+            notes: options.notes,
+            verbosity: options.verbosity,
+            styles: Styles::new(options.color, functions),
             bar,
             planned: false,
             in_dots: false,
             running: Vec::new(),
             failed: Vec::new(),
-            outputs: (settings.outputs == Outputs::All).then(Vec::new),
+            outputs: options.show_passed.then(Vec::new),
             not_run: Vec::new(),
             fixtures: (Vec::new(), Vec::new()),
             not_built: Vec::new(),
@@ -102,6 +113,9 @@ impl<W: Write> Console<W> {
 
     /// Writes to stderr.
     fn tell(&mut self, text: &str) {
+        if self.notes == Notes::Nowhere {
+            return;
+        }
         self.end_dots();
         let write = || tell(text);
         match &self.bar {
@@ -531,66 +545,4 @@ pub fn left_out(LeftOut { name, without }: &LeftOut) -> String {
             )
         }
     }
-}
-
-/// Whose functions have lines of their own in a backtrace.
-fn functions(settings: &Settings) -> Functions {
-    match settings.verbosity {
-        Verbosity::Verbose => Functions::All,
-        Verbosity::Normal | Verbosity::Quiet => Functions::Own,
-    }
-}
-
-/// Tells what cannot be used, and nothing else: for `wasmtest list`, whose list is on stdout.
-pub struct Trouble(Styles);
-
-impl Trouble {
-    /// Tells it on stderr.
-    pub fn new(settings: &Settings) -> Self {
-        Trouble(Styles::new(settings.color, functions(settings)))
-    }
-}
-
-impl Reporter for Trouble {
-    fn event(&mut self, event: &Event) {
-        match event {
-            Event::ModuleFailed(error) | Event::SuiteFailed(error) => {
-                tell(self.0.module_failure(error).trim_end());
-            }
-            Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
-            _ => {}
-        }
-    }
-
-    fn result(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Prints `wasmtest list`'s lines.
-pub fn write_list<'a>(out: &mut Output<impl Write>, tests: impl Iterator<Item = &'a TestInfo>) {
-    let lines: String = tests.map(|t| one_line(&t.id.to_string()) + "\n").collect();
-    out.write(lines.as_bytes());
-}
-
-/// Prints a part of `wasmtest plan`: what goes how stands in one column.
-pub fn write_plan(out: &mut Output<impl Write>, lines: &[Line]) {
-    const WIDEST: usize = 76;
-    let text = |line: &Line| format!("{}{}", "  ".repeat(line.depth), one_line(&line.text));
-    let wide = |line: &&Line| !line.tests.is_empty();
-    let widths = lines.iter().filter(wide).map(|l| text(l).chars().count());
-    let column = widths.filter(|w| *w <= WIDEST).max().unwrap_or(0) + 2;
-    let mut all = String::new();
-    for line in lines {
-        let text = text(line);
-        match line.tests.is_empty() {
-            true => all.push_str(&text),
-            false => {
-                let pad = column.saturating_sub(text.chars().count()).max(2);
-                let _ = write!(all, "{text}{:pad$}{}", "", line.tests);
-            }
-        }
-        all.push('\n');
-    }
-    out.write(all.as_bytes());
 }

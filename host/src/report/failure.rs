@@ -3,9 +3,9 @@
 use super::frames::{self, Functions, Told};
 use crate::event::denials::Denials;
 use crate::event::{
-    Cause, FixtureEnd, FixtureError, ModuleError, Outcome, SetupOutput, TestEnd, TestInfo,
+    BACKTRACE, Cause, FixtureEnd, FixtureError, ModuleError, Outcome, SetupOutput, TestEnd,
+    TestInfo,
 };
-use crate::harness::scan::BACKTRACE;
 use crate::text::{Escaped, duration, one_line, size};
 use console::Style;
 use std::fmt::Write as _;

@@ -1,27 +1,33 @@
-//! Events for programs: one JSON object a line on stdout, in libtest's shapes.
+//! Events for programs: one JSON object a line, in libtest's shapes.
 //!
 //! What libtest has no word for is in one extra object, `wasmtest`. The opening
 //! line says how many tests there will be, so what ends before all modules are
 //! listed waits for it.
 
-use super::Reporter;
-use super::output::Output;
+use super::output::{Output, json};
+use super::{Kind, Notes, Reporter};
 use crate::event::denials::Denials;
 use crate::event::{
     Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureName, FixtureStep,
     LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep, SuiteStep, Summary,
     TestEnd, TestInfo, Without, unfolded,
 };
-use crate::protocol::ListedTest;
-use crate::text::{Escaped, is_terminal_control, tell};
+use crate::text::{Escaped, tell};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
 
+/// As `--report` knows it.
+pub(super) const KIND: Kind = Kind {
+    name: "json",
+    open: |out, options| Box::new(Json::new(out, options.notes)),
+};
+
 /// Writes events to `out`.
 pub struct Json<W> {
     out: Output<W>,
+    notes: Notes,
     waiting: Option<Vec<Value>>,
     /// What host fixtures wrote, for the closing line.
     fixtures: Vec<Value>,
@@ -29,9 +35,10 @@ pub struct Json<W> {
 
 impl<W: Write> Json<W> {
     /// A reporter that writes to `out`.
-    pub fn new(out: W) -> Self {
+    pub fn new(out: W, notes: Notes) -> Self {
         Json {
             out: Output::new(out),
+            notes,
             waiting: Some(Vec::new()),
             fixtures: Vec::new(),
         }
@@ -61,13 +68,9 @@ fn left_out(LeftOut { name, without }: &LeftOut) -> Value {
     value
 }
 
-/// One value on a line of its own, with everything escaped that a terminal would act on.
+/// One value on a line of its own.
 pub fn write_line(out: &mut Output<impl Write>, value: &Value) {
-    let mut line = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Harmless);
-    serde::Serialize::serialize(value, &mut serializer).expect("a value is valid JSON");
-    line.push(b'\n');
-    out.write(&line);
+    out.write(format!("{}\n", json(value)).as_bytes());
 }
 
 impl<W: Write> Reporter for Json<W> {
@@ -131,8 +134,10 @@ impl<W: Write> Reporter for Json<W> {
                 }
                 self.say(closing);
             }
-            Event::Note(note) => tell(&format!("note: {}", Escaped(note))),
-            Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
+            Event::Note(note) if self.notes == Notes::OnStderr => {
+                tell(&format!("note: {}", Escaped(note)));
+            }
+            Event::Note(_) | Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
         }
     }
 
@@ -258,25 +263,6 @@ pub fn about(test: &TestInfo) -> Map<String, Value> {
         own.insert("max_memory".into(), json!(bytes));
     }
     own
-}
-
-/// Everything known of a test that has not run.
-pub fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
-    let mut own = about(test);
-    own.insert("ignored".into(), json!(listed.ignored));
-    own.insert("should_panic".into(), json!(listed.should_panic.is_some()));
-    own.insert("todo".into(), json!(listed.todo));
-    own.insert("again".into(), json!(test.alone()));
-    json!({
-        "type": if listed.benchmark { "bench" } else { "test" },
-        "event": "discovered",
-        "name": test.id.to_string(),
-        "ignore": listed.ignored.is_some(),
-        "ignore_message": listed.ignored.as_deref().unwrap_or_default(),
-        "source_path": listed.file.as_deref().unwrap_or_default(),
-        "start_line": listed.line.unwrap_or(0),
-        "wasmtest": own,
-    })
 }
 
 fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
@@ -429,43 +415,4 @@ fn closing(summary: &Summary) -> Value {
             "processes": summary.processes,
         },
     })
-}
-
-/// JSON as serde_json writes it, with control characters beyond ASCII's escaped too.
-struct Harmless;
-
-impl serde_json::ser::Formatter for Harmless {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        out: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
-        if !text.contains(is_terminal_control) {
-            return out.write_all(text.as_bytes());
-        }
-        for c in text.chars() {
-            if is_terminal_control(c) {
-                // all of them are in the first plane
-                write!(out, "\\u{:04x}", u32::from(c))?;
-            } else {
-                write!(out, "{c}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_json_and_moves_no_cursor() {
-        let mut line = Vec::new();
-        let value = json!({"name": "a\u{9b}31m\x1b[2J\u{202e}é"});
-        write_line(&mut Output::new(&mut line), &value);
-        let text = String::from_utf8(line).expect("UTF-8");
-        assert!(!text.contains(is_terminal_control));
-        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
-    }
 }

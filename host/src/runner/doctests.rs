@@ -87,7 +87,7 @@ pub(super) fn run(
             [&call.caller.workspace, &call.caller.here],
         ),
     };
-    libtest::run_retold(call, file, &args, own, &|end| places.retold(end))
+    libtest::run_mapped(call, file, &args, own, &|end| places.mapped(end))
 }
 
 /// The binary as it is, which runs all of its doctests in one instance: what it prints
@@ -156,7 +156,7 @@ impl Places<'_> {
         }
     }
 
-    fn retold(&self, end: &TestEnd) -> TestEnd {
+    fn mapped(&self, end: &TestEnd) -> TestEnd {
         let mut end = end.clone();
         self.captured(&mut end.output.stdout);
         self.captured(&mut end.output.stderr);

@@ -1,41 +1,40 @@
 //! The face of a libtest binary: its command line, its output, its exit codes.
 //!
-//! Behind the face each test runs isolated, as with `wasmtest run`. [`args`] reads the
-//! command line, [`face`] follows a run's events and counts in libtest's way,
-//! and one file a format (`pretty`, `terse`, `json`, `junit`) writes what libtest would
-//! write; `list` answers `--list`. docs/libtest.md has what differs, flag by flag.
+//! Behind it each test runs isolated, as with `wasmtest run`. `cli::libtest` reads the
+//! command line, `report::libtest` tells the run in one of libtest's formats, `list` answers
+//! `--list`. docs/libtest.md has what differs, flag by flag.
 
 use super::{Call, list};
-use crate::cli::libtest::{Environment, Format, Parsed};
+use crate::cli::libtest::{Environment, Format, Parsed, RunIgnored};
 use crate::cli::{CargoRunnerArgs, libtest as args};
 use crate::event::Summary;
 use crate::exit::{LIBTEST_FAILED, OK};
-use crate::report::Reporter as _;
-use crate::report::libtest::result::{Audience, Form};
-use crate::report::libtest::{Face, Retold, json, junit, pretty, terse};
+use crate::report::libtest::result::{Audience, Flags, LibtestFormat, Unsupported};
+use crate::report::libtest::{self, Mapped, json, junit, pretty, terse};
 use crate::report::output::Output;
+use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Settings, TestFile};
 use crate::text::{Escaped, tell};
 use crate::{primary, runner};
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, IsTerminal as _};
 
 /// Runs or lists the tests of a libtest binary as its arguments ask; gives the exit code.
 pub(super) fn run(call: &Call<'_>, file: TestFile, args: &[OsString], own: &CargoRunnerArgs) -> u8 {
-    run_retold(call, file, args, own, &Clone::clone)
+    run_mapped(call, file, args, own, &Clone::clone)
 }
 
 /// The same, with each test's end told in another way.
-pub(super) fn run_retold(
+pub(super) fn run_mapped(
     call: &Call<'_>,
     file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,
-    retold: Retold<'_>,
+    mapped: Mapped<'_>,
 ) -> u8 {
-    match called(call, file, args, own, retold) {
+    match called(call, file, args, own, mapped) {
         Ok(code) => code,
         Err(error) => {
             tell(&format!("error: {}", Escaped(&format!("{error:#}"))));
@@ -49,7 +48,7 @@ fn called(
     file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,
-    retold: Retold<'_>,
+    mapped: Mapped<'_>,
 ) -> anyhow::Result<u8> {
     let words: Option<Vec<String>> = args.iter().map(|a| a.to_str().map(str::to_owned)).collect();
     let words = words.context("an argument of the test binary is not Unicode")?;
@@ -77,11 +76,28 @@ fn called(
         terminal: io::stdout().is_terminal(),
         color: settings.color,
     };
-    let form = form(&parsed, &settings, audience);
-    let out = BufWriter::new(io::stdout());
-    let mut face = Face::new(out, form, audience, &parsed, log, retold).marked(runner::marks(own));
-    let summary = primary::run(&settings, &mut face)?;
-    face.result().context("the results cannot be written")?;
+    let marks = runner::marks(own);
+    let mark = |text: &str| {
+        marks
+            .as_ref()
+            .map_or_else(|| text.to_owned(), |m| m.mark(text))
+    };
+    let flags = flags(&parsed, &settings);
+    let told = libtest::Options {
+        format: format(parsed.format, audience, flags),
+        audience,
+        flags,
+        unsupported: match parsed.is_single() && parsed.ignored == RunIgnored::Only {
+            true => Unsupported::Failed,
+            false => Unsupported::Ignored,
+        },
+        log,
+        mapped,
+        marked: marks.is_some().then_some(&mark),
+    };
+    let mut reporters = report::open(&settings.reporting(), Stdout::Libtest(told))?;
+    let summary = primary::run(&settings, &mut reporters)?;
+    reporters.result()?;
     if environment.nextest && parsed.is_single() && is_empty(&summary) {
         anyhow::bail!(
             "no test here has the name `{}`: nothing was run",
@@ -92,7 +108,7 @@ fn called(
         tell("error: it was skipped, which is no pass, and cargo-nextest knows no third");
         return Ok(LIBTEST_FAILED);
     }
-    Ok(match face.is_good() && summary.is_green() {
+    Ok(match reporters.is_good() && summary.is_green() {
         true => OK,
         false => LIBTEST_FAILED,
     })
@@ -103,12 +119,23 @@ fn is_empty(summary: &Summary) -> bool {
     summary.ran() == 0 && summary.not_run + summary.interrupted == 0
 }
 
-fn form(parsed: &Parsed, settings: &Settings, audience: Audience) -> Box<dyn Form> {
-    match parsed.format {
-        Format::Pretty => Box::new(pretty::Pretty::new(audience, parsed, settings.shuffle)),
-        Format::Terse => Box::new(terse::Terse::new(audience, parsed, settings.shuffle)),
-        Format::Json => Box::new(json::Json::new(parsed)),
-        Format::Junit => Box::new(junit::Junit::new(parsed)),
+fn flags(parsed: &Parsed, settings: &Settings) -> Flags {
+    Flags {
+        nocapture: parsed.nocapture,
+        show_output: parsed.show_output,
+        report_time: parsed.report_time,
+        ensure_time: parsed.ensure_time,
+        serial: parsed.threads == Some(1) || parsed.is_single(),
+        seed: settings.shuffle,
+    }
+}
+
+fn format(format: Format, audience: Audience, flags: Flags) -> Box<dyn LibtestFormat> {
+    match format {
+        Format::Pretty => Box::new(pretty::Pretty::new(audience, flags)),
+        Format::Terse => Box::new(terse::Terse::new(audience, flags)),
+        Format::Json => Box::new(json::Json::new(flags)),
+        Format::Junit => Box::new(junit::Junit::new(flags)),
     }
 }
 

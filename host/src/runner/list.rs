@@ -10,7 +10,7 @@ use crate::exit::{LIBTEST_FAILED, OK};
 use crate::plan::PlannedTest;
 use crate::primary;
 use crate::report::Reporter;
-use crate::report::libtest::json::quoted;
+use crate::report::libtest::json::{self, Discovered};
 use crate::report::libtest::result::Audience;
 use crate::report::libtest::{log_line, tell_module_failure};
 use crate::report::output::Output;
@@ -56,27 +56,16 @@ fn text(found: &[PlannedTest], format: Format, audience: Audience) -> String {
     let benchmarks = found.iter().filter(|t| t.listed.benchmark).count();
     let tests = found.len() - benchmarks;
     if format == Format::Json {
-        text.push_str("{ \"type\": \"suite\", \"event\": \"discovery\" }\n");
-        for test in found {
-            let listed = &test.listed;
-            let _ = writeln!(
-                text,
-                "{{ \"type\": \"{}\", \"event\": \"discovered\", \"name\": {}, \"ignore\": {}, \"ignore_message\": {}, \"source_path\": {}, \"start_line\": {} }}",
-                kind(test),
-                quoted(&test.info.id.path),
-                listed.ignored.is_some(),
-                quoted(listed.ignored.as_deref().unwrap_or_default()),
-                quoted(listed.file.as_deref().unwrap_or_default()),
-                listed.line.unwrap_or(0)
-            );
-        }
-        let ignored = found.iter().filter(|t| t.listed.ignored.is_some()).count();
-        let _ = writeln!(
-            text,
-            "{{ \"type\": \"suite\", \"event\": \"completed\", \"tests\": {tests}, \"benchmarks\": {benchmarks}, \"total\": {}, \"ignored\": {ignored} }}",
-            found.len()
-        );
-        return text;
+        let discovered = found.iter().map(|test| Discovered {
+            name: &test.info.id.path,
+            benchmark: test.listed.benchmark,
+            ignored: test.listed.ignored.as_deref(),
+            source: (
+                test.listed.file.as_deref().unwrap_or_default(),
+                test.listed.line.unwrap_or(0),
+            ),
+        });
+        return json::list(&discovered.collect::<Vec<_>>());
     }
     for test in found {
         let _ = writeln!(

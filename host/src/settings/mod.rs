@@ -6,11 +6,13 @@
 mod exec;
 mod libtest;
 mod process_env;
+mod reports;
 mod rerun;
 mod selection;
 
 pub use exec::{Exec, Marks, Output};
 pub use process_env::{HostPaths, ProcessEnv, Untold};
+pub use reports::{ReportFile, Reporting, report_files};
 pub(crate) use rerun::{again, push_flag};
 pub use selection::{Selection, Silence, TestFile};
 
@@ -98,6 +100,8 @@ pub struct Settings {
     pub host: HostPaths,
     /// What is printed.
     pub message_format: MessageFormat,
+    /// What is written to files besides.
+    pub reports: Vec<ReportFile>,
     /// How much is said.
     pub verbosity: Verbosity,
     /// Whether to use colour.
@@ -146,6 +150,7 @@ impl Settings {
         if let Some((flag, _)) = selection::taken_for(&args.select) {
             push_flag(&mut settings.again, flag, None);
         }
+        settings.refuse_writable_reports()?;
         Ok(Settings {
             config: configuration(&args.options.configuration, process)?,
             ..settings
@@ -167,6 +172,7 @@ impl Settings {
         let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
         selection.files = files;
         let settings = Settings::base(selection, process).with(&rest.options, process)?;
+        settings.refuse_writable_reports()?;
         Ok(Settings {
             config,
             how_to_grant: HowToGrant::Rw,
@@ -223,6 +229,7 @@ impl Settings {
             config: Config::default(),
             host: process.host_paths(),
             message_format: MessageFormat::Human,
+            reports: Vec::new(),
             verbosity: Verbosity::Normal,
             color: false,
             progress: false,
@@ -255,6 +262,7 @@ impl Settings {
                 false => Keep::Nothing,
             },
             message_format: args.message_format,
+            reports: report_files(&args.reports)?,
             verbosity: match (args.quiet, args.verbose) {
                 (true, _) => Verbosity::Quiet,
                 (_, true) => Verbosity::Verbose,

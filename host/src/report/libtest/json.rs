@@ -1,8 +1,7 @@
-//! `--format json`: an object an event.
+//! `--format json`: an object an event, and of `--list` an object a test.
 
-use super::result::{Form, Seen, Tally, Verdict};
-use crate::cli::libtest::Parsed;
-use crate::text::is_terminal_control;
+use super::result::{Flags, LibtestFormat, LibtestResult, LibtestStatus, Tally};
+use crate::report::output::json;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -16,34 +15,58 @@ pub struct Json {
 }
 
 impl Json {
-    pub fn new(parsed: &Parsed) -> Self {
+    pub fn new(flags: Flags) -> Self {
         Json {
-            show_output: parsed.show_output,
-            nocapture: parsed.nocapture,
-            report_time: parsed.report_time,
+            show_output: flags.show_output,
+            nocapture: flags.nocapture,
+            report_time: flags.report_time,
             begun: HashSet::new(),
         }
     }
 }
 
-/// A string in JSON, without anything that a terminal would act on.
-pub fn quoted(text: &str) -> String {
-    let json = serde_json::Value::from(text).to_string();
-    if !json.contains(is_terminal_control) {
-        return json;
-    }
-    let mut harmless = String::with_capacity(json.len());
-    for c in json.chars() {
-        match is_terminal_control(c) {
-            // all of them are in the first plane
-            true => write!(harmless, "\\u{:04x}", u32::from(c)).expect("a string takes it"),
-            false => harmless.push(c),
-        }
-    }
-    harmless
+/// A test of `--list`.
+pub struct Discovered<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it is a benchmark.
+    pub benchmark: bool,
+    /// Whether it is ignored, and why.
+    pub ignored: Option<&'a str>,
+    /// Where its source is.
+    pub source: (&'a str, u64),
 }
 
-impl Form for Json {
+/// `--list --format json`: an object a test, between two that frame them.
+pub fn list(tests: &[Discovered<'_>]) -> String {
+    let mut text = "{ \"type\": \"suite\", \"event\": \"discovery\" }\n".to_owned();
+    for test in tests {
+        let _ = writeln!(
+            text,
+            "{{ \"type\": \"{}\", \"event\": \"discovered\", \"name\": {}, \"ignore\": {}, \"ignore_message\": {}, \"source_path\": {}, \"start_line\": {} }}",
+            match test.benchmark {
+                true => "benchmark",
+                false => "test",
+            },
+            json(test.name),
+            test.ignored.is_some(),
+            json(test.ignored.unwrap_or_default()),
+            json(test.source.0),
+            test.source.1
+        );
+    }
+    let benchmarks = tests.iter().filter(|t| t.benchmark).count();
+    let ignored = tests.iter().filter(|t| t.ignored.is_some()).count();
+    let _ = writeln!(
+        text,
+        "{{ \"type\": \"suite\", \"event\": \"completed\", \"tests\": {}, \"benchmarks\": {benchmarks}, \"total\": {}, \"ignored\": {ignored} }}",
+        tests.len() - benchmarks,
+        tests.len()
+    );
+    text
+}
+
+impl LibtestFormat for Json {
     fn begin(&mut self, total: usize) -> String {
         format!("{{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": {total} }}\n")
     }
@@ -52,17 +75,17 @@ impl Form for Json {
         match self.begun.insert(name.to_owned()) {
             true => format!(
                 "{{ \"type\": \"test\", \"event\": \"started\", \"name\": {} }}\n",
-                quoted(name)
+                json(name)
             ),
             false => String::new(),
         }
     }
 
-    fn ended(&mut self, seen: &Seen) -> String {
+    fn ended(&mut self, result: &LibtestResult) -> String {
         // every test begins, those too that are not run
-        let mut text = self.started(&seen.name);
-        let name = quoted(&seen.name);
-        if let Verdict::Measured(measure) = &seen.verdict {
+        let mut text = self.started(&result.name);
+        let name = json(&result.name);
+        if let LibtestStatus::Measured(measure) = &result.status {
             let throughput = match &measure.throughput {
                 Some(throughput) => format!(", \"mib_per_second\": {throughput}"),
                 None => String::new(),
@@ -74,27 +97,29 @@ impl Form for Json {
             );
             return text;
         }
-        let (event, more) = match &seen.verdict {
-            Verdict::Ok | Verdict::Measured(_) => ("ok", String::new()),
-            Verdict::Failed => ("failed", String::new()),
-            Verdict::TooSlow => ("failed", ", \"reason\": \"time limit exceeded\"".to_owned()),
-            Verdict::Ignored { reason: None } => ("ignored", String::new()),
-            Verdict::Ignored {
+        let (event, more) = match &result.status {
+            LibtestStatus::Ok | LibtestStatus::Measured(_) => ("ok", String::new()),
+            LibtestStatus::Failed => ("failed", String::new()),
+            LibtestStatus::TooSlow => {
+                ("failed", ", \"reason\": \"time limit exceeded\"".to_owned())
+            }
+            LibtestStatus::Ignored { reason: None } => ("ignored", String::new()),
+            LibtestStatus::Ignored {
                 reason: Some(reason),
-            } => ("ignored", format!(", \"message\": {}", quoted(reason))),
+            } => ("ignored", format!(", \"message\": {}", json(reason))),
         };
         let _ = write!(
             text,
             "{{ \"type\": \"test\", \"name\": {name}, \"event\": \"{event}\""
         );
-        if let Some(time) = seen.time.filter(|_| self.report_time) {
+        if let Some(time) = result.time.filter(|_| self.report_time) {
             let _ = write!(text, ", \"exec_time\": {}", time.as_secs_f64());
         }
         // a line of this output is an object: what is not captured is told in it too
         let shown = self.show_output || self.nocapture || event == "failed";
-        let output = seen.captured();
+        let output = result.captured();
         if shown && !output.is_empty() {
-            let _ = write!(text, ", \"stdout\": {}", quoted(&output));
+            let _ = write!(text, ", \"stdout\": {}", json(&output));
         }
         let _ = writeln!(text, "{more} }}");
         text
@@ -111,19 +136,5 @@ impl Form for Json {
             tally.filtered_out,
             tally.elapsed.as_secs_f64()
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_string_is_json_and_moves_no_cursor() {
-        let text = "a\"\u{9b}31m\n\u{202e}";
-        let json = quoted(text);
-        assert!(!json.contains(is_terminal_control));
-        let back: String = serde_json::from_str(&json).expect("JSON");
-        assert_eq!(back, text);
     }
 }

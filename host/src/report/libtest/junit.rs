@@ -1,7 +1,6 @@
 //! `--format junit`: one document, on one line, at the end.
 
-use super::result::{Form, Seen, Tally, Verdict};
-use crate::cli::libtest::Parsed;
+use super::result::{Flags, LibtestFormat, LibtestResult, LibtestStatus, Tally};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -13,10 +12,10 @@ pub struct Junit {
 }
 
 impl Junit {
-    pub fn new(parsed: &Parsed) -> Self {
+    pub fn new(flags: Flags) -> Self {
         Junit {
-            show_output: parsed.show_output,
-            report_time: parsed.report_time,
+            show_output: flags.show_output,
+            report_time: flags.report_time,
             cases: Vec::new(),
         }
     }
@@ -67,58 +66,58 @@ fn cdata(text: &str) -> String {
 
 /// libtest's names of a class and a test: for unit tests the path of the module, as
 /// the folder of the source tells.
-fn names(seen: &Seen) -> (String, String) {
-    let file = seen.file.as_deref().unwrap_or_default();
+fn names(result: &LibtestResult) -> (String, String) {
+    let file = result.file.as_deref().unwrap_or_default();
     let folders = Path::new(file).parent();
     let lies_in = |name: &str| folders.is_some_and(|f| f.iter().any(|part| part == name));
     if lies_in("src") {
-        match seen.name.rsplit_once("::") {
+        match result.name.rsplit_once("::") {
             Some((path, name)) => (path.to_owned(), name.to_owned()),
-            None => ("crate".to_owned(), seen.name.clone()),
+            None => ("crate".to_owned(), result.name.clone()),
         }
     } else if lies_in("tests") {
-        ("integration".to_owned(), seen.name.clone())
+        ("integration".to_owned(), result.name.clone())
     } else {
-        ("unknown".to_owned(), seen.name.clone())
+        ("unknown".to_owned(), result.name.clone())
     }
 }
 
-impl Form for Junit {
+impl LibtestFormat for Junit {
     fn begin(&mut self, _total: usize) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>".to_owned()
     }
 
-    fn ended(&mut self, seen: &Seen) -> String {
-        let (class, name) = names(seen);
+    fn ended(&mut self, result: &LibtestResult) -> String {
+        let (class, name) = names(result);
         let (class, name) = (attribute(&class), attribute(&name));
-        let time = match seen.time.filter(|_| self.report_time) {
+        let time = match result.time.filter(|_| self.report_time) {
             Some(time) => time.as_secs_f64(),
             None => 0.0,
         };
-        let captured = seen.captured();
+        let captured = result.captured();
         let output = match captured.is_empty() {
             true => String::new(),
             false => format!("<system-out>{}</system-out>", cdata(&captured)),
         };
         let mut case = format!("<testcase classname=\"{class}\" name=\"{name}\" time=\"{time}\"");
-        match &seen.verdict {
-            Verdict::Ignored { .. } => return String::new(),
-            Verdict::Measured(measure) => {
+        match &result.status {
+            LibtestStatus::Ignored { .. } => return String::new(),
+            LibtestStatus::Measured(measure) => {
                 case = format!(
                     "<testcase classname=\"benchmark::{class}\" name=\"{name}\" time=\"{}\" />",
                     measure.median
                 );
             }
-            Verdict::Ok if self.show_output && !output.is_empty() => {
+            LibtestStatus::Ok if self.show_output && !output.is_empty() => {
                 let _ = write!(case, ">{output}</testcase>");
             }
-            Verdict::Ok => case.push_str("/>"),
-            Verdict::Failed => {
+            LibtestStatus::Ok => case.push_str("/>"),
+            LibtestStatus::Failed => {
                 let _ = write!(case, "><failure type=\"assert\"/>{output}</testcase>");
             }
-            Verdict::TooSlow => case.push_str("><failure type=\"timeout\"/></testcase>"),
+            LibtestStatus::TooSlow => case.push_str("><failure type=\"timeout\"/></testcase>"),
         }
-        self.cases.push((seen.order, case));
+        self.cases.push((result.order, case));
         String::new()
     }
 

@@ -1,6 +1,6 @@
 //! A run's events, told as libtest tells them.
 //!
-//! Counts, keeps what the end needs, and has a [`Form`] write the rest. The first
+//! Counts, keeps what the end needs, and has a [`LibtestFormat`] write the rest. The first
 //! line says how many tests there are, so what ends before that is known
 //! waits for it. Tests are told as they end.
 
@@ -11,12 +11,12 @@ pub mod result;
 pub(crate) mod sections;
 pub(crate) mod terse;
 
-use self::result::{Audience, Form, Seen, Tally, Unable, Verdict};
-use crate::cli::libtest::Parsed;
+use self::result::{
+    Audience, Flags, LibtestFormat, LibtestResult, LibtestStatus, Tally, Unsupported,
+};
 use crate::event::{Event, FixtureError, ModuleError, Summary, TestEnd};
 use crate::report::Reporter;
 use crate::report::output::Output;
-use crate::settings::Marks;
 use crate::text::{Escaped, tell};
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -25,19 +25,33 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What is told in place of how a test ended.
-pub type Retold<'a> = &'a dyn Fn(&TestEnd) -> TestEnd;
+pub type Mapped<'a> = &'a dyn Fn(&TestEnd) -> TestEnd;
+
+/// What is told in place of a test's own words.
+pub type Marked<'a> = &'a dyn Fn(&str) -> String;
+
+/// How a run is told in libtest's way.
+pub struct Options<'a> {
+    /// What writes it.
+    pub format: Box<dyn LibtestFormat>,
+    /// Who reads it.
+    pub audience: Audience,
+    /// What the call asked for.
+    pub flags: Flags,
+    /// What is done with tests that cannot run here.
+    pub unsupported: Unsupported,
+    /// Where a line for each test is written besides.
+    pub log: Option<File>,
+    /// What is told in place of how a test ended.
+    pub mapped: Mapped<'a>,
+    /// What is told in place of its words, if not they.
+    pub marked: Option<Marked<'a>>,
+}
 
 /// Tells a run in one of libtest's formats.
-pub struct Face<'a, W> {
+pub struct LibtestReporter<'a, W> {
     out: Output<W>,
-    retold: Retold<'a>,
-    marks: Option<Marks>,
-    form: Box<dyn Form>,
-    log: Option<File>,
-    unable: Unable,
-    show_output: bool,
-    report_time: bool,
-    ensure_time: bool,
+    asked: Options<'a>,
     /// Whether what tests write to stderr goes to ours, and how.
     stderr: Option<Audience>,
     /// What waits for the first line.
@@ -50,53 +64,24 @@ pub struct Face<'a, W> {
 /// Something that is told after the first line.
 enum Told {
     Started(String),
-    Ended(Box<Seen>),
+    Ended(Box<LibtestResult>),
     Note(String),
 }
 
-impl<'a, W: Write> Face<'a, W> {
-    /// A face that writes to `out`.
-    pub fn new(
-        out: W,
-        form: Box<dyn Form>,
-        audience: Audience,
-        parsed: &Parsed,
-        log: Option<File>,
-        retold: Retold<'a>,
-    ) -> Self {
-        Face {
+impl<'a, W: Write> LibtestReporter<'a, W> {
+    /// A reporter that writes to `out`.
+    pub fn new(out: W, asked: Options<'a>) -> Self {
+        LibtestReporter {
             out: Output::new(out),
-            retold,
-            marks: None,
-            form,
-            log,
-            unable: match parsed.is_single()
-                && parsed.ignored == crate::cli::libtest::RunIgnored::Only
-            {
-                true => Unable::Failed,
-                false => Unable::Ignored,
-            },
-            show_output: parsed.show_output,
-            report_time: parsed.report_time,
-            ensure_time: parsed.ensure_time,
-            stderr: parsed.nocapture.then(|| Audience {
+            stderr: asked.flags.nocapture.then(|| Audience {
                 terminal: io::stderr().is_terminal(),
-                ..audience
+                ..asked.audience
             }),
+            asked,
             waiting: Some(Vec::new()),
             tally: Tally::default(),
             not_able: 0,
         }
-    }
-
-    /// The same, with a test's words marked as these.
-    pub fn marked(self, marks: Option<Marks>) -> Self {
-        Face { marks, ..self }
-    }
-
-    /// Whether all that was meant passed or was ignored.
-    pub fn is_good(&self) -> bool {
-        self.tally.is_good()
     }
 
     fn tell(&mut self, told: Told) {
@@ -109,10 +94,10 @@ impl<'a, W: Write> Face<'a, W> {
     fn tell_now(&mut self, told: Told) {
         match told {
             Told::Started(name) => {
-                let text = self.form.started(&name);
+                let text = self.asked.format.started(&name);
                 self.out.write(text.as_bytes());
             }
-            Told::Ended(seen) => self.ended(*seen),
+            Told::Ended(result) => self.ended(*result),
             Told::Note(note) => tell(&format!("note: {}", Escaped(&note))),
         }
     }
@@ -124,7 +109,7 @@ impl<'a, W: Write> Face<'a, W> {
         if self.tally.broken {
             return;
         }
-        let text = self.form.begin(tests);
+        let text = self.asked.format.begin(tests);
         self.out.write(text.as_bytes());
         let empty = tests + filtered_out == 0;
         for told in waiting {
@@ -135,54 +120,60 @@ impl<'a, W: Write> Face<'a, W> {
         }
     }
 
-    fn ended(&mut self, mut seen: Seen) {
-        if self.ensure_time && seen.verdict == Verdict::Ok && is_too_slow(&seen) {
-            seen.verdict = Verdict::TooSlow;
+    fn ended(&mut self, mut result: LibtestResult) {
+        if self.asked.flags.ensure_time
+            && result.status == LibtestStatus::Ok
+            && is_too_slow(&result)
+        {
+            result.status = LibtestStatus::TooSlow;
         }
         if let Some(audience) = &self.stderr
-            && !seen.stderr.is_empty()
+            && !result.stderr.is_empty()
         {
-            let _ = io::stderr().write_all(audience.show(&seen.stderr).as_bytes());
+            let _ = io::stderr().write_all(audience.show(&result.stderr).as_bytes());
         }
-        let text = self.form.ended(&seen);
+        let text = self.asked.format.ended(&result);
         self.out.write(text.as_bytes());
-        self.write_log(&seen);
-        match &seen.verdict {
-            Verdict::Ok => self.tally.passed += 1,
-            Verdict::Failed | Verdict::TooSlow => self.tally.failed += 1,
-            Verdict::Ignored { .. } => {
+        self.write_log(&result);
+        match &result.status {
+            LibtestStatus::Ok => self.tally.passed += 1,
+            LibtestStatus::Failed | LibtestStatus::TooSlow => self.tally.failed += 1,
+            LibtestStatus::Ignored { .. } => {
                 self.tally.ignored += 1;
-                self.not_able += usize::from(seen.unable);
+                self.not_able += usize::from(result.unable);
             }
-            Verdict::Measured(_) => self.tally.measured += 1,
+            LibtestStatus::Measured(_) => self.tally.measured += 1,
         }
-        match &seen.verdict {
-            Verdict::Failed => self.tally.failures.push(seen),
-            Verdict::TooSlow => self.tally.too_slow.push(seen),
-            Verdict::Ok if self.show_output => self.tally.successes.push(seen),
+        match &result.status {
+            LibtestStatus::Failed => self.tally.failures.push(result),
+            LibtestStatus::TooSlow => self.tally.too_slow.push(result),
+            LibtestStatus::Ok if self.asked.flags.show_output => self.tally.successes.push(result),
             _ => {}
         }
     }
 
-    fn write_log(&mut self, seen: &Seen) {
-        if self.log.is_none() {
+    fn write_log(&mut self, result: &LibtestResult) {
+        if self.asked.log.is_none() {
             return;
         }
-        let word = match &seen.verdict {
-            Verdict::Ok => "ok".to_owned(),
-            Verdict::Failed => "failed".to_owned(),
-            Verdict::TooSlow => "failed (time limit exceeded)".to_owned(),
-            Verdict::Ignored { reason: None } => "ignored".to_owned(),
-            Verdict::Ignored {
+        let word = match &result.status {
+            LibtestStatus::Ok => "ok".to_owned(),
+            LibtestStatus::Failed => "failed".to_owned(),
+            LibtestStatus::TooSlow => "failed (time limit exceeded)".to_owned(),
+            LibtestStatus::Ignored { reason: None } => "ignored".to_owned(),
+            LibtestStatus::Ignored {
                 reason: Some(reason),
             } => format!("ignored: {reason}"),
-            Verdict::Measured(measure) => measure.text.clone(),
+            LibtestStatus::Measured(measure) => measure.text.clone(),
         };
-        let time = match seen.time.filter(|_| self.report_time) {
+        let time = match result.time.filter(|_| self.asked.flags.report_time) {
             Some(time) => format!(" <{:.3}s>", time.as_secs_f64()),
             None => String::new(),
         };
-        log_line(&mut self.log, &format!("{word} {}{time}\n", seen.name));
+        log_line(
+            &mut self.asked.log,
+            &format!("{word} {}{time}\n", result.name),
+        );
     }
 
     fn module_failed(&mut self, error: &ModuleError) {
@@ -192,15 +183,16 @@ impl<'a, W: Write> Face<'a, W> {
 
     fn suite_failed(&mut self, error: &ModuleError) {
         let out = (&error.output.stdout, &error.output.stderr);
-        let seen = Seen::failure(error.module.to_string(), error.what, &error.cause, out);
-        self.tell(Told::Ended(Box::new(seen)));
+        let result =
+            LibtestResult::failure(error.module.to_string(), error.what, &error.cause, out);
+        self.tell(Told::Ended(Box::new(result)));
     }
 
     fn fixture_failed(&mut self, error: &FixtureError) {
         let out = (&error.stdout, &error.stderr);
         let name = format!("fixture {}", error.name);
-        let seen = Seen::failure(name, error.what, &error.cause, out);
-        self.tell(Told::Ended(Box::new(seen)));
+        let result = LibtestResult::failure(name, error.what, &error.cause, out);
+        self.tell(Told::Ended(Box::new(result)));
     }
 
     fn finish(&mut self, summary: &Summary) {
@@ -231,7 +223,7 @@ impl<'a, W: Write> Face<'a, W> {
             tests.sort_by_key(|t| t.order);
         }
         let tally = mem::take(&mut self.tally);
-        let text = self.form.finish(&tally);
+        let text = self.asked.format.finish(&tally);
         self.tally = tally;
         self.out.write(text.as_bytes());
         if self.not_able > 0 {
@@ -244,7 +236,7 @@ impl<'a, W: Write> Face<'a, W> {
     }
 }
 
-impl<W: Write> Reporter for Face<'_, W> {
+impl<W: Write> Reporter for LibtestReporter<'_, W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Planned {
@@ -253,12 +245,13 @@ impl<W: Write> Reporter for Face<'_, W> {
             } => self.planned(*tests, *filtered_out),
             Event::Started(test) => self.tell(Told::Started(test.id.path.to_string())),
             Event::Ended(end) => {
-                let mut seen = Seen::of(&(self.retold)(end), self.unable);
-                if let Some(marks) = &self.marks {
-                    seen.stdout = marks.mark(&seen.stdout);
-                    seen.stderr = marks.mark(&seen.stderr);
+                let mut result =
+                    LibtestResult::of(&(self.asked.mapped)(end), self.asked.unsupported);
+                if let Some(marked) = self.asked.marked {
+                    result.stdout = marked(&result.stdout);
+                    result.stderr = marked(&result.stderr);
                 }
-                self.tell(Told::Ended(Box::new(seen)));
+                self.tell(Told::Ended(Box::new(result)));
             }
             Event::ModuleFailed(error) => self.module_failed(error),
             Event::SuiteFailed(error) => self.suite_failed(error),
@@ -283,18 +276,22 @@ impl<W: Write> Reporter for Face<'_, W> {
     fn result(&mut self) -> io::Result<()> {
         self.out.result()
     }
+
+    fn is_good(&self) -> bool {
+        self.tally.is_good()
+    }
 }
 
 /// libtest's limits for `--ensure-time`, by where a test's source lies.
-fn is_too_slow(seen: &Seen) -> bool {
-    let folders = seen.file.as_deref().and_then(|f| Path::new(f).parent());
+fn is_too_slow(result: &LibtestResult) -> bool {
+    let folders = result.file.as_deref().and_then(|f| Path::new(f).parent());
     let lies_in = |name: &str| folders.is_some_and(|f| f.iter().any(|part| part == name));
     let limit = match (lies_in("src"), lies_in("tests")) {
         (true, _) => Duration::from_millis(100),
         (false, true) => Duration::from_secs(1),
         (false, false) => Duration::from_secs(120),
     };
-    seen.time.is_some_and(|time| time >= limit)
+    result.time.is_some_and(|time| time >= limit)
 }
 
 /// Says on stderr that a module cannot be run, and why.

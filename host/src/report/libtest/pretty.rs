@@ -1,8 +1,7 @@
 //! `--format pretty`: a line a test.
 
-use super::result::{Audience, Form, Paint, Seen, Tally, Verdict};
+use super::result::{Audience, Flags, LibtestFormat, LibtestResult, LibtestStatus, Paint, Tally};
 use super::sections::{Sections, running};
-use crate::cli::libtest::Parsed;
 
 /// A line a test.
 pub struct Pretty {
@@ -16,58 +15,60 @@ pub struct Pretty {
 }
 
 impl Pretty {
-    pub fn new(audience: Audience, parsed: &Parsed, seed: Option<u64>) -> Self {
+    pub fn new(audience: Audience, flags: Flags) -> Self {
         Pretty {
             audience,
-            sections: Sections::new(audience, parsed),
-            report_time: parsed.report_time,
-            nocapture: parsed.nocapture,
-            serial: parsed.threads == Some(1) || parsed.is_single(),
-            seed,
+            sections: Sections::new(audience, flags),
+            report_time: flags.report_time,
+            nocapture: flags.nocapture,
+            serial: flags.serial,
+            seed: flags.seed,
         }
     }
 }
 
-impl Form for Pretty {
+impl LibtestFormat for Pretty {
     fn begin(&mut self, total: usize) -> String {
         running(total, self.seed)
     }
 
-    fn ended(&mut self, seen: &Seen) -> String {
-        let name = self.audience.show(&seen.name);
-        let mode = if seen.should_panic {
+    fn ended(&mut self, result: &LibtestResult) -> String {
+        let name = self.audience.show(&result.name);
+        let mode = if result.should_panic {
             " - should panic"
         } else {
             ""
         };
-        let word = match &seen.verdict {
-            Verdict::Ok => self.audience.paint("ok", Paint::Green),
-            Verdict::Failed => self.audience.paint("FAILED", Paint::Red),
-            Verdict::TooSlow => {
+        let word = match &result.status {
+            LibtestStatus::Ok => self.audience.paint("ok", Paint::Green),
+            LibtestStatus::Failed => self.audience.paint("FAILED", Paint::Red),
+            LibtestStatus::TooSlow => {
                 let word = "FAILED (time limit exceeded)";
                 self.audience.paint(word, Paint::Red)
             }
-            Verdict::Ignored { reason: None } => self.audience.paint("ignored", Paint::Yellow),
-            Verdict::Ignored {
+            LibtestStatus::Ignored { reason: None } => {
+                self.audience.paint("ignored", Paint::Yellow)
+            }
+            LibtestStatus::Ignored {
                 reason: Some(reason),
             } => {
                 let word = format!("ignored, {}", self.audience.show(reason));
                 self.audience.paint(&word, Paint::Yellow)
             }
-            Verdict::Measured(measure) => format!(
+            LibtestStatus::Measured(measure) => format!(
                 "{}:{}",
                 self.audience.paint("bench", Paint::Cyan),
                 measure.text
             ),
         };
-        let time = match seen.time.filter(|_| self.report_time) {
+        let time = match result.time.filter(|_| self.report_time) {
             Some(time) => format!(" <{:.3}s>", time.as_secs_f64()),
             None => String::new(),
         };
         let (before, within) = match (self.nocapture, self.serial) {
             (false, _) => ("".into(), "".into()),
-            (true, false) => (self.audience.show(&seen.stdout), "".into()),
-            (true, true) => ("".into(), self.audience.show(&seen.stdout)),
+            (true, false) => (self.audience.show(&result.stdout), "".into()),
+            (true, true) => ("".into(), self.audience.show(&result.stdout)),
         };
         // what has no end of a line would hide the line from whoever looks for it
         let end = match before.is_empty() || before.ends_with('\n') {
@@ -86,14 +87,14 @@ impl Form for Pretty {
 mod tests {
     use super::*;
 
-    fn seen(verdict: Verdict) -> Seen {
-        Seen {
+    fn result(status: LibtestStatus) -> LibtestResult {
+        LibtestResult {
             name: "a::b".into(),
             order: (0, 0),
             file: None,
             should_panic: false,
             unable: false,
-            verdict,
+            status,
             time: None,
             stdout: "out".into(),
             stderr: String::new(),
@@ -101,34 +102,37 @@ mod tests {
         }
     }
 
-    fn line(parsed: &Parsed, seen: &Seen) -> String {
+    fn line(flags: Flags, result: &LibtestResult) -> String {
         let audience = Audience {
             terminal: false,
             color: false,
         };
-        Pretty::new(audience, parsed, None).ended(seen)
+        Pretty::new(audience, flags).ended(result)
     }
 
     #[test]
     fn a_line_says_how_a_test_ended() {
-        let captured = Parsed::default();
-        assert_eq!(line(&captured, &seen(Verdict::Ok)), "test a::b ... ok\n");
+        let captured = Flags::default();
+        assert_eq!(
+            line(captured, &result(LibtestStatus::Ok)),
+            "test a::b ... ok\n"
+        );
         let reason = Some("slow".to_owned());
         assert_eq!(
-            line(&captured, &seen(Verdict::Ignored { reason })),
+            line(captured, &result(LibtestStatus::Ignored { reason })),
             "test a::b ... ignored, slow\n"
         );
     }
 
     #[test]
     fn without_capture_a_test_is_printed_whole() {
-        let mut parsed = Parsed {
+        let mut flags = Flags {
             nocapture: true,
-            ..Parsed::default()
+            ..Flags::default()
         };
-        let test = seen(Verdict::Ok);
-        assert_eq!(line(&parsed, &test), "out\ntest a::b ... ok\n");
-        parsed.threads = Some(1);
-        assert_eq!(line(&parsed, &test), "test a::b ... outok\n");
+        let test = result(LibtestStatus::Ok);
+        assert_eq!(line(flags, &test), "out\ntest a::b ... ok\n");
+        flags.serial = true;
+        assert_eq!(line(flags, &test), "test a::b ... outok\n");
     }
 }

@@ -1,6 +1,6 @@
 //! A test's end in libtest's words, and who writes them.
 //!
-//! A [`Form`] is pure: it takes what happened and gives the text to write.
+//! A [`LibtestFormat`] is pure: it takes what happened and gives the text to write.
 
 use crate::event::{Captured, Cause, Outcome, TestEnd};
 use crate::report::frames::{self, Functions, Told};
@@ -8,6 +8,23 @@ use crate::text::{Escaped, MARK, one_line};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
+
+/// What the call of a libtest binary asked of its report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Whether tests' output is not captured.
+    pub nocapture: bool,
+    /// Whether what tests wrote that passed is shown.
+    pub show_output: bool,
+    /// Whether it is told how long each took.
+    pub report_time: bool,
+    /// Whether one that took too long fails.
+    pub ensure_time: bool,
+    /// Whether tests run one after the other.
+    pub serial: bool,
+    /// The seed of their order, if that has one.
+    pub seed: Option<u64>,
+}
 
 /// Who reads stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +68,7 @@ pub enum Paint {
 
 /// How a test ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum LibtestStatus {
     /// It passed.
     Ok,
     /// It did not.
@@ -105,7 +122,7 @@ impl Measure {
 
 /// A test that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct LibtestResult {
     /// Its name.
     pub name: String,
     /// Its place in the plan.
@@ -117,7 +134,7 @@ pub struct Seen {
     /// Set if it could not be run here, whoever asked for it.
     pub unable: bool,
     /// How it ended.
-    pub verdict: Verdict,
+    pub status: LibtestStatus,
     /// How long it took, if it ran.
     pub time: Option<Duration>,
     /// What it wrote to stdout.
@@ -130,7 +147,7 @@ pub struct Seen {
 
 /// What is done with a test that libtest cannot run here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unable {
+pub enum Unsupported {
     /// It counts as ignored.
     Ignored,
     /// It counts as failed: somebody asked for it by its name.
@@ -143,25 +160,27 @@ fn is_unable(end: &TestEnd) -> bool {
     matches!(&end.outcome, Outcome::Skipped { reason } if Some(reason) == why)
 }
 
-impl Seen {
+impl LibtestResult {
     /// What libtest would say of this end.
-    pub fn of(end: &TestEnd, unable: Unable) -> Seen {
+    pub fn of(end: &TestEnd, unsupported: Unsupported) -> LibtestResult {
         let test = &end.test;
         let mut stdout = end.output.stdout.text();
         let mut host = String::new();
-        let verdict = match &end.outcome {
+        let status = match &end.outcome {
             Outcome::Passed | Outcome::ExpectedFailure { .. } => {
                 let measure = test.benchmark.then(|| Measure::take(&mut stdout));
-                measure.flatten().map_or(Verdict::Ok, Verdict::Measured)
+                measure
+                    .flatten()
+                    .map_or(LibtestStatus::Ok, LibtestStatus::Measured)
             }
-            _ if is_unable(end) && unable == Unable::Failed => {
+            _ if is_unable(end) && unsupported == Unsupported::Failed => {
                 say(
                     &mut host,
                     "it was asked for by its name and cannot be run: libtest runs no test on wasm that should panic, since a panic ends the program there",
                 );
-                Verdict::Failed
+                LibtestStatus::Failed
             }
-            Outcome::Skipped { reason } => Verdict::Ignored {
+            Outcome::Skipped { reason } => LibtestStatus::Ignored {
                 reason: match &test.ignore_reason {
                     Some(reason) => Some(reason.clone()).filter(|r| !r.is_empty()),
                     None if end.ran.is_none() => None,
@@ -170,13 +189,13 @@ impl Seen {
             },
             Outcome::NotRun { reason } => {
                 say(&mut host, &format!("it was not run: {reason}"));
-                Verdict::Failed
+                LibtestStatus::Failed
             }
             Outcome::Interrupted => {
                 say(&mut host, "in flight when the run was interrupted");
-                Verdict::Failed
+                LibtestStatus::Failed
             }
-            _ => Verdict::Failed,
+            _ => LibtestStatus::Failed,
         };
         let stderr = end.output.stderr.text();
         if let Some(cause) = end.outcome.cause() {
@@ -212,7 +231,7 @@ impl Seen {
         let skipped = matches!(end.outcome, Outcome::Skipped { .. });
         // of a test that is ignored by its mark libtest says no more than that
         let marked = skipped && !unable_here && test.ignore_reason.is_some();
-        Seen {
+        LibtestResult {
             name: test.id.path.to_string(),
             order: end.order,
             file: test
@@ -221,7 +240,7 @@ impl Seen {
                 .map(|s| s.rsplit_once(':').map_or(s.as_str(), |(f, _)| f).to_owned()),
             should_panic: test.should_panic && !marked,
             unable: unable_here,
-            verdict,
+            status,
             time: end.ran.map(|ran| ran.duration),
             stdout,
             stderr,
@@ -230,18 +249,23 @@ impl Seen {
     }
 
     /// An end that is no test's: of a suite, a fixture.
-    pub fn failure(name: String, what: &str, cause: &Cause, out: (&Captured, &Captured)) -> Seen {
+    pub fn failure(
+        name: String,
+        what: &str,
+        cause: &Cause,
+        out: (&Captured, &Captured),
+    ) -> LibtestResult {
         let (stdout, stderr) = (out.0.text(), out.1.text());
         let mut host = String::new();
         say(&mut host, &format!("{name} {what}"));
         say_cause(&mut host, cause, &stderr);
-        Seen {
+        LibtestResult {
             name,
             order: (0, 0),
             file: None,
             should_panic: false,
             unable: false,
-            verdict: Verdict::Failed,
+            status: LibtestStatus::Failed,
             time: None,
             stdout,
             stderr,
@@ -251,7 +275,7 @@ impl Seen {
 
     /// Whether the run can still be good.
     pub fn is_good(&self) -> bool {
-        !matches!(self.verdict, Verdict::Failed | Verdict::TooSlow)
+        !matches!(self.status, LibtestStatus::Failed | LibtestStatus::TooSlow)
     }
 
     /// All that is captured of it: its own words, then the runner's.
@@ -317,11 +341,11 @@ pub struct Tally {
     /// How long the run took.
     pub elapsed: Duration,
     /// Tests that failed, in the order of the plan.
-    pub failures: Vec<Seen>,
+    pub failures: Vec<LibtestResult>,
     /// Tests that passed too late, likewise.
-    pub too_slow: Vec<Seen>,
+    pub too_slow: Vec<LibtestResult>,
     /// Tests that passed, likewise; kept only if somebody wants their output.
-    pub successes: Vec<Seen>,
+    pub successes: Vec<LibtestResult>,
 }
 
 impl Tally {
@@ -332,7 +356,7 @@ impl Tally {
 }
 
 /// One of libtest's formats.
-pub trait Form {
+pub trait LibtestFormat {
     /// The tests are known.
     fn begin(&mut self, total: usize) -> String;
     /// A test has begun.
@@ -340,7 +364,7 @@ pub trait Form {
         String::new()
     }
     /// A test has ended.
-    fn ended(&mut self, seen: &Seen) -> String;
+    fn ended(&mut self, result: &LibtestResult) -> String;
     /// The run is over.
     fn finish(&mut self, tally: &Tally) -> String;
 }

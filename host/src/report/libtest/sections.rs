@@ -1,7 +1,6 @@
 //! What pretty and terse have in common: the first line, the sections at the end, the result.
 
-use super::result::{Audience, Paint, Seen, Tally};
-use crate::cli::libtest::Parsed;
+use super::result::{Audience, Flags, LibtestResult, Paint, Tally};
 use std::fmt::Write as _;
 
 /// `running 3 tests`.
@@ -23,11 +22,11 @@ pub struct Sections {
 }
 
 impl Sections {
-    pub fn new(audience: Audience, parsed: &Parsed) -> Self {
+    pub fn new(audience: Audience, flags: Flags) -> Self {
         Sections {
             audience,
-            show_output: parsed.show_output,
-            nocapture: parsed.nocapture,
+            show_output: flags.show_output,
+            nocapture: flags.nocapture,
         }
     }
 
@@ -61,7 +60,7 @@ impl Sections {
     }
 
     /// What was captured of each, then their names.
-    fn section(&self, text: &mut String, title: &str, tests: &[Seen]) {
+    fn section(&self, text: &mut String, title: &str, tests: &[LibtestResult]) {
         let _ = write!(text, "\n{title}:\n");
         let mut outputs = String::new();
         for test in tests {

@@ -1,8 +1,7 @@
 //! `-q`, `--format terse`: a character a test.
 
-use super::result::{Audience, Form, Paint, Seen, Tally, Verdict};
+use super::result::{Audience, Flags, LibtestFormat, LibtestResult, LibtestStatus, Paint, Tally};
 use super::sections::{Sections, running};
-use crate::cli::libtest::Parsed;
 use std::fmt::Write as _;
 
 /// So many characters stand on a line.
@@ -21,12 +20,12 @@ pub struct Terse {
 }
 
 impl Terse {
-    pub fn new(audience: Audience, parsed: &Parsed, seed: Option<u64>) -> Self {
+    pub fn new(audience: Audience, flags: Flags) -> Self {
         Terse {
             audience,
-            sections: Sections::new(audience, parsed),
-            nocapture: parsed.nocapture,
-            seed,
+            sections: Sections::new(audience, flags),
+            nocapture: flags.nocapture,
+            seed: flags.seed,
             total: 0,
             ended: 0,
             column: 0,
@@ -40,20 +39,20 @@ impl Terse {
     }
 }
 
-impl Form for Terse {
+impl LibtestFormat for Terse {
     fn begin(&mut self, total: usize) -> String {
         self.total = total;
         running(total, self.seed)
     }
 
-    fn ended(&mut self, seen: &Seen) -> String {
+    fn ended(&mut self, result: &LibtestResult) -> String {
         let mut text = String::new();
-        if self.nocapture && !seen.stdout.is_empty() {
-            text.push_str(&self.audience.show(&seen.stdout));
+        if self.nocapture && !result.stdout.is_empty() {
+            text.push_str(&self.audience.show(&result.stdout));
         }
-        let name = self.audience.show(&seen.name);
-        match &seen.verdict {
-            Verdict::Failed | Verdict::TooSlow => {
+        let name = self.audience.show(&result.name);
+        match &result.status {
+            LibtestStatus::Failed | LibtestStatus::TooSlow => {
                 if self.column > 0 {
                     self.end_line(&mut text);
                 }
@@ -61,14 +60,14 @@ impl Form for Terse {
                 let _ = writeln!(text, "{name} --- {word}");
                 self.ended += 1;
             }
-            Verdict::Measured(measure) => {
+            LibtestStatus::Measured(measure) => {
                 let word = self.audience.paint("bench", Paint::Cyan);
                 let _ = writeln!(text, "test {name} ... {word}:{}", measure.text);
                 self.ended += 1;
             }
-            Verdict::Ok | Verdict::Ignored { .. } => {
-                let (dot, color) = match seen.verdict {
-                    Verdict::Ok => (".", Paint::Green),
+            LibtestStatus::Ok | LibtestStatus::Ignored { .. } => {
+                let (dot, color) = match result.status {
+                    LibtestStatus::Ok => (".", Paint::Green),
                     _ => ("i", Paint::Yellow),
                 };
                 text.push_str(&self.audience.paint(dot, color));
@@ -97,29 +96,29 @@ mod tests {
             terminal: false,
             color: false,
         };
-        let mut terse = Terse::new(audience, &Parsed::default(), None);
+        let mut terse = Terse::new(audience, Flags::default());
         let mut text = terse.begin(92);
-        let mut end = |verdict| {
-            text.push_str(&terse.ended(&Seen {
+        let mut end = |status| {
+            text.push_str(&terse.ended(&LibtestResult {
                 name: "f".into(),
                 order: (0, 0),
                 file: None,
                 should_panic: false,
                 unable: false,
-                verdict,
+                status,
                 time: None,
                 stdout: String::new(),
                 stderr: String::new(),
                 host: String::new(),
             }));
         };
-        end(Verdict::Failed);
+        end(LibtestStatus::Failed);
         for _ in 0..88 {
-            end(Verdict::Ok);
+            end(LibtestStatus::Ok);
         }
-        end(Verdict::Ignored { reason: None });
-        end(Verdict::Failed);
-        end(Verdict::Ok);
+        end(LibtestStatus::Ignored { reason: None });
+        end(LibtestStatus::Failed);
+        end(LibtestStatus::Ok);
         let full = ".".repeat(87);
         assert_eq!(
             text,

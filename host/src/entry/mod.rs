@@ -1,23 +1,23 @@
 //! Arguments in, exit code out: what the executables do.
+//!
+//! What `list`, `plan` and `cache` print is no report of events: each has a file here.
+
+mod cache;
+mod list;
+mod plan;
 
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::CargoWasmtest;
-use crate::cli::{
-    CacheAction, CacheArgs, Cli, Command, ListArgs, MessageFormat, PlanArgs, RunArgs, UsageError,
-};
+use crate::cli::{Cli, Command, RunArgs, UsageError};
 use crate::config::ConfigError;
 use crate::exec::{self, NotRun};
-use crate::module::cache::{self, Cache, Usage};
-use crate::module::{self};
-use crate::plan::tree::{Detail, host_fixtures, tree};
-use crate::report::output::Output;
-use crate::report::{Reporter, console, json};
-use crate::settings::{self, Exec, ProcessEnv, Settings, SettingsError};
+use crate::module;
+use crate::report::{self, Reporter as _, Stdout};
+use crate::settings::{Exec, ProcessEnv, Settings, SettingsError};
 use crate::{cargo, exit, guardian, primary, runner, text, worker};
-use anyhow::Context as _;
 use clap::Parser;
 use std::ffi::OsString;
-use std::io::{self, BufWriter};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -44,10 +44,10 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
     });
     let result = match cli.command {
         Command::Run(args) => run(&args, process),
-        Command::List(args) => list(&args, process),
-        Command::Plan(args) => plan(&args, process),
+        Command::List(args) => list::list(&args, process),
+        Command::Plan(args) => plan::plan(&args, process),
         Command::Init(args) => cargo::init::run(&args, process),
-        Command::Cache(args) => show_cache(&args),
+        Command::Cache(args) => cache::show(&args),
         Command::Exec(args) => Exec::of(&args, process)
             .map_err(Into::into)
             .and_then(|exec| Ok(exec::run(&exec)?.code))
@@ -91,96 +91,10 @@ fn end(result: anyhow::Result<u8>) -> ! {
 
 fn run(args: &RunArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
     let settings = Settings::for_run(args, process)?;
-    let out = BufWriter::new(io::stdout());
-    let mut reporter: Box<dyn Reporter> = match settings.message_format {
-        MessageFormat::Human => Box::new(console::Console::new(out, &settings)),
-        MessageFormat::Json => Box::new(json::Json::new(out)),
-    };
-    let summary = primary::run(&settings, reporter.as_mut())?;
-    reporter.result().context("the results cannot be written")?;
+    let mut reporters = report::open(&settings.reporting(), Stdout::AsAsked)?;
+    let summary = primary::run(&settings, &mut reporters)?;
+    reporters.result()?;
     Ok(exit::of(&summary))
-}
-
-fn list(args: &ListArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
-    let settings = Settings::for_list(args, process)?;
-    let mut trouble = console::Trouble::new(&settings);
-    let (summary, mut found) = primary::list(&settings, &mut trouble)?;
-    found.sort_by_key(|t| t.order);
-    let mut out = Output::new(BufWriter::new(io::stdout()));
-    match args.message_format {
-        MessageFormat::Human => {
-            console::write_list(&mut out, found.iter().map(|t| &*t.info));
-        }
-        MessageFormat::Json => {
-            for test in &found {
-                let value = json::listed(&test.info, &test.listed);
-                json::write_line(&mut out, &value);
-            }
-        }
-    }
-    out.result().context("the list cannot be written")?;
-    Ok(match (summary.modules_failed, found.is_empty()) {
-        (0, false) => exit::OK,
-        (0, true) => exit::NOTHING,
-        _ => exit::LOAD,
-    })
-}
-
-fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
-    let settings = Settings::for_plan(args, process)?;
-    let detail = match args.verbose {
-        true => Detail::Tests,
-        false => Detail::Suites,
-    };
-    let mut trouble = console::Trouble::new(&settings);
-    let (summary, mut plans) = primary::plan(&settings, &mut trouble)?;
-    plans.sort_by_key(|p| p.order);
-    let mut out = Output::new(BufWriter::new(io::stdout()));
-    for p in &plans {
-        let why = &p.no_snapshots;
-        let mut lines = tree(&p.module, &p.plan, &p.furniture, why, p.splitting, detail);
-        lines.extend(host_fixtures(&p.host_fixtures, detail));
-        console::write_plan(&mut out, &lines);
-    }
-    out.result().context("the plan cannot be written")?;
-    let nothing = plans.iter().all(|p| p.plan.tests() == 0);
-    Ok(match (summary.modules_failed, nothing) {
-        (0, false) => exit::OK,
-        (0, true) => exit::NOTHING,
-        _ => exit::LOAD,
-    })
-}
-
-fn show_cache(args: &CacheArgs) -> anyhow::Result<u8> {
-    let root = settings::cache_root(args.cache_dir.as_deref())?;
-    let amount = |usage: Usage| {
-        let modules = if usage.artefacts == 1 {
-            "module"
-        } else {
-            "modules"
-        };
-        let mib = usage.bytes as f64 / f64::from(1 << 20);
-        format!("{} compiled {modules}, {mib:.1} MiB", usage.artefacts)
-    };
-    let text = match (args.action.unwrap_or(CacheAction::Show), root.exists()) {
-        // looking makes nothing
-        (_, false) => format!("{}\nnothing is kept there yet\n", root.display()),
-        (CacheAction::Show, true) => {
-            let cache = Cache::open(&root)?;
-            let days = cache::MAX_AGE.as_secs() / 86_400;
-            format!(
-                "{}\n{}\nbounded to {} GiB and {days} days without use\n",
-                cache.dir().display(),
-                amount(cache.usage()?),
-                cache::MAX_BYTES >> 30,
-            )
-        }
-        (CacheAction::Clear, true) => format!("removed {}\n", amount(Cache::open(&root)?.clear()?)),
-    };
-    let mut out = Output::new(io::stdout());
-    out.write(text.as_bytes());
-    out.result().context("it cannot be written")?;
-    Ok(exit::OK)
 }
 
 /// The channel to the primary: a socket that is this process's stdin.
