@@ -9,11 +9,11 @@ use super::{flags, target, toolchain, variables};
 use crate::cli::UsageError;
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest};
-use crate::config::ConfigError;
 use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
-use crate::grant::package::{self, Place};
-use crate::grant::{DirGrant, ModuleGrants, Tmp, folders};
+use crate::grant::ModuleGrants;
+use crate::grant::package::{self, Asked, PackageDirs};
+use crate::grant::variables::{Variables, passed_env};
 use crate::harness::libtest_like;
 use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
@@ -276,7 +276,7 @@ impl Cargo<'_> {
             None => self.project.build_dir(target_dir),
         };
         let tmp_dir = build_dir.join(self.target).join("tmp");
-        let place = Place {
+        let dirs = PackageDirs {
             package: folder.as_std_path(),
             workspace: self.project.root(),
             out_dir: script.map(|s| s.out_dir.as_std_path()),
@@ -286,28 +286,28 @@ impl Cargo<'_> {
         };
         let asked = &self.rest.grants;
         let package_dir = !asked.no_package_dir && wanted.package_dir();
-        if package_dir && place.is_withheld() {
+        if package_dir && dirs.is_withheld() {
             text::tell(&format!(
                 "note: tests cannot read their package, since that is all of {}; --dir grants a folder",
                 Escaped(folder.as_str())
             ));
         }
-        let dirs = grants_in(place, package_dir, &asked.rw, wanted)?;
-        let mut env = variables::asked_for(wanted, self.process)?;
-        env.extend(script.iter().flat_map(|s| s.env.iter().cloned()));
-        env.extend(variables::of_cargo(package, test, self.built));
-        env.extend(variables::configured(
-            &self.configuration.env(),
-            self.process,
-        ));
-        env.extend(package::passed_env(
-            self.project.root(),
-            self.process.unicode_vars(),
-        ));
-        Ok(ModuleGrants {
-            dirs,
-            env: variables::once_each(env),
-        })
+        let mut of_cargo: Vec<_> = script.iter().flat_map(|s| s.env.iter().cloned()).collect();
+        of_cargo.extend(variables::of_cargo(package, test, self.built));
+        let configured = self.configuration.env();
+        let own = self.process.unicode_vars();
+        let variables = Variables {
+            settings: variables::asked_for(wanted, self.process)?,
+            cargo: of_cargo,
+            configured: variables::configured(&configured, self.process),
+            passed: passed_env(self.project.root(), own),
+        };
+        let asked = Asked {
+            package_dir,
+            settings: wanted.places(),
+            rw: &asked.rw,
+        };
+        Ok(package::grants(&dirs, &asked, variables)?)
     }
 
     /// The first part of the command that runs this binary's tests again.
@@ -451,36 +451,6 @@ fn tell_nothing(args: &CargoWasmtest, rest: &CargoRest, summary: &Summary) {
             "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
         );
     }
-}
-
-/// The folders of a package's tests, one that is given later in front of those before.
-///
-/// # Errors
-/// If one that was asked for cannot be granted.
-pub fn grants_in(
-    place: Place<'_>,
-    package_dir: bool,
-    rw: &[std::path::PathBuf],
-    wanted: &Wanted,
-) -> anyhow::Result<Vec<DirGrant>> {
-    let mut dirs = match package_dir {
-        true => place.folders(),
-        false => Vec::new(),
-    };
-    for placed in wanted.places() {
-        let said = |e: UsageError, key: &str| ConfigError {
-            file: placed.file.clone(),
-            place: None,
-            why: format!("{key}: {}", e.why),
-            hint: None,
-        };
-        let asked = folders::grants(&placed.settings.dir, &placed.base, Tmp::Own);
-        dirs.extend(asked.map_err(|e| said(e, "dir"))?);
-        let asked = place.writable(&placed.settings.rw);
-        dirs.extend(asked.map_err(|e| said(e, "rw"))?);
-    }
-    dirs.extend(place.writable(rw)?);
-    Ok(dirs)
 }
 
 /// Those of them that are the same for every target.

@@ -47,8 +47,8 @@ impl Wanted {
     }
 
     /// What each place asks for, and where it stands.
-    pub fn places(&self) -> impl Iterator<Item = &Placed> {
-        self.0.iter()
+    pub fn places(&self) -> &[Placed] {
+        &self.0
     }
 
     /// Whether tests read the package and its workspace.

@@ -1,7 +1,7 @@
 //! The variables of a package's tests: cargo's own, those of settings, those of `[env]`.
 //!
-//! Of several of one name the first counts: what was asked for of us, then what cargo
-//! sets itself, then `[env]` of its configuration, then what passes from the caller.
+//! Which of several of one name counts, and what passes from the caller, is said in
+//! `grant::variables`.
 
 use super::built::{Built, TestBinary};
 use super::configuration::Variable;
@@ -105,15 +105,4 @@ pub(crate) fn found(variables: &[Variable], process: &ProcessEnv) -> Vec<(String
         (!v.force || value == v.value).then(|| (v.name.clone(), value.to_owned()))
     };
     variables.iter().filter_map(own).collect()
-}
-
-/// Of variables of one name, the first.
-pub fn once_each(env: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut once: Vec<(String, String)> = Vec::new();
-    for (name, value) in env {
-        if !once.iter().any(|(n, _)| *n == name) {
-            once.push((name, value));
-        }
-    }
-    once
 }

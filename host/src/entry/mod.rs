@@ -9,11 +9,11 @@ mod plan;
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::CargoWasmtest;
 use crate::cli::{Cli, Command, RunArgs, UsageError};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, InputError};
 use crate::exec::{self, NotRun};
 use crate::module;
 use crate::report::{self, Reporter as _, Stdout};
-use crate::settings::{Exec, ProcessEnv, Settings, SettingsError};
+use crate::settings::{Exec, ProcessEnv, Settings};
 use crate::{cargo, exit, guardian, primary, runner, text, worker};
 use clap::Parser;
 use std::ffi::OsString;
@@ -78,7 +78,7 @@ fn end(result: anyhow::Result<u8>) -> ! {
             Some(not_run) => not_run.code(),
             None if error.is::<UsageError>()
                 || error.is::<ConfigError>()
-                || error.is::<SettingsError>() =>
+                || error.is::<InputError>() =>
             {
                 exit::USAGE
             }

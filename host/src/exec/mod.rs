@@ -14,7 +14,7 @@ use crate::settings::Exec;
 use crate::event::denials::Denials;
 use crate::event::{Captured, Cause, Format, Outcome};
 use crate::exit;
-use crate::grant::{DirGrant, ModuleGrants, SCRATCH, folders};
+use crate::grant::{DirGrant, ModuleGrants, SCRATCH, protected};
 use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Ending, Trap};
@@ -131,7 +131,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
         }
     };
     if let Some(cache) = &cache {
-        folders::refuse_writable_cache(&exec.dirs, cache.dir())?;
+        protected::refuse_writable_cache(&exec.dirs, cache.dir())?;
     }
     let mut source =
         Source::open(&exec.file, cache.as_ref()).map_err(|e| NotRun::unreadable(exec, &e))?;

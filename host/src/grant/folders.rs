@@ -1,8 +1,8 @@
 //! `--dir`: which folder a guest may reach, by which names, and what it may do there.
 
-use super::{Access, DirGrant, SCRATCH, as_libc_sees};
+use super::libc::{as_libc_sees, hides_scratch};
+use super::{Access, DirGrant, SCRATCH, Tmp};
 use crate::cli::{UsageError, usage};
-use crate::grant::Tmp;
 use crate::paths::plain;
 use std::path::{Component, Path};
 
@@ -54,8 +54,7 @@ fn dir_grant(text: &str, base: &Path, tmp: Tmp) -> Result<DirGrant, UsageError> 
         Some(guest) => vec![guest.to_owned()],
         None => guest_names(host, base, &canonical),
     };
-    let hides = |g: &String| as_libc_sees(g) == as_libc_sees(SCRATCH);
-    if tmp == Tmp::Own && guest.iter().any(hides) {
+    if tmp == Tmp::Own && hides_scratch(&guest) {
         return usage(
             "--dir",
             format!("`{text}` would hide {SCRATCH}, the guest's own folder; name another GUEST"),
@@ -70,7 +69,10 @@ fn dir_grant(text: &str, base: &Path, tmp: Tmp) -> Result<DirGrant, UsageError> 
 
 /// All folders granted; none under another's name, none both read-only and not, and none under
 /// that of the guest's own folder, if it has one.
-pub(crate) fn grants(texts: &[String], base: &Path, tmp: Tmp) -> Result<Vec<DirGrant>, UsageError> {
+///
+/// # Errors
+/// For the first that is none of this.
+pub fn grants(texts: &[String], base: &Path, tmp: Tmp) -> Result<Vec<DirGrant>, UsageError> {
     let mut grants: Vec<DirGrant> = Vec::new();
     for text in texts {
         let grant = dir_grant(text, base, tmp)?;
@@ -106,27 +108,6 @@ pub(crate) fn grants(texts: &[String], base: &Path, tmp: Tmp) -> Result<Vec<DirG
         grants.push(grant);
     }
     Ok(grants)
-}
-
-/// Compiled forms are native code: whoever can write them is not in a sandbox.
-///
-/// # Errors
-/// For a grant through which the cache could be written.
-pub fn refuse_writable_cache(dirs: &[DirGrant], cache: &Path) -> Result<(), UsageError> {
-    let cache = cache.canonicalize().unwrap_or_else(|_| cache.to_owned());
-    for grant in dirs.iter().filter(|d| d.access == Access::ReadWrite) {
-        if cache.starts_with(&grant.host) || grant.host.starts_with(&cache) {
-            return usage(
-                "--dir",
-                format!(
-                    "{} cannot be granted for writing: the cache of compiled modules is in {}; choose a smaller folder, or another --cache-dir",
-                    grant.host.display(),
-                    cache.display()
-                ),
-            );
-        }
-    }
-    Ok(())
 }
 
 /// The names under which a granted folder is found: as it was written, and by

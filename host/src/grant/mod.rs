@@ -1,14 +1,18 @@
 //! What a guest may reach, as data: folders and variables, and what may never be granted.
 //!
-//! Nothing in here opens anything; `sandbox` does, and enforces.
+//! [`folders`] reads `--dir`, [`package`] says what the tests of cargo's packages are granted and
+//! [`variables`] which variables, [`protected`] what nobody is, [`libc`] how guests see names.
+//! Here it is decided and named, and nothing is opened; `sandbox` opens, and enforces.
 
 pub mod folders;
+pub mod libc;
 pub mod package;
 pub mod protected;
+pub mod variables;
 
 use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where a test finds its scratch folder.
 pub const SCRATCH: &str = "/tmp";
@@ -71,14 +75,4 @@ pub enum HowToGrant {
     Dir,
     /// `--rw FOLDER`, for what may be read already.
     Rw,
-}
-
-/// A guest's path as wasi-libc compares it: `/`, `./` and a last `/` mean nothing to it.
-pub fn as_libc_sees(path: &str) -> String {
-    let parts = Path::new(path).components().filter_map(|c| match c {
-        Component::Normal(part) => Some(part.to_string_lossy()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    });
-    parts.collect::<Vec<_>>().join("/")
 }

@@ -8,15 +8,19 @@
 //! workspace is said beside that: such a path leads nowhere natively, and `sandbox` answers what proptest
 //! asks of it alone.
 
+use super::libc::hides_scratch;
 use super::protected::{self, home, where_it_lies};
-use super::{Access, DirGrant, as_libc_sees};
+use super::variables::Variables;
+use super::{Access, DirGrant, ModuleGrants, Tmp, folders};
 use crate::cli::UsageError;
+use crate::config::cargo::Placed;
+use crate::config::{ConfigError, InputError};
 use crate::paths::plain;
 use std::path::{Path, PathBuf};
 
 /// Where a package lies, as cargo spells it: absolute.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct PackageDirs<'a> {
     /// The package's folder.
     pub package: &'a Path,
     /// The workspace's folder.
@@ -31,7 +35,55 @@ pub struct Place<'a> {
     pub home: Option<&'a Path>,
 }
 
-impl Place<'_> {
+/// What is asked for of a package's tests beside what they have anyway.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Whether they read the package and its workspace.
+    pub package_dir: bool,
+    /// What settings ask for, in the order in which they count.
+    pub settings: &'a [Placed],
+    /// `--rw`.
+    pub rw: &'a [PathBuf],
+}
+
+/// All that a package's tests are granted: the one list, whoever calls cargo or is called by it.
+///
+/// # Errors
+/// If something that was asked for cannot be granted.
+pub fn grants(
+    dirs: &PackageDirs<'_>,
+    asked: &Asked<'_>,
+    variables: Variables,
+) -> Result<ModuleGrants, InputError> {
+    Ok(ModuleGrants {
+        dirs: dirs.granted(asked)?,
+        env: variables.once_each(),
+    })
+}
+
+impl PackageDirs<'_> {
+    /// The folders of a package's tests, one that is given later in front of those before.
+    fn granted(&self, asked: &Asked<'_>) -> Result<Vec<DirGrant>, InputError> {
+        let mut all = match asked.package_dir {
+            true => self.folders(),
+            false => Vec::new(),
+        };
+        for placed in asked.settings {
+            let said = |e: UsageError, key: &str| ConfigError {
+                file: placed.file.clone(),
+                place: None,
+                why: format!("{key}: {}", e.why),
+                hint: None,
+            };
+            let dirs = folders::grants(&placed.settings.dir, &placed.base, Tmp::Own);
+            all.extend(dirs.map_err(|e| said(e, "dir"))?);
+            let writable = self.writable(&placed.settings.rw);
+            all.extend(writable.map_err(|e| said(e, "rw"))?);
+        }
+        all.extend(self.writable(asked.rw)?);
+        Ok(all)
+    }
+
     /// The folders that tests read: the package, its workspace, what was built for it.
     pub fn folders(&self) -> Vec<DirGrant> {
         let mut grants = vec![read(self.package, ".")];
@@ -139,10 +191,7 @@ impl Place<'_> {
         add(&plain(asked));
         add(&absolute);
         add(&host);
-        if guest
-            .iter()
-            .any(|g| as_libc_sees(g) == as_libc_sees(super::SCRATCH))
-        {
+        if hides_scratch(&guest) {
             return Err(wrong("it would hide /tmp, each test's own folder".into()));
         }
         Ok(DirGrant {
@@ -161,7 +210,7 @@ fn is_too_much(folder: &Path, home: Option<&Path>) -> bool {
     folder.parent().is_none() || system || home.is_some_and(|home| home.starts_with(folder))
 }
 
-impl Place<'_> {
+impl PackageDirs<'_> {
     /// Where a folder of the package's or the workspace's really lies, if a link leads there.
     fn led_astray(&self, folder: &Path) -> Option<PathBuf> {
         let base = match folder.starts_with(self.package) {
@@ -232,57 +281,6 @@ fn read_where_it_lies(folder: &Path) -> Option<DirGrant> {
     Some(grant)
 }
 
-/// Variables of the caller's that tests may see: none of them is a secret.
-pub const PASSED: [&str; 9] = [
-    "RUST_BACKTRACE",
-    "RUST_LIB_BACKTRACE",
-    "RUST_LOG",
-    "RUST_LOG_STYLE",
-    "CI",
-    "NO_COLOR",
-    "TZ",
-    "UPDATE_EXPECT",
-    "CRITERION_HOME",
-];
-/// The same, whatever follows.
-pub const PASSED_PREFIXES: [&str; 5] = ["INSTA_", "PROPTEST_", "QUICKCHECK_", "RSTEST_", "NEXTEST"];
-
-/// Variables that cargo sets for a program that it starts, beside `OUT_DIR` and what a
-/// build script asks for.
-const OF_CARGO: [&str; 4] = [
-    "CARGO_MANIFEST_DIR",
-    "CARGO_MANIFEST_PATH",
-    "CARGO_CRATE_NAME",
-    "OUT_DIR",
-];
-const OF_CARGO_PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
-
-/// Whether a variable of the caller's passes.
-pub fn passes(name: &str) -> bool {
-    PASSED.contains(&name) || PASSED_PREFIXES.iter().any(|p| name.starts_with(p))
-}
-
-/// Whether a variable is one of cargo's for tests.
-pub fn is_of_cargo(name: &str) -> bool {
-    OF_CARGO.contains(&name) || OF_CARGO_PREFIXES.iter().any(|p| name.starts_with(p))
-}
-
-/// Those of the caller's variables that pass. Where insta finds the workspace is set in any
-/// case: by itself it would start cargo.
-pub fn passed_env(
-    workspace: &Path,
-    all: impl Iterator<Item = (String, String)>,
-) -> Vec<(String, String)> {
-    let mut env: Vec<(String, String)> = all.filter(|(name, _)| passes(name)).collect();
-    if !env.iter().any(|(name, _)| name == "INSTA_WORKSPACE_ROOT")
-        && let Some(root) = workspace.to_str()
-    {
-        env.push(("INSTA_WORKSPACE_ROOT".to_owned(), root.to_owned()));
-    }
-    env.sort();
-    env
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,7 +296,7 @@ mod tests {
             std::fs::create_dir_all(folder).expect("made");
         }
         let workspace = root.join("crates");
-        let place = Place {
+        let place = PackageDirs {
             package: &package,
             workspace: &workspace,
             out_dir: Some(&out),
@@ -391,7 +389,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("../../../out", package.join("tests/link")).expect("made");
         std::os::unix::fs::symlink("tests", package.join("inside")).expect("made");
-        let place = Place {
+        let place = PackageDirs {
             package: &package,
             workspace: &root.join("ws"),
             out_dir: None,
@@ -449,7 +447,7 @@ mod tests {
 
     #[test]
     fn neither_the_whole_machine_nor_a_home_is_granted_unasked() {
-        let place = |folder: &'static str| Place {
+        let place = |folder: &'static str| PackageDirs {
             package: Path::new(folder),
             workspace: Path::new("/"),
             out_dir: None,
@@ -474,22 +472,5 @@ mod tests {
             Path::new("/home/a/b"),
             Some(Path::new("/home/a"))
         ));
-    }
-
-    #[test]
-    fn no_secret_passes() {
-        for name in [
-            "CARGO_REGISTRY_TOKEN",
-            "HOME",
-            "AWS_SECRET_ACCESS_KEY",
-            "CARGO",
-            "PATH",
-        ] {
-            assert!(!passes(name) && !is_of_cargo(name), "{name}");
-        }
-        for name in ["INSTA_UPDATE", "RUST_LOG", "PROPTEST_CASES"] {
-            assert!(passes(name), "{name}");
-        }
-        assert!(is_of_cargo("CARGO_BIN_EXE_a-b") && is_of_cargo("CARGO_PKG_NAME"));
     }
 }

@@ -1,8 +1,10 @@
 //! What on this machine is run outside of any sandbox: nothing there may be granted for writing.
 //!
 //! Told by what lies on the disk alone: manifests and build scripts, cargo's configuration,
-//! what it has built, git's hooks. Changes nothing.
+//! what it has built, git's hooks; and our own cache of compiled modules. Changes nothing.
 
+use super::{Access, DirGrant};
+use crate::cli::{UsageError, usage};
 use crate::layout::{self, STAND_INS};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -80,6 +82,31 @@ pub fn is_run(folder: &Path, home_dir: Option<&Path>) -> bool {
     holds_all || lies_in(folder).is_some() || marks.iter().any(|mark| folder.join(mark).exists())
 }
 
+/// Compiled forms are native code: whoever can write them is not in a sandbox.
+///
+/// # Errors
+/// For a grant through which the cache could be written.
+pub fn refuse_writable_cache<'a>(
+    granted: impl IntoIterator<Item = &'a DirGrant>,
+    cache: &Path,
+) -> Result<(), UsageError> {
+    let cache = cache.canonicalize().unwrap_or_else(|_| cache.to_owned());
+    let writable = |grant: &&DirGrant| grant.access == Access::ReadWrite;
+    for grant in granted.into_iter().filter(writable) {
+        if cache.starts_with(&grant.host) || grant.host.starts_with(&cache) {
+            return usage(
+                "--dir",
+                format!(
+                    "{} cannot be granted for writing: the cache of compiled modules is in {}; choose a smaller folder, or another --cache-dir",
+                    grant.host.display(),
+                    cache.display()
+                ),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Where a path leads, whether or not its end exists.
 pub fn where_it_lies(path: &Path) -> PathBuf {
     let there = path
@@ -91,4 +118,31 @@ pub fn where_it_lies(path: &Path) -> PathBuf {
 /// Where all that a user has lies, whose home is set so.
 pub fn home(home_dir: &Path) -> Option<PathBuf> {
     home_dir.canonicalize().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_grant_for_writing_may_hold_the_cache_or_lie_in_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path().canonicalize().expect("there");
+        let cache = root.join("a/cache");
+        std::fs::create_dir_all(cache.join("inside")).expect("made");
+        let grant = |path: &str, access| DirGrant {
+            host: root.join(path),
+            guest: vec!["x".to_owned()],
+            access,
+        };
+        let beside = grant("a/other", Access::ReadWrite);
+        for path in ["", "a", "a/cache", "a/cache/inside"] {
+            let read = grant(path, Access::ReadOnly);
+            assert!(refuse_writable_cache([&read, &beside], &cache).is_ok());
+            let write = grant(path, Access::ReadWrite);
+            let refused = refuse_writable_cache([&beside, &write], &cache);
+            let why = refused.expect_err(path).why;
+            assert!(why.contains("cannot be granted for writing"), "{why}");
+        }
+    }
 }

@@ -11,7 +11,8 @@ use super::listing::{Answer, ListError, Question};
 use super::termination::Ending;
 use super::{Beside, Case, Facts, Harness, Invocation, TmpVariable, command};
 use crate::event::{Cause, Format, HarnessName, Outcome};
-use crate::grant::{CopyGrant, SCRATCH, as_libc_sees};
+use crate::grant::libc::{as_libc_sees, hides_scratch};
+use crate::grant::{CopyGrant, SCRATCH};
 use crate::protocol::ListedTest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -174,7 +175,7 @@ impl SideFile {
         for dir in &self.dirs {
             is_below(dir).map_err(|why| format!("`dirs`: {dir:?} {why}"))?;
             let name = as_libc_sees(dir);
-            if name == as_libc_sees(SCRATCH) {
+            if hides_scratch(std::slice::from_ref(dir)) {
                 let why = format!("would be hidden by {SCRATCH}, the program's own folder");
                 return Err(format!("`dirs`: {dir:?} {why}"));
             }

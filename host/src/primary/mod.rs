@@ -25,7 +25,7 @@ mod timeouts;
 mod workers;
 
 use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, SuitePart, Summary, TestEnd};
-use crate::grant::folders;
+use crate::grant::protected;
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
 use crate::module::forms::{Forms, JobNumber};
@@ -304,10 +304,7 @@ fn go_with(
         current_dir: settings.host.current_dir.clone(),
         home_dir: settings.host.home_dir.clone(),
     };
-    folders::refuse_writable_cache(&settings.dirs, cache.dir())?;
-    for file in &settings.selection.files {
-        folders::refuse_writable_cache(&file.grants.dirs, cache.dir())?;
-    }
+    protected::refuse_writable_cache(settings.granted(), cache.dir())?;
     let mut run = Run {
         settings,
         goal,

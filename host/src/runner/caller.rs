@@ -4,14 +4,14 @@
 //! They set the current folder and variables, and nothing else; whatever a guest
 //! is given of them is chosen here, by name.
 
-use crate::cargo::command::grants_in;
 use crate::cargo::configuration::Configuration;
 use crate::cargo::project::Wanted;
 use crate::cargo::variables;
 use crate::cli::CargoRunnerArgs;
 use crate::config::Config;
 use crate::grant::ModuleGrants;
-use crate::grant::package::{self, Place};
+use crate::grant::package::{self, Asked, PackageDirs};
+use crate::grant::variables::{Variables, is_of_cargo, passed_env};
 use crate::layout;
 use crate::settings::ProcessEnv;
 use anyhow::Context as _;
@@ -78,7 +78,7 @@ impl Caller {
             |out: &PathBuf| out.starts_with(&target_dir) || layout::script_output(out).is_some();
         let out_dir = process.path("OUT_DIR").filter(is_cargos);
         let out_dir = out_dir.or_else(|| layout::out_dir_of(file));
-        let place = Place {
+        let dirs = PackageDirs {
             package: &self.here,
             workspace: &self.workspace,
             out_dir: out_dir.as_deref(),
@@ -86,21 +86,27 @@ impl Caller {
             target_dir: &target_dir,
             home: process.home_dir(),
         };
-        let package_dir = !asked.no_package_dir && self.wanted.package_dir();
-        let mut env = variables::asked_for(&self.wanted, process)?;
         let asked_by_script = out_dir.as_deref().map(script_variables).unwrap_or_default();
         let own = || process.unicode_vars();
-        env.extend(
-            own().filter(|(name, _)| package::is_of_cargo(name) || asked_by_script.contains(name)),
-        );
-        env.extend(own().filter(|(name, _)| args.configured_env.contains(name)));
-        let configured = Configuration::read(&[], process).env();
-        env.extend(variables::found(&configured, process));
-        env.extend(package::passed_env(&self.workspace, own()));
-        Ok(ModuleGrants {
-            dirs: grants_in(place, package_dir, &asked.rw, &self.wanted)?,
-            env: variables::once_each(env),
-        })
+        let of_cargo =
+            own().filter(|(name, _)| is_of_cargo(name) || asked_by_script.contains(name));
+        let configuration = Configuration::read(&[], process).env();
+        let mut configured: Vec<_> = own()
+            .filter(|(name, _)| args.configured_env.contains(name))
+            .collect();
+        configured.extend(variables::found(&configuration, process));
+        let variables = Variables {
+            settings: variables::asked_for(&self.wanted, process)?,
+            cargo: of_cargo.collect(),
+            configured,
+            passed: passed_env(&self.workspace, own()),
+        };
+        let asked = Asked {
+            package_dir: !asked.no_package_dir && self.wanted.package_dir(),
+            settings: self.wanted.places(),
+            rw: &asked.rw,
+        };
+        Ok(package::grants(&dirs, &asked, variables)?)
     }
 }
 

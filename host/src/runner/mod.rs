@@ -18,6 +18,7 @@ use crate::event::{Cause, HarnessName};
 use crate::exec;
 use crate::exit::LIBTEST_FAILED;
 use crate::grant::ModuleGrants;
+use crate::grant::variables::once_each;
 use crate::harness::{command, libtest as libtest_harness, libtest_like};
 use crate::module::cache::Cache;
 use crate::module::{identify, names};
@@ -153,7 +154,7 @@ impl<'a> Call<'a> {
         let mut exec = Exec::for_cargo(args, self.process)?;
         // of two of one name, what was asked for on the command line wins
         exec.env.extend(self.grants.env.iter().cloned());
-        exec.env = crate::cargo::variables::once_each(exec.env);
+        exec.env = once_each(exec.env);
         let mut dirs = self.grants.dirs.clone();
         dirs.append(&mut exec.dirs);
         exec.dirs = dirs;

@@ -10,7 +10,8 @@ mod folders;
 mod sources;
 
 use crate::event::denials::{Denials, Denied, Refusal, Tried};
-use crate::grant::{Access, DirGrant, HowToGrant, as_libc_sees, protected};
+use crate::grant::libc::as_libc_sees;
+use crate::grant::{Access, DirGrant, HowToGrant, protected};
 use crate::text::shell_quote;
 use folders::Folders;
 use sources::{Found, Lookup, Wanted};

@@ -21,7 +21,7 @@ use crate::cli::{
     ConfigArgs, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, UsageError,
     When, usage,
 };
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, InputError};
 use crate::grant::{DirGrant, HowToGrant, SCRATCH, Tmp, folders};
 use crate::protocol::{Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use std::ffi::OsStr;
@@ -112,17 +112,6 @@ pub struct Settings {
     pub again: String,
 }
 
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A flag, or the variable in its place, makes no sense.
-    #[error(transparent)]
-    Usage(#[from] UsageError),
-    /// `wasmtest.toml` makes no sense, or cannot be read.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-}
-
 /// Whether the state after a split fixture's setup is kept and replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Snapshots {
@@ -144,7 +133,7 @@ impl Settings {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn for_run(args: &RunArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+    pub fn for_run(args: &RunArgs, process: &ProcessEnv) -> Result<Settings, InputError> {
         let base = Settings::base(Selection::new(&args.select)?, process);
         let mut settings = base.with(&args.options, process)?;
         if let Some((flag, _)) = selection::taken_for(&args.select) {
@@ -184,7 +173,7 @@ impl Settings {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn for_list(args: &ListArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+    pub fn for_list(args: &ListArgs, process: &ProcessEnv) -> Result<Settings, InputError> {
         let base = Settings::base(Selection::new(&args.select)?, process);
         Ok(Settings {
             processes: processes("auto", process)?,
@@ -197,7 +186,7 @@ impl Settings {
     ///
     /// # Errors
     /// For the first value that makes no sense.
-    pub fn for_plan(args: &PlanArgs, process: &ProcessEnv) -> Result<Settings, SettingsError> {
+    pub fn for_plan(args: &PlanArgs, process: &ProcessEnv) -> Result<Settings, InputError> {
         let base = Settings::base(Selection::new(&args.select)?, process);
         Ok(Settings {
             processes: processes(&args.processes, process)?,
