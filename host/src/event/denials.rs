@@ -15,7 +15,7 @@ const FEW: usize = 3;
 /// What was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Tried {
+pub enum AccessKind {
     /// To read a file or a folder.
     Read,
     /// To write to a file, which may have had to be created, or to change its times.
@@ -32,17 +32,17 @@ pub enum Tried {
     LookAt,
 }
 
-impl Tried {
+impl AccessKind {
     /// Whether it needs leave to write.
     pub fn changes(self) -> bool {
-        !matches!(self, Tried::Read | Tried::LookAt)
+        !matches!(self, AccessKind::Read | AccessKind::LookAt)
     }
 }
 
 /// Why it was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refusal {
+pub enum DenialReason {
     /// What is granted there may only be read.
     ReadOnly,
     /// It does not exist.
@@ -59,9 +59,9 @@ pub enum Refusal {
 
 /// An attempt that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Denied {
+pub struct AccessDenial {
     /// What was tried.
-    pub tried: Tried,
+    pub tried: AccessKind,
     /// The path as the guest names it, as far as that is known: `…/` is for a folder
     /// that it had opened, ` …` for the rest of a path that is too long.
     pub path: String,
@@ -69,7 +69,7 @@ pub struct Denied {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or: Option<String>,
     /// Why it was refused.
-    pub why: Refusal,
+    pub why: DenialReason,
     /// The flags of which each would have allowed it, for one of the paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<String>,
@@ -84,31 +84,33 @@ pub struct Denied {
     pub entry: Option<String>,
 }
 
-impl fmt::Display for Denied {
+impl fmt::Display for AccessDenial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tried = match self.tried {
-            Tried::Read => "read",
-            Tried::Write => "write",
-            Tried::Create => "create",
-            Tried::Remove => "remove",
-            Tried::Rename => "rename",
-            Tried::Link => "make a link at",
-            Tried::LookAt => "look at",
+            AccessKind::Read => "read",
+            AccessKind::Write => "write",
+            AccessKind::Create => "create",
+            AccessKind::Remove => "remove",
+            AccessKind::Rename => "rename",
+            AccessKind::Link => "make a link at",
+            AccessKind::LookAt => "look at",
         };
         write!(f, "tried to {tried} {}", self.path)?;
         if let Some(or) = &self.or {
             write!(f, " (or {or})")?;
         }
         f.write_str(match self.why {
-            Refusal::ReadOnly => ": read-only",
-            Refusal::NotThere => ": not there",
-            Refusal::LeadsOut => match self.instead {
+            DenialReason::ReadOnly => ": read-only",
+            DenialReason::NotThere => ": not there",
+            DenialReason::LeadsOut => match self.instead {
                 Some(_) => ": leads out of the folder that it begins in",
                 None => ": leads outside of what is granted",
             },
-            Refusal::OfTheSystem => ": the operating system refuses it to this user",
-            Refusal::NotGranted => ": nothing is granted there",
-            Refusal::NotUnicode => ": WASI tells no name of a folder in which one is not UTF-8",
+            DenialReason::OfTheSystem => ": the operating system refuses it to this user",
+            DenialReason::NotGranted => ": nothing is granted there",
+            DenialReason::NotUnicode => {
+                ": WASI tells no name of a folder in which one is not UTF-8"
+            }
         })?;
         if let Some(entry) = &self.entry {
             write!(f, ", as {entry} is")?;
@@ -129,8 +131,8 @@ impl fmt::Display for Denied {
 /// The last attempts of a test that were refused, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denials {
-    refused: Vec<Denied>,
-    not_there: Vec<Denied>,
+    refused: Vec<AccessDenial>,
+    not_there: Vec<AccessDenial>,
     /// How many were refused before those that are told.
     pub left_out: u64,
 }
@@ -142,9 +144,9 @@ impl Denials {
     }
 
     /// Adds one, as the last.
-    pub fn add(&mut self, denied: Denied) {
+    pub fn add(&mut self, denied: AccessDenial) {
         let (list, most) = match denied.why {
-            Refusal::NotThere => (&mut self.not_there, FEW),
+            DenialReason::NotThere => (&mut self.not_there, FEW),
             _ => (&mut self.refused, MOST),
         };
         match list.iter().position(|d| *d == denied) {
@@ -153,7 +155,7 @@ impl Denials {
             }
             None if list.len() == most => {
                 list.remove(0);
-                self.left_out += u64::from(denied.why != Refusal::NotThere);
+                self.left_out += u64::from(denied.why != DenialReason::NotThere);
             }
             None => {}
         }
@@ -169,7 +171,7 @@ impl Denials {
     }
 
     /// Those that are told, real refusals first.
-    pub fn told(&self) -> impl Iterator<Item = &Denied> {
+    pub fn told(&self) -> impl Iterator<Item = &AccessDenial> {
         let few = FEW.min(MOST.saturating_sub(self.refused.len()));
         let not_there = self.not_there.len().saturating_sub(few);
         self.refused.iter().chain(&self.not_there[not_there..])
@@ -180,9 +182,9 @@ impl Denials {
 mod tests {
     use super::*;
 
-    fn denied(path: &str, why: Refusal) -> Denied {
-        Denied {
-            tried: Tried::Write,
+    fn denied(path: &str, why: DenialReason) -> AccessDenial {
+        AccessDenial {
+            tried: AccessKind::Write,
             path: path.to_owned(),
             or: None,
             why,
@@ -195,34 +197,34 @@ mod tests {
 
     #[test]
     fn the_words_name_what_was_tried_where_and_what_would_allow_it() {
-        let mut write = denied("tests/snap/a.snap.new", Refusal::ReadOnly);
+        let mut write = denied("tests/snap/a.snap.new", DenialReason::ReadOnly);
         write.allow = vec!["--rw tests/snap".to_owned()];
         assert_eq!(
             write.to_string(),
             "tried to write tests/snap/a.snap.new: read-only; --rw tests/snap allows it"
         );
-        let read = Denied {
-            tried: Tried::Read,
+        let read = AccessDenial {
+            tried: AccessKind::Read,
             or: Some("/etc/passwd".to_owned()),
             relative_to: Some("/home/me".to_owned()),
-            ..denied("etc/passwd", Refusal::NotThere)
+            ..denied("etc/passwd", DenialReason::NotThere)
         };
         assert_eq!(
             read.to_string(),
             "tried to read etc/passwd (or /etc/passwd): not there; relative paths lead to /home/me"
         );
-        let list = Denied {
-            tried: Tried::Read,
+        let list = AccessDenial {
+            tried: AccessKind::Read,
             entry: Some("caf\\xe9".to_owned()),
-            ..denied("tests/data", Refusal::NotUnicode)
+            ..denied("tests/data", DenialReason::NotUnicode)
         };
         assert_eq!(
             list.to_string(),
             "tried to read tests/data: WASI tells no name of a folder in which one is not UTF-8, as caf\\xe9 is"
         );
-        let either = Denied {
+        let either = AccessDenial {
             allow: vec!["--dir etc:rw".to_owned(), "--dir /etc:rw".to_owned()],
-            ..denied("etc/x", Refusal::NotGranted)
+            ..denied("etc/x", DenialReason::NotGranted)
         };
         assert_eq!(
             either.to_string(),
@@ -234,10 +236,10 @@ mod tests {
     fn the_last_ones_are_kept_and_each_once() {
         let mut all = Denials::default();
         for i in 0..1000 {
-            all.add(denied(&format!("probe {i}"), Refusal::NotThere));
-            all.add(denied(&format!("file {i}"), Refusal::ReadOnly));
+            all.add(denied(&format!("probe {i}"), DenialReason::NotThere));
+            all.add(denied(&format!("file {i}"), DenialReason::ReadOnly));
         }
-        all.add(denied("file 995", Refusal::ReadOnly));
+        all.add(denied("file 995", DenialReason::ReadOnly));
         let told: Vec<&str> = all.told().map(|d| d.path.as_str()).collect();
         let expected = [992, 993, 994, 996, 997, 998, 999, 995].map(|i| format!("file {i}"));
         assert_eq!(told, expected);
@@ -248,10 +250,10 @@ mod tests {
     fn what_is_not_there_comes_after_what_was_refused() {
         let mut all = Denials::default();
         for i in 0..5 {
-            all.add(denied(&format!("probe {i}"), Refusal::NotThere));
+            all.add(denied(&format!("probe {i}"), DenialReason::NotThere));
         }
         let mut later = Denials::default();
-        later.add(denied("file", Refusal::LeadsOut));
+        later.add(denied("file", DenialReason::LeadsOut));
         all.append(later);
         let told: Vec<&str> = all.told().map(|d| d.path.as_str()).collect();
         assert_eq!(told, ["file", "probe 2", "probe 3", "probe 4"]);

@@ -1,12 +1,16 @@
 //! What a guest may reach, as data: folders and variables, and what may never be granted.
 //!
 //! [`folders`] reads `--dir`, [`package`] says what the tests of cargo's packages are granted and
-//! [`variables`] which variables, [`protected`] what nobody is, [`libc`] how guests see names.
+//! [`variables`] which variables, [`protected`] what nobody is, [`preopens`] which folders a guest
+//! then finds and which of two of one name, [`advice`] what is said of an attempt at another,
+//! [`libc`] how guests see names.
 //! Here it is decided and named, and nothing is opened; `sandbox` opens, and enforces.
 
+pub mod advice;
 pub mod folders;
 pub mod libc;
 pub mod package;
+pub mod preopens;
 pub mod protected;
 pub mod variables;
 

@@ -5,7 +5,7 @@
 //! file-system call; whether one has touched any is noticed in the host
 //! functions themselves.
 
-use super::access::{GrantedBy, Place, Places, Watch};
+use super::access::Watch;
 use super::call::{Call, Given, Own, Reach};
 use super::clock::Clock;
 use super::copies::{self, Budget};
@@ -13,6 +13,7 @@ use super::process_id;
 use super::scratch::Scratch;
 use super::state::State;
 use super::stdin::Stdin;
+use crate::grant::preopens::{self as granted, GrantedBy, Preopen, Preopens};
 use crate::grant::{Access, DirGrant, HowToGrant, ModuleGrants, SCRATCH};
 use crate::harness::TmpVariable;
 use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
@@ -52,7 +53,7 @@ pub struct Grants {
 #[derive(Clone)]
 struct Opened {
     files: WasiFilesystemCtx,
-    places: Arc<Places>,
+    preopens: Arc<Preopens>,
 }
 
 impl Grants {
@@ -126,7 +127,9 @@ impl Grants {
             Reach::Closed => {}
             Reach::Readable(module) => {
                 let mut opened = WasiCtxBuilder::new();
-                self.open_dirs(Some(module), &folders, Some(Access::ReadOnly), &mut opened)?;
+                let mut all = Preopens::new(self.how, self.home_dir.clone());
+                let read_only = Some(Access::ReadOnly);
+                self.open_dirs(Some(module), &folders, read_only, &mut all, &mut opened)?;
                 *wasi.ctx().ctx.filesystem() = opened.build().filesystem().clone();
             }
             Reach::Granted(module) => {
@@ -137,7 +140,7 @@ impl Grants {
                     _ => self.open(of, &call.own)?,
                 };
                 *wasi.ctx().ctx.filesystem() = opened.files;
-                watch = Watch::new(opened.places);
+                watch = Watch::new(opened.preopens);
             }
         }
         Ok(State::new(wasi, clock, watch, process_id::next()))
@@ -207,29 +210,24 @@ impl Grants {
         own: &Own<'_>,
     ) -> anyhow::Result<Opened> {
         let mut builder = WasiCtxBuilder::new();
-        let mut list = self.open_copies(own, &mut builder)?;
-        let (granted, sources) = self.open_dirs(of.0, &of.1, None, &mut builder)?;
-        list.extend(granted);
+        let mut all = Preopens::new(self.how, self.home_dir.clone());
+        self.open_copies(own, &mut all, &mut builder)?;
+        self.open_dirs(of.0, &of.1, None, &mut all, &mut builder)?;
         let scratch = self.scratch.folder().context("the scratch folder")?;
         open_scratch(&mut builder, &scratch)?;
-        list.push(Place::scratch(SCRATCH));
+        all.push(Preopen::scratch(SCRATCH));
         // a grant of this name, to wasi-libc, would hide it or be hidden
-        if list.iter().all(|place| !place.is_called(NOTHING)) {
+        if all.list().iter().all(|own| !own.is_called(NOTHING)) {
             let nothing = self.scratch.nothing().context("the empty folder")?;
             builder
                 .preopened_dir(nothing, NOTHING, FsPerms::ReadOnly)
                 .map_err(anyhow::Error::from)
                 .context("the empty folder")?;
-            list.push(Place::nothing(NOTHING));
+            all.push(Preopen::nothing(NOTHING));
         }
         let opened = Opened {
             files: builder.build().filesystem().clone(),
-            places: Arc::new(Places {
-                list,
-                how: self.how,
-                home_dir: self.home_dir.clone(),
-                sources,
-            }),
+            preopens: Arc::new(all),
         };
         // another test gets copies of its own
         if own.copies.is_empty() {
@@ -238,19 +236,19 @@ impl Grants {
         Ok(opened)
     }
 
-    /// Copies the folders of which a test has its own, and opens the copies. Gives the places.
+    /// Copies the folders of which a test has its own, and opens the copies.
     fn open_copies(
         &mut self,
         own: &Own<'_>,
+        all: &mut Preopens,
         builder: &mut WasiCtxBuilder,
-    ) -> anyhow::Result<Vec<Place>> {
+    ) -> anyhow::Result<()> {
         if own.copies.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let from = own.copies_from.context("nobody said where they lie")?;
         let (path, folder) = self.scratch.copies().context("the folder of copies")?;
         let mut budget = Budget::new();
-        let mut list = Vec::new();
         for (number, copied) in own.copies.iter().enumerate() {
             let name = number.to_string();
             folder.create_dir(&name).context("the folder of copies")?;
@@ -259,9 +257,9 @@ impl Grants {
                 .preopened_dir(path.join(name), &copied.guest, FsPerms::ReadWrite)
                 .map_err(anyhow::Error::from)
                 .context("the folder of copies")?;
-            list.push(Place::scratch(&copied.guest));
+            all.push(Preopen::scratch(&copied.guest));
         }
-        Ok(list)
+        Ok(())
     }
 
     /// Whether a test had copies of folders, which are still there.
@@ -269,15 +267,15 @@ impl Grants {
         self.scratch.has_copies()
     }
 
-    /// Opens what is granted, with the access that it is granted with or with this one. Gives
-    /// the places, and how `file!()` begins if that is to be answered.
+    /// Opens what is granted, with the access that it is granted with or with this one.
     fn open_dirs(
         &self,
         module: Option<ModuleNumber>,
         fixtures: &[FixtureNumber],
         access: Option<Access>,
+        all: &mut Preopens,
         builder: &mut WasiCtxBuilder,
-    ) -> anyhow::Result<(Vec<Place>, Option<String>)> {
+    ) -> anyhow::Result<()> {
         builder.allow_blocking_current_thread(true);
         let of_fixtures = self
             .fixtures
@@ -286,26 +284,19 @@ impl Grants {
             .filter_map(|f| f.dir.as_ref());
         let of_module = module.and_then(|m| self.modules.get(&m));
         let of_module = of_module.map_or(&[][..], |m| &m.dirs);
-        let by = |by: GrantedBy| move |grant| (grant, by);
-        let grants = of_module.iter().map(by(GrantedBy::Module));
-        let grants = grants.chain(self.dirs.iter().map(by(GrantedBy::Run)));
-        let mut list = Vec::new();
-        let mut sources = None;
-        // of two folders of one name a guest sees the one that is given last
-        for (grant, by) in grants.chain(of_fixtures.map(by(GrantedBy::Fixture))) {
-            if grant.access == Access::Sources {
-                sources = grant.guest.first().cloned();
-                continue;
-            }
+        for (grant, by) in granted::in_order(of_module, &self.dirs, of_fixtures) {
             let grant = &DirGrant {
-                access: access.unwrap_or(grant.access),
+                access: match (grant.access, access) {
+                    (Access::Sources, _) | (_, None) => grant.access,
+                    (_, Some(access)) => access,
+                },
                 ..grant.clone()
             };
-            open_grant(builder, grant)?;
-            let places = grant.guest.iter();
-            list.extend(places.map(|guest| Place::granted(guest, grant, by)));
+            if all.add(grant, by) {
+                open_grant(builder, grant)?;
+            }
         }
-        Ok((list, sources))
+        Ok(())
     }
 
     /// After a test that touched files: its scratch folder goes, or stays as it left it.
@@ -362,30 +353,20 @@ pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
     if let Some((stdout, stderr)) = given.kept {
         builder.stdout(stdout.clone()).stderr(stderr.clone());
     }
-    let mut list = Vec::new();
-    let mut sources = None;
+    let mut all = Preopens::new(HowToGrant::Rw, given.home_dir.map(Path::to_owned));
     for grant in given.dirs {
-        if grant.access == Access::Sources {
-            sources = grant.guest.first().cloned();
-            continue;
+        if all.add(grant, GrantedBy::Module) {
+            open_grant(&mut builder, grant)?;
         }
-        open_grant(&mut builder, grant)?;
-        let places = grant.guest.iter();
-        list.extend(places.map(|guest| Place::granted(guest, grant, GrantedBy::Module)));
     }
     if let Some(scratch) = given.scratch {
         open_scratch(&mut builder, scratch)?;
-        list.push(Place::scratch(SCRATCH));
+        all.push(Preopen::scratch(SCRATCH));
     }
-    let places = Arc::new(Places {
-        list,
-        how: HowToGrant::Rw,
-        home_dir: given.home_dir.map(Path::to_owned),
-        sources,
-    });
+    let all = Arc::new(all);
     let watch = match given.kept {
-        Some(_) => Watch::new(places),
-        None => Watch::without_notes(places),
+        Some(_) => Watch::new(all),
+        None => Watch::without_notes(all),
     };
     Ok(State::new(
         builder.build_p1(),

@@ -5,8 +5,9 @@
 use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
-use super::{Came, Given, Source, Spot, Target, Watch};
-use crate::event::denials::Tried;
+use super::{AccessError, PathArg, Source, Watch};
+use crate::event::denials::AccessKind;
+use crate::grant::advice::{GuestPath, Target};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, Resource};
@@ -57,17 +58,17 @@ struct Watched<'a> {
 }
 
 /// A path, and the number of its folder's descriptor; wasmtime's function takes both away.
-type At = (u32, Given);
+type At = (u32, GuestPath);
 
 fn at(fd: &Resource<Descriptor>, path: &str) -> At {
-    (fd.rep(), Given::new(path.as_bytes(), path.len()))
+    (fd.rep(), GuestPath::new(path.as_bytes(), path.len()))
 }
 
-fn came(error: &FsError) -> Option<Came> {
+fn access_error(error: &FsError) -> Option<AccessError> {
     match error.downcast_ref()? {
-        Code::Access => Some(Came::OfTheSystem),
-        Code::NoEntry => Some(Came::NoEntry),
-        Code::NotPermitted | Code::ReadOnly => Some(Came::NotPermitted),
+        Code::Access => Some(AccessError::OfTheSystem),
+        Code::NoEntry => Some(AccessError::NoEntry),
+        Code::NotPermitted | Code::ReadOnly => Some(AccessError::NotPermitted),
         _ => None,
     }
 }
@@ -76,13 +77,13 @@ impl Watched<'_> {
     fn look<T>(
         &mut self,
         result: FsResult<T>,
-        tried: Tried,
+        tried: AccessKind,
         target: Target,
         at: impl IntoIterator<Item = At>,
     ) -> FsResult<T> {
-        if let Some(came) = result.as_ref().err().and_then(came) {
-            let spots = at.into_iter().map(|at| self.spot(at)).collect();
-            if self.watch.refused(tried, target, came, spots) {
+        if let Some(error) = result.as_ref().err().and_then(access_error) {
+            let args = at.into_iter().map(|at| self.path_arg(at)).collect();
+            if self.watch.refused(tried, target, error, args) {
                 *self.touched = self.before;
             }
         }
@@ -94,28 +95,28 @@ impl Watched<'_> {
     #[cold]
     fn as_source<T>(
         &mut self,
-        (tried, target): (Tried, Target),
+        (tried, target): (AccessKind, Target),
         at: &At,
         call: impl FnOnce(&mut Self, Resource<Descriptor>, String) -> FsResult<T>,
     ) -> Option<FsResult<T>> {
         let (fd, given) = at;
         let lookup = match (tried, target) {
-            (Tried::Create, _) => Lookup::Create,
-            (Tried::LookAt, _) => Lookup::Look,
-            (Tried::Write, Target::Entry) => Lookup::Write,
-            (Tried::Read, Target::Entry) => Lookup::Read,
+            (AccessKind::Create, _) => Lookup::Create,
+            (AccessKind::LookAt, _) => Lookup::Look,
+            (AccessKind::Write, Target::Entry) => Lookup::Write,
+            (AccessKind::Read, Target::Entry) => Lookup::Read,
             _ => return None,
         };
         let source = self.watch.source(lookup, &given.text);
         let source = source.filter(|_| given.is_whole)?;
-        let from = self.spot((*fd, Given::new(&[], 0))).place;
+        let from = self.path_arg((*fd, GuestPath::new(&[], 0))).preopen;
         if !self.watch.is_package(from) {
             return None;
         }
         let all = preopens::Host::get_directories(&mut self.files).ok()?;
         let mut folder = None;
         for (i, (fd, _)) in all.into_iter().enumerate() {
-            match i == source.place {
+            match i == source.preopen {
                 true => folder = Some(fd),
                 false => drop(self.files.table.delete(fd)),
             }
@@ -126,12 +127,15 @@ impl Watched<'_> {
         if found.is_some() {
             self.watch.found.add(lookup, &source.below);
         }
-        let came = found.as_ref().and_then(|f| f.as_ref().err()).and_then(came);
+        let error = found
+            .as_ref()
+            .and_then(|f| f.as_ref().err())
+            .and_then(access_error);
         if source.changes()
-            && let Some(came) = came
+            && let Some(error) = error
         {
-            let spot = source.spot(self.watch);
-            self.watch.refused(tried, target, came, vec![spot]);
+            let arg = source.path_arg(self.watch);
+            self.watch.refused(tried, target, error, vec![arg]);
         }
         found
     }
@@ -141,7 +145,9 @@ impl Watched<'_> {
         if let Some(folder) = self.watch.folders.get(fd) {
             return Some(folder.clone());
         }
-        self.spot((fd, Given::new(&[], 0))).place.map(Folder::at)
+        self.path_arg((fd, GuestPath::new(&[], 0)))
+            .preopen
+            .map(Folder::at)
     }
 
     /// Remembers as what a folder was opened.
@@ -178,24 +184,24 @@ impl Watched<'_> {
     }
 
     #[cold]
-    fn spot(&mut self, (fd, path): At) -> Spot {
+    fn path_arg(&mut self, (fd, path): At) -> PathArg {
         let folder = match self.files.table.get(&Resource::<Open>::new_borrow(fd)) {
             Ok(Open::Dir(folder)) => Some(folder.clone()),
             _ => None,
         };
         // which of those it was given the guest holds, only the files behind them tell
-        let mut place = None;
+        let mut preopen = None;
         let given = preopens::Host::get_directories(&mut self.files);
         for (i, (fd, _)) in given.unwrap_or_default().into_iter().enumerate() {
             if let (Ok(Open::Dir(given)), Some(folder)) = (self.files.table.delete(fd), &folder)
                 && Arc::ptr_eq(&given.dir, &folder.dir)
                 && i < self.watch.list().len()
             {
-                place = Some(i);
+                preopen = Some(i);
             }
         }
-        Spot {
-            place,
+        PathArg {
+            preopen,
             is_read_only: folder.is_some_and(|f| f.perms == FsPerms::ReadOnly),
             path,
         }
@@ -240,7 +246,7 @@ macro_rules! sought {
         ) -> FsResult<$ret> {
             let (at, (tried, target)) = (at(&$fd, &$path), $tried);
             let result = HostDescriptor::$name(&mut self.files, $fd, $($before,)* $path, $($after,)*);
-            if result.as_ref().err().and_then(came).is_some()
+            if result.as_ref().err().and_then(access_error).is_some()
                 && let Some(found) = self.as_source((tried, target), &at, |this, fd, path| {
                     HostDescriptor::$name(&mut this.files, fd, $($before,)* path, $($after,)*)
                 })
@@ -274,14 +280,18 @@ impl Opened for Resource<Descriptor> {
     }
 }
 
-fn entry(tried: Tried) -> (Tried, Target) {
+fn entry(tried: AccessKind) -> (AccessKind, Target) {
     (tried, Target::Entry)
 }
 
-fn opening(how: OpenFlags, flags: DescriptorFlags) -> (Tried, Target) {
+fn opening(how: OpenFlags, flags: DescriptorFlags) -> (AccessKind, Target) {
     let writes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
         || flags.contains(DescriptorFlags::WRITE);
-    let tried = if writes { Tried::Write } else { Tried::Read };
+    let tried = if writes {
+        AccessKind::Write
+    } else {
+        AccessKind::Read
+    };
     match how.contains(OpenFlags::DIRECTORY) {
         true => (tried, Target::Folder),
         false => (tried, Target::Entry),
@@ -290,18 +300,18 @@ fn opening(how: OpenFlags, flags: DescriptorFlags) -> (Tried, Target) {
 
 impl HostDescriptor for Watched<'_> {
     sought! {
-        create_directory_at(fd, [] path []) -> (): entry(Tried::Create);
-        stat_at(fd, [flags: PathFlags] path []) -> DescriptorStat: entry(Tried::LookAt);
+        create_directory_at(fd, [] path []) -> (): entry(AccessKind::Create);
+        stat_at(fd, [flags: PathFlags] path []) -> DescriptorStat: entry(AccessKind::LookAt);
         open_at(fd, [flags: PathFlags] path [how: OpenFlags, mode: DescriptorFlags]) -> Resource<Descriptor>: opening(how, mode);
-        metadata_hash_at(fd, [flags: PathFlags] path []) -> MetadataHashValue: entry(Tried::LookAt);
+        metadata_hash_at(fd, [flags: PathFlags] path []) -> MetadataHashValue: entry(AccessKind::LookAt);
     }
 
     watched! {
-        set_times_at(fd, [flags: PathFlags] path [read: NewTimestamp, written: NewTimestamp]) -> (): entry(Tried::Write);
-        readlink_at(fd, [] path []) -> String: entry(Tried::LookAt);
-        remove_directory_at(fd, [] path []) -> (): entry(Tried::Remove);
-        symlink_at(fd, [what: String] path []) -> (): entry(Tried::Link);
-        unlink_file_at(fd, [] path []) -> (): entry(Tried::Remove);
+        set_times_at(fd, [flags: PathFlags] path [read: NewTimestamp, written: NewTimestamp]) -> (): entry(AccessKind::Write);
+        readlink_at(fd, [] path []) -> String: entry(AccessKind::LookAt);
+        remove_directory_at(fd, [] path []) -> (): entry(AccessKind::Remove);
+        symlink_at(fd, [what: String] path []) -> (): entry(AccessKind::Link);
+        unlink_file_at(fd, [] path []) -> (): entry(AccessKind::Remove);
     }
 
     fn rename_at(
@@ -313,7 +323,7 @@ impl HostDescriptor for Watched<'_> {
     ) -> FsResult<()> {
         let both = [at(&fd, &path), at(&new, &as_path)];
         let result = HostDescriptor::rename_at(&mut self.files, fd, path, new, as_path);
-        self.look(result, Tried::Rename, Target::Entry, both)
+        self.look(result, AccessKind::Rename, Target::Entry, both)
     }
 
     fn link_at(
@@ -326,7 +336,7 @@ impl HostDescriptor for Watched<'_> {
     ) -> FsResult<()> {
         let both = [at(&fd, &path), at(&new, &as_path)];
         let result = HostDescriptor::link_at(&mut self.files, fd, flags, path, new, as_path);
-        self.look(result, Tried::Link, Target::Entry, both)
+        self.look(result, AccessKind::Link, Target::Entry, both)
     }
 
     same! { HostDescriptor:

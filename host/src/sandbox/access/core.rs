@@ -7,8 +7,9 @@ use super::super::hostcall;
 use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
-use super::{Came, Given, LONGEST, Source, Spot, Target};
-use crate::event::denials::Tried;
+use super::{AccessError, PathArg, Source};
+use crate::event::denials::AccessKind;
+use crate::grant::advice::{GuestPath, LONGEST, Target};
 use wasmtime::{Caller, Linker, Result};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -43,26 +44,26 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
         ($module:literal, $abi:ident) => {
             add! { $module, $abi,
                 path_create_directory(fd: i32, path: i32, length: i32)
-                    at(Tried::Create, fd, path, length).again(Again::Create);
+                    at(AccessKind::Create, fd, path, length).again(Again::Create);
                 path_filestat_get(fd: i32, flags: i32, path: i32, length: i32, to: i32)
-                    at(Tried::LookAt, fd, path, length).again(Again::Look { flags, to });
+                    at(AccessKind::LookAt, fd, path, length).again(Again::Look { flags, to });
                 path_filestat_set_times(fd: i32, flags: i32, path: i32, length: i32, read: i64, written: i64, which: i32)
-                    at(Tried::Write, fd, path, length);
+                    at(AccessKind::Write, fd, path, length);
                 path_link(fd: i32, flags: i32, path: i32, length: i32, new: i32, as_path: i32, as_length: i32)
-                    at(Tried::Link, fd, path, length).and(new, as_path, as_length);
+                    at(AccessKind::Link, fd, path, length).and(new, as_path, as_length);
                 path_open(fd: i32, flags: i32, path: i32, length: i32, how: i32, rights: i64, inherited: i64, status: i32, to: i32)
                     opening(how, rights, (fd, path, length))
                         .again(Again::Open { flags, how, rights, inherited, status, to });
                 path_readlink(fd: i32, path: i32, length: i32, to: i32, room: i32, told: i32)
-                    at(Tried::LookAt, fd, path, length);
+                    at(AccessKind::LookAt, fd, path, length);
                 path_remove_directory(fd: i32, path: i32, length: i32)
-                    at(Tried::Remove, fd, path, length);
+                    at(AccessKind::Remove, fd, path, length);
                 path_rename(fd: i32, path: i32, length: i32, new: i32, as_path: i32, as_length: i32)
-                    at(Tried::Rename, fd, path, length).and(new, as_path, as_length);
+                    at(AccessKind::Rename, fd, path, length).and(new, as_path, as_length);
                 path_symlink(what: i32, long: i32, fd: i32, path: i32, length: i32)
-                    at(Tried::Link, fd, path, length);
+                    at(AccessKind::Link, fd, path, length);
                 path_unlink_file(fd: i32, path: i32, length: i32)
-                    at(Tried::Remove, fd, path, length);
+                    at(AccessKind::Remove, fd, path, length);
             }
         };
     }
@@ -77,7 +78,7 @@ type At = (i32, i32, i32);
 /// What is tried, and where.
 #[derive(Clone, Copy)]
 struct Attempt {
-    tried: Tried,
+    tried: AccessKind,
     target: Target,
     at: At,
     and: Option<At>,
@@ -102,7 +103,7 @@ enum Again {
     Create,
 }
 
-fn at(tried: Tried, fd: i32, path: i32, length: i32) -> Attempt {
+fn at(tried: AccessKind, fd: i32, path: i32, length: i32) -> Attempt {
     Attempt {
         tried,
         target: Target::Entry,
@@ -134,7 +135,11 @@ fn opening(how: i32, rights: i64, (fd, path, length): At) -> Attempt {
     const TRUNCATE: i32 = 1 << 3;
     const WRITE: i64 = 1 << 6;
     let writes = how & (CREATE | TRUNCATE) != 0 || rights & WRITE != 0;
-    let tried = if writes { Tried::Write } else { Tried::Read };
+    let tried = if writes {
+        AccessKind::Write
+    } else {
+        AccessKind::Read
+    };
     Attempt {
         target: match how & DIRECTORY {
             0 => Target::Entry,
@@ -145,16 +150,16 @@ fn opening(how: i32, rights: i64, (fd, path, length): At) -> Attempt {
 }
 
 /// What an error number means here, if it means anything.
-fn came(errno: i32) -> Option<Came> {
+fn access_error(errno: i32) -> Option<AccessError> {
     const ACCES: i32 = 2;
     const NOENT: i32 = 44;
     const PERM: i32 = 63;
     const ROFS: i32 = 69;
     const NOTCAPABLE: i32 = 76;
     match errno {
-        ACCES => Some(Came::OfTheSystem),
-        NOENT => Some(Came::NoEntry),
-        PERM | ROFS | NOTCAPABLE => Some(Came::NotPermitted),
+        ACCES => Some(AccessError::OfTheSystem),
+        NOENT => Some(AccessError::NoEntry),
+        PERM | ROFS | NOTCAPABLE => Some(AccessError::NotPermitted),
         _ => None,
     }
 }
@@ -168,7 +173,7 @@ fn watched(
     hostcall::enter(caller, |state, memory| {
         let before = std::mem::replace(&mut state.touched_files, true);
         let errno = in_tokio(call(state.wasi(), memory))?;
-        let Some(came) = came(errno) else {
+        let Some(error) = access_error(errno) else {
             if let (0, Target::Folder, Some(Again::Open { to, .. })) =
                 (errno, attempt.target, attempt.again)
             {
@@ -179,7 +184,7 @@ fn watched(
         if let Some(found) = as_source(state, memory, attempt)? {
             return Ok(found);
         }
-        note(state, memory, attempt, came, before);
+        note(state, memory, attempt, error, before);
         Ok(errno)
     })
 }
@@ -208,7 +213,7 @@ fn folder(state: &mut State, fd: i32) -> Option<Folder> {
         return Some(folder.clone());
     }
     let name = name_of(state.wasi(), fd)?;
-    state.watch.place_of(&name).map(Folder::at)
+    state.watch.preopen_of(&name).map(Folder::at)
 }
 
 /// Notes that a folder was not told of, for a name in it.
@@ -249,7 +254,7 @@ fn as_source(
     let lookup = match (again, attempt.tried, attempt.target) {
         (Again::Look { .. }, ..) => Lookup::Look,
         (Again::Create, ..) => Lookup::Create,
-        (Again::Open { .. }, Tried::Write, Target::Entry) => Lookup::Write,
+        (Again::Open { .. }, AccessKind::Write, Target::Entry) => Lookup::Write,
         (Again::Open { .. }, _, Target::Entry) => Lookup::Read,
         (Again::Open { .. }, _, Target::Folder) => return Ok(None),
     };
@@ -261,12 +266,12 @@ fn as_source(
         return Ok(None);
     };
     let name = name_of(state.wasi(), fd);
-    let from = name.and_then(|name| state.watch.place_of(&name));
+    let from = name.and_then(|name| state.watch.preopen_of(&name));
     // a guest may have closed what it was given, and opened something else
-    let to = FIRST + source.place;
+    let to = FIRST + source.preopen;
     let name = name_of(state.wasi(), to as i32);
-    let there = name.and_then(|name| state.watch.place_of(&name));
-    if !state.watch.is_package(from) || there != Some(source.place) {
+    let there = name.and_then(|name| state.watch.preopen_of(&name));
+    if !state.watch.is_package(from) || there != Some(source.preopen) {
         return Ok(None);
     }
     let mut room = vec![0; hostcall::room(OUT + STATUS)];
@@ -290,11 +295,11 @@ fn as_source(
         Made::NotThere => Ok(None),
         Made::Failed(errno) => {
             if source.changes()
-                && let Some(came) = came(errno)
+                && let Some(error) = access_error(errno)
             {
                 let Attempt { tried, target, .. } = attempt;
-                let spot = source.spot(&state.watch);
-                state.watch.refused(tried, target, came, vec![spot]);
+                let arg = source.path_arg(&state.watch);
+                state.watch.refused(tried, target, error, vec![arg]);
             }
             Ok(Some(errno))
         }
@@ -376,8 +381,14 @@ impl Call<'_> {
 }
 
 #[cold]
-fn note(state: &mut State, memory: &GuestMemory<'_>, attempt: Attempt, came: Came, before: bool) {
-    let mut spots = Vec::new();
+fn note(
+    state: &mut State,
+    memory: &GuestMemory<'_>,
+    attempt: Attempt,
+    error: AccessError,
+    before: bool,
+) {
+    let mut args = Vec::new();
     for (fd, path, length) in [Some(attempt.at), attempt.and].into_iter().flatten() {
         let (path, length) = (path as u32, length as u32);
         let kept = length.min(LONGEST as u32);
@@ -386,19 +397,19 @@ fn note(state: &mut State, memory: &GuestMemory<'_>, attempt: Attempt, came: Cam
             return;
         };
         let name = name_of(state.wasi(), fd);
-        let place = name.and_then(|name| state.watch.place_of(&name));
-        let is_read_only = match place {
-            Some(place) => state.watch.list()[place].is_read_only(),
-            None => came == Came::NotPermitted && is_read_only(state.wasi(), fd),
+        let preopen = name.and_then(|name| state.watch.preopen_of(&name));
+        let is_read_only = match preopen {
+            Some(preopen) => state.watch.list()[preopen].is_read_only(),
+            None => error == AccessError::NotPermitted && is_read_only(state.wasi(), fd),
         };
-        spots.push(Spot {
-            place,
+        args.push(PathArg {
+            preopen,
             is_read_only,
-            path: Given::new(&bytes, length as usize),
+            path: GuestPath::new(&bytes, length as usize),
         });
     }
     let Attempt { tried, target, .. } = attempt;
-    if state.watch.refused(tried, target, came, spots) {
+    if state.watch.refused(tried, target, error, args) {
         state.touched_files = before;
     }
 }
@@ -420,5 +431,5 @@ fn name_of(wasi: &mut WasiP1Ctx, fd: i32) -> Option<String> {
 fn is_read_only(wasi: &mut WasiP1Ctx, fd: i32) -> bool {
     let mut memory = GuestMemory::Unshared(&mut []);
     let removed = in_tokio(snapshot::path_unlink_file(wasi, &mut memory, fd, 0, 0));
-    removed.is_ok_and(|errno| came(errno) == Some(Came::NotPermitted))
+    removed.is_ok_and(|errno| access_error(errno) == Some(AccessError::NotPermitted))
 }

@@ -3,8 +3,10 @@
 //! A descriptor or a handle is a number; what it was opened as is known when it is opened
 //! alone. Remembered for guests whose refusals are noted, and within bounds.
 
-use super::{Given, Ground, LONGEST, Places, Spot, Target, Watch};
-use crate::event::denials::{Refusal, Tried};
+use super::{PathArg, Watch};
+use crate::event::denials::{AccessKind, DenialReason};
+use crate::grant::advice::{GuestPath, LONGEST, Target, denied};
+use crate::grant::preopens::Preopens;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::os::unix::ffi::OsStrExt as _;
@@ -15,10 +17,10 @@ const MOST: usize = 64;
 /// How many names of a folder are looked through for one that is not UTF-8.
 const LOOKED_THROUGH: usize = 1 << 16;
 
-/// A folder, by the place that its path begins at.
+/// A folder, by the granted one that its path begins at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
-    place: usize,
+    preopen: usize,
     path: String,
 }
 
@@ -47,10 +49,10 @@ impl Folders {
 }
 
 impl Folder {
-    /// A place itself.
-    pub fn at(place: usize) -> Folder {
+    /// A granted folder itself.
+    pub fn at(preopen: usize) -> Folder {
         Folder {
-            place,
+            preopen,
             path: String::new(),
         }
     }
@@ -63,21 +65,19 @@ impl Folder {
             (folder, _) => format!("{folder}/{path}"),
         };
         (path.len() <= LONGEST).then_some(Folder {
-            place: self.place,
+            preopen: self.preopen,
             path,
         })
     }
 
     /// The first name in it that is not UTF-8, with the odd bytes as numbers. It is looked for
-    /// from the place on, and not outside of that.
-    fn odd_name(&self, places: &Places) -> Option<String> {
-        let Ground::Granted { host, .. } = &places.list.get(self.place)?.ground else {
-            return None;
-        };
-        let place = Dir::open_ambient_dir(host, ambient_authority()).ok()?;
+    /// from the granted folder on, and not outside of that.
+    fn odd_name(&self, preopens: &Preopens) -> Option<String> {
+        let host = preopens.list().get(self.preopen)?.host()?;
+        let preopen = Dir::open_ambient_dir(host, ambient_authority()).ok()?;
         let folder = match self.path.as_str() {
-            "" => place,
-            path => place.open_dir(Path::new(path)).ok()?,
+            "" => preopen,
+            path => preopen.open_dir(Path::new(path)).ok()?,
         };
         let mut names = folder.entries().ok()?.take(LOOKED_THROUGH);
         names.find_map(|entry| {
@@ -91,24 +91,24 @@ impl Folder {
 impl Watch {
     /// Notes that a folder was not told of for a name in it.
     pub fn not_unicode(&mut self, folder: &Folder) {
-        let Some(places) = self.places.clone().filter(|_| self.notes) else {
+        let Some(preopens) = self.preopens.clone().filter(|_| self.notes) else {
             return;
         };
-        let spot = Spot {
-            place: Some(folder.place),
+        let arg = PathArg {
+            preopen: Some(folder.preopen),
             is_read_only: false,
-            path: Given::new(folder.path.as_bytes(), folder.path.len()),
+            path: GuestPath::new(folder.path.as_bytes(), folder.path.len()),
         };
-        let place = places.list.get(folder.place);
-        let mut denied = super::denied(
-            Tried::Read,
+        let preopen = preopens.list().get(folder.preopen);
+        let mut denied = denied(
+            AccessKind::Read,
             Target::Folder,
-            Refusal::NotUnicode,
-            place,
-            &spot.path,
-            places.advice(),
+            DenialReason::NotUnicode,
+            preopen,
+            &arg.path,
+            preopens.advice(),
         );
-        denied.entry = folder.odd_name(&places);
+        denied.entry = folder.odd_name(&preopens);
         self.denials.add(denied);
     }
 
