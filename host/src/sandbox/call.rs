@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What a call into a guest is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum GuestAccess {
     /// What the run grants, what this module is granted beside it, and a scratch folder.
     Granted(ModuleNumber),
     /// The same to read, and nothing to write to: for a list that is made of files.
@@ -37,7 +37,7 @@ pub struct Call<'a> {
     /// How much memory it may use, in bytes.
     pub max_memory: Option<u64>,
     /// What it may reach.
-    pub reach: Reach,
+    pub reach: GuestAccess,
     /// The host fixtures that it is bound to, for what it may reach beside that.
     pub fixtures: &'a [FixtureNumber],
     /// All arguments, `argv[0]` included.

@@ -6,7 +6,7 @@
 //! functions themselves.
 
 use super::access::Watch;
-use super::call::{Call, Given, Own, Reach};
+use super::call::{Call, Given, GuestAccess, Own};
 use super::clock::Clock;
 use super::copies::{self, Budget};
 use super::process_id;
@@ -109,7 +109,7 @@ impl Grants {
             builder.stdin(MemoryInputPipe::new(call.own.stdin.to_vec()));
         }
         let mut folders = Vec::new();
-        if let Reach::Granted(module) | Reach::Readable(module) = call.reach {
+        if let GuestAccess::Granted(module) | GuestAccess::Readable(module) = call.reach {
             match (call.fixtures, self.modules.get(&module)) {
                 ([], None) => {
                     builder.envs(&self.env_for(&call.own));
@@ -124,15 +124,15 @@ impl Grants {
         let mut wasi = builder.build_p1();
         let mut watch = Watch::default();
         match call.reach {
-            Reach::Closed => {}
-            Reach::Readable(module) => {
+            GuestAccess::Closed => {}
+            GuestAccess::Readable(module) => {
                 let mut opened = WasiCtxBuilder::new();
                 let mut all = Preopens::new(self.how, self.home_dir.clone());
                 let read_only = Some(Access::ReadOnly);
                 self.open_dirs(Some(module), &folders, read_only, &mut all, &mut opened)?;
                 *wasi.ctx().ctx.filesystem() = opened.build().filesystem().clone();
             }
-            Reach::Granted(module) => {
+            GuestAccess::Granted(module) => {
                 let module = self.modules.contains_key(&module).then_some(module);
                 let of = (module, folders);
                 let opened = match self.opened.get(&of) {

@@ -19,7 +19,7 @@ use crate::protocol::{
     Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
     ModuleSpec, Outputs, Task, WorkerSetup,
 };
-use crate::sandbox::call::{Call, Entry, Own, Reach};
+use crate::sandbox::call::{Call, Entry, GuestAccess, Own};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
@@ -121,8 +121,8 @@ impl Executor {
                 test_id: "",
                 max_memory: None,
                 reach: match question.access {
-                    ListAccess::Closed => Reach::Closed,
-                    ListAccess::Readable => Reach::Readable(module),
+                    ListAccess::Closed => GuestAccess::Closed,
+                    ListAccess::Readable => GuestAccess::Readable(module),
                 },
                 fixtures: &[],
                 args: &args,
@@ -181,7 +181,7 @@ impl Executor {
         let call = Call {
             test_id: &id,
             max_memory: task.max_memory,
-            reach: Reach::Granted(task.module),
+            reach: GuestAccess::Granted(task.module),
             fixtures: &task.fixtures,
             args: &args,
             env: &env,

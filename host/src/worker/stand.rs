@@ -16,7 +16,7 @@ use crate::event::{
 use crate::harness::termination::Ending;
 use crate::protocol::Task;
 use crate::protocol::suites::{Step, StepAction};
-use crate::sandbox::call::{Call, Own, Reach};
+use crate::sandbox::call::{Call, GuestAccess, Own};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
@@ -50,7 +50,7 @@ impl Executor {
             &Call {
                 test_id: &format!("{} {}", spec.name, task.path),
                 max_memory: None,
-                reach: Reach::Granted(task.module),
+                reach: GuestAccess::Granted(task.module),
                 args: &[spec.name.as_str()],
                 env: &[],
                 fixtures: &task.fixtures,
