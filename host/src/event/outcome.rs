@@ -88,6 +88,12 @@ pub struct Cause {
     pub frames: Vec<Frame>,
 }
 
+impl From<String> for Cause {
+    fn from(message: String) -> Cause {
+        Cause::new(message)
+    }
+}
+
 impl Cause {
     /// A cause that is a sentence and no more.
     pub fn new(message: impl Into<String>) -> Self {

@@ -291,7 +291,7 @@ fn load(
     let format = source.format;
     let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
     let (artefact, facts) = compile::plain(single.engine(), bytes, format, exec.std_gaps)
-        .map_err(|why| refused(&Cause::new(why)))?;
+        .map_err(|why| refused(&why))?;
     if let Some(cache) = cache {
         // where it cannot be kept it is compiled again next time
         let kept = cache.store_pass_facts(&name, &facts);

@@ -4,7 +4,7 @@
 //! own names. Decides nothing: the system and the grants have. Looks at the disk, so that no
 //! advice leads to what would be refused, and opens nothing.
 
-use super::preopens::{GrantedBy, Mount, Preopen};
+use super::preopens::{Advice, GrantedBy, Mount, Preopen};
 use super::{HowToGrant, protected};
 use crate::event::denials::{AccessDenial, AccessKind, DenialReason};
 use crate::text::shell_quote;
@@ -42,15 +42,6 @@ pub enum Target {
     Entry,
     /// A folder itself.
     Folder,
-}
-
-/// What is needed to say by which flag more can be granted.
-#[derive(Clone, Copy)]
-pub struct Advice<'a> {
-    /// By which flag that is.
-    pub how: HowToGrant,
-    /// Where all that the user has lies, as it is set: no advice grants that.
-    pub home_dir: Option<&'a Path>,
 }
 
 /// An attempt at a path that begins in one of the guest's folders, or in one that it had opened,

@@ -3,7 +3,6 @@
 //! Takes grants, gives [`Preopens`] in the order in which a guest is told of them. Opens nothing:
 //! whoever opens does it in this order, or a guest sees another folder than is thought.
 
-use super::advice::Advice;
 use super::libc::as_libc_sees;
 use super::{Access, DirGrant, HowToGrant};
 use crate::event::denials::AccessKind;
@@ -130,6 +129,15 @@ impl Preopen {
         };
         leads(&there).then_some(there)
     }
+}
+
+/// What is needed to say by which flag more can be granted.
+#[derive(Clone, Copy)]
+pub struct Advice<'a> {
+    /// By which flag that is.
+    pub how: HowToGrant,
+    /// Where all that the user has lies, as it is set: no advice grants that.
+    pub home_dir: Option<&'a Path>,
 }
 
 /// All folders that a guest finds, in the order in which it is told of them.

@@ -6,7 +6,7 @@
 //! within each. It runs no guest code.
 
 use super::cache::{self, ArtefactPart, Cache};
-use crate::event::Format;
+use crate::event::{Cause, Format};
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
@@ -66,17 +66,14 @@ pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
 }
 
 /// Compiles one module into the cache, unless another process has done so meanwhile.
-///
-/// # Errors
-/// In words for the user.
-pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), String> {
+fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), Cause> {
     let name = |part| Cache::artefact_name(job.content, job.form, part);
     let std_gaps = job.form.passes.std_gaps;
     let unusable = |e| {
-        format!(
+        Cause::new(format!(
             "the cache folder {} cannot be used: {e}",
             cache.dir().display()
-        )
+        ))
     };
     let _lock = cache.lock(&name(ArtefactPart::Plain)).map_err(unusable)?;
     if job.rebuild == Rebuild::IfAbsent && job.form.is_there(cache, job.content) {
@@ -84,14 +81,14 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
     }
     let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;
     if ContentHash::of(&bytes) != job.content {
-        return Err("it changed while the run began; run again".to_owned());
+        return Err(Cause::new("it changed while the run began; run again"));
     }
-    let store = |part, artefact: &[u8]| -> Result<(), String> {
+    let store = |part, artefact: &[u8]| -> Result<(), Cause> {
         cache.store_artefact(&name(part), artefact).map_err(|e| {
-            format!(
+            Cause::new(format!(
                 "its compiled form cannot be written to {}: {e}",
                 cache.dir().display()
-            )
+            ))
         })
     };
     let store_made = |part, (artefact, facts): (Vec<u8>, PassFacts)| {
@@ -99,7 +96,7 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
         kept.map_err(unusable)?;
         store(part, &artefact)
     };
-    let as_it_is = || -> Result<(), String> {
+    let as_it_is = || -> Result<(), Cause> {
         store_made(
             ArtefactPart::Plain,
             plain(engine, &bytes, job.format, std_gaps)?,
@@ -134,14 +131,14 @@ pub fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Re
 /// Compiles a module without debug information, its memory its own.
 ///
 /// # Errors
-/// In words for the user.
+/// If wasmtime refuses it.
 pub fn plain(
     engine: &wasmtime::Engine,
     bytes: &[u8],
     format: Format,
     std_gaps: StdGaps,
-) -> Result<(Vec<u8>, PassFacts), String> {
-    filled(engine, bytes, &strip(bytes), format, std_gaps)
+) -> Result<(Vec<u8>, PassFacts), Cause> {
+    Ok(filled(engine, bytes, &strip(bytes), format, std_gaps)?)
 }
 
 /// What the passes tell of a module whose memory is its own, without compiling it.
@@ -209,12 +206,12 @@ fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result
 }
 
 /// Compiles a state, which has no code, for the workers to map.
-fn compile_state(cache: &Cache, engine: &wasmtime::Engine, job: &StateJob) -> Result<(), String> {
+fn compile_state(cache: &Cache, engine: &wasmtime::Engine, job: &StateJob) -> Result<(), Cause> {
     let bytes = cache
         .take_state(&job.state)
         .map_err(|e| format!("it cannot be read: {e}"))?;
     let artefact = precompile(engine, &bytes, Format::Core)?;
     cache
         .store_artefact(&job.artefact, &artefact)
-        .map_err(|e| format!("it cannot be written: {e}"))
+        .map_err(|e| Cause::new(format!("it cannot be written: {e}")))
 }

@@ -80,7 +80,7 @@ impl Run<'_> {
         }
     }
 
-    fn module_compiled(&mut self, number: ModuleNumber, result: Result<(), String>) {
+    fn module_compiled(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
         match result {
             Ok(()) => {
                 self.settle_form(number);
@@ -98,7 +98,7 @@ impl Run<'_> {
                     self.ready_to_list(number);
                 }
             }
-            Err(why) => self.module_failed(number, LoadError::Module(Cause::new(why))),
+            Err(why) => self.module_failed(number, LoadError::Module(why)),
         }
         let left = self.forms.modules_left();
         if left > 0 {

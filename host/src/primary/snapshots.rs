@@ -8,7 +8,7 @@
 //! the run's own grants; everything else is the same throughout a run.
 
 use super::Run;
-use crate::event::{Event, FixtureKind, SetupOutput, SnapshotStep};
+use crate::event::{Cause, Event, FixtureKind, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::{Step, StepAction};
@@ -221,7 +221,7 @@ impl Run<'_> {
     }
 
     /// A compiler is done with a state.
-    pub(super) fn state_compiled(&mut self, number: SnapshotNumber, result: Result<(), String>) {
+    pub(super) fn state_compiled(&mut self, number: SnapshotNumber, result: Result<(), Cause>) {
         let Some(snapshot) = self.snapshots.all.get_mut(number.0) else {
             return;
         };
@@ -231,7 +231,7 @@ impl Run<'_> {
             return;
         };
         if let Err(why) = result {
-            return self.not_shared(number, &why);
+            return self.not_shared(number, &why.message);
         }
         let file = StateForm::Compiled(snapshot.artefact.clone());
         snapshot.phase = Phase::Mapped(file, beside);

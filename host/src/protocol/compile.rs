@@ -1,7 +1,7 @@
 //! What the primary and the compiler say to each other.
 
 use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
-use crate::event::Format;
+use crate::event::{Cause, Format};
 use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -110,7 +110,7 @@ pub struct CompileResult {
     /// Of what.
     pub of: Compiled,
     /// Whether its compiled form is in the cache now.
-    pub result: Result<(), String>,
+    pub result: Result<(), Cause>,
 }
 
 /// What was compiled.
