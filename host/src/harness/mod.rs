@@ -28,7 +28,7 @@ use std::borrow::Cow;
 
 /// All harnesses. The first that recognises a file has it: those that know their files by marks
 /// stand before those that are told which are theirs, and these before those that take what is left.
-static HARNESSES: [&dyn Harness; 6] = [
+static HARNESSES: &[&dyn Harness] = &[
     &libtest::Libtest,
     &sdk::Sdk,
     &doctest::Doctests,
