@@ -12,6 +12,7 @@ mod everywhere;
 mod exec;
 mod hints;
 mod host_fixtures;
+mod house;
 mod instrument;
 mod isolation;
 mod json;
