@@ -4,6 +4,7 @@
 //! produces and every reporter reads. A reporter is a function of this stream
 //! and of nothing else, so whatever a report needs has to be in here.
 
+mod capture;
 pub mod denials;
 mod frame;
 mod outcome;
@@ -12,6 +13,7 @@ mod setup;
 mod suite;
 mod test;
 
+pub use capture::Capture;
 pub use frame::{BACKTRACE, Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
 pub use output::{Attachment, Captured, TestOutput};

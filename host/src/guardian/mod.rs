@@ -7,15 +7,15 @@
 //! outlives a primary that is killed. It says little: started, ready, ended.
 
 mod group;
-mod output;
+mod lines;
 mod probe;
 
 use crate::config::fixture::Readiness;
-use crate::event::Captured;
+use crate::event::{Capture, Captured};
 use crate::paths::path_bytes;
 use crate::protocol::{read_frame, write_frame};
 use group::Group;
-use output::{Lines, Output};
+use lines::Lines;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io::{Read, Write};
@@ -201,11 +201,11 @@ pub fn serve(
     };
     let why = guardian.watch(&answers);
     guardian.drain();
-    let [stdout, stderr] = guardian.sources;
+    let [mut stdout, mut stderr] = guardian.sources;
     let ended = Ended {
         why,
-        stdout: stdout.output.finish(),
-        stderr: stderr.output.finish(),
+        stdout: stdout.output.take(),
+        stderr: stderr.output.take(),
     };
     let _ = write_frame(&mut guardian.to, &FromGuardian::Ended(Box::new(ended)));
     Ok(())
@@ -226,7 +226,7 @@ fn watch_signals(teller: Teller) -> anyhow::Result<()> {
 /// One stream of the fixture's.
 struct Source {
     pipe: Option<Box<dyn Pipe>>,
-    output: Output,
+    output: Capture,
     lines: Lines,
 }
 
@@ -237,7 +237,7 @@ impl Source {
     fn new(pipe: impl Pipe + 'static, cap: usize) -> Source {
         Source {
             pipe: Some(Box::new(pipe)),
-            output: Output::new(cap),
+            output: Capture::new(cap),
             lines: Lines::default(),
         }
     }

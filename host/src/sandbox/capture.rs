@@ -1,12 +1,11 @@
 //! A guest's stdout or stderr: kept up to a cap, scanned without one.
 //!
-//! The head and the tail of the stream are kept, what lies between is counted;
-//! [`Scan`] reads everything as it streams by, since a verdict may rest on it.
+//! Its head and its tail are kept ([`Capture`]); [`Scan`] reads everything as it streams by,
+//! since a verdict may rest on it.
 
-use crate::event::Captured;
+use crate::event::{Capture, Captured};
 use crate::harness::scan::Scan;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,12 +22,9 @@ const PERMIT: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Stream(Arc<Mutex<Written>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Written {
-    cap: usize,
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    dropped: u64,
+    kept: Capture,
     scan: Scan,
 }
 
@@ -36,30 +32,19 @@ impl Stream {
     /// A stream that keeps `cap` bytes of its head and as many of its tail.
     pub fn new(cap: usize) -> Self {
         Stream(Arc::new(Mutex::new(Written {
-            cap,
-            ..Written::default()
+            kept: Capture::new(cap),
+            scan: Scan::default(),
         })))
     }
 
     /// What was kept until now, and what was seen in it; the stream begins anew.
     pub fn finish(&self) -> (Captured, Scan) {
         let mut stream = self.lock();
-        let cap = stream.cap;
-        let mut written = std::mem::replace(
-            &mut *stream,
-            Written {
-                cap,
-                ..Written::default()
-            },
-        );
+        let captured = stream.kept.take();
+        let mut scan = std::mem::take(&mut stream.scan);
         drop(stream);
-        written.scan.finish();
-        let captured = Captured {
-            head: written.head,
-            tail: written.tail.into(),
-            dropped: written.dropped,
-        };
-        (captured, written.scan)
+        scan.finish();
+        (captured, scan)
     }
 
     fn lock(&self) -> MutexGuard<'_, Written> {
@@ -72,13 +57,7 @@ impl Stream {
 impl Written {
     fn push(&mut self, bytes: &[u8]) {
         self.scan.write(bytes);
-        let (head, rest) = bytes.split_at(bytes.len().min(self.cap - self.head.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        if let Some(excess) = self.tail.len().checked_sub(self.cap) {
-            self.tail.drain(..excess);
-            self.dropped += excess as u64;
-        }
+        self.kept.push(bytes);
     }
 }
 
@@ -136,20 +115,6 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn head_and_tail_are_kept_and_the_middle_is_counted() {
-        let stream = Stream::new(4);
-        for piece in ["ab", "cdef", "ghijklm", "no"] {
-            stream.lock().push(piece.as_bytes());
-        }
-        let (kept, _) = stream.finish();
-        assert_eq!(
-            (kept.head.as_slice(), kept.tail.as_slice()),
-            (&b"abcd"[..], &b"lmno"[..])
-        );
-        assert_eq!(kept.dropped, 7);
-    }
 
     #[test]
     fn what_a_verdict_needs_is_seen_beyond_the_cap() {

@@ -89,16 +89,8 @@ mod tests {
 
     fn result(status: LibtestStatus) -> LibtestResult {
         LibtestResult {
-            name: "a::b".into(),
-            order: (0, 0),
-            file: None,
-            should_panic: false,
-            unable: false,
-            status,
-            time: None,
             stdout: "out".into(),
-            stderr: String::new(),
-            host: String::new(),
+            ..LibtestResult::example("a::b", status)
         }
     }
 

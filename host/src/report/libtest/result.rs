@@ -273,9 +273,21 @@ impl LibtestResult {
         }
     }
 
-    /// Whether the run can still be good.
-    pub fn is_good(&self) -> bool {
-        !matches!(self.status, LibtestStatus::Failed | LibtestStatus::TooSlow)
+    /// One that wrote nothing.
+    #[cfg(test)]
+    pub(super) fn example(name: &str, status: LibtestStatus) -> LibtestResult {
+        LibtestResult {
+            name: name.to_owned(),
+            order: (0, 0),
+            file: None,
+            should_panic: false,
+            unable: false,
+            status,
+            time: None,
+            stdout: String::new(),
+            stderr: String::new(),
+            host: String::new(),
+        }
     }
 
     /// All that is captured of it: its own words, then the runner's.

@@ -99,18 +99,7 @@ mod tests {
         let mut terse = Terse::new(audience, Flags::default());
         let mut text = terse.begin(92);
         let mut end = |status| {
-            text.push_str(&terse.ended(&LibtestResult {
-                name: "f".into(),
-                order: (0, 0),
-                file: None,
-                should_panic: false,
-                unable: false,
-                status,
-                time: None,
-                stdout: String::new(),
-                stderr: String::new(),
-                host: String::new(),
-            }));
+            text.push_str(&terse.ended(&LibtestResult::example("f", status)));
         };
         end(LibtestStatus::Failed);
         for _ in 0..88 {

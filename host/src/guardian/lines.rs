@@ -1,45 +1,4 @@
-//! What a fixture writes: its head and its tail are kept, its lines are looked at.
-
-use crate::event::Captured;
-use std::collections::VecDeque;
-
-/// A stream, kept up to a cap.
-pub(super) struct Output {
-    cap: usize,
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    dropped: u64,
-}
-
-impl Output {
-    /// Keeps `cap` bytes of the head and as many of the tail.
-    pub(super) fn new(cap: usize) -> Output {
-        Output {
-            cap,
-            head: Vec::new(),
-            tail: VecDeque::new(),
-            dropped: 0,
-        }
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let (head, rest) = bytes.split_at(bytes.len().min(self.cap - self.head.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        if let Some(excess) = self.tail.len().checked_sub(self.cap) {
-            self.tail.drain(..excess);
-            self.dropped += excess as u64;
-        }
-    }
-
-    pub(super) fn finish(self) -> Captured {
-        Captured {
-            head: self.head,
-            tail: self.tail.into(),
-            dropped: self.dropped,
-        }
-    }
-}
+//! The lines of what a fixture writes.
 
 /// No line worth reading is longer.
 const LONGEST: usize = 64 << 10;
@@ -88,18 +47,5 @@ mod tests {
             lines.feed(piece, |line| seen.push(line.to_owned()));
         }
         assert_eq!(seen, ["ab", "", "cd", "e"]);
-    }
-
-    #[test]
-    fn the_head_and_the_tail_are_kept() {
-        let mut output = Output::new(4);
-        for piece in ["ab", "cdef", "ghijklm", "no"] {
-            output.push(piece.as_bytes());
-        }
-        let kept = output.finish();
-        assert_eq!(
-            (kept.head.as_slice(), kept.tail.as_slice(), kept.dropped),
-            (&b"abcd"[..], &b"lmno"[..], 7)
-        );
     }
 }
