@@ -7,18 +7,19 @@
 use super::built::Built;
 use super::configuration::Configuration;
 use super::diagnostic::name_in;
-use super::flags::{add_build, add_packages, add_targets, add_targets_to_build, is_meant};
+use super::flags::{add_targets_to_build, is_meant};
 use super::missing::not_built;
 use super::project::{self, Project, cargo};
 use super::stand_ins::{Notes, StandIns};
-use crate::cli::When;
-use crate::cli::cargo::{BuildArgs, CargoWasmtest};
+use crate::cli::cargo::{CargoWasmtest, SHOWN, words_of_build};
+use crate::cli::{When, Words};
 use crate::settings::ProcessEnv;
 use crate::text;
 use anyhow::Context as _;
 use cargo_metadata::diagnostic::DiagnosticLevel;
 use cargo_metadata::{CompilerMessage, Message, Package, PackageId, Target};
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -42,7 +43,7 @@ pub fn build(
         args,
         project,
         target,
-        flags: &args.build,
+        flags: args.build.words(),
         stand_ins: None,
         process,
     };
@@ -65,7 +66,7 @@ pub fn build(
     }
     with.prepare(project, configuration.rustc_wrapper(process), process)?;
     let build = Build {
-        flags: &with.flags(&args.build),
+        flags: &with.flags(args.build.words()),
         stand_ins: Some(&with),
         ..plain
     };
@@ -85,7 +86,7 @@ struct Build<'a> {
     project: &'a Project,
     target: &'a str,
     /// How it is built, which is not in all what was asked for.
-    flags: &'a BuildArgs,
+    flags: &'a Words,
     stand_ins: Option<&'a StandIns>,
     process: &'a ProcessEnv,
 }
@@ -107,17 +108,16 @@ impl Build<'_> {
 
     /// What is built, however it is shown.
     fn key(&self) -> String {
-        let mut build = self.flags.clone();
-        (build.quiet, build.verbose, build.color, build.jobs) = (false, 0, None, None);
-        let mut probe = Command::new("");
-        add_packages(&mut probe, &self.args.packages);
-        add_targets(&mut probe, &self.args.targets);
-        if self.args.targets.doc {
-            probe.arg("--doc");
-        }
-        add_build(&mut probe, &build, self.target);
-        let args: Vec<_> = probe.get_args().map(|a| a.to_string_lossy()).collect();
+        let mut key = self.args.packages.words().clone();
+        key.extend(self.args.targets.words().clone());
+        key.extend(self.flags().without(&SHOWN));
+        let args: Vec<_> = key.args().map(OsStr::to_string_lossy).collect();
         args.join(" ")
+    }
+
+    /// What cargo is told of how it is built.
+    fn flags(&self) -> Words {
+        words_of_build(self.flags, OsStr::new(self.target))
     }
 
     fn go(&self) -> anyhow::Result<(Built, Said)> {
@@ -127,7 +127,7 @@ impl Build<'_> {
         built.complete = match (targets.doc, self.keeps_going()) {
             (true, false) => {
                 let mut command = self.doctests();
-                add_packages(&mut command, &self.args.packages);
+                command.args(self.args.packages.words().args());
                 self.follow(command, &mut built, &mut said)?
             }
             (true, true) => {
@@ -152,10 +152,12 @@ impl Build<'_> {
                     true => command.args(["build", "--keep-going"]),
                     false => command.args(["test", "--no-run"]),
                 };
-                add_packages(&mut command, &self.args.packages);
+                command.args(self.args.packages.words().args());
                 match keeps_going {
                     true => add_targets_to_build(&mut command, targets),
-                    false => add_targets(&mut command, targets),
+                    false => {
+                        command.args(targets.words().args());
+                    }
                 }
                 self.follow(command, &mut built, &mut said)?
             }
@@ -198,9 +200,8 @@ impl Build<'_> {
 
     fn add_package(&self, command: &mut Command, package: &Package) {
         command.arg("--package").arg(&package.id.repr);
-        if let Some(path) = &self.args.packages.manifest_path {
-            command.arg("--manifest-path").arg(path);
-        }
+        let manifest = self.args.packages.words().only(&["manifest-path"]);
+        command.args(manifest.args());
     }
 
     /// The tests in examples, which only `cargo test` builds, package by package, since it
@@ -241,11 +242,11 @@ impl Build<'_> {
         built: &mut Built,
         said: &mut Said,
     ) -> anyhow::Result<bool> {
-        command.arg(match colored(self.flags.color, self.process) {
+        command.arg(match colored(self.args.build.color, self.process) {
             true => "--message-format=json-diagnostic-rendered-ansi",
             false => "--message-format=json",
         });
-        add_build(&mut command, self.flags, self.target);
+        command.args(self.flags().args());
         if let Some(stand_ins) = self.stand_ins {
             stand_ins.wrap(&mut command);
         }

@@ -6,9 +6,9 @@ use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::rustdoc::{self, Doctests};
 use super::{flags, target, toolchain, variables};
-use crate::cli::UsageError;
 use crate::cli::advice::{self, Side};
-use crate::cli::cargo::{CargoRest, CargoWasmtest};
+use crate::cli::cargo::{CargoRest, CargoWasmtest, RERUN};
+use crate::cli::{UsageError, Words};
 use crate::event::{LeftOut, NotBuilt, Summary};
 use crate::exit;
 use crate::grant::ModuleGrants;
@@ -330,25 +330,19 @@ impl Cargo<'_> {
 
     /// The flags of cargo's that the command needs to build the same again.
     fn again_flags(&self) -> String {
-        let mut flags = String::new();
+        let build = self.args.build.words();
+        let mut words = Words::default();
         if self.is_one_of_several || !self.args.build.target.is_empty() {
-            settings::push_flag(&mut flags, "--target", Some(self.target));
+            words.add("--target", Some(self.target.into()));
         }
-        flags + &again_flags(self.args)
+        let mut given = build.clone();
+        given.extend(self.args.packages.words().clone());
+        words.extend(given.only(&RERUN));
+        words.for_shell()
     }
 
     fn again_rest(&self) -> String {
-        let mut flags = settings::again(&self.rest.options);
-        for path in &self.rest.grants.rw {
-            flags.push_str(&format!(
-                " --rw {}",
-                shell_quote(&path.display().to_string())
-            ));
-        }
-        if self.rest.grants.no_package_dir {
-            flags.push_str(" --no-package-dir");
-        }
-        flags
+        settings::again(&self.rest.options) + &self.rest.grants.words().for_shell()
     }
 
     /// The packages whose doctests are meant.
@@ -451,39 +445,4 @@ fn tell_nothing(args: &CargoWasmtest, rest: &CargoRest, summary: &Summary) {
             "note: no test was found in what cargo built: is there a #[test], and do its targets have `test = true`?",
         );
     }
-}
-
-/// Those of them that are the same for every target.
-fn again_flags(args: &CargoWasmtest) -> String {
-    let build = &args.build;
-    let mut flags = String::new();
-    let mut push = |flag: &str, value: Option<&str>| settings::push_flag(&mut flags, flag, value);
-    if let Some(profile) = build.profile.as_deref() {
-        push("--profile", Some(profile));
-    }
-    for (flag, on) in [
-        ("--release", build.release),
-        ("--all-features", build.all_features),
-        ("--no-default-features", build.no_default_features),
-    ] {
-        if on {
-            push(flag, None);
-        }
-    }
-    for features in &build.features {
-        push("--features", Some(features));
-    }
-    for config in &build.config {
-        push("--config", Some(config));
-    }
-    let paths = [
-        ("--manifest-path", &args.packages.manifest_path),
-        ("--target-dir", &build.target_dir),
-    ];
-    for (flag, path) in paths {
-        if let Some(path) = path {
-            push(flag, Some(&path.display().to_string()));
-        }
-    }
-    flags
 }

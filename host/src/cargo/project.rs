@@ -1,6 +1,7 @@
 //! What cargo knows of a workspace before anything is built, and what its settings ask for.
 
-use crate::cli::cargo::{BuildArgs, PackageArgs};
+use crate::cli::Given;
+use crate::cli::cargo::{BuildArgs, COMMON, PackageArgs};
 use crate::config::cargo::Placed;
 use crate::config::{Config, ConfigError};
 use crate::settings::ProcessEnv;
@@ -88,18 +89,16 @@ impl Project {
     /// # Errors
     /// [`NoProject`] with cargo's own words if there is no manifest, or it makes no sense.
     pub fn load(
-        packages: &PackageArgs,
-        build: &BuildArgs,
+        packages: &Given<PackageArgs>,
+        build: &Given<BuildArgs>,
         config: &Config,
         manifests: Manifests,
         process: &ProcessEnv,
     ) -> anyhow::Result<Project> {
         let mut command = cargo(process);
         command.args(["metadata", "--no-deps", "--format-version", "1"]);
-        if let Some(path) = &packages.manifest_path {
-            command.arg("--manifest-path").arg(path);
-        }
-        super::flags::add_common(&mut command, build);
+        command.args(packages.words().only(&["manifest-path"]).args());
+        command.args(build.words().only(&COMMON).args());
         let output = command
             .stdin(Stdio::null())
             .output()

@@ -1,8 +1,9 @@
-//! What can be typed after `cargo wasmtest`: cargo's own flags, then ours. No logic.
+//! What can be typed after `cargo wasmtest`: cargo's own flags, then ours; and whose each is: what is
+//! not [`OURS`] goes to cargo as it was typed.
 
-use super::{MatchArgs, RunOptions, STYLES, When};
+use super::{Given, MatchArgs, RunOptions, STYLES, When, Words};
 use clap::{ArgAction, Args, Parser};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// Build the tests of a package or workspace for WASI with cargo, and run them isolated and in parallel.
@@ -34,15 +35,15 @@ pub struct CargoWasmtest {
 
     /// Which packages.
     #[command(flatten)]
-    pub packages: PackageArgs,
+    pub packages: Given<PackageArgs>,
 
     /// Which targets.
     #[command(flatten)]
-    pub targets: TargetArgs,
+    pub targets: Given<TargetArgs>,
 
     /// How they are built.
     #[command(flatten)]
-    pub build: BuildArgs,
+    pub build: Given<BuildArgs>,
 }
 
 /// Which packages.
@@ -204,6 +205,46 @@ pub struct BuildArgs {
     pub no_fail_fast: bool,
 }
 
+/// Flags of how something is built that cargo does not get as they are: the target is given for
+/// each of several, and what is to be run or told is decided here.
+pub(crate) const OURS: [&str; 5] = [
+    "target",
+    "no-run",
+    "keep-going",
+    "allow-not-built",
+    "no-fail-fast",
+];
+
+/// Flags that every call of cargo needs.
+pub(crate) const COMMON: [&str; 5] = ["locked", "offline", "frozen", "config", "Z"];
+
+/// Flags that change what is shown of a build, and nothing of what is built.
+pub(crate) const SHOWN: [&str; 4] = ["quiet", "verbose", "color", "jobs"];
+
+/// Flags that a command needs to build the same again, beside the target's.
+pub(crate) const RERUN: [&str; 8] = [
+    "profile",
+    "release",
+    "all-features",
+    "no-default-features",
+    "features",
+    "config",
+    "manifest-path",
+    "target-dir",
+];
+
+/// Flags of the run that the runner of doctests needs, beside those of what is granted
+/// inside cargo.
+pub(crate) const OF_RUNNER: [&str; 5] = ["dir", "env", "wasm-stack", "stub-imports", "no-std-gaps"];
+
+/// What cargo is told of how something is built, for one target.
+pub fn words_of_build(build: &Words, target: &OsStr) -> Words {
+    let mut words = Words::default();
+    words.add("--target", Some(target.to_owned()));
+    words.extend(build.without(&OURS));
+    words
+}
+
 /// What stands after `cargo wasmtest --`.
 #[derive(Debug, Parser)]
 #[command(
@@ -225,11 +266,11 @@ pub struct CargoRest {
 
     /// How they are run.
     #[command(flatten)]
-    pub options: RunOptions,
+    pub options: Given<RunOptions>,
 
     /// What they may reach inside cargo.
     #[command(flatten)]
-    pub grants: CargoGrantArgs,
+    pub grants: Given<CargoGrantArgs>,
 }
 
 /// What tests may reach inside cargo, beside what every run can grant.

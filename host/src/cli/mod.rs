@@ -2,9 +2,11 @@
 
 pub mod advice;
 pub mod cargo;
+mod given;
 pub mod libtest;
 mod usage;
 
+pub use given::{Given, Words};
 pub use usage::UsageError;
 pub(crate) use usage::usage;
 
@@ -126,7 +128,7 @@ pub struct RunArgs {
 
     /// How they are run, what they may reach, what is said of them.
     #[command(flatten)]
-    pub options: RunOptions,
+    pub options: Given<RunOptions>,
 }
 
 /// How tests are run, what they may reach, what is said of them.
@@ -231,6 +233,21 @@ pub struct RunOptions {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto, help_heading = "Reporting")]
     pub color: When,
 }
+
+/// The flags of a run that decide how a test ends: a command that runs it again has them.
+pub(crate) const RERUN: [&str; 11] = [
+    "processes",
+    "process-timeout",
+    "config",
+    "no-config",
+    "dir",
+    "env",
+    "wasm-stack",
+    "stub-imports",
+    "no-std-gaps",
+    "no-snapshot",
+    "keep-scratch",
+];
 
 /// Which configuration file is read.
 #[derive(Clone, Debug, Args)]

@@ -13,13 +13,13 @@ mod selection;
 pub use exec::{Exec, Marks, Output};
 pub use process_env::{HostPaths, ProcessEnv, Untold};
 pub use reports::{ReportFile, Reporting, report_files};
-pub(crate) use rerun::{again, push_flag};
+pub(crate) use rerun::again;
 pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    ConfigArgs, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions, UsageError,
-    When, usage,
+    ConfigArgs, Given, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions,
+    UsageError, When, usage,
 };
 use crate::config::{self, Config, ConfigError, InputError};
 use crate::grant::{DirGrant, HowToGrant, SCRATCH, Tmp, folders};
@@ -137,7 +137,7 @@ impl Settings {
         let base = Settings::base(Selection::new(&args.select)?, process);
         let mut settings = base.with(&args.options, process)?;
         if let Some((flag, _)) = selection::taken_for(&args.select) {
-            push_flag(&mut settings.again, flag, None);
+            settings.again.push_str(&format!(" {flag}"));
         }
         settings.refuse_writable_reports()?;
         Ok(Settings {
@@ -227,7 +227,7 @@ impl Settings {
     }
 
     /// The same with the flags that every way of running tests has.
-    fn with(self, args: &RunOptions, process: &ProcessEnv) -> Result<Settings, UsageError> {
+    fn with(self, args: &Given<RunOptions>, process: &ProcessEnv) -> Result<Settings, UsageError> {
         let color = match args.color {
             When::Always => true,
             When::Never => false,

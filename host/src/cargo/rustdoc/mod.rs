@@ -12,10 +12,10 @@ mod process;
 mod said;
 
 use super::configuration::{Configuration, Shape};
+use super::project;
 use super::stand_ins::{Notes, StandIns};
 use super::target::{self, WASIP1};
-use super::{flags, project};
-use crate::cli::cargo::{CargoRest, CargoWasmtest};
+use crate::cli::cargo::{CargoRest, CargoWasmtest, OF_RUNNER, words_of_build};
 use crate::event::{
     Captured, Cause, Format, ModuleError, NotBuilt, Outcome, Ran, TestEnd, TestId, TestInfo,
     TestOutput,
@@ -33,6 +33,7 @@ pub use channel::arguments;
 use process::{Child, lines_of};
 use said::{By, Doctested, Group, Line, Said, Verdict, Written};
 use std::cell::Cell;
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -210,16 +211,16 @@ impl Doctests<'_> {
         for of in libraries {
             command.arg("--package").arg(&of.package);
         }
-        if let Some(path) = &self.args.packages.manifest_path {
-            command.arg("--manifest-path").arg(path);
-        }
-        let mut as_built = match self.stand_ins {
-            Some(stand_ins) => stand_ins.flags(&self.args.build),
-            None => self.args.build.clone(),
+        let manifest = self.args.packages.words().only(&["manifest-path"]);
+        command.args(manifest.args());
+        let build = self.args.build.words();
+        let as_built = match self.stand_ins {
+            Some(stand_ins) => stand_ins.flags(build),
+            None => build.clone(),
         };
         // their words are read, whatever is shown
-        (as_built.quiet, as_built.verbose, as_built.color) = (false, 0, None);
-        flags::add_build(&mut command, &as_built, self.target);
+        let as_built = as_built.without(&["quiet", "verbose", "color"]);
+        command.args(words_of_build(&as_built, OsStr::new(self.target)).args());
         if let Some(stand_ins) = self.stand_ins {
             stand_ins.wrap(&mut command);
         }
@@ -249,7 +250,6 @@ impl Doctests<'_> {
 
     /// What the runner needs to run doctests as the other tests are run.
     fn runner_flags(&self) -> Vec<String> {
-        let options = &self.rest.options;
         let mut flags: Vec<String> = Vec::new();
         let mut push = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
         let limit = self.settings.timeout.min(self.settings.max_timeout);
@@ -257,32 +257,16 @@ impl Doctests<'_> {
         if self.settings.limit_of != LimitOf::Default {
             push("--process-timeout", limit.as_secs_f64().to_string());
         }
-        for dir in &options.guest.dirs {
-            push("--dir", dir.clone());
-        }
-        for env in &options.guest.env {
-            push("--env", env.clone());
-        }
-        push("--wasm-stack", options.guest.wasm_stack.to_string());
         push(
             "--cache-dir",
             self.settings.selection.cache_root.display().to_string(),
         );
-        for path in &self.rest.grants.rw {
-            push("--rw", path.display().to_string());
-        }
         for variable in self.configuration.env() {
             push("--configured-env", variable.name);
         }
-        for (flag, on) in [
-            ("--stub-imports", options.guest.stub_imports),
-            ("--no-std-gaps", options.guest.no_std_gaps),
-            ("--no-package-dir", self.rest.grants.no_package_dir),
-        ] {
-            if on {
-                flags.push(flag.to_owned());
-            }
-        }
+        let mut given = self.rest.options.words().only(&OF_RUNNER);
+        given.extend(self.rest.grants.words().clone());
+        flags.extend(given.args().map(|word| word.to_string_lossy().into_owned()));
         flags
     }
 

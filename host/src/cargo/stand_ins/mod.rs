@@ -10,7 +10,7 @@ mod notes;
 mod rustc;
 
 use super::project::Project;
-use crate::cli::cargo::BuildArgs;
+use crate::cli::Words;
 use crate::layout::{KEPT, STAND_INS};
 use crate::settings::ProcessEnv;
 use anyhow::Context as _;
@@ -152,13 +152,14 @@ impl StandIns {
     }
 
     /// Cargo's flags, so that it builds there.
-    pub(super) fn flags(&self, build: &BuildArgs) -> BuildArgs {
-        let mut build = build.clone();
-        build.target_dir = Some(self.target_dir.clone());
+    pub(super) fn flags(&self, build: &Words) -> Words {
+        let mut build = build.without(&["target-dir"]);
+        build.add("--target-dir", Some(self.target_dir.clone().into()));
         // where a user's configuration has what is between elsewhere, in one place for both
         if self.is_elsewhere {
             let quoted = toml::Value::from(self.target_dir.to_string_lossy().into_owned());
-            build.config.push(format!("build.build-dir={quoted}"));
+            let value = format!("build.build-dir={quoted}");
+            build.add("--config", Some(value.into()));
         }
         build
     }
