@@ -1,5 +1,5 @@
 //! What can be typed after `cargo wasmtest`: cargo's own flags, then ours; and whose each is: what is
-//! not [`OURS`] goes to cargo as it was typed.
+//! not `OURS` goes to cargo as it was typed.
 
 use super::{Given, MatchArgs, RunOptions, STYLES, When, Words};
 use clap::{ArgAction, Args, Parser};

@@ -3,7 +3,7 @@
 //! No reporter sees a worker, a module or a flag of another's. Whatever a guest
 //! chose (names, output, messages) passes through [`crate::text::Escaped`] on its way to a
 //! terminal. [`open()`] makes all that a run has, each with its own output; a new kind of report
-//! is a file here and a line of [`KINDS`].
+//! is a file here and a line of `KINDS`.
 
 pub mod console;
 pub(crate) mod failure;
@@ -48,7 +48,7 @@ pub struct Kind {
 }
 
 /// All kinds.
-const KINDS: [Kind; 2] = [json::KIND, console::KIND];
+const KINDS: &[Kind] = &[json::KIND, console::KIND];
 
 /// How a report is to be written, as far as its kind has a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
