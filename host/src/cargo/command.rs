@@ -1,11 +1,10 @@
 //! `cargo wasmtest`: builds with cargo, runs what came of it as one run.
 
-use super::build;
 use super::built::{Built, TestBinary, module_name};
 use super::configuration::Configuration;
 use super::project::{Manifests, NoProject, Project, Wanted};
 use super::rustdoc::{self, Doctests};
-use super::{flags, target, toolchain, variables};
+use super::{build, flags, target, toolchain, variables};
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest, RERUN};
 use crate::cli::{UsageError, Words};

@@ -1,6 +1,5 @@
 //! What is wrong with a configuration file, as it is told.
 
-use crate::cli::UsageError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,17 +28,6 @@ pub struct Place {
     pub width: usize,
     /// The line itself.
     pub text: String,
-}
-
-/// What a user has asked for makes no sense, wherever it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum InputError {
-    /// By a flag, or by the variable in its place.
-    #[error(transparent)]
-    Usage(#[from] UsageError),
-    /// In a file.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
 }
 
 impl ConfigError {

@@ -13,7 +13,7 @@ pub mod manifest;
 mod span;
 
 pub use choice::Choice;
-pub use error::{ConfigError, InputError};
+pub use error::ConfigError;
 pub use fixture::Fixture;
 
 use serde::Deserialize;

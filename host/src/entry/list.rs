@@ -2,13 +2,12 @@
 
 use crate::cli::{ListArgs, MessageFormat};
 use crate::event::TestInfo;
-use crate::exit;
-use crate::primary;
 use crate::protocol::ListedTest;
 use crate::report::output::Output;
 use crate::report::{Trouble, json};
 use crate::settings::{ProcessEnv, Settings};
 use crate::text::one_line;
+use crate::{exit, primary};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Write};

@@ -1,13 +1,12 @@
 //! `wasmtest plan`: what goes where, as a tree.
 
 use crate::cli::PlanArgs;
-use crate::exit;
 use crate::plan::tree::{Detail, Line, host_fixtures, tree};
-use crate::primary;
 use crate::report::Trouble;
 use crate::report::output::Output;
 use crate::settings::{ProcessEnv, Settings};
 use crate::text::one_line;
+use crate::{exit, primary};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};

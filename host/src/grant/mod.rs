@@ -14,9 +14,22 @@ pub mod preopens;
 pub mod protected;
 pub mod variables;
 
+use crate::cli::UsageError;
+use crate::config::ConfigError;
 use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// What a user has asked for makes no sense, wherever it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// By a flag, or by the variable in its place.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// In a file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
 
 /// Where a test finds its scratch folder.
 pub const SCRATCH: &str = "/tmp";

@@ -13,8 +13,9 @@ use super::protected::{self, home, where_it_lies};
 use super::variables::Variables;
 use super::{Access, DirGrant, ModuleGrants, Tmp, folders};
 use crate::cli::UsageError;
+use crate::config::ConfigError;
 use crate::config::cargo::Placed;
-use crate::config::{ConfigError, InputError};
+use crate::grant::InputError;
 use crate::paths::plain;
 use std::path::{Path, PathBuf};
 

@@ -21,8 +21,9 @@ pub use content::ContentHash;
 pub use frame::{MAX_FRAME, read_frame, write_frame};
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
-    AfterFailure, Benchmarks, FixtureGrant, FixtureNumber, Keep, ModuleNumber, ModuleSpec, Outputs,
-    ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps, TaskNumber, UnknownImports, WorkerSetup,
+    AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, ModuleNumber,
+    ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps, TaskNumber,
+    UnknownImports, WorkerSetup,
 };
 pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task};

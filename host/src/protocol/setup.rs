@@ -112,6 +112,10 @@ pub enum AfterFailure {
     GiveBack,
 }
 
+/// The WebAssembly stack unless asked for otherwise: deep recursion is what the
+/// test suites of languages do (Go's runner for wasip1 asks for as much).
+pub const DEFAULT_WASM_STACK: usize = 8 << 20;
+
 /// All that a worker needs to start, as one value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerSetup {

@@ -3,7 +3,7 @@
 //! A compiled form fits only the settings that it was made with, so they are
 //! all here, together with the fingerprint that names them in the cache.
 
-use crate::protocol::Compiler;
+use crate::protocol::{Compiler, DEFAULT_WASM_STACK};
 use std::num::NonZeroUsize;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
@@ -14,10 +14,6 @@ const SETTINGS: u32 = 1;
 
 /// Host stack beyond the guest's, for the host functions that it calls.
 pub const HOST_STACK: usize = 4 << 20;
-
-/// The WebAssembly stack unless asked for otherwise: deep recursion is what the
-/// test suites of languages do (Go's runner for wasip1 asks for as much).
-pub const DEFAULT_WASM_STACK: usize = 8 << 20;
 
 /// Names everything that a compiled form depends on beside its source.
 pub fn fingerprint() -> String {

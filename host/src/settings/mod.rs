@@ -21,9 +21,9 @@ use crate::cli::{
     ConfigArgs, Given, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions,
     UsageError, When, usage,
 };
-use crate::config::{self, Config, ConfigError, InputError};
-use crate::grant::{DirGrant, HowToGrant, SCRATCH, Tmp, folders};
-use crate::protocol::{Keep, LimitOf, Outputs, StdGaps, UnknownImports};
+use crate::config::{self, Config, ConfigError};
+use crate::grant::{DirGrant, HowToGrant, InputError, SCRATCH, Tmp, folders};
+use crate::protocol::{DEFAULT_WASM_STACK, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -208,7 +208,7 @@ impl Settings {
             dirs: Vec::new(),
             how_to_grant: HowToGrant::Dir,
             env: Vec::new(),
-            wasm_stack: crate::sandbox::engine::DEFAULT_WASM_STACK,
+            wasm_stack: DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
             std_gaps: StdGaps::Filled,
             snapshots: Snapshots::On,
