@@ -27,7 +27,14 @@ pub(super) fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> 
     let mut out = Output::new(BufWriter::new(io::stdout()));
     for p in &plans {
         let why = &p.no_snapshots;
-        let mut lines = tree(&p.module, &p.plan, &p.furniture, why, p.splitting, detail);
+        let mut lines = tree(
+            &p.module,
+            &p.plan,
+            &p.module_fixtures,
+            why,
+            p.splitting,
+            detail,
+        );
         lines.extend(host_fixtures(&p.host_fixtures, detail));
         write_plan(&mut out, &lines);
     }

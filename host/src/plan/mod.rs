@@ -12,7 +12,7 @@ pub use suites::{Place, PlannedShared};
 
 use self::filter::Filter;
 use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};
-use crate::protocol::suites::{Distribution, Furniture, without_crate};
+use crate::protocol::suites::{Distribution, ModuleFixtures, without_crate};
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -213,13 +213,13 @@ impl ModulePlan {
     }
 
     /// The suites that are marked `split` and are whole all the same, for people.
-    pub fn kept_whole(&self, furniture: &Furniture) -> Vec<&str> {
+    pub fn kept_whole(&self, module_fixtures: &ModuleFixtures) -> Vec<&str> {
         let units = self.tasks.iter().filter_map(|task| match task {
             PlannedTask::Unit(unit) => Some(unit),
             PlannedTask::Test(_) => None,
         });
         let is_split = |unit: &&PlannedUnit| {
-            let mut suites = furniture.suites.iter();
+            let mut suites = module_fixtures.suites.iter();
             suites.any(|s| s.path == unit.suite && s.distribution == Some(Distribution::Split))
         };
         units.filter(is_split).map(PlannedUnit::name).collect()
@@ -235,17 +235,17 @@ impl ModulePlan {
 pub fn plan_module(
     module: &PlannedModule,
     listed: Vec<ListedTest>,
-    furniture: &Furniture,
+    module_fixtures: &ModuleFixtures,
     first_value: usize,
     filter: &Filter,
     choice: Choice,
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
-    let mut suites = Suites::new(furniture, first_value, module.splitting);
+    let mut suites = Suites::new(module_fixtures, first_value, module.splitting);
     let plain = Arc::new(Place::default());
     let mut units: HashMap<String, usize> = HashMap::new();
     // of what is not meant nothing is set up
-    let mut elsewhere = Suites::new(furniture, 0, module.splitting);
+    let mut elsewhere = Suites::new(module_fixtures, 0, module.splitting);
     let mut left_out: HashMap<String, Vec<Arc<str>>> = HashMap::new();
     for (i, test) in listed.into_iter().enumerate() {
         let id = TestId {
@@ -259,7 +259,7 @@ pub fn plan_module(
         };
         if !wanted || !filter.matches(&id, &test) {
             plan.filtered_out += 1;
-            if !furniture.is_empty()
+            if !module_fixtures.is_empty()
                 && let Some(unit) = elsewhere.place(&test).unit
             {
                 left_out.entry(unit).or_default().push(id.path);
@@ -268,7 +268,7 @@ pub fn plan_module(
         }
         let action = action(&test, choice);
         let skipped = matches!(action, Action::Skip { .. });
-        let place = match skipped || furniture.is_empty() {
+        let place = match skipped || module_fixtures.is_empty() {
             true => plain.clone(),
             false => Arc::new(suites.place(&test)),
         };
@@ -429,7 +429,7 @@ mod tests {
             listed("c", None, true),
             listed("d", Some(""), true),
         ];
-        let nothing = Furniture::default();
+        let nothing = ModuleFixtures::default();
         let plan = plan_module(
             &module,
             tests.into(),
@@ -481,7 +481,7 @@ mod tests {
 
     /// The commands that run the tests of a unit again, by their paths.
     fn again_in_a_unit(filter: &Filter) -> Vec<(String, String)> {
-        let furniture = Furniture {
+        let module_fixtures = ModuleFixtures {
             suites: vec![ListedSuite {
                 path: "c::unit".to_owned(),
                 distribution: Some(Distribution::Unit),
@@ -496,7 +496,7 @@ mod tests {
         let plan = plan_module(
             &module(),
             listed.collect(),
-            &furniture,
+            &module_fixtures,
             0,
             filter,
             Choice::default(),

@@ -10,7 +10,8 @@ use super::Splitting;
 use crate::event::FixtureKind;
 use crate::protocol::ListedTest;
 use crate::protocol::suites::{
-    Around, Distribution, Furniture, ListedFunction, Role, Step, StepAction, ValueNumber, module_of,
+    Around, Distribution, ListedFunction, ModuleFixtures, Role, Step, StepAction, ValueNumber,
+    module_of,
 };
 use std::collections::{BTreeMap, HashMap};
 use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
@@ -116,12 +117,16 @@ struct Gathered {
 
 impl<'a> Suites<'a> {
     /// The suites of a module whose first shared fixture would have this number.
-    pub fn new(furniture: &'a Furniture, first_value: usize, splitting: Splitting) -> Self {
+    pub fn new(
+        module_fixtures: &'a ModuleFixtures,
+        first_value: usize,
+        splitting: Splitting,
+    ) -> Self {
         let mut nodes: BTreeMap<&str, Node<'_>> = BTreeMap::new();
-        for suite in &furniture.suites {
+        for suite in &module_fixtures.suites {
             nodes.entry(&suite.path).or_default().distribution = suite.distribution;
         }
-        for function in &furniture.functions {
+        for function in &module_fixtures.functions {
             let module = module_of(&function.path);
             let slot = match function.role {
                 Role::Fixture => {
@@ -138,7 +143,7 @@ impl<'a> Suites<'a> {
             };
             *slot = Some(function);
         }
-        let functions = furniture
+        let functions = module_fixtures
             .functions
             .iter()
             .map(|f| (f.path.as_str(), f))

@@ -2,7 +2,7 @@
 
 use super::suites::Suites;
 use super::{ModulePlan, PlannedTask, PlannedTest, Splitting};
-use crate::protocol::suites::{Distribution, Furniture, Role, without_crate};
+use crate::protocol::suites::{Distribution, ModuleFixtures, Role, without_crate};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of the tree.
@@ -35,12 +35,12 @@ pub type NoSnapshots = Option<String>;
 pub fn tree(
     module: &str,
     plan: &ModulePlan,
-    furniture: &Furniture,
+    module_fixtures: &ModuleFixtures,
     no_snapshots: &NoSnapshots,
     splitting: Splitting,
     detail: Detail,
 ) -> Vec<Line> {
-    let suites = Suites::new(furniture, 0, splitting);
+    let suites = Suites::new(module_fixtures, 0, splitting);
     let tests = || plan.tasks.iter().flat_map(PlannedTask::tests);
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
     let mut direct: BTreeMap<&str, Vec<&PlannedTest>> = BTreeMap::new();
@@ -84,7 +84,7 @@ pub fn tree(
         });
         name_tests(&mut lines, above.len() + 2, own);
     }
-    for function in &furniture.functions {
+    for function in &module_fixtures.functions {
         let wanted = tests().any(|t| {
             let steps = &t.place.around.steps;
             steps.iter().any(|s| s.path == function.path)

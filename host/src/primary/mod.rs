@@ -31,7 +31,7 @@ use crate::module::cache::{Cache, CacheError};
 use crate::module::forms::{Forms, JobNumber};
 use crate::plan::tree::{BoundTests, NoSnapshots};
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
-use crate::protocol::suites::Furniture;
+use crate::protocol::suites::ModuleFixtures;
 use crate::protocol::{
     AfterFailure, CompileResult, FixtureNumber, FromWorker, ModuleNumber, TaskNumber, WorkerSetup,
 };
@@ -214,7 +214,7 @@ pub struct Plan {
     /// Its plan.
     pub plan: ModulePlan,
     /// Its suites and fixtures.
-    pub furniture: Furniture,
+    pub module_fixtures: ModuleFixtures,
     /// Why states of its fixtures are not replayed, if they are not.
     pub no_snapshots: NoSnapshots,
     /// Whether its split suites are split.

@@ -129,7 +129,7 @@ impl Run<'_> {
             format: file.format,
         };
         // where there are fixtures, states are worth keeping
-        let form = match file.sdk.furniture.functions.is_empty() {
+        let form = match file.sdk.module_fixtures.functions.is_empty() {
             true => ArtefactForm::Plain,
             false => ArtefactForm::Replayable,
         };
@@ -216,7 +216,7 @@ impl Run<'_> {
         module.phase = Phase::Ready;
         let sdk::Contents {
             tests: mut all,
-            furniture,
+            module_fixtures,
             host_needs,
         } = std::mem::take(&mut module.file.sdk);
         module.host_needs = host_needs;
@@ -227,7 +227,7 @@ impl Run<'_> {
         let mut plan = plan_module(
             &module.planned,
             all,
-            &furniture,
+            &module_fixtures,
             self.shared.len(),
             &selection.filter,
             selection.choice,
@@ -250,7 +250,7 @@ impl Run<'_> {
         }
         if self.goal == Goal::Run && self.settings.verbosity == Verbosity::Verbose {
             let name = &self.modules[number.0].spec.name;
-            for suite in plan.kept_whole(&furniture) {
+            for suite in plan.kept_whole(&module_fixtures) {
                 let note = format!("{name} {suite} is marked `split` and stays whole: {WHOLE}");
                 self.ledger.note(note);
             }
@@ -270,7 +270,7 @@ impl Run<'_> {
                 module: module.planned.name.clone(),
                 order: module.planned.order,
                 plan,
-                furniture,
+                module_fixtures,
                 no_snapshots: match self.settings.snapshots {
                     Snapshots::Off => Some("--no-snapshot".to_owned()),
                     Snapshots::On => module.why_plain.clone(),

@@ -106,7 +106,7 @@ pub struct ListedFunction {
 
 /// What a file holds beside its tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Furniture {
+pub struct ModuleFixtures {
     /// Modules that were marked.
     pub suites: Vec<ListedSuite>,
     /// Fixtures and hooks.
@@ -121,7 +121,7 @@ impl ListedFunction {
     }
 }
 
-impl Furniture {
+impl ModuleFixtures {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.suites.is_empty() && self.functions.is_empty()

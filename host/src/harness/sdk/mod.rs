@@ -2,14 +2,14 @@
 //! exports one by one.
 //!
 //! Listed without running anything: [`Found`] collects the section `wasmtest`
-//! and the exports of a core module, and believes neither; `furniture` checks how
+//! and the exports of a core module, and believes neither; `module_fixtures` checks how
 //! what it lists fits together. A test is called by its export; it passes if that
 //! returns 0. Panics that are expected and failures that are expected are judged
 //! in `verdict`, from how the call came back. In a component, where they are libtest's,
 //! the section says which host fixtures they ask for: `host_needs`.
 
-mod furniture;
 mod host_needs;
+mod module_fixtures;
 mod verdict;
 
 pub use host_needs::HostNeeds;
@@ -18,7 +18,7 @@ pub use verdict::{NAME, Sdk};
 use crate::event::Cause;
 use crate::protocol::ListedTest;
 use crate::protocol::suites::{
-    Distribution, Furniture, ListedFunction, ListedSuite, Role, without_crate,
+    Distribution, ListedFunction, ListedSuite, ModuleFixtures, Role, without_crate,
 };
 use crate::text::is_terminal_control;
 use std::collections::{HashMap, HashSet};
@@ -68,7 +68,7 @@ pub struct Contents {
     /// Its tests, in the order of their names.
     pub tests: Vec<ListedTest>,
     /// Its suites and fixtures.
-    pub furniture: Furniture,
+    pub module_fixtures: ModuleFixtures,
     /// What tests of its that are libtest's ask of the host.
     pub host_needs: HostNeeds,
 }
@@ -162,18 +162,22 @@ impl Found {
     pub fn contents(&self) -> Result<Contents, Cause> {
         let mut contents = Contents::default();
         let Contents {
-            tests, furniture, ..
+            tests,
+            module_fixtures,
+            ..
         } = &mut contents;
         for record in section::records(&self.section) {
             match self.item(record.map_err(|e| bad_section(&e))?)? {
                 Item::Test(test) => tests.push(*test),
-                Item::Suite(suite) => furniture.suites.push(suite),
-                Item::Function(function) => furniture.functions.push(function),
+                Item::Suite(suite) => module_fixtures.suites.push(suite),
+                Item::Function(function) => module_fixtures.functions.push(function),
             }
         }
         // the linker puts records in whatever order it likes
-        furniture.suites.sort_by(|a, b| a.path.cmp(&b.path));
-        furniture.functions.sort_by(|a, b| a.path.cmp(&b.path));
+        module_fixtures.suites.sort_by(|a, b| a.path.cmp(&b.path));
+        module_fixtures
+            .functions
+            .sort_by(|a, b| a.path.cmp(&b.path));
         tests.sort_by(|a, b| a.export.cmp(&b.export));
         if let Some(pair) = tests
             .windows(2)
@@ -184,7 +188,10 @@ impl Found {
         // all exports are listed by now, or there are some that are not
         let exported = self.exports.keys();
         let exported = exported.filter(|e| e.starts_with(EXPORT_PREFIX)).count();
-        let run = furniture.functions.iter().filter(|f| f.host.is_none());
+        let run = module_fixtures
+            .functions
+            .iter()
+            .filter(|f| f.host.is_none());
         let listed = tests.len() + run.count();
         if listed != exported {
             return Err(Cause::new(format!(
@@ -192,8 +199,8 @@ impl Found {
             ))
             .hint("keep the custom section `wasmtest` when the file is stripped"));
         }
-        furniture::check(tests, furniture)?;
-        furniture::leave_out_what_nobody_needs(tests, furniture);
+        module_fixtures::check(tests, module_fixtures)?;
+        module_fixtures::leave_out_what_nobody_needs(tests, module_fixtures);
         // tests of two crates may differ in their crate alone
         let mut paths: HashMap<String, usize> = HashMap::new();
         for test in tests.iter() {

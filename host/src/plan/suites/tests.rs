@@ -42,7 +42,11 @@ fn marked(path: &str, distribution: Distribution) -> ListedSuite {
     }
 }
 
-fn plan(tests: Vec<ListedTest>, furniture: &Furniture, splitting: Splitting) -> ModulePlan {
+fn plan(
+    tests: Vec<ListedTest>,
+    module_fixtures: &ModuleFixtures,
+    splitting: Splitting,
+) -> ModulePlan {
     let module = PlannedModule {
         number: ModuleNumber(0),
         name: "m.wasm".into(),
@@ -52,13 +56,13 @@ fn plan(tests: Vec<ListedTest>, furniture: &Furniture, splitting: Splitting) -> 
         splitting,
     };
     let (filter, choice) = (Filter::default(), Choice::default());
-    plan_module(&module, tests, furniture, 0, &filter, choice)
+    plan_module(&module, tests, module_fixtures, 0, &filter, choice)
 }
 
-fn functions(functions: Vec<ListedFunction>) -> Furniture {
-    Furniture {
+fn functions(functions: Vec<ListedFunction>) -> ModuleFixtures {
+    ModuleFixtures {
         functions,
-        ..Furniture::default()
+        ..ModuleFixtures::default()
     }
 }
 
@@ -76,11 +80,11 @@ fn case_15_a_class_with_a_fixture_is_one_unit_and_each_test_of_one_without_is_on
         (Role::Fixture, Some(Unit)),
     ];
     for (role, distribution) in marks {
-        let furniture = functions(vec![ListedFunction {
+        let module_fixtures = functions(vec![ListedFunction {
             distribution,
             ..function("c::with::f", role)
         }]);
-        let plan = plan(all.clone(), &furniture, Splitting::Singly);
+        let plan = plan(all.clone(), &module_fixtures, Splitting::Singly);
         assert_eq!(plan.tasks.len(), 3, "{role:?}");
         assert_eq!(plan.tests(), 4);
         assert!(matches!(&plan.tasks[0], PlannedTask::Unit(u) if u.tests.len() == 2));
@@ -90,8 +94,8 @@ fn case_15_a_class_with_a_fixture_is_one_unit_and_each_test_of_one_without_is_on
 #[test]
 fn case_16_a_module_with_a_teardown_alone_is_one_unit() {
     let all = tests(&["c::m::a", "c::m::b", "c::m::inner::c"]);
-    let furniture = functions(vec![function("c::m::end", Role::Teardown)]);
-    let plan = plan(all, &furniture, Splitting::Singly);
+    let module_fixtures = functions(vec![function("c::m::end", Role::Teardown)]);
+    let plan = plan(all, &module_fixtures, Splitting::Singly);
     assert_eq!(plan.tasks.len(), 1);
     assert_eq!(plan.tasks[0].tests().len(), 3);
 }
@@ -99,20 +103,23 @@ fn case_16_a_module_with_a_teardown_alone_is_one_unit() {
 #[test]
 fn case_17_each_test_of_a_module_without_fixtures_is_one_unit() {
     let all = tests(&["c::m::a", "c::m::b", "c::m::c"]);
-    let nothing = Furniture::default();
+    let nothing = ModuleFixtures::default();
     assert_eq!(
         plan(all.clone(), &nothing, Splitting::Singly).tasks.len(),
         3
     );
     // what runs around each test sets nothing up, and a mark alone neither
-    let furniture = Furniture {
+    let module_fixtures = ModuleFixtures {
         suites: vec![ListedSuite {
             path: "c::m".to_owned(),
             distribution: None,
         }],
         functions: vec![function("c::m::before", Role::Before)],
     };
-    assert_eq!(plan(all, &furniture, Splitting::Singly).tasks.len(), 3);
+    assert_eq!(
+        plan(all, &module_fixtures, Splitting::Singly).tasks.len(),
+        3
+    );
 }
 
 #[test]
@@ -123,8 +130,8 @@ fn case_18_the_cases_of_a_suite_with_a_fixture_are_one_unit_in_their_order() {
         test("c::m::t::two", 2),
         test("c::m::t::zero", 0),
     ];
-    let furniture = functions(vec![function("c::m::begin", Role::Setup)]);
-    let plan = plan(all, &furniture, Splitting::Singly);
+    let module_fixtures = functions(vec![function("c::m::begin", Role::Setup)]);
+    let plan = plan(all, &module_fixtures, Splitting::Singly);
     assert_eq!(plan.tasks.len(), 1);
     let names = plan.tasks[0].tests().iter().map(|t| &*t.info.id.path);
     assert!(names.eq(["m::t::zero", "m::t::one", "m::t::two"]));
@@ -133,18 +140,18 @@ fn case_18_the_cases_of_a_suite_with_a_fixture_are_one_unit_in_their_order() {
 #[test]
 fn case_19_each_test_of_a_splittable_module_is_one_unit_where_there_are_workers() {
     let all = tests(&["c::m::a", "c::m::b", "c::m::c"]);
-    let furniture = Furniture {
+    let module_fixtures = ModuleFixtures {
         suites: vec![marked("c::m", Distribution::Split)],
         functions: vec![function("c::m::begin", Role::Setup)],
     };
-    let singly = plan(all.clone(), &furniture, Splitting::Singly);
+    let singly = plan(all.clone(), &module_fixtures, Splitting::Singly);
     assert_eq!(singly.tasks.len(), 3);
     for task in &singly.tasks {
         let steps = &task.tests()[0].place.around.steps;
         assert_eq!(steps.len(), 1);
         assert_eq!(steps[0].path, "c::m::begin");
     }
-    let whole = plan(all, &furniture, Splitting::Whole);
+    let whole = plan(all, &module_fixtures, Splitting::Whole);
     assert_eq!(whole.tasks.len(), 1);
 }
 
@@ -155,7 +162,7 @@ fn case_28_an_unmarked_ancestor_makes_one_unit_and_others_are_entered_outermost_
     let hooks = hooks.map(|path| function(path, Role::Setup));
     let with = |marks: [Option<Distribution>; 3]| {
         let suites = ["c", "c::m", "c::m::k"].into_iter().zip(marks);
-        let furniture = Furniture {
+        let module_fixtures = ModuleFixtures {
             suites: suites
                 .map(|(path, distribution)| ListedSuite {
                     path: path.to_owned(),
@@ -164,7 +171,7 @@ fn case_28_an_unmarked_ancestor_makes_one_unit_and_others_are_entered_outermost_
                 .collect(),
             functions: hooks.to_vec(),
         };
-        plan(all.clone(), &furniture, Splitting::Singly)
+        plan(all.clone(), &module_fixtures, Splitting::Singly)
     };
     use Distribution::{Shared, Split};
     let steps = |plan: &ModulePlan| -> Vec<String> {
@@ -201,13 +208,13 @@ fn a_unit_fixture_keeps_those_together_that_need_it_and_no_others() {
         ..function("c::db", Role::Fixture)
     };
     let setup = function("c::unit::setup", Role::Setup);
-    let furniture = Furniture {
+    let module_fixtures = ModuleFixtures {
         suites: vec![marked("c::split", Distribution::Split)],
         functions: vec![fixture, setup],
     };
     let mut all = tests(&["c::a", "c::m::b", "c::unit::c"]);
     all.extend(["c::d", "c::m::e", "c::unit::f", "c::split::g"].map(needing));
-    let plan = plan(all, &furniture, Splitting::Singly);
+    let plan = plan(all, &module_fixtures, Splitting::Singly);
     let mut units: Vec<Vec<&str>> = plan
         .tasks
         .iter()
@@ -239,7 +246,7 @@ fn a_fixture_without_a_mark_is_each_tests_own_and_keeps_none_together() {
         ..function(path, Role::Fixture)
     };
     let split = Some(Distribution::Split);
-    let furniture = functions(vec![
+    let module_fixtures = functions(vec![
         of("c::own", None, &["c::kept"]),
         of("c::kept", split, &[]),
         of("c::other", split, &[]),
@@ -252,7 +259,7 @@ fn a_fixture_without_a_mark_is_each_tests_own_and_keeps_none_together() {
     let needs = ["c::own", "c::fresh", "c::other"];
     let all = ["c::a", "c::b", "c::unit::c", "c::unit::d"];
     let all = all.map(|path| needing(path, &needs)).to_vec();
-    let plan = plan(all, &furniture, Splitting::Singly);
+    let plan = plan(all, &module_fixtures, Splitting::Singly);
     assert_eq!(plan.tasks.len(), 3);
     let steps = |task: usize| -> Vec<(String, bool)> {
         let place = &plan.tasks[task].tests()[0].place;

@@ -6,7 +6,7 @@
 use super::{lies, too_many};
 use crate::event::Cause;
 use crate::protocol::ListedTest;
-use crate::protocol::suites::{Distribution, Furniture, ListedFunction, Role, module_of};
+use crate::protocol::suites::{Distribution, ListedFunction, ModuleFixtures, Role, module_of};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -21,10 +21,10 @@ const MAX_AROUND: usize = 64 << 20;
 ///
 /// # Errors
 /// In words for the user, if something does not fit.
-pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Cause> {
-    one_of_each(furniture)?;
-    settle_marks(furniture)?;
-    let functions: BTreeMap<&str, &ListedFunction> = furniture
+pub fn check(tests: &[ListedTest], module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
+    one_of_each(module_fixtures)?;
+    settle_marks(module_fixtures)?;
+    let functions: BTreeMap<&str, &ListedFunction> = module_fixtures
         .functions
         .iter()
         .map(|f| (f.path.as_str(), f))
@@ -65,12 +65,12 @@ pub fn check(tests: &[ListedTest], furniture: &mut Furniture) -> Result<(), Caus
         )?;
     }
     no_circles(&functions)?;
-    not_too_many(tests, furniture, &functions)
+    not_too_many(tests, module_fixtures, &functions)
 }
 
 /// Leaves out fixtures that nothing in the file asks for: the SDK brings its own into each.
-pub fn leave_out_what_nobody_needs(tests: &[ListedTest], furniture: &mut Furniture) {
-    let functions = &mut furniture.functions;
+pub fn leave_out_what_nobody_needs(tests: &[ListedTest], module_fixtures: &mut ModuleFixtures) {
+    let functions = &mut module_fixtures.functions;
     let hooks = functions.iter().filter(|f| f.role != Role::Fixture);
     let hooks: Vec<String> = hooks.flat_map(|f| f.needs.clone()).collect();
     let of_tests = tests.iter().flat_map(|test| test.needs.iter().cloned());
@@ -91,7 +91,7 @@ pub fn leave_out_what_nobody_needs(tests: &[ListedTest], furniture: &mut Furnitu
 /// What tests need is bounded: a file of some MiB could ask for any amount of it.
 fn not_too_many(
     tests: &[ListedTest],
-    furniture: &Furniture,
+    module_fixtures: &ModuleFixtures,
     functions: &BTreeMap<&str, &ListedFunction>,
 ) -> Result<(), Cause> {
     let mut closures: HashMap<&str, Rc<HashSet<&str>>> = HashMap::new();
@@ -126,7 +126,11 @@ fn not_too_many(
             .or_default()
             .push(function);
     }
-    let marked: HashSet<&str> = furniture.suites.iter().map(|s| s.path.as_str()).collect();
+    let marked: HashSet<&str> = module_fixtures
+        .suites
+        .iter()
+        .map(|s| s.path.as_str())
+        .collect();
     let mut all = 0usize;
     for test in tests {
         let path = test.full_path().unwrap_or(&test.path);
@@ -157,13 +161,17 @@ fn not_too_many(
     Ok(())
 }
 
-fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {
-    let mut suites: Vec<&str> = furniture.suites.iter().map(|s| s.path.as_str()).collect();
+fn one_of_each(module_fixtures: &ModuleFixtures) -> Result<(), Cause> {
+    let mut suites: Vec<&str> = module_fixtures
+        .suites
+        .iter()
+        .map(|s| s.path.as_str())
+        .collect();
     suites.sort_unstable();
     if let Some(pair) = suites.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(lies(format!("it lists the suite `{}` twice", pair[0])));
     }
-    let mut paths: Vec<&str> = furniture
+    let mut paths: Vec<&str> = module_fixtures
         .functions
         .iter()
         .map(|f| f.path.as_str())
@@ -173,7 +181,7 @@ fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {
         return Err(lies(format!("it lists `{}` twice", pair[0])));
     }
     let mut hooks: HashMap<(&str, Role), &str> = HashMap::new();
-    for function in &furniture.functions {
+    for function in &module_fixtures.functions {
         if function.role == Role::Fixture {
             continue;
         }
@@ -190,8 +198,8 @@ fn one_of_each(furniture: &Furniture) -> Result<(), Cause> {
 }
 
 /// A suite's mark may stand on its module or on its setup, but there is one.
-fn settle_marks(furniture: &mut Furniture) -> Result<(), Cause> {
-    let Furniture { suites, functions } = furniture;
+fn settle_marks(module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
+    let ModuleFixtures { suites, functions } = module_fixtures;
     for function in functions {
         match function.role {
             Role::Fixture => continue,
@@ -320,7 +328,7 @@ mod tests {
     fn fixtures_that_nothing_needs_are_left_out() {
         let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
         test.needs = vec!["c::of_test".to_owned()];
-        let mut furniture = Furniture {
+        let mut module_fixtures = ModuleFixtures {
             functions: vec![
                 function("c::m::before", Role::Before, &["c::of_hook"]),
                 function("c::of_hook", Role::Fixture, &[]),
@@ -329,10 +337,10 @@ mod tests {
                 function("wasmtest::unused", Role::Fixture, &["wasmtest::below"]),
                 function("wasmtest::below", Role::Fixture, &[]),
             ],
-            ..Furniture::default()
+            ..ModuleFixtures::default()
         };
-        leave_out_what_nobody_needs(&[test], &mut furniture);
-        let left = furniture.functions.iter().map(|f| f.path.as_str());
+        leave_out_what_nobody_needs(&[test], &mut module_fixtures);
+        let left = module_fixtures.functions.iter().map(|f| f.path.as_str());
         let left: Vec<&str> = left.collect();
         assert_eq!(
             left,
@@ -341,11 +349,11 @@ mod tests {
     }
 
     fn said(functions: Vec<ListedFunction>) -> String {
-        let mut furniture = Furniture {
+        let mut module_fixtures = ModuleFixtures {
             functions,
-            ..Furniture::default()
+            ..ModuleFixtures::default()
         };
-        match check(&[], &mut furniture) {
+        match check(&[], &mut module_fixtures) {
             Ok(()) => String::new(),
             Err(cause) => cause.message,
         }
@@ -411,19 +419,19 @@ mod tests {
         assert!(said(layers.collect()).contains("needs over 128 fixtures"));
 
         let modules: Vec<String> = (1..600).map(|n| vec!["m"; n].join("::")).collect();
-        let mut furniture = Furniture {
+        let mut module_fixtures = ModuleFixtures {
             functions: modules
                 .iter()
                 .map(|m| function(&format!("{m}::setup"), Role::Setup, &[]))
                 .collect(),
-            ..Furniture::default()
+            ..ModuleFixtures::default()
         };
         let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
         let export = |module: &str| Some(format!("wasmtest:{module}::t"));
         test.export = export(&modules[MAX_DEPTH - 1]);
-        assert!(check(&[test.clone()], &mut furniture.clone()).is_ok());
+        assert!(check(&[test.clone()], &mut module_fixtures.clone()).is_ok());
         test.export = export(&modules[598]);
-        let why = check(&[test], &mut furniture).expect_err("too deep");
+        let why = check(&[test], &mut module_fixtures).expect_err("too deep");
         assert!(why.message.contains("in over 32 suites"));
     }
 
