@@ -81,7 +81,7 @@ pub enum Without {
 
 /// A host fixture that failed its tests.
 #[derive(Clone, Debug)]
-pub struct FixtureError {
+pub struct HostFixtureError {
     /// Its name.
     pub name: Arc<str>,
     /// What happened: `could not be set up`, `ended while its tests ran`.
@@ -96,7 +96,7 @@ pub struct FixtureError {
 
 /// A host fixture that has ended, as it should or not.
 #[derive(Clone, Debug)]
-pub struct FixtureEnd {
+pub struct HostFixtureEnd {
     /// Its name.
     pub name: Arc<str>,
     /// How it ended, in words.
@@ -109,7 +109,7 @@ pub struct FixtureEnd {
 
 /// A step in the life of a host fixture.
 #[derive(Clone, Debug)]
-pub enum FixtureStep {
+pub enum HostFixtureStep {
     /// It is being started.
     Started {
         /// By this command.
@@ -232,17 +232,17 @@ pub enum Event {
         step: SuiteStep,
     },
     /// A host fixture could not be set up, or ended too soon.
-    FixtureFailed(Box<FixtureError>),
+    FixtureFailed(Box<HostFixtureError>),
     /// A step of a host fixture; sent only to who wants to know everything.
     Fixture {
         /// The fixture's name.
         name: Arc<str>,
         /// The step.
-        step: FixtureStep,
+        step: HostFixtureStep,
     },
     /// What a host fixture wrote, where that matters: a test that was bound to it did
     /// not pass, or everything is of interest.
-    FixtureEnded(Box<FixtureEnd>),
+    FixtureEnded(Box<HostFixtureEnd>),
     /// Whether a split suite's or fixture's state is replayed, or made anew for each test.
     Snapshot {
         /// Which it is.

@@ -10,8 +10,8 @@ use super::Splitting;
 use crate::event::FixtureKind;
 use crate::protocol::ListedTest;
 use crate::protocol::suites::{
-    Around, Distribution, ListedFunction, ModuleFixtures, Role, Step, StepAction, ValueNumber,
-    module_of,
+    Distribution, FixturePlan, FixtureStep, ListedFunction, ModuleFixtures, Role, StepAction,
+    ValueNumber, module_of,
 };
 use std::collections::{BTreeMap, HashMap};
 use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
@@ -71,7 +71,7 @@ pub struct PlannedShared {
     /// Its name for people.
     pub of: String,
     /// What runs in its instance, itself at the end.
-    pub around: Around,
+    pub around: FixturePlan,
     /// What has to be set up before it.
     pub after: Vec<ValueNumber>,
     /// Whether it gives a value.
@@ -84,7 +84,7 @@ impl PlannedShared {
     /// Whether it is a suite or a fixture.
     pub fn kind(&self) -> FixtureKind {
         let own = self.around.steps.last().filter(|_| self.host.is_none());
-        own.map_or(FixtureKind::Fixture, Step::kind)
+        own.map_or(FixtureKind::Fixture, FixtureStep::kind)
     }
 
     /// Whether anything in its instance has a teardown.
@@ -97,7 +97,7 @@ impl PlannedShared {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// What runs around it in its instance.
-    pub around: Around,
+    pub around: FixturePlan,
     /// The suite that it has to stay together with; none if it goes singly.
     pub unit: Option<String>,
     /// What has to be set up before it, beside the workers.
@@ -111,7 +111,7 @@ pub struct Place {
 /// What is gathered while the steps of one instance are put in order.
 #[derive(Default)]
 struct Gathered {
-    steps: Vec<Step>,
+    steps: Vec<FixtureStep>,
     shared: Vec<ValueNumber>,
 }
 
@@ -221,12 +221,12 @@ impl<'a> Suites<'a> {
             }
         }
         // nothing that lives longer stands on them: so a replayed state holds all of that
-        let (of_one_test, mut steps): (Vec<Step>, Vec<Step>) =
+        let (of_one_test, mut steps): (Vec<FixtureStep>, Vec<FixtureStep>) =
             gathered.steps.into_iter().partition(|s| s.of_one_test);
         steps.extend(of_one_test);
         let paths = |hooks: Vec<&ListedFunction>| hooks.iter().map(|h| h.path.clone()).collect();
         Place {
-            around: Around {
+            around: FixturePlan {
                 steps,
                 before: paths(before),
                 after: paths(after),
@@ -324,7 +324,7 @@ impl<'a> Suites<'a> {
             if !to.shared.contains(&number) {
                 to.shared.push(number);
             }
-            to.steps.push(Step {
+            to.steps.push(FixtureStep {
                 path: path.to_owned(),
                 action: StepAction::Receive(number),
                 suite: None,
@@ -398,9 +398,9 @@ impl<'a> Suites<'a> {
             number,
             path: path.to_owned(),
             of: crate::protocol::suites::without_crate(&of).to_owned(),
-            around: Around {
+            around: FixturePlan {
                 steps: gathered.steps,
-                ..Around::default()
+                ..FixturePlan::default()
             },
             after: gathered.shared,
             travels,
@@ -422,9 +422,9 @@ fn drops(function: &ListedFunction) -> Option<String> {
     drops.then(|| format!("{DROP_PREFIX}{}", function.path))
 }
 
-fn suite_step(suite: &str, node: &Node<'_>) -> Step {
+fn suite_step(suite: &str, node: &Node<'_>) -> FixtureStep {
     let hooks = [node.setup, node.teardown].into_iter().flatten();
-    Step {
+    FixtureStep {
         path: node.setup.map_or(suite, |s| s.path.as_str()).to_owned(),
         action: match node.setup {
             Some(_) => StepAction::Run,
@@ -439,8 +439,8 @@ fn suite_step(suite: &str, node: &Node<'_>) -> Step {
     }
 }
 
-fn value_step(function: &ListedFunction) -> Step {
-    Step {
+fn value_step(function: &ListedFunction) -> FixtureStep {
+    FixtureStep {
         path: function.path.clone(),
         action: StepAction::Run,
         suite: None,

@@ -1,8 +1,8 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
 use crate::event::{
-    Cause, Event, FixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran, Summary,
-    TestEnd, TestId, TestOutput,
+    Cause, Event, HostFixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
+    Summary, TestEnd, TestId, TestOutput,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
@@ -153,7 +153,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Records a host fixture that failed its tests.
-    pub fn fixture_failed(&mut self, error: FixtureError) {
+    pub fn fixture_failed(&mut self, error: HostFixtureError) {
         self.summary.errors += 1;
         self.summary.fixtures_failed += 1;
         self.say(&Event::FixtureFailed(Box::new(error)));

@@ -11,7 +11,7 @@ use super::Run;
 use crate::event::{Cause, Event, FixtureKind, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
-use crate::protocol::suites::{Step, StepAction};
+use crate::protocol::suites::{FixtureStep, StepAction};
 use crate::protocol::{
     Beside, FixtureNumber, ModuleNumber, SnapshotNumber, SnapshotUse, StateForm, StateJob, ToWorker,
 };
@@ -30,7 +30,7 @@ pub(super) struct Kept {
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     module: ModuleNumber,
-    steps: Vec<Step>,
+    steps: Vec<FixtureStep>,
     fixtures: Vec<FixtureNumber>,
 }
 
@@ -84,7 +84,7 @@ impl Run<'_> {
         }
         let steps = &test.place.around.steps;
         let held = &steps[..end];
-        let runs = |s: &Step| s.action == StepAction::Run;
+        let runs = |s: &FixtureStep| s.action == StepAction::Run;
         let last = held.iter().rfind(|s| runs(s));
         let fresh = || steps.iter().find(|s| runs(s) && !s.of_one_test);
         let (of, kind) = match last.or_else(fresh) {

@@ -234,7 +234,7 @@ mod tests {
     use crate::event::HarnessName;
     use crate::grant::{Access, DirGrant, HowToGrant};
     use crate::protocol::suites::StepAction;
-    use crate::protocol::suites::{Around, Step};
+    use crate::protocol::suites::{FixturePlan, FixtureStep};
     use std::os::unix::ffi::OsStrExt as _;
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn case_20_what_a_worker_is_told_of_suites_round_trips() {
-        let step = |path: &str, action| Step {
+        let step = |path: &str, action| FixtureStep {
             path: path.to_owned(),
             action,
             suite: Some("c::m".to_owned()),
@@ -280,11 +280,11 @@ mod tests {
             fresh: action == StepAction::Run,
             of_one_test: action == StepAction::Nothing,
         };
-        let around = Around {
+        let around = FixturePlan {
             steps: vec![
                 step("c::m::begin", StepAction::Run),
                 step("c::config", StepAction::Receive(ValueNumber(7))),
-                Step {
+                FixtureStep {
                     suite: None,
                     teardown: None,
                     drops: None,

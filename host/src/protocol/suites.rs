@@ -144,7 +144,7 @@ pub struct ValueNumber(pub usize);
 
 /// Something that has to be there before a test runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Step {
+pub struct FixtureStep {
     /// The path of the function, or of the suite if that has only a teardown.
     #[serde(rename = "p")]
     pub path: String,
@@ -171,7 +171,7 @@ pub struct Step {
     pub of_one_test: bool,
 }
 
-impl Step {
+impl FixtureStep {
     /// Whether it is a suite's or a fixture's.
     pub fn kind(&self) -> FixtureKind {
         match self.suite {
@@ -202,10 +202,10 @@ pub enum StepAction {
 
 /// What is run around a test, in its instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Around {
+pub struct FixturePlan {
     /// What has to be there, in order.
     #[serde(rename = "s")]
-    pub steps: Vec<Step>,
+    pub steps: Vec<FixtureStep>,
     /// The paths of hooks that run before the test, in order.
     #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<String>,
@@ -214,7 +214,7 @@ pub struct Around {
     pub after: Vec<String>,
 }
 
-impl Around {
+impl FixturePlan {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.before.is_empty() && self.after.is_empty()

@@ -2,7 +2,7 @@
 
 use super::frame::nanoseconds;
 use super::setup::{FixtureNumber, ModuleNumber, SnapshotUse, TaskNumber};
-use super::suites::{Around, Step, ValueNumber};
+use super::suites::{FixturePlan, FixtureStep, ValueNumber};
 use crate::event::HarnessName;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub struct Task {
     /// What is run around it in its instance, if anything is.
     #[serde(rename = "a")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub around: Option<Box<Around>>,
+    pub around: Option<Box<FixturePlan>>,
     /// The host fixtures that it is bound to; the worker was told of each.
     #[serde(rename = "f")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,7 +80,7 @@ impl Task {
     }
 
     /// What has to be there before it runs, in order.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[FixtureStep] {
         self.around.as_ref().map_or(&[], |around| &around.steps)
     }
 }
@@ -95,7 +95,7 @@ pub struct SharedTask {
     /// Its name for people, which its instance finds in place of a test's.
     pub of: String,
     /// What runs in its instance, itself at the end.
-    pub around: Around,
+    pub around: FixturePlan,
     /// Whether it gives a value.
     pub travels: bool,
     /// How long each call may take.

@@ -10,8 +10,8 @@ use super::frames::Functions;
 use super::output::Output;
 use super::{Kind, Notes, Options, Reporter};
 use crate::event::{
-    Event, FixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep, Summary,
-    TestEnd, TestInfo, Without,
+    Event, HostFixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep,
+    Summary, TestEnd, TestInfo, Without,
 };
 use crate::exit;
 use crate::settings::Verbosity;
@@ -470,11 +470,13 @@ impl<W: Write> Reporter for Console<W> {
             }
             Event::Fixture { name, step } => {
                 let step = match step {
-                    FixtureStep::Started { command } => format!("starts: {}", one_line(command)),
-                    FixtureStep::Ready { elapsed } => {
+                    HostFixtureStep::Started { command } => {
+                        format!("starts: {}", one_line(command))
+                    }
+                    HostFixtureStep::Ready { elapsed } => {
                         format!("is ready after {}", duration(*elapsed))
                     }
-                    FixtureStep::Ended { how } => format!("is gone: {}", one_line(how)),
+                    HostFixtureStep::Ended { how } => format!("is gone: {}", one_line(how)),
                 };
                 self.tell(&format!("fixture {name} {step}"));
             }

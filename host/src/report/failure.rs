@@ -3,7 +3,7 @@
 use super::frames::{self, Functions, Told};
 use crate::event::denials::Denials;
 use crate::event::{
-    BACKTRACE, Cause, FixtureEnd, FixtureError, ModuleError, Outcome, SetupOutput, TestEnd,
+    BACKTRACE, Cause, HostFixtureEnd, HostFixtureError, ModuleError, Outcome, SetupOutput, TestEnd,
     TestInfo,
 };
 use crate::text::{Escaped, duration, one_line, size};
@@ -175,7 +175,7 @@ impl Styles {
     }
 
     /// A host fixture that failed its tests.
-    pub fn fixture_failure(&self, error: &FixtureError) -> String {
+    pub fn fixture_failure(&self, error: &HostFixtureError) -> String {
         let mut text = format!(
             "{} {} {}\n",
             self.bad.apply_to("ERROR "),
@@ -189,7 +189,7 @@ impl Styles {
     }
 
     /// What a host fixture wrote, if tests that are bound to it did not pass.
-    pub fn fixture_end(&self, end: &FixtureEnd) -> String {
+    pub fn fixture_end(&self, end: &HostFixtureEnd) -> String {
         let name = format!("fixture {}", end.name);
         let mut text = format!(
             "{} {}\n",

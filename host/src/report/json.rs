@@ -8,9 +8,9 @@ use super::output::{Output, json};
 use super::{Kind, Notes, Reporter};
 use crate::event::denials::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, FixtureEnd, FixtureError, FixtureName, FixtureStep,
-    LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep, SuiteStep, Summary,
-    TestEnd, TestInfo, Without, unfolded,
+    Attachment, Captured, Cause, Event, FixtureName, HostFixtureEnd, HostFixtureError,
+    HostFixtureStep, LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep,
+    SuiteStep, Summary, TestEnd, TestInfo, Without, unfolded,
 };
 use crate::text::{Escaped, tell};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -350,7 +350,7 @@ fn suite_failed(error: &ModuleError) -> Value {
     value
 }
 
-fn fixture_failed(error: &FixtureError) -> Value {
+fn fixture_failed(error: &HostFixtureError) -> Value {
     let mut own = Map::new();
     own.insert("fixture".into(), json!(&*error.name));
     own.insert("outcome".into(), json!("errored"));
@@ -371,19 +371,19 @@ fn of_fixture(of: &FixtureName, event: &str) -> Value {
     json!({"type": "fixture", "event": event, "name": of.to_string(), "kind": of.kind})
 }
 
-fn fixture_step(name: &str, step: &FixtureStep) -> Value {
+fn fixture_step(name: &str, step: &HostFixtureStep) -> Value {
     let mut value = json!({"type": "fixture", "event": "", "name": name});
     let (event, key, detail) = match step {
-        FixtureStep::Started { command } => ("started", "command", json!(command)),
-        FixtureStep::Ready { elapsed } => ("ready", "exec_time", json!(elapsed.as_secs_f64())),
-        FixtureStep::Ended { how } => ("ended", "how", json!(how)),
+        HostFixtureStep::Started { command } => ("started", "command", json!(command)),
+        HostFixtureStep::Ready { elapsed } => ("ready", "exec_time", json!(elapsed.as_secs_f64())),
+        HostFixtureStep::Ended { how } => ("ended", "how", json!(how)),
     };
     value["event"] = event.into();
     value[key] = detail;
     value
 }
 
-fn fixture_end(end: &FixtureEnd) -> Value {
+fn fixture_end(end: &HostFixtureEnd) -> Value {
     json!({
         "name": &*end.name,
         "how": end.how,

@@ -6,7 +6,7 @@
 
 use crate::event::{FixtureKind, SetupOutput, TestOutput};
 use crate::harness;
-use crate::protocol::suites::Step;
+use crate::protocol::suites::FixtureStep;
 use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,7 @@ impl Current {
     }
 
     /// A teardown begins.
-    pub fn takes_down(&self, step: &Step) {
+    pub fn takes_down(&self, step: &FixtureStep) {
         let of = (step.of().to_owned(), step.kind());
         let mut teardown = lock(&self.teardown);
         if teardown.is_told {

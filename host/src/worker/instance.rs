@@ -2,7 +2,7 @@
 
 use crate::event::denials::Denials;
 use crate::event::{SetupOutput, SetupRun, SuiteFailure, TestOutput};
-use crate::protocol::suites::{Step, ValueNumber};
+use crate::protocol::suites::{FixtureStep, ValueNumber};
 use crate::protocol::{Done, LoadError, ModuleNumber, SetUpError, Task};
 use crate::sandbox::live::Live;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub struct Stand {
     pub(super) live: Live,
     pub(super) module: ModuleNumber,
     /// What was set up, in order.
-    pub(super) up: Vec<Step>,
+    pub(super) up: Vec<FixtureStep>,
     /// What was written while that was set up, in order.
     pub(super) wrote: Vec<SetupOutput>,
     /// Whether a trap left it in the middle of something.

@@ -15,7 +15,7 @@ use crate::event::{
 };
 use crate::harness::termination::Ending;
 use crate::protocol::Task;
-use crate::protocol::suites::{Step, StepAction};
+use crate::protocol::suites::{FixtureStep, StepAction};
 use crate::sandbox::call::{Call, GuestAccess, Own};
 use crate::sandbox::called::Called;
 use crate::sandbox::capture::Stream;
@@ -255,7 +255,7 @@ impl Executor {
         &mut self,
         stand: &mut Stand,
         task: &Arc<Task>,
-        step: &Step,
+        step: &FixtureStep,
         current: &Current,
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();

@@ -1,7 +1,7 @@
 //! One host fixture of a run: what it was given, what it is worth to tests, what is told of it.
 
 use crate::config::fixture::{self, Fixture, Readiness};
-use crate::event::{Cause, FixtureEnd};
+use crate::event::{Cause, HostFixtureEnd};
 use crate::grant::{Access, DirGrant};
 use crate::guardian::Why;
 use crate::primary::peer::{Peer, died};
@@ -30,7 +30,7 @@ pub(in crate::primary) struct HostFixture {
     pub(super) grant: Option<FixtureGrant>,
     pub(super) value: Option<Value>,
     /// How it ended, once it has.
-    pub(super) end: Option<FixtureEnd>,
+    pub(super) end: Option<HostFixtureEnd>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,9 @@ use super::peer::{Home, Peer, Role, died};
 use super::shared::reached;
 use super::{Happened, Run};
 use crate::config::fixture::{Fixture, Wanted};
-use crate::event::{Captured, Cause, Event, FixtureEnd, FixtureError, FixtureStep, Interrupt};
+use crate::event::{
+    Captured, Cause, Event, HostFixtureEnd, HostFixtureError, HostFixtureStep, Interrupt,
+};
 use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
 use crate::plan::tree::BoundTests;
 use crate::plan::{ModulePlan, PlannedTask, PlannedTest};
@@ -234,7 +236,7 @@ impl Run<'_> {
             Ok(peer) => {
                 fixture.guardian = Some(peer);
                 let command = fixture.command.clone();
-                self.say_step(number, FixtureStep::Started { command });
+                self.say_step(number, HostFixtureStep::Started { command });
             }
             Err(e) => {
                 let cause = Cause::new(format!("its guardian process cannot be started: {e}"));
@@ -282,7 +284,7 @@ impl Run<'_> {
                 }
                 fixture.became_ready(number, printed);
                 let elapsed = fixture.began.elapsed();
-                self.say_step(number, FixtureStep::Ready { elapsed });
+                self.say_step(number, HostFixtureStep::Ready { elapsed });
                 self.unblock();
             }
             FromGuardian::Ended(ended) => {
@@ -302,7 +304,7 @@ impl Run<'_> {
         let how = guardian.post_mortem();
         fixture.end_orphans();
         if fixture.end.is_none() {
-            fixture.end = Some(FixtureEnd {
+            fixture.end = Some(HostFixtureEnd {
                 name: fixture.name.clone(),
                 how: format!("its guardian process died: {how}"),
                 stdout: Captured::default(),
@@ -322,7 +324,7 @@ impl Run<'_> {
             Why::Stopped(Force::Terminated) => "ended when it was told to".to_owned(),
             Why::Stopped(Force::Killed) => "had to be killed".to_owned(),
         };
-        fixture.end = Some(FixtureEnd {
+        fixture.end = Some(HostFixtureEnd {
             name: fixture.name.clone(),
             how,
             stdout: ended.stdout,
@@ -370,7 +372,7 @@ impl Run<'_> {
             ),
             None => (Captured::default(), Captured::default()),
         };
-        let error = FixtureError {
+        let error = HostFixtureError {
             name: fixture.name.clone(),
             what,
             cause,
@@ -410,7 +412,7 @@ impl Run<'_> {
         for i in 0..self.host_fixtures.all.len() {
             if let Some(end) = self.host_fixtures.all[i].end.take() {
                 let how = end.how.clone();
-                self.say_step(FixtureNumber(i), FixtureStep::Ended { how });
+                self.say_step(FixtureNumber(i), HostFixtureStep::Ended { how });
                 let seen =
                     self.settings.verbosity == Verbosity::Verbose || self.ledger.is_implicated(i);
                 let silent = end.stdout.is_empty() && end.stderr.is_empty();
@@ -442,7 +444,7 @@ impl Run<'_> {
         }
     }
 
-    fn say_step(&mut self, number: FixtureNumber, step: FixtureStep) {
+    fn say_step(&mut self, number: FixtureNumber, step: HostFixtureStep) {
         if self.settings.verbosity == Verbosity::Verbose {
             let name = self.host_fixtures.all[number.0].name.clone();
             self.ledger.say(&Event::Fixture { name, step });

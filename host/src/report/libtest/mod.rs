@@ -14,7 +14,7 @@ pub(crate) mod terse;
 use self::result::{
     Audience, Flags, LibtestFormat, LibtestResult, LibtestStatus, Tally, Unsupported,
 };
-use crate::event::{Event, FixtureError, ModuleError, Summary, TestEnd};
+use crate::event::{Event, HostFixtureError, ModuleError, Summary, TestEnd};
 use crate::report::Reporter;
 use crate::report::output::Output;
 use crate::text::{Escaped, tell};
@@ -188,7 +188,7 @@ impl<'a, W: Write> LibtestReporter<'a, W> {
         self.tell(Told::Ended(Box::new(result)));
     }
 
-    fn fixture_failed(&mut self, error: &FixtureError) {
+    fn fixture_failed(&mut self, error: &HostFixtureError) {
         let out = (&error.stdout, &error.stderr);
         let name = format!("fixture {}", error.name);
         let result = LibtestResult::failure(name, error.what, &error.cause, out);
