@@ -3,7 +3,7 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
-use super::instance::{Stand, Standing};
+use super::fixture_instance::{FixtureInstance, Standing};
 use super::judge::{JudgedAs, start_trapped};
 use super::making;
 use super::modules::Modules;
@@ -262,11 +262,11 @@ impl Executor {
     }
 
     /// After so many of a task's steps: its state is taken if it is the one that is wanted.
-    pub(super) fn take_state(&mut self, stand: &mut Stand, task: &Task, steps: usize) {
+    pub(super) fn take_state(&mut self, instance: &mut FixtureInstance, task: &Task, steps: usize) {
         if let Some(number) = self.snapshots.wanted(task, steps)
             && let Ok((_, program)) = self.program(task.module)
         {
-            self.snapshots.take(number, stand, &program, &self.tell);
+            self.snapshots.take(number, instance, &program, &self.tell);
         }
     }
 }

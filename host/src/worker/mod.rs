@@ -8,13 +8,13 @@
 
 mod current;
 mod execute;
-mod instance;
+mod fixture_instance;
 mod judge;
 mod making;
 mod modules;
+mod set_up;
 mod shared;
 mod snapshots;
-mod stand;
 mod unit;
 
 use current::Current;

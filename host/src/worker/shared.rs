@@ -3,7 +3,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::instance::Standing;
+use super::fixture_instance::Standing;
 use crate::event::{Cause, SetupRun, SuiteFailure, SuitePart, TestOutput};
 use crate::harness::sdk;
 use crate::protocol::suites::ValueNumber;
@@ -47,14 +47,14 @@ impl Executor {
             snapshot: None,
             around: Some(Box::new(around)),
         });
-        let mut stand = match self.open(&task, current)? {
-            Ok(stand) => stand,
+        let mut instance = match self.open(&task, current)? {
+            Ok(instance) => instance,
             Err(why) => return Some(Err(why.into())),
         };
-        let result = self.ensure(&mut stand, &task, current)?;
-        self.tell_logs(number, stand.take_report());
+        let result = self.ensure(&mut instance, &task, current)?;
+        self.tell_logs(number, instance.take_report());
         let value = match result {
-            Ok(()) if travels => match stand.live().value() {
+            Ok(()) if travels => match instance.live().value() {
                 Some(value) if value.len() <= MAX_VALUE => Ok(Some(ByteBuf::from(value))),
                 value => {
                     let why = match value {
@@ -71,17 +71,17 @@ impl Executor {
         };
         match value {
             Ok(value) => {
-                let wrote = stand.wrote(SetupRun::Shared);
+                let wrote = instance.wrote(SetupRun::Shared);
                 self.shared.push(Standing {
                     number,
                     task,
-                    stand,
+                    instance,
                 });
                 Some(Ok(SetUp { value, wrote }))
             }
             // what was set up around it comes down again
             Err(e) => {
-                self.close(stand, &task, false, current)?;
+                self.close(instance, &task, false, current)?;
                 Some(Err(e))
             }
         }
@@ -115,8 +115,8 @@ impl Executor {
         let Some(at) = self.shared.iter().position(|s| s.number == number) else {
             return Some(Vec::new());
         };
-        let Standing { task, stand, .. } = self.shared.remove(at);
-        let remains = self.close(stand, &task, true, current)?;
+        let Standing { task, instance, .. } = self.shared.remove(at);
+        let remains = self.close(instance, &task, true, current)?;
         self.tell_logs(number, remains.report);
         Some(remains.failures)
     }

@@ -7,7 +7,7 @@
 //! A setup that did something outside of its own memory cannot be replayed; then,
 //! and where its module could not be rewritten, it is run again for each test.
 
-use super::instance::Stand;
+use super::fixture_instance::FixtureInstance;
 use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
@@ -105,13 +105,13 @@ impl Snapshots {
     pub(super) fn take(
         &mut self,
         number: SnapshotNumber,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         program: &Program,
         tell: &dyn Fn(&FromWorker),
     ) {
-        let wrote = stand.wrote(SetupRun::Replayed);
+        let wrote = instance.wrote(SetupRun::Replayed);
         self.wrote.insert(number, wrote.clone());
-        let live = stand.live();
+        let live = instance.live();
         let kept = live.size(program).and_then(|size| match size {
             LARGE.. => self.keep(number, live, program, (size, wrote), tell),
             _ => self.copy(number, live, program, wrote, tell),

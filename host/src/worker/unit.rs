@@ -6,7 +6,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::instance::{NotThere, Stand};
+use super::fixture_instance::{FixtureInstance, NotThere};
 use super::judge::JudgedAs;
 use crate::event::denials::Denials;
 use crate::event::{
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// What is known of a unit under way.
 #[derive(Default)]
 struct Unit {
-    stand: Option<Stand>,
+    instance: Option<FixtureInstance>,
     /// Whether a new instance has to be made in place of one that was given up.
     began_again: bool,
     /// Steps that did not go well, and what that means for their tests.
@@ -38,9 +38,10 @@ impl Executor {
         let mut unit = Unit::default();
         let mut done = self.run_in_unit(&mut unit, task, current)?;
         // a test by itself has nobody after it
-        if let Some(stand) = unit.stand.take() {
+        if let Some(instance) = unit.instance.take() {
             let passed = done.outcome.as_ref().is_ok_and(Outcome::is_good);
-            self.close(stand, task, passed, current)?.add_to(&mut done);
+            self.close(instance, task, passed, current)?
+                .add_to(&mut done);
         }
         Some(done)
     }
@@ -78,9 +79,9 @@ impl Executor {
             tell(done.into_message());
         }
         let mut failures = Vec::new();
-        if let Some(stand) = unit.stand.take() {
+        if let Some(instance) = unit.instance.take() {
             // what is taken down now belongs to no test: to the unit, named by its first
-            failures = self.close(stand, &first, all_passed, current)?.failures;
+            failures = self.close(instance, &first, all_passed, current)?.failures;
         }
         // one that was given back whole has nothing to be taken down
         if began {
@@ -103,21 +104,23 @@ impl Executor {
             done.outcome = Ok(outcome.clone());
             return Some(done);
         }
-        if let Some(mut stand) = unit.stand.take() {
-            self.set_test(&mut stand, task);
-            done.suites.extend(self.leave(&mut stand, task, current)?);
-            if stand.is_poisoned() {
+        if let Some(mut instance) = unit.instance.take() {
+            self.set_test(&mut instance, task);
+            done.suites
+                .extend(self.leave(&mut instance, task, current)?);
+            if instance.is_poisoned() {
                 // a teardown left it in the middle of something: no test may begin there
                 unit.began_again = true;
-                self.close(stand, task, false, current)?.add_to(&mut done);
+                self.close(instance, task, false, current)?
+                    .add_to(&mut done);
             } else {
-                unit.stand = Some(stand);
+                unit.instance = Some(instance);
             }
         }
-        let mut stand = match unit.stand.take() {
-            Some(stand) => stand,
+        let mut instance = match unit.instance.take() {
+            Some(instance) => instance,
             None => match self.open(task, current)? {
-                Ok(stand) => stand,
+                Ok(instance) => instance,
                 Err(why) => {
                     self.not_there(unit, task, &mut done, why);
                     return Some(done);
@@ -125,7 +128,7 @@ impl Executor {
             },
         };
         done.start = crate::worker::current::now();
-        match self.ensure(&mut stand, task, current)? {
+        match self.ensure(&mut instance, task, current)? {
             Ok(()) => {
                 if std::mem::take(&mut unit.began_again) {
                     done.output.notes.push(
@@ -133,26 +136,27 @@ impl Executor {
                             .to_owned(),
                     );
                 }
-                self.run_test(&mut stand, task, &mut done, current)?;
+                self.run_test(&mut instance, task, &mut done, current)?;
             }
             Err(why) => {
-                done.output.setups = stand.wrote_for(task);
+                done.output.setups = instance.wrote_for(task);
                 self.not_there(unit, task, &mut done, why);
-                done.duration = stand.take_spent();
-                let mut report = stand.take_report();
+                done.duration = instance.take_spent();
+                let mut report = instance.take_report();
                 // what was refused to a setup is told with its failure
                 report.denied = Denials::default();
                 done.output.take_report(&mut report);
             }
         }
-        for failure in self.leave_test(&mut stand, task, current)? {
+        for failure in self.leave_test(&mut instance, task, current)? {
             own_failed(&mut done, failure);
         }
-        if stand.is_poisoned() {
+        if instance.is_poisoned() {
             unit.began_again = true;
-            self.close(stand, task, false, current)?.add_to(&mut done);
+            self.close(instance, task, false, current)?
+                .add_to(&mut done);
         } else {
-            unit.stand = Some(stand);
+            unit.instance = Some(instance);
         }
         Some(done)
     }
@@ -191,19 +195,19 @@ impl Executor {
     /// The test itself, with the hooks around it.
     fn run_test(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         done: &mut Done,
         current: &Current,
     ) -> Option<()> {
         let pass = JudgedAs::hook();
-        stand.take_spent();
+        instance.take_spent();
         done.start = crate::worker::current::now();
         let mut outcome = Outcome::Passed;
-        let mut wrote = stand.wrote_for(task);
+        let mut wrote = instance.wrote_for(task);
         for path in task.before() {
             let (called, came) =
-                self.call_in(stand, task, path, AtInterrupt::Stop, pass, current)?;
+                self.call_in(instance, task, path, AtInterrupt::Stop, pass, current)?;
             if came != Outcome::Passed {
                 outcome = of_hook("before", path, came);
                 done.output.set_streams(called.output);
@@ -223,12 +227,13 @@ impl Executor {
         if outcome == Outcome::Passed {
             let export = task.export.as_deref().unwrap_or_default();
             let (verdict, stop) = (JudgedAs::test(task), AtInterrupt::Stop);
-            let (called, came) = self.call_export(stand, task, export, stop, verdict, current)?;
+            let (called, came) =
+                self.call_export(instance, task, export, stop, verdict, current)?;
             done.output.set_streams(called.output);
             outcome = came;
         }
         for path in task.after() {
-            if stand.is_poisoned() && !self.recover(stand) {
+            if instance.is_poisoned() && !self.recover(instance) {
                 done.output.notes.push(format!(
                     "`{}` could not run after it: a trap left the instance in the middle of something",
                     without_crate(path)
@@ -236,7 +241,7 @@ impl Executor {
                 break;
             }
             let (called, came) =
-                self.call_in(stand, task, path, AtInterrupt::GoOn, pass, current)?;
+                self.call_in(instance, task, path, AtInterrupt::GoOn, pass, current)?;
             if came != Outcome::Passed {
                 let came = of_hook("after", path, came);
                 if outcome.is_good() {
@@ -249,11 +254,11 @@ impl Executor {
             }
         }
         // what its fixtures and hooks handed over is told with the first test after them
-        done.output.take_report(&mut stand.take_report());
+        done.output.take_report(&mut instance.take_report());
         done.output.setups = wrote;
         done.output = self.kept_of(std::mem::take(&mut done.output), &outcome);
         current.begins_after(Vec::new());
-        done.duration = stand.take_spent();
+        done.duration = instance.take_spent();
         done.outcome = Ok(outcome);
         Some(())
     }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// An instance and what stands in it.
-pub struct Stand {
+pub struct FixtureInstance {
     pub(super) live: Live,
     pub(super) module: ModuleNumber,
     /// What was set up, in order.
-    pub(super) up: Vec<FixtureStep>,
+    pub(super) active: Vec<FixtureStep>,
     /// What was written while that was set up, in order.
     pub(super) wrote: Vec<SetupOutput>,
     /// Whether a trap left it in the middle of something.
@@ -61,7 +61,7 @@ impl Remains {
     }
 }
 
-impl Stand {
+impl FixtureInstance {
     /// How long calls in it took since this was asked for last.
     pub(super) fn take_spent(&mut self) -> Duration {
         std::mem::take(&mut self.spent)
@@ -99,7 +99,7 @@ impl Stand {
 pub struct Standing {
     pub(super) number: ValueNumber,
     pub(super) task: Arc<Task>,
-    pub(super) stand: Stand,
+    pub(super) instance: FixtureInstance,
 }
 
 impl From<NotThere> for SetUpError {

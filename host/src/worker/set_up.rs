@@ -7,7 +7,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::instance::{NotThere, Remains, Stand};
+use super::fixture_instance::{FixtureInstance, NotThere, Remains};
 use super::judge::{JudgedAs, start_trapped};
 use crate::event::{
     Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
@@ -35,7 +35,7 @@ impl Executor {
         &mut self,
         task: &Arc<Task>,
         current: &Current,
-    ) -> Option<Result<Stand, NotThere>> {
+    ) -> Option<Result<FixtureInstance, NotThere>> {
         let (spec, program) = match self.program(task.module) {
             Ok(found) => found,
             Err(e) => return Some(Err(NotThere::Load(e))),
@@ -62,10 +62,10 @@ impl Executor {
         );
         current.end()?;
         Some(match opened {
-            Ok(live) => Ok(Stand {
+            Ok(live) => Ok(FixtureInstance {
                 live,
                 module: task.module,
-                up: task.steps()[..held].to_vec(),
+                active: task.steps()[..held].to_vec(),
                 wrote,
                 poisoned: false,
                 spent: Duration::ZERO,
@@ -85,7 +85,7 @@ impl Executor {
     /// One call in an instance, and what came of it.
     pub(super) fn call_in(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         path: &str,
         at_interrupt: AtInterrupt,
@@ -93,13 +93,13 @@ impl Executor {
         current: &Current,
     ) -> Option<(Called, Outcome)> {
         let export = format!("{EXPORT_PREFIX}{path}");
-        self.call_export(stand, task, &export, at_interrupt, verdict, current)
+        self.call_export(instance, task, &export, at_interrupt, verdict, current)
     }
 
     /// The same by the export's name.
     pub(super) fn call_export(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         export: &str,
         at_interrupt: AtInterrupt,
@@ -114,7 +114,7 @@ impl Executor {
                 .max_memory
                 .filter(|_| Some(export) == task.export.as_deref()),
         };
-        self.judged(stand, task, verdict, current, |sandbox, live| {
+        self.judged(instance, task, verdict, current, |sandbox, live| {
             sandbox.run_in(live, export, how)
         })
     }
@@ -122,47 +122,51 @@ impl Executor {
     /// Makes a call in an instance, and takes account of it.
     fn judged(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         verdict: JudgedAs<'_>,
         current: &Current,
         call: impl FnOnce(&mut Sandbox, &mut Live) -> Called,
     ) -> Option<(Called, Outcome)> {
-        current.begin(task, stand.live.streams());
+        current.begin(task, instance.live.streams());
         let began = Instant::now();
-        let mut called = call(&mut self.sandbox, &mut stand.live);
-        stand.spent += began.elapsed();
+        let mut called = call(&mut self.sandbox, &mut instance.live);
+        instance.spent += began.elapsed();
         let denied = called.output.denied.clone();
-        stand.report.take_report(&mut called.output);
+        instance.report.take_report(&mut called.output);
         // a failure of what was called is told with it
         called.output.denied = denied;
         current.end()?;
-        let outcome = self.judge(stand.module, &called, task.limit(), verdict);
-        stand.poisoned |= called.ending != Ending::Returned && called.entered;
+        let outcome = self.judge(instance.module, &called, task.limit(), verdict);
+        instance.poisoned |= called.ending != Ending::Returned && called.entered;
         Some((called, outcome))
     }
 
     /// Sets up what a test needs and is not there yet, in order.
     pub(super) fn ensure(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         current: &Current,
     ) -> Option<Result<(), NotThere>> {
         for (i, step) in task.steps().iter().enumerate() {
-            if stand.up.iter().any(|up| up.path == step.path) {
+            if instance
+                .active
+                .iter()
+                .any(|active| active.path == step.path)
+            {
                 continue;
             }
-            self.take_state(stand, task, i);
+            self.take_state(instance, task, i);
             let pass = JudgedAs::hook();
             let (called, outcome) = match step.action {
                 StepAction::Nothing => {
-                    stand.up.push(step.clone());
+                    instance.active.push(step.clone());
                     continue;
                 }
                 StepAction::Run => {
                     let at_interrupt = AtInterrupt::Stop;
-                    self.call_in(stand, task, &step.path, at_interrupt, pass, current)?
+                    self.call_in(instance, task, &step.path, at_interrupt, pass, current)?
                 }
                 StepAction::Receive(number) => {
                     let how = Guarded {
@@ -171,7 +175,7 @@ impl Executor {
                         max_memory: None,
                     };
                     let value = self.values.get(&number).cloned().unwrap_or_default();
-                    self.judged(stand, task, pass, current, |sandbox, live| {
+                    self.judged(instance, task, pass, current, |sandbox, live| {
                         sandbox.give(live, &step.path, &value, how)
                     })?
                 }
@@ -198,10 +202,10 @@ impl Executor {
                 stdout: called.output.stdout,
                 stderr: called.output.stderr,
             };
-            wrote.keep(&mut stand.wrote);
-            stand.up.push(step.clone());
+            wrote.keep(&mut instance.wrote);
+            instance.active.push(step.clone());
         }
-        self.take_state(stand, task, task.steps().len());
+        self.take_state(instance, task, task.steps().len());
         Some(Ok(()))
     }
 
@@ -209,26 +213,27 @@ impl Executor {
     /// the last made first.
     pub(super) fn leave(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         current: &Current,
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();
-        while !stand.poisoned {
+        while !instance.poisoned {
             let mut left: HashSet<&str> = HashSet::new();
             let mut last = None;
-            for (at, up) in stand.up.iter().enumerate() {
-                let is_left = up.suite.is_some() && !task.steps().iter().any(|s| s.path == up.path);
-                if is_left || up.needs.iter().any(|need| left.contains(need.as_str())) {
-                    left.insert(&up.path);
+            for (at, active) in instance.active.iter().enumerate() {
+                let is_left =
+                    active.suite.is_some() && !task.steps().iter().any(|s| s.path == active.path);
+                if is_left || active.needs.iter().any(|need| left.contains(need.as_str())) {
+                    left.insert(&active.path);
                     last = Some(at);
                 }
             }
             let Some(at) = last else {
                 break;
             };
-            let step = stand.up.remove(at);
-            failures.extend(self.take_down(stand, task, &step, current)?);
+            let step = instance.active.remove(at);
+            failures.extend(self.take_down(instance, task, &step, current)?);
         }
         Some(failures)
     }
@@ -236,37 +241,42 @@ impl Executor {
     /// Takes down what the test that ran had for itself, the last made first.
     pub(super) fn leave_test(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         current: &Current,
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();
-        while let Some(at) = stand.up.iter().rposition(|up| up.of_one_test) {
-            if !self.recover(stand) {
+        while let Some(at) = instance
+            .active
+            .iter()
+            .rposition(|active| active.of_one_test)
+        {
+            if !self.recover(instance) {
                 break;
             }
-            let step = stand.up.remove(at);
-            failures.extend(self.take_down(stand, task, &step, current)?);
+            let step = instance.active.remove(at);
+            failures.extend(self.take_down(instance, task, &step, current)?);
         }
         Some(failures)
     }
 
     fn take_down(
         &mut self,
-        stand: &mut Stand,
+        instance: &mut FixtureInstance,
         task: &Arc<Task>,
         step: &FixtureStep,
         current: &Current,
     ) -> Option<Vec<SuiteFailure>> {
         let mut failures = Vec::new();
         for export in [&step.teardown, &step.drops].into_iter().flatten() {
-            if !self.recover(stand) {
+            if !self.recover(instance) {
                 break;
             }
             let pass = JudgedAs::hook();
             let go_on = AtInterrupt::GoOn;
             current.takes_down(step);
-            let (called, outcome) = self.call_export(stand, task, export, go_on, pass, current)?;
+            let (called, outcome) =
+                self.call_export(instance, task, export, go_on, pass, current)?;
             current.took_down();
             if !matches!(outcome, Outcome::Passed | Outcome::Skipped { .. }) {
                 let part = SuitePart::Teardown;
@@ -279,16 +289,16 @@ impl Executor {
     /// Takes down everything, the last made first; ends the instance.
     pub(super) fn close(
         &mut self,
-        mut stand: Stand,
+        mut instance: FixtureInstance,
         task: &Arc<Task>,
         passed: bool,
         current: &Current,
     ) -> Option<Remains> {
         let mut remains = Remains::default();
-        let mut downs = std::mem::take(&mut stand.up);
+        let mut downs = std::mem::take(&mut instance.active);
         downs.retain(|step| step.teardown.is_some() || step.drops.is_some());
         while let Some(step) = downs.pop() {
-            if !self.recover(&mut stand) {
+            if !self.recover(&mut instance) {
                 downs.push(step);
                 downs.retain(|step| step.teardown.is_some());
                 for step in downs.iter().rev() {
@@ -299,29 +309,29 @@ impl Executor {
                 }
                 break;
             }
-            let failed = self.take_down(&mut stand, task, &step, current)?;
+            let failed = self.take_down(&mut instance, task, &step, current)?;
             remains.failures.extend(failed);
         }
-        remains.report.take_report(&mut stand.report);
-        let scratch = self.sandbox.close(stand.live, passed);
+        remains.report.take_report(&mut instance.report);
+        let scratch = self.sandbox.close(instance.live, passed);
         remains.report.scratch = scratch.map(|s| s.display().to_string());
         Some(remains)
     }
 
     /// Makes an instance fit to be called again after a trap, if that can be done.
-    pub(super) fn recover(&mut self, stand: &mut Stand) -> bool {
-        if stand.poisoned && self.sandbox.recover(&mut stand.live) {
+    pub(super) fn recover(&mut self, instance: &mut FixtureInstance) -> bool {
+        if instance.poisoned && self.sandbox.recover(&mut instance.live) {
             // it stays poisoned for tests: only what cleans up runs in it
             return true;
         }
-        !stand.poisoned
+        !instance.poisoned
     }
 
     /// Names the test that runs next in an instance that another has run in.
-    pub(super) fn set_test(&mut self, stand: &mut Stand, task: &Task) {
+    pub(super) fn set_test(&mut self, instance: &mut FixtureInstance, task: &Task) {
         if let Ok((spec, _)) = self.program(task.module) {
             let id = format!("{} {}", spec.name, task.path);
-            stand.live.set_test(&id, 1);
+            instance.live.set_test(&id, 1);
         }
     }
 }
