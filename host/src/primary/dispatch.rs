@@ -125,7 +125,7 @@ impl Run<'_> {
         };
         for step in task.steps() {
             if let StepAction::Receive(value) = step.action
-                && let Phase::Standing(Some(bytes)) = &self.shared[value.0].phase
+                && let Phase::Ready(Some(bytes)) = &self.shared[value.0].phase
                 && worker.values.insert(value)
             {
                 messages.push(ToWorker::Value(value, bytes.clone()));

@@ -94,7 +94,7 @@ impl Run<'_> {
 
     fn is_blocked(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> bool {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
-        needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Standing(_)))
+        needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Ready(_)))
             || matches!(self.host_fixtures.verdict(fixtures), Verdict::Later)
     }
 

@@ -48,11 +48,11 @@ pub(super) enum Phase {
     /// Not begun.
     Waiting,
     /// Being set up.
-    Rising,
+    SettingUp,
     /// There, with its value as CBOR.
-    Standing(Option<Vec<u8>>),
+    Ready(Option<Vec<u8>>),
     /// Being taken down.
-    Falling,
+    TearingDown,
     /// Gone, or never there; its tests end like this.
     Gone(Outcome),
 }
@@ -119,8 +119,12 @@ impl Run<'_> {
 
     /// Whether any of them still stands.
     pub(super) fn anything_stands(&self) -> bool {
-        let stands =
-            |s: &Shared| matches!(s.phase, Phase::Rising | Phase::Standing(_) | Phase::Falling);
+        let stands = |s: &Shared| {
+            matches!(
+                s.phase,
+                Phase::SettingUp | Phase::Ready(_) | Phase::TearingDown
+            )
+        };
         self.shared.iter().any(stands)
     }
 
@@ -130,14 +134,14 @@ impl Run<'_> {
             return;
         }
         if self.no_test_is_left() {
-            let last = |s: &&mut Shared| matches!(s.phase, Phase::Standing(_));
+            let last = |s: &&mut Shared| matches!(s.phase, Phase::Ready(_));
             if let Some(shared) = self.shared.iter_mut().rev().find(last) {
                 if shared.plan.host.is_some() {
                     // ended with the host's own
                     shared.phase = Phase::Gone(not_run(&shared.plan.of, "was ended"));
                     return self.tend_shared();
                 }
-                shared.phase = Phase::Falling;
+                shared.phase = Phase::TearingDown;
                 let (number, calls) = (shared.plan.number, shared.plan.around.calls());
                 self.order(&[ToWorker::TearDown(number)], number, calls);
             }
@@ -150,8 +154,8 @@ impl Run<'_> {
             // one that waits for a host fixture must not keep the others waiting
             let host = shared.host_fixture();
             let host = host.and_then(|name| self.host_fixtures.number_of(name));
-            let waits = host.is_some_and(|n| self.host_fixtures.is_rising(n));
-            let stands = |n: &ValueNumber| matches!(self.shared[n.0].phase, Phase::Standing(_));
+            let waits = host.is_some_and(|n| self.host_fixtures.is_setting_up(n));
+            let stands = |n: &ValueNumber| matches!(self.shared[n.0].phase, Phase::Ready(_));
             matches!(shared.phase, Phase::Waiting)
                 && !waits
                 && shared.plan.after.iter().all(stands)
@@ -202,7 +206,7 @@ impl Run<'_> {
             Verdict::Never(reason) => self.shared_is_gone(number, Outcome::NotRun { reason }),
             Verdict::Now => {
                 let value = self.host_fixtures.value(fixture);
-                self.shared[number.0].phase = Phase::Standing(value);
+                self.shared[number.0].phase = Phase::Ready(value);
                 self.unblock();
             }
         }
@@ -222,14 +226,14 @@ impl Run<'_> {
             return;
         }
         let shared = &mut self.shared[number.0];
-        shared.phase = Phase::Rising;
+        shared.phase = Phase::SettingUp;
         let (module, plan) = (shared.module, shared.plan.clone());
         let mut messages = Vec::new();
         if self.fixture_host.told.insert(module) {
             messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
         }
         for needed in &plan.after {
-            if let Phase::Standing(Some(value)) = &self.shared[needed.0].phase
+            if let Phase::Ready(Some(value)) = &self.shared[needed.0].phase
                 && self.fixture_host.values.insert(*needed)
             {
                 messages.push(ToWorker::Value(*needed, value.clone()));
@@ -364,7 +368,7 @@ impl Run<'_> {
         let (module, of) = (shared.module, shared.plan.of.clone());
         let outcome = match result {
             Ok(SetUp { value, wrote }) => {
-                self.shared[number.0].phase = Phase::Standing(value.map(ByteBuf::into_vec));
+                self.shared[number.0].phase = Phase::Ready(value.map(ByteBuf::into_vec));
                 self.shared[number.0].wrote = wrote;
                 self.say_fixture(number, SuiteStep::SetUp);
                 return self.unblock();
@@ -425,7 +429,12 @@ impl Run<'_> {
         let lost: Vec<ValueNumber> = self
             .shared
             .iter()
-            .filter(|s| matches!(s.phase, Phase::Rising | Phase::Standing(_) | Phase::Falling))
+            .filter(|s| {
+                matches!(
+                    s.phase,
+                    Phase::SettingUp | Phase::Ready(_) | Phase::TearingDown
+                )
+            })
             .filter(|s| s.plan.host.is_none())
             .map(|s| s.plan.number)
             .collect();
@@ -433,7 +442,7 @@ impl Run<'_> {
             let shared = &self.shared[number.0];
             let part = match shared.phase {
                 // what stood was set up, and is lost
-                Phase::Falling | Phase::Standing(_) => SuitePart::Teardown,
+                Phase::TearingDown | Phase::Ready(_) => SuitePart::Teardown,
                 _ => SuitePart::Setup,
             };
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
@@ -470,8 +479,8 @@ impl Run<'_> {
         for number in 0..self.shared.len() {
             let shared = &mut self.shared[number];
             let how = match &shared.phase {
-                Phase::Falling => "did not come to its end",
-                Phase::Standing(_) => "was not begun",
+                Phase::TearingDown => "did not come to its end",
+                Phase::Ready(_) => "was not begun",
                 _ => continue,
             };
             shared.phase = Phase::Gone(not_run(&shared.plan.of, "was left standing"));

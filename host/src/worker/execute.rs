@@ -3,7 +3,7 @@
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
 use super::current::Current;
-use super::fixture_instance::{FixtureInstance, Standing};
+use super::fixture_instance::{FixtureInstance, SharedFixture};
 use super::judge::{JudgedAs, start_trapped};
 use super::making;
 use super::modules::Modules;
@@ -40,7 +40,7 @@ pub struct Executor {
     /// Values of shared fixtures.
     pub(super) values: HashMap<ValueNumber, Vec<u8>>,
     /// Shared fixtures that stand here.
-    pub(super) shared: Vec<Standing>,
+    pub(super) shared: Vec<SharedFixture>,
     /// States from which tests begin.
     pub(super) snapshots: Snapshots,
     /// Tells the primary what it should know at once.

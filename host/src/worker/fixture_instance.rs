@@ -96,7 +96,7 @@ impl FixtureInstance {
 }
 
 /// A shared fixture that stands.
-pub struct Standing {
+pub struct SharedFixture {
     pub(super) number: ValueNumber,
     pub(super) task: Arc<Task>,
     pub(super) instance: FixtureInstance,

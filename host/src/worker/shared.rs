@@ -3,7 +3,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::fixture_instance::Standing;
+use super::fixture_instance::SharedFixture;
 use crate::event::{Cause, SetupRun, SuiteFailure, SuitePart, TestOutput};
 use crate::harness::sdk;
 use crate::protocol::suites::ValueNumber;
@@ -72,7 +72,7 @@ impl Executor {
         match value {
             Ok(value) => {
                 let wrote = instance.wrote(SetupRun::Shared);
-                self.shared.push(Standing {
+                self.shared.push(SharedFixture {
                     number,
                     task,
                     instance,
@@ -115,7 +115,7 @@ impl Executor {
         let Some(at) = self.shared.iter().position(|s| s.number == number) else {
             return Some(Vec::new());
         };
-        let Standing { task, instance, .. } = self.shared.remove(at);
+        let SharedFixture { task, instance, .. } = self.shared.remove(at);
         let remains = self.close(instance, &task, true, current)?;
         self.tell_logs(number, remains.report);
         Some(remains.failures)

@@ -97,7 +97,7 @@ impl HostFixtures {
     }
 
     /// Whether it is on its way.
-    pub(super) fn is_rising(&self, number: FixtureNumber) -> bool {
+    pub(super) fn is_setting_up(&self, number: FixtureNumber) -> bool {
         let state = self.all.get(number.0).map(|f| &f.state);
         matches!(state, Some(State::Starting))
     }
