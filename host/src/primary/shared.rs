@@ -17,7 +17,8 @@ use crate::harness::limit;
 use crate::plan::{PlannedShared, PlannedTask, PlannedTest};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUp, SetUpError, SharedTask, ToWorker,
+    FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUp, SharedSetupError, SharedTask,
+    ToWorker,
 };
 use serde_bytes::ByteBuf;
 use std::collections::HashSet;
@@ -363,7 +364,7 @@ impl Run<'_> {
         wrote.cloned().collect()
     }
 
-    fn was_set_up(&mut self, number: ValueNumber, result: Result<SetUp, SetUpError>) {
+    fn was_set_up(&mut self, number: ValueNumber, result: Result<SetUp, SharedSetupError>) {
         let shared = &self.shared[number.0];
         let (module, of) = (shared.module, shared.plan.of.clone());
         let outcome = match result {
@@ -373,22 +374,22 @@ impl Run<'_> {
                 self.say_fixture(number, SuiteStep::SetUp);
                 return self.unblock();
             }
-            Err(SetUpError::Load(LoadError::Artefact(why))) => {
+            Err(SharedSetupError::Load(LoadError::Artefact(why))) => {
                 // made again, and then this is asked for again
                 self.shared[number.0].phase = Phase::Waiting;
                 self.fixture_host.told.remove(&module);
                 return self.compile_again(module, why);
             }
-            Err(SetUpError::Load(error)) => {
+            Err(SharedSetupError::Load(error)) => {
                 self.module_failed(module, error);
                 not_run(&of, "could not be set up")
             }
-            Err(SetUpError::Failed(failure)) => {
+            Err(SharedSetupError::Failed(failure)) => {
                 self.suite_failed(module, *failure);
                 not_run(&of, "could not be set up")
             }
-            Err(SetUpError::Skipped(reason)) => Outcome::Skipped { reason },
-            Err(SetUpError::Interrupted) => not_run(&of, "was interrupted"),
+            Err(SharedSetupError::Skipped(reason)) => Outcome::Skipped { reason },
+            Err(SharedSetupError::Interrupted) => not_run(&of, "was interrupted"),
         };
         self.shared_is_gone(number, outcome);
         self.check_max_fail();

@@ -124,7 +124,7 @@ pub enum FromWorker {
     NoState(SnapshotNumber, String),
     /// A shared fixture is there, with its value if it gives one, and with what was written
     /// in its instance; or it is not.
-    SetUp(ValueNumber, Box<Result<SetUp, SetUpError>>),
+    SetUp(ValueNumber, Box<Result<SetUp, SharedSetupError>>),
     /// The teardown of this suite or fixture runs, and the run is interrupted.
     TakingDown(String, FixtureKind),
     /// What a shared fixture logs when it is set up or taken down.
@@ -144,7 +144,7 @@ pub struct SetUp {
 
 /// Why a shared fixture is not there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum SetUpError {
+pub enum SharedSetupError {
     /// Its module cannot be loaded.
     Load(LoadError),
     /// It failed.

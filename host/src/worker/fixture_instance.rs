@@ -3,7 +3,7 @@
 use crate::event::denials::Denials;
 use crate::event::{SetupOutput, SetupRun, SuiteFailure, TestOutput};
 use crate::protocol::suites::{FixtureStep, ValueNumber};
-use crate::protocol::{Done, LoadError, ModuleNumber, SetUpError, Task};
+use crate::protocol::{Done, LoadError, ModuleNumber, SharedSetupError, Task};
 use crate::sandbox::live::Live;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct FixtureInstance {
 
 /// Why something is not there that a test needs.
 #[derive(Clone, Debug)]
-pub enum NotThere {
+pub enum SetupError {
     /// Its module cannot be loaded.
     Load(LoadError),
     /// It could not be set up.
@@ -44,7 +44,7 @@ pub enum NotThere {
 
 /// What is left of an instance.
 #[derive(Default)]
-pub struct Remains {
+pub struct TeardownReport {
     /// What could not be taken down.
     pub failures: Vec<SuiteFailure>,
     /// What was left for the report while it was taken down; its notes say what was not even
@@ -52,7 +52,7 @@ pub struct Remains {
     pub report: TestOutput,
 }
 
-impl Remains {
+impl TeardownReport {
     /// Tells of them with a test.
     pub(super) fn add_to(mut self, done: &mut Done) {
         done.suites.extend(self.failures);
@@ -102,13 +102,13 @@ pub struct SharedFixture {
     pub(super) instance: FixtureInstance,
 }
 
-impl From<NotThere> for SetUpError {
-    fn from(why: NotThere) -> Self {
+impl From<SetupError> for SharedSetupError {
+    fn from(why: SetupError) -> Self {
         match why {
-            NotThere::Load(e) => SetUpError::Load(e),
-            NotThere::Failed(failure) => SetUpError::Failed(failure),
-            NotThere::Skipped { reason, .. } => SetUpError::Skipped(reason),
-            NotThere::Interrupted => SetUpError::Interrupted,
+            SetupError::Load(e) => SharedSetupError::Load(e),
+            SetupError::Failed(failure) => SharedSetupError::Failed(failure),
+            SetupError::Skipped { reason, .. } => SharedSetupError::Skipped(reason),
+            SetupError::Interrupted => SharedSetupError::Interrupted,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::fixture_instance::{FixtureInstance, NotThere, Remains};
+use super::fixture_instance::{FixtureInstance, SetupError, TeardownReport};
 use super::judge::{JudgedAs, start_trapped};
 use crate::event::{
     Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
@@ -35,10 +35,10 @@ impl Executor {
         &mut self,
         task: &Arc<Task>,
         current: &Current,
-    ) -> Option<Result<FixtureInstance, NotThere>> {
+    ) -> Option<Result<FixtureInstance, SetupError>> {
         let (spec, program) = match self.program(task.module) {
             Ok(found) => found,
-            Err(e) => return Some(Err(NotThere::Load(e))),
+            Err(e) => return Some(Err(SetupError::Load(e))),
         };
         let streams = (Stream::new(self.capture), Stream::new(self.capture));
         current.begin(task, &streams);
@@ -75,7 +75,7 @@ impl Executor {
                 let verdict = JudgedAs::hook();
                 let outcome = self.judge(task.module, &called, task.limit(), verdict);
                 Err(match start_trapped(&called, &outcome) {
-                    Some(e) => NotThere::Load(e),
+                    Some(e) => SetupError::Load(e),
                     None => not_there(outcome, *called, &spec.name, &spec.name),
                 })
             }
@@ -148,7 +148,7 @@ impl Executor {
         instance: &mut FixtureInstance,
         task: &Arc<Task>,
         current: &Current,
-    ) -> Option<Result<(), NotThere>> {
+    ) -> Option<Result<(), SetupError>> {
         for (i, step) in task.steps().iter().enumerate() {
             if instance
                 .active
@@ -182,7 +182,8 @@ impl Executor {
             };
             if outcome != Outcome::Passed {
                 let mut why = not_there(outcome, called, step.of(), &step.path);
-                if let (NotThere::Failed(failure), StepAction::Receive(_)) = (&mut why, step.action)
+                if let (SetupError::Failed(failure), StepAction::Receive(_)) =
+                    (&mut why, step.action)
                 {
                     failure.cause.hint = Some(
                         "does its type fit the value? that of a host fixture is an object: `port`, `addr`, `folder` and what it printed"
@@ -293,8 +294,8 @@ impl Executor {
         task: &Arc<Task>,
         passed: bool,
         current: &Current,
-    ) -> Option<Remains> {
-        let mut remains = Remains::default();
+    ) -> Option<TeardownReport> {
+        let mut remains = TeardownReport::default();
         let mut downs = std::mem::take(&mut instance.active);
         downs.retain(|step| step.teardown.is_some() || step.drops.is_some());
         while let Some(step) = downs.pop() {
@@ -336,14 +337,14 @@ impl Executor {
     }
 }
 
-fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> NotThere {
+fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> SetupError {
     match outcome {
-        Outcome::Skipped { reason } => NotThere::Skipped {
+        Outcome::Skipped { reason } => SetupError::Skipped {
             path: path.to_owned(),
             reason,
         },
-        Outcome::Interrupted => NotThere::Interrupted,
-        outcome => NotThere::Failed(Box::new(failure(
+        Outcome::Interrupted => SetupError::Interrupted,
+        outcome => SetupError::Failed(Box::new(failure(
             SuitePart::Setup,
             outcome,
             called,

@@ -7,7 +7,7 @@ use super::fixture_instance::SharedFixture;
 use crate::event::{Cause, SetupRun, SuiteFailure, SuitePart, TestOutput};
 use crate::harness::sdk;
 use crate::protocol::suites::ValueNumber;
-use crate::protocol::{Expect, FromWorker, SetUp, SetUpError, SharedTask, Task, TaskNumber};
+use crate::protocol::{Expect, FromWorker, SetUp, SharedSetupError, SharedTask, Task, TaskNumber};
 use crate::sandbox::live::MAX_VALUE;
 use serde_bytes::ByteBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ impl Executor {
         &mut self,
         shared: SharedTask,
         current: &Current,
-    ) -> Option<Result<SetUp, SetUpError>> {
+    ) -> Option<Result<SetUp, SharedSetupError>> {
         let SharedTask {
             number,
             module,
@@ -63,7 +63,7 @@ impl Executor {
                     };
                     let (path, cause) = (path.unwrap_or_default(), Cause::new(why));
                     let failure = SuiteFailure::new(of, path, SuitePart::Setup, cause);
-                    Err(SetUpError::Failed(Box::new(failure)))
+                    Err(SharedSetupError::Failed(Box::new(failure)))
                 }
             },
             Ok(()) => Ok(None),
@@ -116,8 +116,8 @@ impl Executor {
             return Some(Vec::new());
         };
         let SharedFixture { task, instance, .. } = self.shared.remove(at);
-        let remains = self.close(instance, &task, true, current)?;
-        self.tell_logs(number, remains.report);
-        Some(remains.failures)
+        let report = self.close(instance, &task, true, current)?;
+        self.tell_logs(number, report.report);
+        Some(report.failures)
     }
 }

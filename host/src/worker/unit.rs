@@ -6,7 +6,7 @@
 
 use super::current::Current;
 use super::execute::Executor;
-use super::fixture_instance::{FixtureInstance, NotThere};
+use super::fixture_instance::{FixtureInstance, SetupError};
 use super::judge::JudgedAs;
 use crate::event::denials::Denials;
 use crate::event::{
@@ -162,14 +162,14 @@ impl Executor {
     }
 
     /// A test whose suite or fixture is not there is not run.
-    fn not_there(&mut self, unit: &mut Unit, task: &Task, done: &mut Done, why: NotThere) {
+    fn not_there(&mut self, unit: &mut Unit, task: &Task, done: &mut Done, why: SetupError) {
         let outcome = match why {
-            NotThere::Load(e) => {
+            SetupError::Load(e) => {
                 done.outcome = Err(e);
                 return;
             }
-            NotThere::Interrupted => Outcome::Interrupted,
-            NotThere::Skipped { path, reason } => {
+            SetupError::Interrupted => Outcome::Interrupted,
+            SetupError::Skipped { path, reason } => {
                 let outcome = Outcome::Skipped { reason };
                 // what is one test's own is made again for the next
                 if !is_own(task, &path) {
@@ -177,10 +177,10 @@ impl Executor {
                 }
                 outcome
             }
-            NotThere::Failed(failure) if is_own(task, &failure.path) => {
+            SetupError::Failed(failure) if is_own(task, &failure.path) => {
                 return own_failed(done, *failure);
             }
-            NotThere::Failed(failure) => {
+            SetupError::Failed(failure) => {
                 let outcome = Outcome::NotRun {
                     reason: format!("`{}` could not be set up", failure.of),
                 };
