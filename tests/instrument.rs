@@ -5,7 +5,7 @@ use wasmtest_host::instrument::strip::strip;
 use wasmtest_host::instrument::{OffsetMap, RewriteFacts, rewrite};
 use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
+use wasmtest_host::sandbox::snapshot::{Replayed, SnapshotImage};
 use wasmtime::{Engine, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -45,12 +45,12 @@ impl Guests {
         Module::new(&self.engine, strip(bytes).bytes).expect("it compiles")
     }
 
-    fn replay(&self, bytes: &[u8]) -> (Replay<WasiP1Ctx>, Module, RewriteFacts, OffsetMap) {
+    fn replay(&self, bytes: &[u8]) -> (SnapshotImage<WasiP1Ctx>, Module, RewriteFacts, OffsetMap) {
         let made = rewrite(bytes).expect("it is understood");
         let stripped = made.then(strip);
         let main = Module::new(&self.engine, &stripped.bytes).expect("it compiles");
-        let pristine = self.compile(&made.facts.pristine);
-        let replay = Replay::new(&self.linker, &main, &pristine, &Globals::default());
+        let initial_memory = self.compile(&made.facts.initial_memory);
+        let replay = SnapshotImage::new(&self.linker, &main, &initial_memory, &Globals::default());
         let replay = replay.expect("the parts fit");
         (replay, main, made.facts.facts.clone(), stripped.offsets)
     }
@@ -170,8 +170,8 @@ fn a_real_guest_goes_on_where_another_instance_stood() {
         }
         let captured = replayed.capture(&mut store, &facts).expect("it fits");
         let state = Module::new(&guests.engine, &captured.state).expect("it compiles");
-        let later =
-            Replay::new(&guests.linker, &main, &state, &captured.globals).expect("the parts fit");
+        let later = SnapshotImage::new(&guests.linker, &main, &state, &captured.globals)
+            .expect("the parts fit");
         let mut seen = Vec::new();
         for _ in 0..2 {
             let (mut store, _) = guests.store(&["guest"]);

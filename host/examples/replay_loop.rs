@@ -10,7 +10,7 @@ use std::time::Instant;
 use wasmtest_host::instrument::rewrite;
 use wasmtest_host::protocol::Globals;
 use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Replay, Replayed};
+use wasmtest_host::sandbox::snapshot::{Replayed, SnapshotImage};
 use wasmtime::{Engine, Linker, Module, Store};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
@@ -68,9 +68,9 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
     let guest = GUEST.replace("PAGES", &(mib * 16).to_string());
     let rewritten = rewrite(&wat::parse_str(guest)?)?;
     let main = Module::new(engine, &rewritten.bytes)?;
-    let pristine = Module::new(engine, &rewritten.facts.pristine)?;
+    let initial_memory = Module::new(engine, &rewritten.facts.initial_memory)?;
     let linker = Linker::new(engine);
-    let setup = Replay::new(&linker, &main, &pristine, &Globals::default())?;
+    let setup = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())?;
     let mut store = store(engine, ());
     let filled = setup.instantiate(&mut store)?;
     filled
@@ -87,27 +87,30 @@ fn measure_state(engine: &Engine, mib: u32) -> anyhow::Result<()> {
     let (state, compile) = timed(|| Module::new(engine, &captured.state));
     let state = state?;
 
-    let replay = Replay::new(&linker, &main, &state, &captured.globals)?;
-    let of_file = Replay::of_file(&linker, &main, file, &captured.globals)?;
-    let run_of =
-        |replay: &Replay<()>, release: Release, step: i32, all: bool| -> anyhow::Result<f64> {
-            let (ran, time) = timed(|| -> anyhow::Result<()> {
-                let mut store = self::store(engine, ());
-                let replayed = replay.instantiate(&mut store)?;
-                let instance = &replayed.instance;
-                if all {
-                    let read = instance.get_typed_func::<i32, i32>(&mut store, "read")?;
-                    read.call(&mut store, bytes)?;
-                }
-                let write = instance.get_typed_func::<i32, i32>(&mut store, "write")?;
-                anyhow::ensure!(write.call(&mut store, step)? == FRESH, "it is not fresh");
-                if release == Release::Called {
-                    replay.release(&mut store, &replayed);
-                }
-                Ok(())
-            });
-            ran.map(|()| time)
-        };
+    let replay = SnapshotImage::new(&linker, &main, &state, &captured.globals)?;
+    let of_file = SnapshotImage::of_file(&linker, &main, file, &captured.globals)?;
+    let run_of = |replay: &SnapshotImage<()>,
+                  release: Release,
+                  step: i32,
+                  all: bool|
+     -> anyhow::Result<f64> {
+        let (ran, time) = timed(|| -> anyhow::Result<()> {
+            let mut store = self::store(engine, ());
+            let replayed = replay.instantiate(&mut store)?;
+            let instance = &replayed.instance;
+            if all {
+                let read = instance.get_typed_func::<i32, i32>(&mut store, "read")?;
+                read.call(&mut store, bytes)?;
+            }
+            let write = instance.get_typed_func::<i32, i32>(&mut store, "write")?;
+            anyhow::ensure!(write.call(&mut store, step)? == FRESH, "it is not fresh");
+            if release == Release::Called {
+                replay.release(&mut store, &replayed);
+            }
+            Ok(())
+        });
+        ran.map(|()| time)
+    };
     let run = |release, step, all| run_of(&replay, release, step, all);
     let several_of = |replay, release, step| -> anyhow::Result<f64> {
         let run = |_| run_of(replay, release, step, false);
@@ -153,8 +156,8 @@ fn measure_module(engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
     linker.define_unknown_imports_as_traps(&ordinary)?;
     let ordinary = linker.instantiate_pre(&ordinary)?;
     let main = Module::new(engine, &rewritten.bytes)?;
-    let pristine = Module::new(engine, &rewritten.facts.pristine)?;
-    let replay = Replay::new(&linker, &main, &pristine, &Globals::default())?;
+    let initial_memory = Module::new(engine, &rewritten.facts.initial_memory)?;
+    let replay = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())?;
     let context = || store(engine, WasiCtxBuilder::new().build_p1());
     let many = |f: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<f64> {
         let mut times = Vec::new();

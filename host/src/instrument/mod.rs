@@ -8,7 +8,7 @@
 //!
 //! The last gives two modules: one that imports its memory and shows its mutable
 //! globals, and one without code that holds what the memory begins with
-//! ([`Rewritten::pristine`]). What the first has made of its memory can then be
+//! ([`Rewritten::initial_memory`]). What the first has made of its memory can then be
 //! written as another module without code ([`state_module`]), and the first be
 //! started on that again and again. `survey.rs` (with `stack.rs`) reads and
 //! decides, `rewrite.rs` and `state.rs` make bytes.
@@ -60,7 +60,7 @@ const MAX_GLOBALS: usize = 1024;
 pub struct Rewritten {
     /// A module without code that exports the memory which the original would
     /// have defined, holding the original's data.
-    pub pristine: Vec<u8>,
+    pub initial_memory: Vec<u8>,
     /// What there is to know about it later on.
     pub facts: RewriteFacts,
 }

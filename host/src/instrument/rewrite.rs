@@ -21,15 +21,15 @@ pub fn rewrite(module: &[u8]) -> Result<PassOutput<'static, Rewritten>, NotUnder
     let survey = survey(module)?;
     let memory = survey.memory.ok_or(NotUnderstood::NoMemory)?;
     let (rewritten, offsets) = assemble(module, &survey);
-    let pristine = state::pristine(module, memory, &survey.data);
-    for made in [&rewritten, &pristine] {
+    let initial_memory = state::initial_memory(module, memory, &survey.data);
+    for made in [&rewritten, &initial_memory] {
         Validator::new_with_features(features()).validate_all(made)?;
     }
     Ok(PassOutput {
         bytes: rewritten.into(),
         offsets,
         facts: Rewritten {
-            pristine,
+            initial_memory,
             facts: RewriteFacts {
                 memory,
                 globals: survey.globals,
@@ -272,10 +272,13 @@ mod tests {
         };
         assert_eq!(segments(&made.bytes), [(false, vec![]), (false, vec![])]);
         assert_eq!(
-            segments(&made.facts.pristine),
+            segments(&made.facts.initial_memory),
             [(true, b"one".to_vec()), (true, b"\0two".to_vec())]
         );
-        assert_eq!(exports_of(&made.facts.pristine), [(MEMORY.to_owned(), 0)]);
+        assert_eq!(
+            exports_of(&made.facts.initial_memory),
+            [(MEMORY.to_owned(), 0)]
+        );
     }
 
     #[test]
@@ -305,7 +308,7 @@ mod tests {
         assert!(bare.bytes.len() < original.len());
         assert_eq!(*stripped.bytes, *made_bare.bytes);
         assert_eq!(made.facts.facts, made_bare.facts.facts);
-        assert_eq!(made.facts.pristine, made_bare.facts.pristine);
+        assert_eq!(made.facts.initial_memory, made_bare.facts.initial_memory);
         // and both ways lead back to the same code
         let also = bare.offsets.then(&made_bare.offsets);
         for offset in code(&stripped.bytes) {

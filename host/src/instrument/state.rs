@@ -65,7 +65,11 @@ pub fn state_module(memory: &MemoryShape, data: &[u8]) -> Result<Vec<u8>, StateT
 }
 
 /// A module without code that holds some of a module's data segments as they are.
-pub(super) fn pristine(module: &[u8], memory: MemoryShape, segments: &[Range<usize>]) -> Vec<u8> {
+pub(super) fn initial_memory(
+    module: &[u8],
+    memory: MemoryShape,
+    segments: &[Range<usize>],
+) -> Vec<u8> {
     let mut body = Vec::new();
     segments.len().encode(&mut body);
     for segment in segments {

@@ -113,8 +113,8 @@ fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result
                 filled(engine, &bytes, &stripped, Format::Core, std_gaps)?,
             )?;
             store(
-                ArtefactPart::Pristine,
-                &precompile(engine, &rewritten.facts.pristine, Format::Core)?,
+                ArtefactPart::InitialMemory,
+                &precompile(engine, &rewritten.facts.initial_memory, Format::Core)?,
             )?;
             Ok(rewritten.facts.facts)
         }

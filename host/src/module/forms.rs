@@ -34,14 +34,14 @@ impl Form {
     pub fn is_there(self, cache: &Cache, content: ContentHash) -> bool {
         let has = |part| {
             let name = Cache::artefact_name(content, self, part);
-            let facts = part == ArtefactPart::Pristine || cache.pass_facts(&name).is_some();
+            let facts = part == ArtefactPart::InitialMemory || cache.pass_facts(&name).is_some();
             facts && cache.has_artefact(&name)
         };
         match self.passes.form {
             ArtefactForm::Plain => has(ArtefactPart::Plain),
             ArtefactForm::Replayable => match cache.rewrite_facts(content) {
                 None => false,
-                Some(Ok(_)) => has(ArtefactPart::Rewritten) && has(ArtefactPart::Pristine),
+                Some(Ok(_)) => has(ArtefactPart::Rewritten) && has(ArtefactPart::InitialMemory),
                 Some(Err(_)) => has(ArtefactPart::Plain),
             },
         }
@@ -185,8 +185,11 @@ impl Forms {
             match self.cache.rewrite_facts(content) {
                 Some(Ok(facts)) => {
                     part = ArtefactPart::Rewritten;
-                    let pristine = name(ArtefactPart::Pristine);
-                    replay = Some(ReplaySpec { pristine, facts });
+                    let initial_memory = name(ArtefactPart::InitialMemory);
+                    replay = Some(ReplaySpec {
+                        initial_memory,
+                        facts,
+                    });
                 }
                 Some(Err(why)) => why_plain = Some(why),
                 None => why_plain = Some(UNKNOWN.to_owned()),

@@ -95,7 +95,7 @@ struct Run<'a> {
     /// What waits for a worker, in the plan's order.
     queue: queue::Queue,
     shared: Vec<shared::Shared>,
-    snapshots: snapshots::Kept,
+    snapshots: snapshots::SnapshotTable,
     fixture_host: shared::FixtureHost,
     /// What failed of suites and was reported: once is enough.
     failed_suites: HashSet<(ModuleNumber, String, SuitePart)>,
@@ -323,7 +323,7 @@ fn go_with(
         host_fixtures: HostFixtures::new(settings.config.fixtures.clone()),
         queue: queue::Queue::default(),
         shared: Vec::new(),
-        snapshots: snapshots::Kept::default(),
+        snapshots: snapshots::SnapshotTable::default(),
         fixture_host: shared::FixtureHost::default(),
         failed_suites: HashSet::new(),
         given: HashMap::new(),

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 /// The snapshots of a run.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct SnapshotTable {
     known: HashMap<Key, SnapshotNumber>,
     /// How many tests would begin from each.
     planned: HashMap<Key, usize>,

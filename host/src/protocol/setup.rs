@@ -190,7 +190,7 @@ pub struct ModuleSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplaySpec {
     /// The file name of what the memory begins with, compiled.
-    pub pristine: String,
+    pub initial_memory: String,
     /// What is known of the module's rewriting.
     pub facts: RewriteFacts,
 }

@@ -96,7 +96,7 @@ impl Sandbox {
                 .map_err(|e| LoadProblem::Artefact(e.to_string()))
         };
         let load = |host: &Host| {
-            let replay = replay.map(|(pristine, facts)| Ok((again(pristine)?, facts)));
+            let replay = replay.map(|(initial_memory, facts)| Ok((again(initial_memory)?, facts)));
             host.load(again(artefact)?, format, replay.transpose()?, unknown)
         };
         let first = load(&self.pooled);

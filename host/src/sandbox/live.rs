@@ -12,7 +12,7 @@ use super::deadline::AtInterrupt;
 use super::guest::Sandbox;
 use super::load::module_of;
 use super::program::{Kind, Made, Program, Rewritten};
-use super::snapshot::{Captured, Replay, Replayed};
+use super::snapshot::{Replayed, SnapshotImage, StateParts};
 use super::state::{Refused, State};
 use crate::harness::termination::Ending;
 use crate::instrument::{PAGE, global_export};
@@ -50,7 +50,7 @@ pub struct Guarded {
 }
 
 /// A state that was taken, kept where it was taken until it can be mapped.
-pub struct Taken {
+pub struct CapturedMemory {
     /// The memory's bytes.
     memory: Vec<u8>,
     beside: Beside,
@@ -61,14 +61,14 @@ pub enum Beginning<'a> {
     /// Where its module does.
     Module,
     /// From a state that was taken here.
-    Taken(&'a Taken),
+    Captured(&'a CapturedMemory),
     /// From a state that is mapped.
     Mapped(&'a Snapshot),
 }
 
 /// A state that is mapped.
 pub struct Snapshot {
-    replay: Rc<Replay<State>>,
+    replay: Rc<SnapshotImage<State>>,
     /// What the monotonic clock showed.
     clock: Duration,
 }
@@ -78,7 +78,7 @@ impl Beginning<'_> {
     fn clock(&self) -> Option<Duration> {
         match self {
             Beginning::Module => None,
-            Beginning::Taken(taken) => Some(taken.beside.clock),
+            Beginning::Captured(taken) => Some(taken.beside.clock),
             Beginning::Mapped(snapshot) => Some(snapshot.clock),
         }
     }
@@ -109,9 +109,11 @@ impl Sandbox {
                     Beginning::Mapped(snapshot) => {
                         program.begun_at(&snapshot.replay, &mut store)?
                     }
-                    Beginning::Module | Beginning::Taken(_) => program.instantiate(&mut store)?,
+                    Beginning::Module | Beginning::Captured(_) => {
+                        program.instantiate(&mut store)?
+                    }
                 });
-                if let Beginning::Taken(taken) = beginning {
+                if let Beginning::Captured(taken) = beginning {
                     taken.put(&mut store, made)?;
                 }
                 Ok(Ending::Returned)
@@ -150,9 +152,9 @@ impl Sandbox {
         let replay = match state {
             StateForm::Compiled(artefact) => {
                 let state = module_of(&program.engine, artefact)?;
-                Replay::new(linker, main, &state, &beside.globals)
+                SnapshotImage::new(linker, main, &state, &beside.globals)
             }
-            StateForm::Memory(file) => Replay::of_file(linker, main, file, &beside.globals),
+            StateForm::Memory(file) => SnapshotImage::of_file(linker, main, file, &beside.globals),
         };
         replay
             .map(|replay| Snapshot {
@@ -265,12 +267,12 @@ impl Live {
     ///
     /// # Errors
     /// Why that is not all of its state, or cannot be taken: for the user.
-    pub fn take(&mut self, program: &Program) -> Result<(Taken, Vec<u8>), String> {
+    pub fn take(&mut self, program: &Program) -> Result<(CapturedMemory, Vec<u8>), String> {
         let (rewritten, replayed) = self.whole(program)?;
-        let Captured { state, globals, .. } = replayed
+        let StateParts { state, globals, .. } = replayed
             .capture(&mut self.store, &rewritten.facts)
             .map_err(|e| super::engine::chain(&e))?;
-        let taken = Taken {
+        let taken = CapturedMemory {
             memory: replayed.memory.data(&self.store).to_vec(),
             beside: Beside {
                 globals,
@@ -325,7 +327,7 @@ impl Live {
     }
 }
 
-impl Taken {
+impl CapturedMemory {
     /// What belongs to it beside its memory.
     pub fn beside(&self) -> &Beside {
         &self.beside

@@ -1,7 +1,7 @@
 //! From a compiled form to a program: mapped, its imports looked up, what is missing named.
 
 use super::program::{Kind, LoadProblem, Program, Rewritten};
-use super::snapshot::Replay;
+use super::snapshot::SnapshotImage;
 use super::state::State;
 use super::{engine, linker, stubs};
 use crate::event::{Cause, Format};
@@ -47,10 +47,10 @@ impl Host {
         replay: Option<(File, &RewriteFacts)>,
         unknown: UnknownImports,
     ) -> Result<Program, LoadProblem> {
-        let (Format::Core, Some((pristine, facts))) = (format, replay) else {
+        let (Format::Core, Some((initial_memory, facts))) = (format, replay) else {
             return self.load_as_it_is(Artefact::File(artefact), format, unknown);
         };
-        let kind = self.load_rewritten(artefact, pristine, facts, unknown)?;
+        let kind = self.load_rewritten(artefact, initial_memory, facts, unknown)?;
         Ok(Program::new(self.engine.clone(), kind))
     }
 
@@ -100,18 +100,19 @@ impl Host {
     fn load_rewritten(
         &self,
         artefact: File,
-        pristine: File,
+        initial_memory: File,
         facts: &RewriteFacts,
         unknown: UnknownImports,
     ) -> Result<Kind, LoadProblem> {
         let main = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;
-        let pristine = module_of(&self.engine, pristine).map_err(LoadProblem::Artefact)?;
+        let initial_memory =
+            module_of(&self.engine, initial_memory).map_err(LoadProblem::Artefact)?;
         let linker = self.linker_for(&main, unknown)?;
         let missing = self.missing(&linker, &main);
         if !missing.is_empty() {
             return Err(LoadProblem::Module(missing_imports(&missing)));
         }
-        let begin = Replay::new(&linker, &main, &pristine, &Globals::default())
+        let begin = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())
             .map_err(|e| module_problem(&e))?;
         Ok(Kind::Rewritten(Box::new(Rewritten {
             main,

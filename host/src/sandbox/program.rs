@@ -2,7 +2,7 @@
 
 use super::called::enough;
 use super::process_id::Setter;
-use super::snapshot::{Replay, Replayed};
+use super::snapshot::{Replayed, SnapshotImage};
 use super::state::State;
 use crate::event::Cause;
 use crate::harness::termination::Ending;
@@ -30,14 +30,14 @@ pub(super) struct Rewritten {
     pub(super) main: Module,
     pub(super) linker: Linker<State>,
     /// Where it begins when nothing was set up.
-    pub(super) begin: Rc<Replay<State>>,
+    pub(super) begin: Rc<SnapshotImage<State>>,
     pub(super) facts: RewriteFacts,
 }
 
 /// An instance, and what its memory has to be given back to.
 pub(super) struct Made {
     pub(super) instance: Instance,
-    pub(super) replayed: Option<(Rc<Replay<State>>, Replayed)>,
+    pub(super) replayed: Option<(Rc<SnapshotImage<State>>, Replayed)>,
 }
 
 impl Made {
@@ -141,7 +141,7 @@ impl Program {
     /// An instance that begins from a state.
     pub(super) fn begun_at(
         &self,
-        replay: &Rc<Replay<State>>,
+        replay: &Rc<SnapshotImage<State>>,
         store: &mut Store<State>,
     ) -> wasmtime::Result<Made> {
         let replayed = replay.instantiate(store)?;

@@ -3,7 +3,7 @@
 //! Takes a module whose memory comes from outside (see [`crate::instrument`]), a
 //! module without code that holds a memory, and the values of its mutable
 //! globals, and makes of them as many instances as wanted, each in a store of its
-//! own: [`Replay`]. wasmtime maps the memory copy-on-write, so that an instance
+//! own: [`SnapshotImage`]. wasmtime maps the memory copy-on-write, so that an instance
 //! costs the same whatever the size of the state. [`Replayed::capture`] makes
 //! such a module of the memory as it is. A large memory is kept in a file instead, without
 //! a compiler's copies of it ([`Replayed::write`], `mapped.rs`). What the host holds
@@ -25,7 +25,7 @@ use wasmtime::{
 };
 
 /// A state from which instances can be made to begin.
-pub struct Replay<T: 'static> {
+pub struct SnapshotImage<T: 'static> {
     main: Module,
     source: Source<T>,
     /// Offers what the module imports beside its memory.
@@ -62,7 +62,7 @@ pub struct Replayed {
 
 /// A state that can be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Captured {
+pub struct StateParts {
     /// The size of the memory, in pages of 64 KiB.
     pub pages: u64,
     /// A module without code that holds the memory, to be compiled.
@@ -71,7 +71,7 @@ pub struct Captured {
     pub globals: Globals,
 }
 
-impl<T: 'static> Replay<T> {
+impl<T: 'static> SnapshotImage<T> {
     /// Prepares instances of `main`, a rewritten module, that begin with the
     /// memory of `state` and these globals (none: what `main` begins with
     /// itself). `linker` offers everything else that `main` imports.
@@ -83,13 +83,13 @@ impl<T: 'static> Replay<T> {
         main: &Module,
         state: &Module,
         globals: &Globals,
-    ) -> wasmtime::Result<Replay<T>> {
+    ) -> wasmtime::Result<SnapshotImage<T>> {
         let memory = state
             .get_export_index(MEMORY)
             .filter(|_| matches!(state.get_export(MEMORY), Some(ExternType::Memory(_))))
             .ok_or_else(|| wasmtime::format_err!("the module with the state has no memory"))?;
         let source = Source::Module(linker.instantiate_pre(state)?, memory);
-        Replay::with(linker, main, source, globals)
+        SnapshotImage::with(linker, main, source, globals)
     }
 
     /// The same, with the memory that a file holds, as [`Replayed::write`] wrote it.
@@ -101,7 +101,7 @@ impl<T: 'static> Replay<T> {
         main: &Module,
         state: File,
         globals: &Globals,
-    ) -> wasmtime::Result<Replay<T>> {
+    ) -> wasmtime::Result<SnapshotImage<T>> {
         let imported = main.imports().find_map(|import| match import.ty() {
             ExternType::Memory(ty) if import.module() == STATE => Some(ty),
             _ => None,
@@ -110,7 +110,7 @@ impl<T: 'static> Replay<T> {
             .ok_or_else(|| wasmtime::format_err!("the module was not rewritten"))?
             .maximum();
         let source = Source::File(Mapped::new(state, maximum)?);
-        Replay::with(linker, main, source, globals)
+        SnapshotImage::with(linker, main, source, globals)
     }
 
     fn with(
@@ -118,7 +118,7 @@ impl<T: 'static> Replay<T> {
         main: &Module,
         source: Source<T>,
         globals: &Globals,
-    ) -> wasmtime::Result<Replay<T>> {
+    ) -> wasmtime::Result<SnapshotImage<T>> {
         let imports = main
             .imports()
             .map(|import| match (import.module(), import.name()) {
@@ -139,7 +139,7 @@ impl<T: 'static> Replay<T> {
                 .map(|export| (export, val(*value)))
                 .ok_or_else(|| wasmtime::format_err!("the module has no global for `{name}`"))
         });
-        Ok(Replay {
+        Ok(SnapshotImage {
             main: main.clone(),
             source,
             linker: linker.clone(),
@@ -219,8 +219,8 @@ impl Replayed {
         &self,
         store: &mut Store<T>,
         facts: &RewriteFacts,
-    ) -> wasmtime::Result<Captured> {
-        Ok(Captured {
+    ) -> wasmtime::Result<StateParts> {
+        Ok(StateParts {
             globals: self.globals(&mut *store, facts)?,
             pages: self.memory.size(&*store),
             state: state_module(&facts.memory, self.memory.data(&*store))?,
@@ -400,9 +400,9 @@ mod tests {
             let linker = linker(&engine);
             let guest = rewritten(COUNTER);
             let main = compile(&engine, &guest.bytes);
-            let pristine = compile(&engine, &guest.facts.pristine);
-            let setup =
-                Replay::new(&linker, &main, &pristine, &Globals::default()).expect("the parts fit");
+            let initial_memory = compile(&engine, &guest.facts.initial_memory);
+            let setup = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())
+                .expect("the parts fit");
 
             let mut first = store(&engine);
             let replayed = setup.instantiate(&mut first).expect("an instance");
@@ -429,8 +429,8 @@ mod tests {
 
             let state = compile(&engine, &captured.state);
             let replays = [
-                Replay::new(&linker, &main, &state, &captured.globals),
-                Replay::of_file(&linker, &main, file, &captured.globals),
+                SnapshotImage::new(&linker, &main, &state, &captured.globals),
+                SnapshotImage::of_file(&linker, &main, file, &captured.globals),
             ];
             let replays = replays.map(|replay| replay.expect("the parts fit"));
             for replay in replays.iter().cycle().take(1000) {
@@ -460,9 +460,14 @@ mod tests {
         );
         let engine = engine::for_running(1 << 19).expect("a pool");
         let main = compile(&engine, &guest.bytes);
-        let pristine = compile(&engine, &guest.facts.pristine);
-        let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
-            .expect("the parts fit");
+        let initial_memory = compile(&engine, &guest.facts.initial_memory);
+        let replay = SnapshotImage::new(
+            &Linker::new(&engine),
+            &main,
+            &initial_memory,
+            &Globals::default(),
+        )
+        .expect("the parts fit");
         let mut store = store(&engine);
         let replayed = replay.instantiate(&mut store).expect("an instance");
         let before = replayed.memory.data(&store).to_vec();
@@ -479,7 +484,7 @@ mod tests {
         let engine = engine::without_pool(1 << 19).expect("an engine");
         let guest = rewritten(COUNTER);
         let main = compile(&engine, &guest.bytes);
-        let pristine = compile(&engine, &guest.facts.pristine);
+        let initial_memory = compile(&engine, &guest.facts.initial_memory);
         for (index, value) in [
             (0, Value::I64(1)),
             (1, Value::I32(1)),
@@ -487,7 +492,9 @@ mod tests {
             (5, Value::F64(0)),
         ] {
             let globals = Globals(vec![(index, value)]);
-            assert!(Replay::new(&linker(&engine), &main, &pristine, &globals).is_err());
+            assert!(
+                SnapshotImage::new(&linker(&engine), &main, &initial_memory, &globals).is_err()
+            );
         }
     }
 
@@ -496,9 +503,14 @@ mod tests {
         let guest = rewritten("(module (memory 4))");
         let engine = engine::for_running(1 << 19).expect("a pool");
         let main = compile(&engine, &guest.bytes);
-        let pristine = compile(&engine, &guest.facts.pristine);
-        let replay = Replay::new(&Linker::new(&engine), &main, &pristine, &Globals::default())
-            .expect("the parts fit");
+        let initial_memory = compile(&engine, &guest.facts.initial_memory);
+        let replay = SnapshotImage::new(
+            &Linker::new(&engine),
+            &main,
+            &initial_memory,
+            &Globals::default(),
+        )
+        .expect("the parts fit");
         let limits = wasmtime::StoreLimitsBuilder::new()
             .memory_size(3 * PAGE as usize)
             .build();

@@ -97,7 +97,7 @@ impl Modules {
                 let load = || {
                     let file = open(&spec.artefact)?;
                     let replay = spec.replay.as_ref();
-                    let replay = replay.map(|r| Ok((open(&r.pristine)?, &r.facts)));
+                    let replay = replay.map(|r| Ok((open(&r.initial_memory)?, &r.facts)));
                     let replay = replay.transpose()?;
                     let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
                     let program = sandbox.load(&file, spec.format, replay, spec.unknown_imports)?;

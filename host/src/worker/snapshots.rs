@@ -12,7 +12,7 @@ use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
 use crate::sandbox::guest::Sandbox;
-use crate::sandbox::live::{Beginning, Live, Snapshot, Taken};
+use crate::sandbox::live::{Beginning, CapturedMemory, Live, Snapshot};
 use crate::sandbox::program::Program;
 use std::collections::HashMap;
 use std::fs::File;
@@ -25,11 +25,11 @@ use std::io;
 const LARGE: u64 = 16 << 20;
 
 /// What there is of a state.
-pub enum Kept {
+pub enum KnownState {
     /// It cannot be kept.
     Nothing,
     /// What was taken here.
-    Taken(Box<Taken>),
+    Captured(Box<CapturedMemory>),
     /// What all workers can map, and this one has not yet.
     Told {
         /// The name of the file that it is kept in.
@@ -43,7 +43,7 @@ pub enum Kept {
 
 /// The states that tests of this worker's begin from.
 pub struct Snapshots {
-    known: HashMap<SnapshotNumber, Kept>,
+    known: HashMap<SnapshotNumber, KnownState>,
     /// What was written until each of them was taken.
     wrote: HashMap<SnapshotNumber, Vec<SetupOutput>>,
     cache: Cache,
@@ -70,7 +70,7 @@ impl Snapshots {
         beside: Beside,
         wrote: Vec<SetupOutput>,
     ) {
-        self.known.insert(number, Kept::Told { file, beside });
+        self.known.insert(number, KnownState::Told { file, beside });
         self.wrote.insert(number, wrote);
     }
 
@@ -80,8 +80,10 @@ impl Snapshots {
             .snapshot
             .map(|of| (self.known.get(&of.number), of.steps));
         match kept {
-            Some((Some(Kept::Taken(taken)), steps)) => (Beginning::Taken(taken), steps),
-            Some((Some(Kept::Mapped(snapshot)), steps)) => (Beginning::Mapped(snapshot), steps),
+            Some((Some(KnownState::Captured(taken)), steps)) => (Beginning::Captured(taken), steps),
+            Some((Some(KnownState::Mapped(snapshot)), steps)) => {
+                (Beginning::Mapped(snapshot), steps)
+            }
             _ => (Beginning::Module, 0),
         }
     }
@@ -90,7 +92,7 @@ impl Snapshots {
     pub(super) fn wrote_before(&self, task: &Task, at: &Beginning<'_>) -> Vec<SetupOutput> {
         let wrote = match (at, task.snapshot) {
             (Beginning::Module, _) | (_, None) => None,
-            (Beginning::Taken(_) | Beginning::Mapped(_), Some(of)) => self.wrote.get(&of.number),
+            (Beginning::Captured(_) | Beginning::Mapped(_), Some(of)) => self.wrote.get(&of.number),
         };
         wrote.cloned().unwrap_or_default()
     }
@@ -118,7 +120,7 @@ impl Snapshots {
         });
         let kept = kept.unwrap_or_else(|why| {
             tell(&FromWorker::NoState(number, why));
-            Kept::Nothing
+            KnownState::Nothing
         });
         self.known.insert(number, kept);
     }
@@ -131,7 +133,7 @@ impl Snapshots {
         program: &Program,
         wrote: Vec<SetupOutput>,
         tell: &dyn Fn(&FromWorker),
-    ) -> Result<Kept, String> {
+    ) -> Result<KnownState, String> {
         let (taken, state) = live.take(program)?;
         let name = Cache::name_for_a_run(number.0, "state");
         self.cache
@@ -139,7 +141,7 @@ impl Snapshots {
             .map_err(|e| format!("it cannot be written: {e}"))?;
         let (size, beside) = (taken.size(), taken.beside().clone());
         tell(&FromWorker::State(number, name, size, beside, wrote));
-        Ok(Kept::Taken(Box::new(taken)))
+        Ok(KnownState::Captured(Box::new(taken)))
     }
 
     /// Keeps a large state, unless another worker has done so meanwhile: then this one
@@ -151,13 +153,13 @@ impl Snapshots {
         program: &Program,
         (size, wrote): (u64, Vec<SetupOutput>),
         tell: &dyn Fn(&FromWorker),
-    ) -> Result<Kept, String> {
+    ) -> Result<KnownState, String> {
         tell(&FromWorker::Keeping(number, size));
         let name = Cache::name_in_a_run(&self.run, number.0, "state");
         let write = |file: &File| live.write(program, file);
         let beside: Beside = self.cache.keep_memory(&name, write)?;
         tell(&FromWorker::Kept(number, size, beside.clone(), wrote));
-        Ok(Kept::Told {
+        Ok(KnownState::Told {
             file: StateForm::Memory(name),
             beside,
         })
@@ -168,7 +170,7 @@ impl Snapshots {
         let Some(of) = task.snapshot else {
             return;
         };
-        let Some(Kept::Told { file, beside }) = self.known.get(&of.number) else {
+        let Some(KnownState::Told { file, beside }) = self.known.get(&of.number) else {
             return;
         };
         let opened: io::Result<StateForm<File>> = match file {
@@ -178,7 +180,7 @@ impl Snapshots {
         let opened = opened.map_err(|e| e.to_string());
         let mapped = opened.and_then(|file| sandbox.map(program, file, beside));
         // one that does not fit is not used: the setup is run
-        let kept = mapped.map_or(Kept::Nothing, Kept::Mapped);
+        let kept = mapped.map_or(KnownState::Nothing, KnownState::Mapped);
         self.known.insert(of.number, kept);
     }
 }

@@ -40,7 +40,7 @@ pub enum ArtefactPart {
     /// The module with its memory from outside.
     Rewritten,
     /// What that memory begins with.
-    Pristine,
+    InitialMemory,
 }
 
 impl ArtefactPart {
@@ -48,7 +48,7 @@ impl ArtefactPart {
         match self {
             ArtefactPart::Plain => "",
             ArtefactPart::Rewritten => "-rewritten",
-            ArtefactPart::Pristine => "-pristine",
+            ArtefactPart::InitialMemory => "-pristine",
         }
     }
 }
