@@ -17,7 +17,7 @@ use crate::exit;
 use crate::grant::{DirGrant, ModuleGrants, SCRATCH, protected};
 use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
-use crate::harness::termination::{Ending, Trap};
+use crate::harness::termination::{Termination, Trap};
 use crate::harness::{command, hints, limit};
 use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, PassFacts};
@@ -99,7 +99,7 @@ pub struct Ended {
     /// The exit code that the process is to end with.
     pub code: i32,
     /// How the program came to its end.
-    pub ending: Ending,
+    pub ending: Termination,
 }
 
 /// Runs a program to its end; gives the exit code. The caller ends the process
@@ -183,7 +183,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     let ending = ran.ending;
     if matches!(
         ending,
-        Ending::DeadlinePassed | Ending::Interrupted | Ending::Refused(_)
+        Termination::DeadlinePassed | Termination::Interrupted | Termination::Refused(_)
     ) {
         exec.output.tell_stop();
     }
@@ -351,12 +351,12 @@ fn end_if_blocked(
 /// The exit code, and on stderr what a program cannot say itself.
 fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i32 {
     let code = match &ran.ending {
-        Ending::Returned => return 0,
-        Ending::ReturnedFailure => return 1,
-        Ending::Exited(status) => return *status,
-        Ending::DeadlinePassed => exit::TIMED_OUT,
-        Ending::Trapped(_) | Ending::Skipped(_) => exit::TRAPPED,
-        Ending::Interrupted | Ending::Refused(_) => exit::CANNOT_RUN,
+        Termination::Returned => return 0,
+        Termination::ReturnedFailure => return 1,
+        Termination::Exited(status) => return *status,
+        Termination::DeadlinePassed => exit::TIMED_OUT,
+        Termination::Trapped(_) | Termination::Skipped(_) => exit::TRAPPED,
+        Termination::Interrupted | Termination::Refused(_) => exit::CANNOT_RUN,
     };
     let PassFacts { offsets, gaps } = pass_facts(exec, cache, source);
     let spec = ModuleSpec {
@@ -376,7 +376,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
     let mut symbols = Symbols::new(&spec, exec.host.current_dir.as_deref());
     let mut backtrace = symbols.backtrace(&ran.stack);
     backtrace.unoptimised =
-        ran.ending == Ending::DeadlinePassed && symbols.is_unoptimised(&ran.stack);
+        ran.ending == Termination::DeadlinePassed && symbols.is_unoptimised(&ran.stack);
     let through = |names: &[&str]| {
         let mut functions = backtrace.functions.iter();
         functions.any(|f| names.iter().any(|name| f.is_runtimes(name)))
@@ -399,7 +399,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
     };
     let mut cause = match evidence.common_outcome() {
         // in its own words on stderr already
-        _ if ran.ending == Ending::Trapped(Trap::Unreachable) => Cause::new(
+        _ if ran.ending == Termination::Trapped(Trap::Unreachable) => Cause::new(
             if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
                 PANICKED
             } else if through(&["abort", "std::process::abort"]) {
@@ -413,13 +413,13 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i
         }
         outcome => outcome.and_then(|o| o.cause().cloned()).unwrap_or_default(),
     };
-    if !ran.entered && matches!(ran.ending, Ending::Trapped(_)) {
+    if !ran.entered && matches!(ran.ending, Termination::Trapped(_)) {
         cause.message = format!(
             "it died at its start, before its entry was called: {}",
             cause.message
         );
     }
-    if ran.ending == Ending::Trapped(Trap::Unreachable) {
+    if ran.ending == Termination::Trapped(Trap::Unreachable) {
         let lacks = |name: &str, why_not: Option<&str>, hint: &str| {
             let hint = hints::named(hint).map(|hint| hint.told(why_not));
             hint.filter(|_| through(&[name]))

@@ -5,7 +5,7 @@
 
 use super::evidence::Evidence;
 use super::listing::{Answer, ListError, Question};
-use super::termination::Ending;
+use super::termination::Termination;
 use super::{Case, Facts, Harness, Invocation};
 use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::protocol::ListedTest;
@@ -54,8 +54,8 @@ fn outcome(evidence: &Evidence<'_>) -> Outcome {
         return outcome;
     }
     match evidence.ending {
-        Ending::Returned | Ending::Exited(0) => Outcome::Passed,
-        Ending::Exited(status) if evidence.format == Format::Core => {
+        Termination::Returned | Termination::Exited(0) => Outcome::Passed,
+        Termination::Exited(status) if evidence.format == Format::Core => {
             Outcome::Failed(Cause::new(format!("exited with status {status}")))
         }
         _ => Outcome::Failed(Cause::new("exited with failure")),

@@ -1,12 +1,12 @@
 //! What the harnesses have in common when they judge: traps, in words.
 //!
-//! Takes how a guest's call came back ([`Ending`]), what its streams held
+//! Takes how a guest's call came back ([`Termination`]), what its streams held
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
 use super::hints::{self, Failure};
 use super::limit;
 use super::scan::Scan;
-use super::termination::{Backtrace, Ending, Trap};
+use super::termination::{Backtrace, Termination, Trap};
 use crate::event::denials::Denials;
 use crate::event::{Captured, Cause, Format, Outcome};
 use crate::instrument::gaps::Gaps;
@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// How the call came back.
-    pub ending: &'a Ending,
+    pub ending: &'a Termination,
     /// What the file is.
     pub format: Format,
     /// What the test's export returned, if one was called.
@@ -56,15 +56,15 @@ impl Evidence<'_> {
     /// those that the harness has to judge (a return, an exit).
     pub fn common_outcome(&self) -> Option<Outcome> {
         match self.ending {
-            Ending::Returned | Ending::ReturnedFailure | Ending::Exited(_) => None,
+            Termination::Returned | Termination::ReturnedFailure | Termination::Exited(_) => None,
             // whatever its harness, a test may call the SDK's functions
-            Ending::Skipped(reason) => Some(Outcome::Skipped {
+            Termination::Skipped(reason) => Some(Outcome::Skipped {
                 reason: reason.clone(),
             }),
-            Ending::Trapped(trap) => Some(self.trapped(trap)),
-            Ending::Interrupted => Some(Outcome::Interrupted),
-            Ending::DeadlinePassed => Some(Outcome::TimedOut(self.stopped())),
-            Ending::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
+            Termination::Trapped(trap) => Some(self.trapped(trap)),
+            Termination::Interrupted => Some(Outcome::Interrupted),
+            Termination::DeadlinePassed => Some(Outcome::TimedOut(self.stopped())),
+            Termination::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
         }
     }
 
@@ -192,7 +192,7 @@ pub(super) mod sample {
     /// How a harness judges a test that ended so and wrote this to stdout and to stderr.
     pub fn judge(
         harness: &dyn Harness,
-        ending: Ending,
+        ending: Termination,
         wrote: (&str, &str),
         format: Format,
     ) -> Outcome {
@@ -202,7 +202,7 @@ pub(super) mod sample {
     /// The same of a certain test.
     pub fn judge_case(
         harness: &dyn Harness,
-        ending: Ending,
+        ending: Termination,
         (stdout, stderr): (&str, &str),
         format: Format,
         case: &Case<'_>,
@@ -223,7 +223,7 @@ pub(super) mod sample {
     /// The same where this was kept of what it wrote.
     pub fn judge_kept(
         harness: &dyn Harness,
-        ending: Ending,
+        ending: Termination,
         (stdout, stderr): (&Captured, &Captured),
         format: Format,
         case: &Case<'_>,

@@ -11,7 +11,7 @@ use super::evidence::Evidence;
 use super::libtest::list::{ListCall, mark_ignored};
 use super::listing::{Answer, ListAccess, ListError, Question};
 use super::scan::Counts;
-use super::termination::Ending;
+use super::termination::Termination;
 use super::{Case, Facts, Harness, Invocation, command, libtest};
 use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::protocol::ListedTest;
@@ -56,7 +56,7 @@ impl Harness for LibtestLike {
         let closed = called(ListCall::Terse, access);
         let mut all = list(&closed);
         // it may make its list of files, as datatest-stable does
-        if all.is_none() && closed.ending != Ending::DeadlinePassed {
+        if all.is_none() && closed.ending != Termination::DeadlinePassed {
             access = ListAccess::Readable;
             all = list(&called(ListCall::Terse, access));
         }
@@ -86,7 +86,10 @@ impl Harness for LibtestLike {
 /// The list that an answer is; `None` if it is none, or not whole.
 fn answered(answer: &Answer) -> Option<Vec<ListedTest>> {
     let stdout = &answer.stdout;
-    let ended = matches!(answer.ending, Ending::Returned | Ending::Exited(0));
+    let ended = matches!(
+        answer.ending,
+        Termination::Returned | Termination::Exited(0)
+    );
     let whole = ended && stdout.dropped == 0 && stdout.tail.is_empty();
     let text = std::str::from_utf8(&stdout.head).ok();
     text.filter(|_| whole).and_then(read_list)
@@ -116,13 +119,15 @@ fn outcome(evidence: &Evidence<'_>) -> Outcome {
         return outcome;
     }
     match (evidence.ending, evidence.stdout.counts) {
-        (Ending::Returned | Ending::Exited(0), Some(counts)) => ended_well(counts),
-        (Ending::Returned | Ending::Exited(0), None) if evidence.stdout.began => Outcome::Failed(
-            Cause::new("left with status 0 in the middle of a test: that is no pass")
-                .hint("its harness began a test and reported no result"),
-        ),
-        (Ending::Returned | Ending::Exited(0), None) => Outcome::Passed,
-        (Ending::Exited(status), _) if evidence.format == Format::Core => {
+        (Termination::Returned | Termination::Exited(0), Some(counts)) => ended_well(counts),
+        (Termination::Returned | Termination::Exited(0), None) if evidence.stdout.began => {
+            Outcome::Failed(
+                Cause::new("left with status 0 in the middle of a test: that is no pass")
+                    .hint("its harness began a test and reported no result"),
+            )
+        }
+        (Termination::Returned | Termination::Exited(0), None) => Outcome::Passed,
+        (Termination::Exited(status), _) if evidence.format == Format::Core => {
             Outcome::Failed(exited(&format!("status {status}"), evidence))
         }
         _ => Outcome::Failed(exited("failure", evidence)),
@@ -188,7 +193,7 @@ mod tests {
                 let answers = answers_with == Some(question.access);
                 let ignored = question.args.contains(&"--ignored");
                 Answer {
-                    ending: Ending::Exited(0),
+                    ending: Termination::Exited(0),
                     stdout: Captured {
                         head: match (answers, ignored) {
                             (false, _) => Vec::new(),
@@ -225,11 +230,14 @@ mod tests {
         let one = line("1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out");
         let none = line("0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out");
         let ignored = line("0 passed; 0 failed; 1 ignored; 0 measured; 4 filtered out");
-        assert_eq!(judge(Ending::Exited(0), &one), "passed");
-        assert_eq!(judge(Ending::Returned, &none), "errored");
-        assert_eq!(judge(Ending::Exited(0), &ignored), "skipped");
-        assert_eq!(judge(Ending::Returned, "Testing x\nSuccess\n"), "passed");
-        assert_eq!(judge(Ending::Exited(0), "running 1 test\n"), "failed");
-        assert_eq!(judge(Ending::Exited(101), &one), "failed");
+        assert_eq!(judge(Termination::Exited(0), &one), "passed");
+        assert_eq!(judge(Termination::Returned, &none), "errored");
+        assert_eq!(judge(Termination::Exited(0), &ignored), "skipped");
+        assert_eq!(
+            judge(Termination::Returned, "Testing x\nSuccess\n"),
+            "passed"
+        );
+        assert_eq!(judge(Termination::Exited(0), "running 1 test\n"), "failed");
+        assert_eq!(judge(Termination::Exited(101), &one), "failed");
     }
 }

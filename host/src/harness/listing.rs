@@ -4,7 +4,7 @@
 //! Whether an answer hangs on more than the program is noticed by whoever asks: no harness can
 //! forget it.
 
-use super::termination::Ending;
+use super::termination::Termination;
 use crate::event::{Captured, Cause};
 use crate::protocol::ListedTest;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub enum ListAccess {
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: Termination,
     /// What it wrote to stdout.
     pub stdout: Captured,
     /// What it wrote to stderr.

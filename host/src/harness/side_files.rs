@@ -8,7 +8,7 @@
 
 use super::evidence::Evidence;
 use super::listing::{Answer, ListError, Question};
-use super::termination::Ending;
+use super::termination::Termination;
 use super::{Beside, Case, Facts, Harness, Invocation, TmpVariable, command};
 use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::grant::libc::{as_libc_sees, hides_scratch};
@@ -219,8 +219,8 @@ fn is_below(path: &str) -> Result<(), &'static str> {
 /// What is said of a status that is not the one that was expected.
 fn wrong_status(evidence: &Evidence<'_>, expected: i32) -> Option<String> {
     let status = match evidence.ending {
-        Ending::Exited(status) => *status,
-        Ending::ReturnedFailure => 1,
+        Termination::Exited(status) => *status,
+        Termination::ReturnedFailure => 1,
         _ => 0,
     };
     (status != expected).then(|| match expected {
@@ -304,7 +304,7 @@ mod tests {
         read(text).expect_err("it makes no sense").message
     }
 
-    fn judge(side: &str, ending: Ending, wrote: (&str, &str)) -> Outcome {
+    fn judge(side: &str, ending: Termination, wrote: (&str, &str)) -> Outcome {
         let tests = read(side).expect("it makes sense");
         let case = Case {
             data: &tests[0].data,
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_status_passes_if_it_is_the_expected_one_and_a_trap_never_does() {
-        use Ending::{Exited, Returned};
+        use Termination::{Exited, Returned};
         let name = |side: &str, ending| judge(side, ending, ("", "")).name();
         assert_eq!(name("{}", Returned), "passed");
         assert_eq!(name("{}", Exited(0)), "passed");
@@ -381,14 +381,14 @@ mod tests {
         let expects = r#"{"exit_code": 33}"#;
         assert_eq!(name(expects, Exited(33)), "passed");
         assert_eq!(name(expects, Returned), "failed");
-        let trap = Ending::Trapped(Trap::Unreachable);
+        let trap = Termination::Trapped(Trap::Unreachable);
         assert_eq!(name(r#"{"exit_code": 134}"#, trap), "errored");
     }
 
     #[test]
     fn output_is_compared_whole_and_the_first_line_that_differs_is_shown() {
         let side = r#"{"stdout": "one\ntwo\n"}"#;
-        let judge = |stdout| judge(side, Ending::Returned, (stdout, "whatever"));
+        let judge = |stdout| judge(side, Termination::Returned, (stdout, "whatever"));
         assert_eq!(judge("one\ntwo\n"), Outcome::Passed);
         let said = |stdout| judge(stdout).cause().expect("it differs").message.clone();
         assert_eq!(
@@ -420,8 +420,13 @@ mod tests {
         };
         let name = |stdout, stderr| {
             let wrote = (&evidence(stdout), &evidence(stderr));
-            let outcome =
-                sample::judge_kept(&SideFiles, Ending::Returned, wrote, Format::Core, &case);
+            let outcome = sample::judge_kept(
+                &SideFiles,
+                Termination::Returned,
+                wrote,
+                Format::Core,
+                &case,
+            );
             outcome.name()
         };
         // nobody looks at that stream

@@ -7,7 +7,7 @@ use crate::event::{Frame, Library};
 
 /// How a guest's entry point came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum Termination {
     /// It returned by itself.
     Returned,
     /// It returned by itself and reported failure (only a component's `run` can).

@@ -10,7 +10,7 @@ use crate::event::{Captured, Frame, Outcome, TestEnd};
 use crate::exec::{self, Ended};
 use crate::exit::LIBTEST_FAILED;
 use crate::harness::doctest::{self, read_runner, relocate};
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::report::libtest::sections;
 use crate::runner;
 use crate::text::{self, MARK, tell};
@@ -102,7 +102,7 @@ fn one_test(call: &Call<'_>, own: &CargoRunnerArgs, is_merged: bool) -> u8 {
     let ran = call.exec(own).map_err(Into::into);
     let passed = match ran.and_then(|exec| exec::run(&exec)) {
         Ok(Ended { code: 0, ending }) => {
-            let came_back = ending == Ending::Returned;
+            let came_back = ending == Termination::Returned;
             if !came_back {
                 tell(&format!(
                     "{MARK}a doctest has left by `exit(0)`: those that come after it were not run"

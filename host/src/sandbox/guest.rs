@@ -3,7 +3,7 @@
 //! Hot path: [`Sandbox::call`] runs for every test.
 
 use super::call::{Call, Entry};
-use super::called::{self, Called, Seen};
+use super::call_result::{self, CallResult, Seen};
 use super::clock::{self, Clock};
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
@@ -14,7 +14,7 @@ use super::scratch::Scratch;
 use super::state::State;
 use crate::event::Format;
 use crate::grant::ModuleGrants;
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::instrument::RewriteFacts;
 use crate::protocol::{FixtureGrant, Keep, ModuleNumber, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
@@ -121,7 +121,7 @@ impl Sandbox {
     }
 
     /// Calls a program's entry in a store and an instance of its own.
-    pub fn call(&mut self, program: &Program, entry: Entry<'_>, call: &Call<'_>) -> Called {
+    pub fn call(&mut self, program: &Program, entry: Entry<'_>, call: &Call<'_>) -> CallResult {
         let mut store = match self.store(program, call, self.clock()) {
             Ok(store) => store,
             Err(refused) => return *refused,
@@ -151,11 +151,14 @@ impl Sandbox {
         program: &Program,
         call: &Call<'_>,
         clock: Clock,
-    ) -> Result<Store<State>, Box<Called>> {
+    ) -> Result<Store<State>, Box<CallResult>> {
         let state = self.grants.state(call, clock);
         let mut state = state.map_err(|e| {
             let why = format!("the sandbox could not be set up: {e:#}");
-            Box::new(Called::without_store(Ending::Refused(why), &call.streams))
+            Box::new(CallResult::without_store(
+                Termination::Refused(why),
+                &call.streams,
+            ))
         })?;
         state.guard = self.deadline.guard();
         state.report.test_id = call.test_id.to_owned();
@@ -168,7 +171,7 @@ impl Sandbox {
                 return Err(Trap::Interrupt.into());
             }
             let trace = WasmBacktrace::force_capture(&store);
-            store.data_mut().seen_at = called::frames(&trace);
+            store.data_mut().seen_at = call_result::frames(&trace);
             Ok(UpdateDeadline::Continue(1))
         });
         Ok(store)
@@ -181,7 +184,7 @@ impl Sandbox {
 
     /// Makes the sandbox ready for the next test; gives the scratch folder of a
     /// failed one, if it was touched and is to be kept.
-    pub fn tidy(&mut self, called: &Called, passed: bool) -> Option<PathBuf> {
+    pub fn tidy(&mut self, called: &CallResult, passed: bool) -> Option<PathBuf> {
         self.tidy_after(called.touched_files(), passed)
     }
 

@@ -5,7 +5,7 @@
 //! rewritten, the state in which it stands can be taken, and others can begin there.
 
 use super::call::Call;
-use super::called::{Called, Seen, pointed_to};
+use super::call_result::{CallResult, Seen, pointed_to};
 use super::capture::Stream;
 use super::clock::Clock;
 use super::deadline::AtInterrupt;
@@ -14,7 +14,7 @@ use super::load::module_of;
 use super::program::{Kind, Made, Program, Rewritten};
 use super::snapshot::{Replayed, SnapshotImage, StateParts};
 use super::state::{Refused, State};
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::instrument::{PAGE, global_export};
 use crate::protocol::{Beside, StateForm};
 use std::fs::File;
@@ -94,7 +94,7 @@ impl Sandbox {
         program: &Program,
         call: &Call<'_>,
         beginning: &Beginning<'_>,
-    ) -> Result<Live, Box<Called>> {
+    ) -> Result<Live, Box<CallResult>> {
         // a replayed test goes on where its setup ended: what it was given time for has not passed
         let clock = beginning
             .clock()
@@ -116,7 +116,7 @@ impl Sandbox {
                 if let Beginning::Captured(taken) = beginning {
                     taken.put(&mut store, made)?;
                 }
-                Ok(Ending::Returned)
+                Ok(Termination::Returned)
             });
         match (done, &result.0) {
             (Some(made), Some(Ok(_))) => Ok(Live {
@@ -165,13 +165,13 @@ impl Sandbox {
     }
 
     /// Calls an export that runs something.
-    pub fn run_in(&mut self, live: &mut Live, export: &str, how: Guarded) -> Called {
+    pub fn run_in(&mut self, live: &mut Live, export: &str, how: Guarded) -> CallResult {
         let instance = live.made.instance;
         self.during(live, how, |store, seen| seen.run(store, &instance, export))
     }
 
     /// Hands a value to the fixture of this path.
-    pub fn give(&mut self, live: &mut Live, path: &str, value: &[u8], how: Guarded) -> Called {
+    pub fn give(&mut self, live: &mut Live, path: &str, value: &[u8], how: Guarded) -> CallResult {
         let instance = live.made.instance;
         let export = format!("{RECEIVE_PREFIX}{path}");
         self.during(live, how, |store, seen| {
@@ -186,7 +186,7 @@ impl Sandbox {
                 return Err(Refused(why.to_owned()).into());
             }
             seen.returned = Some(receive.call(&mut *store, -1)?);
-            Ok(Ending::Returned)
+            Ok(Termination::Returned)
         })
     }
 
@@ -194,8 +194,8 @@ impl Sandbox {
         &mut self,
         live: &mut Live,
         how: Guarded,
-        call: impl FnOnce(&mut Store<State>, &mut Seen) -> wasmtime::Result<Ending>,
-    ) -> Called {
+        call: impl FnOnce(&mut Store<State>, &mut Seen) -> wasmtime::Result<Termination>,
+    ) -> CallResult {
         let store = &mut live.store;
         store.data_mut().limit_memory(how.max_memory);
         store.set_epoch_deadline(1);

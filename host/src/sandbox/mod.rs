@@ -6,7 +6,7 @@
 
 mod access;
 pub mod call;
-pub mod called;
+pub mod call_result;
 pub mod capture;
 pub mod clock;
 mod copies;

@@ -1,11 +1,11 @@
 //! A module that is ready to run: instances are made of it, and begun.
 
-use super::called::enough;
+use super::call_result::enough;
 use super::process_id::Setter;
 use super::snapshot::{Replayed, SnapshotImage};
 use super::state::State;
 use crate::event::Cause;
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::instrument::gaps::{Gap, Gaps};
 use crate::instrument::{PAGE, RewriteFacts};
 use std::rc::Rc;
@@ -85,14 +85,14 @@ impl Program {
         store: &mut Store<State>,
         entered: &mut bool,
         made: &mut Option<Made>,
-    ) -> wasmtime::Result<Ending> {
+    ) -> wasmtime::Result<Termination> {
         match &self.kind {
             Kind::Core(_) | Kind::Rewritten(_) => {
                 let instance = made.insert(self.instantiate(store)?).instance;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
                 *entered = true;
                 start.call(store, ())?;
-                Ok(Ending::Returned)
+                Ok(Termination::Returned)
             }
             Kind::Component(command) => {
                 let (pre, indices) = &**command;
@@ -101,8 +101,8 @@ impl Program {
                 self.process_id.set_in_component(store, &instance)?;
                 *entered = true;
                 Ok(match command.wasi_cli_run().call_run(store)? {
-                    Ok(()) => Ending::Returned,
-                    Err(()) => Ending::ReturnedFailure,
+                    Ok(()) => Termination::Returned,
+                    Err(()) => Termination::ReturnedFailure,
                 })
             }
         }

@@ -5,7 +5,7 @@
 //! it is to be kept.
 
 use super::call::Given;
-use super::called::ended;
+use super::call_result::ended;
 use super::deadline::{AtInterrupt, Deadline};
 pub use super::load::Artefact;
 use super::load::Host;
@@ -13,7 +13,7 @@ use super::program::{Kind, LoadProblem, Program};
 use super::{engine, grants};
 use crate::event::denials::Denials;
 use crate::event::{Cause, Format};
-use crate::harness::termination::{Ending, StackFrame};
+use crate::harness::termination::{StackFrame, Termination};
 use crate::protocol::UnknownImports;
 use std::time::Duration;
 use wasmtime::{Engine, ExternType, Store};
@@ -21,7 +21,7 @@ use wasmtime::{Engine, ExternType, Store};
 /// How a program came back.
 pub struct Ran {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: Termination,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,
     /// Its stack at its trap, innermost first.

@@ -11,7 +11,7 @@ use super::snapshots::Snapshots;
 use crate::event::denials::Denials;
 use crate::event::{Captured, Outcome, TestOutput};
 use crate::harness::listing::{self, Answer, ListAccess, Question};
-use crate::harness::termination::{Ending, StackFrame};
+use crate::harness::termination::{StackFrame, Termination};
 use crate::harness::{self, Case};
 use crate::module::cache::Cache;
 use crate::protocol::suites::ValueNumber;
@@ -20,7 +20,7 @@ use crate::protocol::{
     ModuleSpec, Outputs, Task, WorkerSetup,
 };
 use crate::sandbox::call::{Call, Entry, GuestAccess, Own};
-use crate::sandbox::called::Called;
+use crate::sandbox::call_result::CallResult;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::guest::Sandbox;
@@ -132,7 +132,10 @@ impl Executor {
                 own: Own::default(),
             },
         );
-        let came_back = matches!(called.ending, Ending::Returned | Ending::Exited(_));
+        let came_back = matches!(
+            called.ending,
+            Termination::Returned | Termination::Exited(_)
+        );
         let died = (!came_back).then(|| {
             let by = JudgedAs::plain(spec.harness);
             let outcome = self.judge(module, &called, (timeout, None), by);
@@ -247,7 +250,7 @@ impl Executor {
     pub(super) fn judge(
         &mut self,
         module: ModuleNumber,
-        called: &Called,
+        called: &CallResult,
         limit: (Duration, Option<LimitOf>),
         by: JudgedAs<'_>,
     ) -> Outcome {

@@ -5,10 +5,10 @@
 
 use crate::event::{Cause, HarnessName, Outcome};
 use crate::harness::evidence::Evidence;
-use crate::harness::termination::{Backtrace, Ending};
+use crate::harness::termination::{Backtrace, Termination};
 use crate::harness::{self, Case, Harness, hints, sdk};
 use crate::protocol::{Benchmarks, LimitOf, LoadError, ModuleSpec, Task};
-use crate::sandbox::called::Called;
+use crate::sandbox::call_result::CallResult;
 use crate::sandbox::symbols::Symbols;
 use std::path::Path;
 use std::time::Duration;
@@ -58,14 +58,14 @@ impl JudgedModule<'_> {
     /// How a call ended.
     pub(super) fn judge(
         self,
-        called: &Called,
+        called: &CallResult,
         (timeout, limit_of): (Duration, Option<LimitOf>),
         by: JudgedAs<'_>,
     ) -> Outcome {
         let ending = &called.ending;
         let spec = self.spec;
         let stack = match ending {
-            Ending::Trapped(_) | Ending::DeadlinePassed => called.stack.as_slice(),
+            Termination::Trapped(_) | Termination::DeadlinePassed => called.stack.as_slice(),
             _ => &[],
         };
         let message = called.stderr_scan.message();
@@ -76,7 +76,7 @@ impl JudgedModule<'_> {
             let symbols = self.symbols.get_or_insert_with(new);
             backtrace = symbols.backtrace(stack);
             backtrace.unoptimised =
-                *ending == Ending::DeadlinePassed && symbols.is_unoptimised(stack);
+                *ending == Termination::DeadlinePassed && symbols.is_unoptimised(stack);
             if is_about_a_call {
                 backtrace.asked = symbols.asked(stack);
             }
@@ -104,7 +104,7 @@ impl JudgedModule<'_> {
         | Outcome::ExpectedFailure { cause, .. } = &mut outcome
         {
             cause.frames = backtrace.shown;
-            if !called.entered && matches!(ending, Ending::Trapped(_)) {
+            if !called.entered && matches!(ending, Termination::Trapped(_)) {
                 cause.message = format!(
                     "it died at its start, before its entry was called: {}",
                     cause.message
@@ -121,8 +121,8 @@ pub(super) fn unknown_module() -> Outcome {
 }
 
 /// What a trap in a module's start means: the module cannot be used, by any test.
-pub(super) fn start_trapped(called: &Called, outcome: &Outcome) -> Option<LoadError> {
-    let is_trap = !called.entered && matches!(called.ending, Ending::Trapped(_));
+pub(super) fn start_trapped(called: &CallResult, outcome: &Outcome) -> Option<LoadError> {
+    let is_trap = !called.entered && matches!(called.ending, Termination::Trapped(_));
     let cause = outcome.cause().filter(|_| is_trap)?;
     Some(LoadError::Module(cause.clone()))
 }

@@ -4,7 +4,7 @@ use super::judge::{self, JudgedAs, JudgedModule};
 use crate::event::{Cause, Outcome};
 use crate::module::cache::Cache;
 use crate::protocol::{LimitOf, LoadError, ModuleNumber, ModuleSpec};
-use crate::sandbox::called::Called;
+use crate::sandbox::call_result::CallResult;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::symbols::Symbols;
@@ -58,7 +58,7 @@ impl Modules {
     pub(super) fn judge(
         &mut self,
         module: ModuleNumber,
-        called: &Called,
+        called: &CallResult,
         limit: (Duration, Option<LimitOf>),
         by: JudgedAs<'_>,
         sandbox: &Sandbox,

@@ -13,11 +13,11 @@ use crate::event::{
     Cause, FixtureKind, Outcome, SetupKind, SetupOutput, SetupRun, SuiteFailure, SuitePart,
     TestOutput,
 };
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::protocol::Task;
 use crate::protocol::suites::{FixtureStep, StepAction};
 use crate::sandbox::call::{Call, GuestAccess, Own};
-use crate::sandbox::called::Called;
+use crate::sandbox::call_result::CallResult;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::guest::Sandbox;
@@ -91,7 +91,7 @@ impl Executor {
         at_interrupt: AtInterrupt,
         verdict: JudgedAs<'_>,
         current: &Current,
-    ) -> Option<(Called, Outcome)> {
+    ) -> Option<(CallResult, Outcome)> {
         let export = format!("{EXPORT_PREFIX}{path}");
         self.call_export(instance, task, &export, at_interrupt, verdict, current)
     }
@@ -105,7 +105,7 @@ impl Executor {
         at_interrupt: AtInterrupt,
         verdict: JudgedAs<'_>,
         current: &Current,
-    ) -> Option<(Called, Outcome)> {
+    ) -> Option<(CallResult, Outcome)> {
         let how = Guarded {
             timeout: task.timeout,
             at_interrupt,
@@ -126,8 +126,8 @@ impl Executor {
         task: &Arc<Task>,
         verdict: JudgedAs<'_>,
         current: &Current,
-        call: impl FnOnce(&mut Sandbox, &mut Live) -> Called,
-    ) -> Option<(Called, Outcome)> {
+        call: impl FnOnce(&mut Sandbox, &mut Live) -> CallResult,
+    ) -> Option<(CallResult, Outcome)> {
         current.begin(task, instance.live.streams());
         let began = Instant::now();
         let mut called = call(&mut self.sandbox, &mut instance.live);
@@ -138,7 +138,7 @@ impl Executor {
         called.output.denied = denied;
         current.end()?;
         let outcome = self.judge(instance.module, &called, task.limit(), verdict);
-        instance.poisoned |= called.ending != Ending::Returned && called.entered;
+        instance.poisoned |= called.ending != Termination::Returned && called.entered;
         Some((called, outcome))
     }
 
@@ -337,7 +337,7 @@ impl Executor {
     }
 }
 
-fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> SetupError {
+fn not_there(outcome: Outcome, called: CallResult, of: &str, path: &str) -> SetupError {
     match outcome {
         Outcome::Skipped { reason } => SetupError::Skipped {
             path: path.to_owned(),
@@ -357,7 +357,7 @@ fn not_there(outcome: Outcome, called: Called, of: &str, path: &str) -> SetupErr
 fn failure(
     part: SuitePart,
     outcome: Outcome,
-    called: Called,
+    called: CallResult,
     of: &str,
     path: &str,
 ) -> SuiteFailure {

@@ -15,7 +15,7 @@ pub use source::read_runner;
 
 use super::evidence::Evidence;
 use super::listing::{Answer, ListError, Question};
-use super::termination::{Ending, Trap};
+use super::termination::{Termination, Trap};
 use super::{Case, Facts, Harness, Invocation, command};
 use crate::event::{Cause, Format, HarnessName, Outcome};
 use crate::protocol::{Expect, ListedTest};
@@ -151,19 +151,19 @@ impl Doctest {
 fn outcome(evidence: &Evidence<'_>, expect: &Expect) -> Outcome {
     let outcome = match (evidence.common_outcome(), evidence.ending) {
         (Some(outcome), _) => outcome,
-        (None, Ending::Returned | Ending::Exited(0)) => Outcome::Passed,
+        (None, Termination::Returned | Termination::Exited(0)) => Outcome::Passed,
         (None, ending) => {
             let error = evidence.stderr.error.as_deref();
             Outcome::Failed(Cause::new(match (error, ending) {
                 (Some(error), _) => format!("returned an error\nError: {error}"),
-                (None, Ending::Exited(status)) if evidence.format == Format::Core => {
+                (None, Termination::Exited(status)) if evidence.format == Format::Core => {
                     format!("exited with status {status}")
                 }
                 _ => "exited with failure".to_owned(),
             }))
         }
     };
-    let panicked = *evidence.ending == Ending::Trapped(Trap::Unreachable)
+    let panicked = *evidence.ending == Termination::Trapped(Trap::Unreachable)
         && evidence.stderr.panic.is_some()
         && matches!(outcome, Outcome::Failed(_));
     match (expect, outcome) {

@@ -7,7 +7,7 @@ use super::{NAME, SHOULD_PANIC};
 use crate::event::Cause;
 use crate::harness::command;
 use crate::harness::listing::{Answer, ListError, Question};
-use crate::harness::termination::Ending;
+use crate::harness::termination::Termination;
 use crate::protocol::ListedTest;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -74,7 +74,9 @@ pub(super) fn list(
         .then(|| read_json(&first.stdout.text()))
         .flatten();
     // only a refusal of the arguments is worth another try
-    if from_json.is_none() && !matches!(first.ending, Ending::Returned | Ending::Exited(_)) {
+    if from_json.is_none()
+        && !matches!(first.ending, Termination::Returned | Termination::Exited(_))
+    {
         return Err(no_list(first));
     }
     let mut tests = match from_json {
@@ -97,7 +99,7 @@ fn by_name(
     called: &mut dyn FnMut(ListCall) -> Answer,
 ) -> Result<Option<Vec<ListedTest>>, ListError> {
     let all = called(ListCall::Terse);
-    if all.ending != Ending::Returned {
+    if all.ending != Termination::Returned {
         return Err(no_list(all));
     }
     if !complete(&all) {
@@ -125,13 +127,13 @@ fn by_name(
 
 /// Whether an answer came to its end and all of it is here.
 fn complete(answer: &Answer) -> bool {
-    answer.ending == Ending::Returned && answer.stdout.dropped == 0
+    answer.ending == Termination::Returned && answer.stdout.dropped == 0
 }
 
 /// Why there is no list.
 fn no_list(answer: Answer) -> ListError {
     let cause = match &answer.ending {
-        Ending::Exited(status) => Cause::new(format!(
+        Termination::Exited(status) => Cause::new(format!(
             "it exited with status {status} when asked to list its tests"
         )),
         _ => {
@@ -279,7 +281,7 @@ mod tests {
 
     /// Asks a program that answers so; gives the calls too.
     fn ask(
-        answer: impl Fn(ListCall) -> (Ending, &'static str),
+        answer: impl Fn(ListCall) -> (Termination, &'static str),
     ) -> (Result<Vec<ListedTest>, ListError>, Vec<ListCall>) {
         let mut calls = Vec::new();
         let result = list(&mut |question| {
@@ -297,7 +299,7 @@ mod tests {
             calls.push(call);
             let (ending, stdout) = answer(call);
             Answer {
-                died: (ending == Ending::DeadlinePassed).then(|| Cause::new("it hung")),
+                died: (ending == Termination::DeadlinePassed).then(|| Cause::new("it hung")),
                 ending,
                 stdout: Captured {
                     head: stdout.into(),
@@ -311,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_libtest_without_json_is_asked_for_names_and_for_those_that_are_ignored() {
-        use Ending::{Exited, Returned};
+        use Termination::{Exited, Returned};
         let (tests, calls) = ask(|call| match call {
             ListCall::Json => (Exited(101), ""),
             ListCall::Terse => (Returned, "a: test\nb: test\nc: test\n"),
@@ -331,8 +333,8 @@ mod tests {
     fn what_says_nothing_is_a_command_unless_it_says_that_there_is_nothing() {
         let silent = |counted: &'static str| {
             let (tests, _) = ask(|call| match call {
-                ListCall::Counted => (Ending::Returned, counted),
-                _ => (Ending::Returned, ""),
+                ListCall::Counted => (Termination::Returned, counted),
+                _ => (Termination::Returned, ""),
             });
             tests.expect("an answer")
         };
@@ -342,14 +344,14 @@ mod tests {
 
     #[test]
     fn one_that_dies_is_asked_no_more_and_why_is_told() {
-        let (result, calls) = ask(|_| (Ending::DeadlinePassed, ""));
+        let (result, calls) = ask(|_| (Termination::DeadlinePassed, ""));
         let why = result.expect_err("no list").cause.message;
         assert_eq!(
             why,
             "it died when asked to list its tests, before any ran: it hung"
         );
         assert_eq!(calls, [ListCall::Json]);
-        let (result, calls) = ask(|_| (Ending::Exited(7), ""));
+        let (result, calls) = ask(|_| (Termination::Exited(7), ""));
         let why = result.expect_err("no list").cause.message;
         assert_eq!(why, "it exited with status 7 when asked to list its tests");
         assert_eq!(calls, [ListCall::Json, ListCall::Terse]);

@@ -13,7 +13,7 @@ pub(super) mod list;
 use super::evidence::Evidence;
 use super::listing::{Answer, ListError, Question};
 use super::scan::Counts;
-use super::termination::Ending;
+use super::termination::Termination;
 use super::{Case, Facts, Harness, Invocation};
 use crate::event::{Captured, Cause, Format, HarnessName, Outcome};
 use crate::protocol::{Benchmarks, ListedTest};
@@ -110,34 +110,34 @@ fn outcome(evidence: &Evidence<'_>) -> Outcome {
         })
     );
     match (evidence.ending, counts) {
-        (Ending::Returned, Some(c)) => returned(c),
-        (Ending::Returned, None) => Outcome::Errored(
+        (Termination::Returned, Some(c)) => returned(c),
+        (Termination::Returned, None) => Outcome::Errored(
             Cause::new("the binary returned, but libtest reported no result")
                 .hint("does the test close or replace stdout?"),
         ),
         // libtest leaves by exit(101); std passes no number on to a component's exit
-        (Ending::Exited(101), _) | (Ending::ReturnedFailure, _) if failed_by_itself => {
+        (Termination::Exited(101), _) | (Termination::ReturnedFailure, _) if failed_by_itself => {
             returned_err(evidence)
         }
-        (Ending::Exited(1), _) if failed_by_itself && format == Format::Component => {
+        (Termination::Exited(1), _) if failed_by_itself && format == Format::Component => {
             returned_err(evidence)
         }
         // the SDK's way out where it is libtest that runs its test; never a pass
-        (Ending::Exited(0), _)
+        (Termination::Exited(0), _)
             if format == Format::Component && evidence.stderr.skipped.is_some() =>
         {
             Outcome::Skipped {
                 reason: evidence.stderr.skipped.clone().unwrap_or_default(),
             }
         }
-        (Ending::Exited(0), _) => Outcome::Failed(
+        (Termination::Exited(0), _) => Outcome::Failed(
             Cause::new("left by exit(0) before it came back: that is no pass")
                 .hint("a test passes by returning; what comes after exit(0) was never run"),
         ),
-        (Ending::Exited(_), _) if format == Format::Component => Outcome::Failed(Cause::new(
+        (Termination::Exited(_), _) if format == Format::Component => Outcome::Failed(Cause::new(
             "exited with failure (std tells a component's host no number)",
         )),
-        (Ending::Exited(status), _) => {
+        (Termination::Exited(status), _) => {
             Outcome::Failed(Cause::new(format!("exited with status {status}")))
         }
         (ending, _) => Outcome::Errored(Cause::new(format!("ended unexpectedly: {ending:?}"))),
@@ -199,13 +199,13 @@ mod tests {
     const FAILED: &str =
         "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out\n";
 
-    fn judge(ending: Ending, stdout: &str, stderr: &str, format: Format) -> Outcome {
+    fn judge(ending: Termination, stdout: &str, stderr: &str, format: Format) -> Outcome {
         sample::judge(&Libtest, ending, (stdout, stderr), format)
     }
 
     #[test]
     fn only_a_return_with_one_test_counted_is_a_pass() {
-        use Ending::{Exited, Returned};
+        use Termination::{Exited, Returned};
         let core = |ending, out| judge(ending, out, "", Format::Core);
         assert_eq!(core(Returned, OK), Outcome::Passed);
         let none = "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out\n";
@@ -226,7 +226,12 @@ mod tests {
     #[test]
     fn an_err_is_told_with_its_text_in_both_formats() {
         let err = |status, format| {
-            let outcome = judge(Ending::Exited(status), FAILED, "Error: \"nope\"\n", format);
+            let outcome = judge(
+                Termination::Exited(status),
+                FAILED,
+                "Error: \"nope\"\n",
+                format,
+            );
             outcome.cause().expect("it failed").message.clone()
         };
         assert_eq!(err(101, Format::Core), "returned an error\nError: \"nope\"");
@@ -239,8 +244,14 @@ mod tests {
 
     #[test]
     fn a_trap_is_judged_by_what_std_said_last() {
-        let trap =
-            |stderr: &str| judge(Ending::Trapped(Trap::Unreachable), "", stderr, Format::Core);
+        let trap = |stderr: &str| {
+            judge(
+                Termination::Trapped(Trap::Unreachable),
+                "",
+                stderr,
+                Format::Core,
+            )
+        };
         assert_eq!(
             trap("thread 'main' panicked at a.rs:1:2:\nno\n").name(),
             "failed"

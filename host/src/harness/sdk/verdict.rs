@@ -3,7 +3,7 @@
 use crate::event::{Cause, HarnessName, Outcome};
 use crate::harness::evidence::Evidence;
 use crate::harness::listing::{Answer, ListError, Question};
-use crate::harness::termination::{Ending, Trap};
+use crate::harness::termination::{Termination, Trap};
 use crate::harness::{Case, Facts, Harness, Invocation};
 use crate::protocol::{Expect, ListedTest};
 
@@ -65,7 +65,7 @@ fn outcome(evidence: &Evidence<'_>, expect: &Expect) -> Outcome {
             reason: reason.clone(),
             cause,
         },
-        (Expect::Failure(reason), Outcome::Errored(cause)) if matches!(evidence.ending, Ending::Trapped(t) if !matches!(t, Trap::StubCalled(_) | Trap::Other(_))) => {
+        (Expect::Failure(reason), Outcome::Errored(cause)) if matches!(evidence.ending, Termination::Trapped(t) if !matches!(t, Trap::StubCalled(_) | Trap::Other(_))) => {
             Outcome::ExpectedFailure {
                 reason: reason.clone(),
                 cause,
@@ -80,20 +80,20 @@ fn plain_outcome(evidence: &Evidence<'_>) -> Outcome {
         return outcome;
     }
     match (evidence.ending, evidence.returned) {
-        (Ending::Returned, Some(0)) => Outcome::Passed,
-        (Ending::Returned, Some(1)) => {
+        (Termination::Returned, Some(0)) => Outcome::Passed,
+        (Termination::Returned, Some(1)) => {
             let error = evidence.returned_error();
             Outcome::Failed(error.unwrap_or_else(|| Cause::new("returned an error")))
         }
-        (Ending::Returned, returned) => Outcome::Errored(Cause::new(format!(
+        (Termination::Returned, returned) => Outcome::Errored(Cause::new(format!(
             "its export returned {}, which means nothing",
             returned.map_or("nothing".to_owned(), |r| r.to_string())
         ))),
-        (Ending::Exited(0), _) => Outcome::Failed(
+        (Termination::Exited(0), _) => Outcome::Failed(
             Cause::new("left by exit(0) before it came back: that is no pass")
                 .hint("a test passes by returning; what comes after exit(0) was never run"),
         ),
-        (Ending::Exited(status), _) => {
+        (Termination::Exited(status), _) => {
             Outcome::Failed(Cause::new(format!("exited with status {status}")))
         }
         (ending, _) => Outcome::Errored(Cause::new(format!("ended unexpectedly: {ending:?}"))),
@@ -103,13 +103,13 @@ fn plain_outcome(evidence: &Evidence<'_>) -> Outcome {
 /// A panic is what the SDK's hook recorded: what stands on stderr proves nothing.
 fn expected_panic(evidence: &Evidence<'_>, text: &str, outcome: Outcome) -> Outcome {
     let message = match (evidence.ending, evidence.panicked, &outcome) {
-        (Ending::Trapped(Trap::Unreachable), Some(message), _) => message,
+        (Termination::Trapped(Trap::Unreachable), Some(message), _) => message,
         (_, _, Outcome::Passed) => {
             return Outcome::Failed(Cause::new("it did not panic as expected"));
         }
         // it ran out of memory, or whatever else is known of it
-        (Ending::Trapped(Trap::Unreachable), None, Outcome::OutOfMemory(_)) => return outcome,
-        (Ending::Trapped(Trap::Unreachable), None, _) => {
+        (Termination::Trapped(Trap::Unreachable), None, Outcome::OutOfMemory(_)) => return outcome,
+        (Termination::Trapped(Trap::Unreachable), None, _) => {
             return Outcome::Errored(
                 Cause::new("it aborted, and no panic was recorded")
                     .hint("a panic hook that the test sets replaces the one that records panics"),

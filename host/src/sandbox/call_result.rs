@@ -10,14 +10,14 @@ use super::state::{Refused, Skipped, State};
 use super::stubs::StubCalled;
 use crate::event::TestOutput;
 use crate::harness::scan::Scan;
-use crate::harness::termination::{Ending, StackFrame, Trap};
+use crate::harness::termination::{StackFrame, Termination, Trap};
 use wasmtime::{Instance, Store, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 /// How a call came back.
-pub struct Called {
+pub struct CallResult {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: Termination,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,
     /// What a test's export returned.
@@ -39,24 +39,24 @@ pub struct Called {
     touched_files: bool,
 }
 
-impl Called {
+impl CallResult {
     /// Whether what it did may hang on more than its module and its arguments: it
     /// looked at files, or did not come to its end.
     pub fn may_differ(&self) -> bool {
-        self.touched_files || self.ending == Ending::Interrupted
+        self.touched_files || self.ending == Termination::Interrupted
     }
 }
 
-impl Called {
+impl CallResult {
     pub(super) fn touched_files(&self) -> bool {
         self.touched_files
     }
 
     /// How a call came back that left nothing but this and its output.
-    pub(super) fn without_store(ending: Ending, streams: &(Stream, Stream)) -> Called {
+    pub(super) fn without_store(ending: Termination, streams: &(Stream, Stream)) -> CallResult {
         let (stdout, stdout_scan) = streams.0.finish();
         let (stderr, stderr_scan) = streams.1.finish();
-        Called {
+        CallResult {
             ending,
             entered: false,
             returned: None,
@@ -91,7 +91,7 @@ impl Seen {
         store: &mut Store<State>,
         instance: &Instance,
         export: &str,
-    ) -> wasmtime::Result<Ending> {
+    ) -> wasmtime::Result<Termination> {
         self.entered = true;
         if let Some(allowed) = store.data().max_memory
             && let Some(memory) = instance.get_memory(&mut *store, "memory")
@@ -102,7 +102,7 @@ impl Seen {
         match run.call(&mut *store, ()) {
             Ok(returned) => {
                 self.returned = Some(returned);
-                Ok(Ending::Returned)
+                Ok(Termination::Returned)
             }
             Err(e) => {
                 self.panicked = panicked(store, instance);
@@ -115,12 +115,12 @@ impl Seen {
     pub(super) fn account(
         self,
         store: &mut Store<State>,
-        (result, stopped): (Option<wasmtime::Result<Ending>>, Option<Stopped>),
+        (result, stopped): (Option<wasmtime::Result<Termination>>, Option<Stopped>),
         streams: &(Stream, Stream),
-    ) -> Called {
+    ) -> CallResult {
         let (ending, stack) = ended(result, stopped);
         let state = store.data_mut();
-        let mut called = Called {
+        let mut called = CallResult {
             entered: self.entered,
             returned: self.returned,
             panicked: self.panicked,
@@ -128,7 +128,7 @@ impl Seen {
             seen_at: std::mem::take(&mut state.seen_at),
             as_source: state.watch.take_source(),
             touched_files: state.touched_files,
-            ..Called::without_store(ending, streams)
+            ..CallResult::without_store(ending, streams)
         };
         called.output.logs = std::mem::take(&mut state.report.logs);
         called.output.attachments = std::mem::take(&mut state.report.attachments);
@@ -150,11 +150,11 @@ pub(super) fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
 
 /// How a call ended, and its stack if it trapped.
 pub(super) fn ended(
-    result: Option<wasmtime::Result<Ending>>,
+    result: Option<wasmtime::Result<Termination>>,
     stopped: Option<Stopped>,
-) -> (Ending, Vec<StackFrame>) {
+) -> (Termination, Vec<StackFrame>) {
     let error = match result {
-        None => return (Ending::Interrupted, Vec::new()),
+        None => return (Termination::Interrupted, Vec::new()),
         Some(Ok(ending)) => return (ending, Vec::new()),
         Some(Err(error)) => error,
     };
@@ -163,7 +163,9 @@ pub(super) fn ended(
         stack = frames(trace);
     }
     let ending = match ending_of(&error) {
-        Ending::DeadlinePassed if stopped == Some(Stopped::Interrupt) => Ending::Interrupted,
+        Termination::DeadlinePassed if stopped == Some(Stopped::Interrupt) => {
+            Termination::Interrupted
+        }
         ending => ending,
     };
     (ending, stack)
@@ -210,31 +212,31 @@ pub(super) fn pointed_to(
     data.get(address..end).map(<[u8]>::to_vec)
 }
 
-fn ending_of(error: &wasmtime::Error) -> Ending {
+fn ending_of(error: &wasmtime::Error) -> Termination {
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return Ending::Exited(exit.0);
+        return Termination::Exited(exit.0);
     }
     if let Some(skipped) = error.downcast_ref::<Skipped>() {
-        return Ending::Skipped(skipped.0.clone());
+        return Termination::Skipped(skipped.0.clone());
     }
     if let Some(refused) = error.downcast_ref::<Refused>() {
-        return Ending::Trapped(Trap::Other(refused.0.clone()));
+        return Termination::Trapped(Trap::Other(refused.0.clone()));
     }
     if let Some(stub) = error.downcast_ref::<StubCalled>() {
-        return Ending::Trapped(Trap::StubCalled(stub.0.clone()));
+        return Termination::Trapped(Trap::StubCalled(stub.0.clone()));
     }
     use wasmtime::Trap as T;
     match error.downcast_ref::<T>() {
-        Some(T::Interrupt) => Ending::DeadlinePassed,
-        Some(T::UnreachableCodeReached) => Ending::Trapped(Trap::Unreachable),
-        Some(T::StackOverflow) => Ending::Trapped(Trap::CallStack),
-        Some(T::IntegerDivisionByZero) => Ending::Trapped(Trap::DivisionByZero),
+        Some(T::Interrupt) => Termination::DeadlinePassed,
+        Some(T::UnreachableCodeReached) => Termination::Trapped(Trap::Unreachable),
+        Some(T::StackOverflow) => Termination::Trapped(Trap::CallStack),
+        Some(T::IntegerDivisionByZero) => Termination::Trapped(Trap::DivisionByZero),
         Some(T::MemoryOutOfBounds) => {
             let (address, memory) = fault(error).unzip();
-            Ending::Trapped(Trap::OutOfBounds { address, memory })
+            Termination::Trapped(Trap::OutOfBounds { address, memory })
         }
-        Some(trap) => Ending::Trapped(Trap::Other(trap.to_string())),
-        None => Ending::Trapped(Trap::Other(engine::chain(error))),
+        Some(trap) => Termination::Trapped(Trap::Other(trap.to_string())),
+        None => Termination::Trapped(Trap::Other(engine::chain(error))),
     }
 }
 
