@@ -10,7 +10,7 @@ pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
     /// Where in it.
-    pub place: Option<Place>,
+    pub place: Option<SourceSpan>,
     /// What is wrong.
     pub why: String,
     /// What would be right.
@@ -19,7 +19,7 @@ pub struct ConfigError {
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceSpan {
     /// The line, from 1.
     pub line: usize,
     /// The column in characters, from 1.

@@ -1,6 +1,6 @@
 //! Something wrong at a place in the text, before the file's name is known.
 
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, SourceSpan};
 use std::ops::Range;
 use std::path::Path;
 
@@ -73,13 +73,13 @@ fn unknown(message: &str) -> Option<(&str, String)> {
     Some((key, hint))
 }
 
-fn place(span: &Range<usize>, text: &str) -> Place {
+fn place(span: &Range<usize>, text: &str) -> SourceSpan {
     let start = text.floor_char_boundary(span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |n| n + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let line_end = line_start + line.len();
     let end = text.floor_char_boundary(span.end.clamp(start, line_end.max(start)));
-    Place {
+    SourceSpan {
         line: text[..start].matches('\n').count() + 1,
         column: text[line_start..start].chars().count() + 1,
         width: text[start..end].chars().count(),

@@ -8,7 +8,7 @@ pub mod filter;
 mod suites;
 pub mod tree;
 
-pub use suites::{Place, PlannedShared};
+pub use suites::{Placement, PlannedShared};
 
 use self::filter::Filter;
 use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};
@@ -81,7 +81,7 @@ pub struct PlannedTest {
     /// What is done with it.
     pub action: Action,
     /// Where it goes.
-    pub place: Arc<Place>,
+    pub place: Arc<Placement>,
     /// Whether it was reported as started: it may be taken back and given to another.
     pub announced: bool,
 }
@@ -242,7 +242,7 @@ pub fn plan_module(
 ) -> ModulePlan {
     let mut plan = ModulePlan::default();
     let mut suites = Suites::new(module_fixtures, first_value, module.splitting);
-    let plain = Arc::new(Place::default());
+    let plain = Arc::new(Placement::default());
     let mut units: HashMap<String, usize> = HashMap::new();
     // of what is not meant nothing is set up
     let mut elsewhere = Suites::new(module_fixtures, 0, module.splitting);

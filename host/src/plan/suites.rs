@@ -95,7 +95,7 @@ impl PlannedShared {
 
 /// Where one test goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Placement {
     /// What runs around it in its instance.
     pub around: FixturePlan,
     /// The suite that it has to stay together with; none if it goes singly.
@@ -189,12 +189,12 @@ impl<'a> Suites<'a> {
     }
 
     /// Where a test goes.
-    pub fn place(&mut self, test: &ListedTest) -> Place {
+    pub fn place(&mut self, test: &ListedTest) -> Placement {
         let Some(path) = test.full_path() else {
-            return Place::default();
+            return Placement::default();
         };
         if self.nodes.is_empty() && self.functions.is_empty() {
-            return Place::default();
+            return Placement::default();
         }
         let ancestors = self.ancestors(path);
         let unit = ancestors
@@ -225,7 +225,7 @@ impl<'a> Suites<'a> {
             gathered.steps.into_iter().partition(|s| s.of_one_test);
         steps.extend(of_one_test);
         let paths = |hooks: Vec<&ListedFunction>| hooks.iter().map(|h| h.path.clone()).collect();
-        Place {
+        Placement {
             around: FixturePlan {
                 steps,
                 before: paths(before),
