@@ -1,7 +1,7 @@
 //! What is to be dispatched: now, when a shared fixture is there, or alone at the end.
 
 use super::Run;
-use super::host_fixtures::Verdict;
+use super::host_fixtures::Readiness;
 use super::shared::Phase;
 use crate::event::Outcome;
 use crate::plan::{PlannedTask, PlannedTest, PlannedUnit};
@@ -76,8 +76,8 @@ impl Run<'_> {
             return gone;
         }
         match self.host_fixtures.verdict(fixtures) {
-            Verdict::Never(reason) => Some(Outcome::NotRun { reason }),
-            Verdict::Now | Verdict::Later => None,
+            Readiness::Never(reason) => Some(Outcome::NotRun { reason }),
+            Readiness::Now | Readiness::Later => None,
         }
     }
 
@@ -95,7 +95,7 @@ impl Run<'_> {
     fn is_blocked(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> bool {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Ready(_)))
-            || matches!(self.host_fixtures.verdict(fixtures), Verdict::Later)
+            || matches!(self.host_fixtures.verdict(fixtures), Readiness::Later)
     }
 
     /// Lets go on what waited for something that is there now.

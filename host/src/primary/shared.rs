@@ -6,7 +6,7 @@
 //! the process dies, what stood in it is an error by name, and it is started again
 //! for what has not begun.
 
-use super::host_fixtures::Verdict;
+use super::host_fixtures::Readiness;
 use super::peer::{Peer, Role};
 use super::{Happened, Run};
 use crate::event::{
@@ -203,9 +203,9 @@ impl Run<'_> {
         };
         self.want_fixtures(&[fixture]);
         match self.host_fixtures.verdict(&[fixture]) {
-            Verdict::Later => {}
-            Verdict::Never(reason) => self.shared_is_gone(number, Outcome::NotRun { reason }),
-            Verdict::Now => {
+            Readiness::Later => {}
+            Readiness::Never(reason) => self.shared_is_gone(number, Outcome::NotRun { reason }),
+            Readiness::Now => {
                 let value = self.host_fixtures.value(fixture);
                 self.shared[number.0].phase = Phase::Ready(value);
                 self.unblock();

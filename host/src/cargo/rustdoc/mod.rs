@@ -31,7 +31,7 @@ use cause::{cause_of, without_marked};
 use channel::Channel;
 pub use channel::arguments;
 use process::{Child, lines_of};
-use said::{By, Doctested, Group, Line, Said, Verdict, Written};
+use said::{By, DoctestStatus, Doctested, Group, Line, Said, Written};
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -190,7 +190,7 @@ impl Doctests<'_> {
         let current = told.current(libraries);
         for result in &group.results {
             told.order += 1;
-            told.failed += usize::from(result.verdict == Verdict::Failed);
+            told.failed += usize::from(result.verdict == DoctestStatus::Failed);
             if let Some(of) = current {
                 self.report(more, of, result, told.order, took);
             }
@@ -309,7 +309,7 @@ impl Doctests<'_> {
         if !filter.matches(&id, &listed) || !filter.reaches(&id) {
             return more.filtered_out(1);
         }
-        if result.verdict == Verdict::Failed
+        if result.verdict == DoctestStatus::Failed
             && let Some(why) = self.left_out.explanation_of(&compilers(&result.output))
         {
             let name = id.to_string();
@@ -318,7 +318,7 @@ impl Doctests<'_> {
         let mut notes = Vec::new();
         let outcome = match &result.verdict {
             // it may be refused for that alone; how it is named, by a macro perhaps, cannot be told
-            Verdict::Passed
+            DoctestStatus::Passed
                 if result.compile_fail
                     && let Some(name) = &of.lacking =>
             {
@@ -328,17 +328,17 @@ impl Doctests<'_> {
                     ),
                 }
             }
-            Verdict::Passed => Outcome::Passed,
-            Verdict::Compiled => Outcome::Skipped {
+            DoctestStatus::Passed => Outcome::Passed,
+            DoctestStatus::Compiled => Outcome::Skipped {
                 reason: "compiled, not run (no_run)".to_owned(),
             },
-            Verdict::Ignored(reason) => Outcome::Skipped {
+            DoctestStatus::Ignored(reason) => Outcome::Skipped {
                 reason: match reason.as_str() {
                     "" => "ignored".to_owned(),
                     reason => format!("ignored: {reason}"),
                 },
             },
-            Verdict::Failed => Outcome::Failed(cause_of(&result.output, &mut notes)),
+            DoctestStatus::Failed => Outcome::Failed(cause_of(&result.output, &mut notes)),
         };
         let source = result.path.split_once(" - ").and_then(|(file, rest)| {
             let line = rest.rsplit_once("(line ")?.1.strip_suffix(')')?;

@@ -15,7 +15,7 @@ pub(super) struct Doctested {
     /// Its path, without what libtest adds to it.
     pub(super) path: String,
     /// How it ended.
-    pub(super) verdict: Verdict,
+    pub(super) verdict: DoctestStatus,
     /// What was printed of it, if it failed.
     pub(super) output: Vec<Written>,
     /// Whether the compiler is to refuse it.
@@ -24,7 +24,7 @@ pub(super) struct Doctested {
 
 /// How a doctest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum DoctestStatus {
     Passed,
     Compiled,
     Ignored(String),
@@ -175,7 +175,7 @@ impl Said {
                     let compile_fail = line.contains(&format!("{path} - compile fail ... "));
                     self.results.push(Doctested {
                         output: match verdict {
-                            Verdict::Failed => output,
+                            DoctestStatus::Failed => output,
                             _ => Vec::new(),
                         },
                         compile_fail,
@@ -198,7 +198,8 @@ impl Said {
                     .and_then(|l| l.strip_suffix(" stdout ----"));
                 // a header counts once, and only if such a doctest failed
                 let failed = header.map(without_mark).filter(|name| {
-                    let known = |r: &Doctested| r.path == **name && r.verdict == Verdict::Failed;
+                    let known =
+                        |r: &Doctested| r.path == **name && r.verdict == DoctestStatus::Failed;
                     self.results.iter().any(known) && !self.outputs.contains_key(*name)
                 });
                 if let Some(name) = failed {
@@ -280,13 +281,13 @@ fn announced(line: &str) -> Option<usize> {
 }
 
 /// `test NAME ... ok`
-fn read_result(line: &str) -> Option<(String, Verdict)> {
+fn read_result(line: &str) -> Option<(String, DoctestStatus)> {
     let (name, word) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     let verdict = match word.split_once(", ").unwrap_or((word, "")) {
-        ("ok", _) if name.ends_with(" - compile") => Verdict::Compiled,
-        ("ok", _) => Verdict::Passed,
-        ("FAILED", _) => Verdict::Failed,
-        ("ignored", reason) => Verdict::Ignored(reason.to_owned()),
+        ("ok", _) if name.ends_with(" - compile") => DoctestStatus::Compiled,
+        ("ok", _) => DoctestStatus::Passed,
+        ("FAILED", _) => DoctestStatus::Failed,
+        ("ignored", reason) => DoctestStatus::Ignored(reason.to_owned()),
         _ => return None,
     };
     Some((without_mark(name.trim_end()).to_owned(), verdict))
@@ -360,19 +361,19 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         }
         assert_eq!(said.end(), None);
         assert_eq!(said.stops, 1);
-        let short: Vec<(&str, &Verdict)> =
+        let short: Vec<(&str, &DoctestStatus)> =
             all.iter().map(|r| (r.path.as_str(), &r.verdict)).collect();
         assert_eq!(
             short,
             [
-                ("src/lib.rs - (line 2)", &Verdict::Passed),
+                ("src/lib.rs - (line 2)", &DoctestStatus::Passed),
                 (
                     "src/lib.rs - one (line 15)",
-                    &Verdict::Ignored(String::new())
+                    &DoctestStatus::Ignored(String::new())
                 ),
-                ("src/lib.rs - one (line 19)", &Verdict::Compiled),
-                ("src/lib.rs - one (line 7)", &Verdict::Failed),
-                ("src/lib.rs - one (line 23)", &Verdict::Passed),
+                ("src/lib.rs - one (line 19)", &DoctestStatus::Compiled),
+                ("src/lib.rs - one (line 7)", &DoctestStatus::Failed),
+                ("src/lib.rs - one (line 23)", &DoctestStatus::Passed),
             ]
         );
         let lines: Vec<&str> = all[3].output.iter().map(|w| w.line.as_str()).collect();

@@ -40,7 +40,7 @@ pub(super) struct HostFixtures {
 }
 
 /// Whether a test can run as far as its fixtures are concerned.
-pub(super) enum Verdict {
+pub(super) enum Readiness {
     /// It can.
     Now,
     /// Once they are ready.
@@ -84,13 +84,13 @@ impl HostFixtures {
     }
 
     /// Whether whoever needs these can run.
-    pub(super) fn verdict(&self, numbers: &[FixtureNumber]) -> Verdict {
-        let mut verdict = Verdict::Now;
+    pub(super) fn verdict(&self, numbers: &[FixtureNumber]) -> Readiness {
+        let mut verdict = Readiness::Now;
         for number in numbers {
             match &self.all[number.0].state {
                 State::Ready => {}
-                State::Unusable(reason) => return Verdict::Never(reason.clone()),
-                State::Idle | State::Starting | State::Stopping => verdict = Verdict::Later,
+                State::Unusable(reason) => return Readiness::Never(reason.clone()),
+                State::Idle | State::Starting | State::Stopping => verdict = Readiness::Later,
             }
         }
         verdict
