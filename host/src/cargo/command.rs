@@ -345,7 +345,7 @@ impl Cargo<'_> {
     }
 
     /// The packages whose doctests are meant.
-    fn doctests(&self, selected: &[&Package]) -> anyhow::Result<Vec<rustdoc::Of>> {
+    fn doctests(&self, selected: &[&Package]) -> anyhow::Result<Vec<rustdoc::DocLibrary>> {
         let mut all = Vec::new();
         for package in selected {
             // a library that does not build is told of by whatever needs it
@@ -356,7 +356,7 @@ impl Cargo<'_> {
             let mut libs = package.targets.iter().filter(|_| built);
             // a procedural macro is the compiler's: its doctests are native programs
             if let Some(lib) = libs.find(|t| t.doctest && !t.is_proc_macro()) {
-                all.push(rustdoc::Of {
+                all.push(rustdoc::DocLibrary {
                     package: package.id.repr.clone(),
                     library: lib.name.clone(),
                     module: self.named(&format!("{}::doc/{}", package.name, lib.name)),
@@ -389,7 +389,7 @@ fn left_out(all: &[Cargo<'_>]) -> Vec<LeftOut> {
 fn go(
     all: &[Cargo<'_>],
     settings: &Settings,
-    doctests: &[(&Cargo<'_>, Vec<rustdoc::Of>)],
+    doctests: &[(&Cargo<'_>, Vec<rustdoc::DocLibrary>)],
 ) -> anyhow::Result<Summary> {
     let mut reporters = report::open(&settings.reporting(), Stdout::AsAsked)?;
     let mut failed = None;

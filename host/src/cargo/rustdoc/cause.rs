@@ -1,6 +1,6 @@
 //! What a failed doctest's output says of its failure. Pure.
 
-use super::said::Written;
+use super::parser::Written;
 use crate::event::{Cause, Frame};
 use crate::exec::PANICKED;
 use crate::harness::scan::Scan;
@@ -69,7 +69,7 @@ pub(super) fn without_marked(output: &[Written]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::said::By;
+    use super::super::parser::By;
     use super::*;
     use crate::text::MARK;
 

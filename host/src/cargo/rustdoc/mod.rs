@@ -8,8 +8,8 @@
 
 mod cause;
 pub(crate) mod channel;
+mod parser;
 mod process;
-mod said;
 
 use super::configuration::{Configuration, Shape};
 use super::project;
@@ -30,8 +30,8 @@ use anyhow::Context as _;
 use cause::{cause_of, without_marked};
 use channel::Channel;
 pub use channel::arguments;
+use parser::{By, DoctestResult, DoctestStatus, Group, Line, RustdocParser, Written};
 use process::{Child, lines_of};
-use said::{By, DoctestStatus, Doctested, Group, Line, Said, Written};
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
@@ -44,7 +44,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// A library whose doctests are meant.
 #[derive(Clone, Debug)]
-pub struct Of {
+pub struct DocLibrary {
     /// Its package, as cargo names it.
     pub package: String,
     /// The library's name, by which cargo announces its doctests.
@@ -60,7 +60,7 @@ pub struct Of {
 /// Doctests that are to be run.
 pub struct Doctests<'a> {
     /// Of these libraries.
-    pub of: &'a [Of],
+    pub of: &'a [DocLibrary],
     /// What was asked of cargo.
     pub args: &'a CargoWasmtest,
     /// The build in which stand-ins were needed, if it was one.
@@ -104,7 +104,7 @@ impl Doctests<'_> {
         self.args.build.keep_going || self.stand_ins.is_some()
     }
 
-    fn run_of(&self, libraries: &[Of], more: &mut More<'_, '_>) -> anyhow::Result<()> {
+    fn run_of(&self, libraries: &[DocLibrary], more: &mut More<'_, '_>) -> anyhow::Result<()> {
         let channel = Channel::new(&self.settings.granted(), &self.settings.host.temp_dir)?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
         let mut command = self.command(libraries, &channel)?;
@@ -114,8 +114,8 @@ impl Doctests<'_> {
         // it holds the pipe's other end
         drop(command);
         let lines = lines_of(reader)?;
-        let mut said = Said::new(channel.word());
-        let mut told = Told::nothing();
+        let mut said = RustdocParser::new(channel.word());
+        let mut told = Progress::nothing();
         loop {
             let line = match lines.recv_timeout(TICK) {
                 Ok(line) => Some(line),
@@ -184,7 +184,13 @@ impl Doctests<'_> {
     }
 
     /// Reports doctests that were run together.
-    fn group(&self, more: &mut More<'_, '_>, libraries: &[Of], told: &mut Told, group: &Group) {
+    fn group(
+        &self,
+        more: &mut More<'_, '_>,
+        libraries: &[DocLibrary],
+        told: &mut Progress,
+        group: &Group,
+    ) {
         let took = told.since.elapsed() / (group.results.len().max(1) as u32);
         told.since = Instant::now();
         let current = told.current(libraries);
@@ -205,7 +211,7 @@ impl Doctests<'_> {
         }
     }
 
-    fn command(&self, libraries: &[Of], channel: &Channel) -> anyhow::Result<Command> {
+    fn command(&self, libraries: &[DocLibrary], channel: &Channel) -> anyhow::Result<Command> {
         let mut command = project::cargo(self.process);
         command.args(["test", "--doc", "--no-fail-fast"]);
         for of in libraries {
@@ -295,8 +301,8 @@ impl Doctests<'_> {
     fn report(
         &self,
         more: &mut More<'_, '_>,
-        of: &Of,
-        result: &Doctested,
+        of: &DocLibrary,
+        result: &DoctestResult,
         order: usize,
         took: Duration,
     ) {
@@ -392,7 +398,7 @@ fn compilers(output: &[Written]) -> String {
 }
 
 /// What was told until now.
-struct Told {
+struct Progress {
     /// The libraries whose doctests were begun, as places in the list of all.
     begun: Vec<usize>,
     /// The one of them whose turn it is.
@@ -402,9 +408,9 @@ struct Told {
     since: Instant,
 }
 
-impl Told {
-    fn nothing() -> Told {
-        Told {
+impl Progress {
+    fn nothing() -> Progress {
+        Progress {
             begun: Vec::new(),
             current: None,
             order: 0,
@@ -414,20 +420,20 @@ impl Told {
     }
 
     /// Of two libraries of one name each has its turn.
-    fn begin(&mut self, of: &[Of], library: &str) {
+    fn begin(&mut self, of: &[DocLibrary], library: &str) {
         let all = || (0..of.len()).filter(|at| of[*at].library == library);
         self.current = all().find(|at| !self.begun.contains(at)).or(all().next());
         self.begun.extend(self.current);
         self.since = Instant::now();
     }
 
-    fn current<'a>(&self, of: &'a [Of]) -> Option<&'a Of> {
+    fn current<'a>(&self, of: &'a [DocLibrary]) -> Option<&'a DocLibrary> {
         self.current.map(|at| &of[at])
     }
 }
 
 /// Something is wrong that is no doctest's; and what was said last.
-fn broken(current: Option<&Of>, why: String, said: &[String]) -> ModuleError {
+fn broken(current: Option<&DocLibrary>, why: String, said: &[String]) -> ModuleError {
     ModuleError {
         module: current.map_or("doctests".into(), |of| of.module.as_str().into()),
         file: None,

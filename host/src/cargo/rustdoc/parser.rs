@@ -11,7 +11,7 @@ const LAST_LINES: usize = 40;
 
 /// What is known of a doctest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Doctested {
+pub(super) struct DoctestResult {
     /// Its path, without what libtest adds to it.
     pub(super) path: String,
     /// How it ended.
@@ -50,18 +50,18 @@ pub(super) enum Line {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Group {
     /// What is known of each.
-    pub(super) results: Vec<Doctested>,
+    pub(super) results: Vec<DoctestResult>,
     /// How many there should be.
     pub(super) announced: usize,
 }
 
 /// Reads libtest's text, line by line.
-pub(super) struct Said {
+pub(super) struct RustdocParser {
     /// What every line of a guest's begins with.
     word: String,
     state: State,
     announced: usize,
-    results: Vec<Doctested>,
+    results: Vec<DoctestResult>,
     outputs: HashMap<String, Vec<Written>>,
     /// What was written of a doctest before its result is told.
     pending: Vec<Written>,
@@ -108,10 +108,10 @@ enum State {
     Failures(Option<String>),
 }
 
-impl Said {
+impl RustdocParser {
     /// Reads a text in which a guest's lines begin with this word.
-    pub(super) fn new(word: &str) -> Said {
-        Said {
+    pub(super) fn new(word: &str) -> RustdocParser {
+        RustdocParser {
             word: word.to_owned(),
             state: State::Between,
             announced: 0,
@@ -173,7 +173,7 @@ impl Said {
                 if let Some((path, verdict)) = read_result(line) {
                     let output = std::mem::take(&mut self.pending);
                     let compile_fail = line.contains(&format!("{path} - compile fail ... "));
-                    self.results.push(Doctested {
+                    self.results.push(DoctestResult {
                         output: match verdict {
                             DoctestStatus::Failed => output,
                             _ => Vec::new(),
@@ -199,7 +199,7 @@ impl Said {
                 // a header counts once, and only if such a doctest failed
                 let failed = header.map(without_mark).filter(|name| {
                     let known =
-                        |r: &Doctested| r.path == **name && r.verdict == DoctestStatus::Failed;
+                        |r: &DoctestResult| r.path == **name && r.verdict == DoctestStatus::Failed;
                     self.results.iter().any(known) && !self.outputs.contains_key(*name)
                 });
                 if let Some(name) = failed {
@@ -344,7 +344,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 
     #[test]
     fn results_are_read_and_what_a_doctest_prints_is_none() {
-        let mut said = Said::new("MARK");
+        let mut said = RustdocParser::new("MARK");
         let mut all = Vec::new();
         for line in TEXT.lines() {
             match said.line(line) {
@@ -384,7 +384,7 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 
     #[test]
     fn a_group_that_does_not_end_is_told_as_far_as_it_got() {
-        let mut said = Said::new("MARK");
+        let mut said = RustdocParser::new("MARK");
         for line in TEXT.lines().take(7) {
             said.line(line);
         }
