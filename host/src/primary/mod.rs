@@ -139,21 +139,21 @@ pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> anyhow::Result<S
 pub fn run_with(
     settings: &Settings,
     reporter: &mut dyn Reporter,
-    mut more: impl FnMut(&mut More<'_, '_>),
+    mut more: impl FnMut(&mut ExternalResults<'_, '_>),
 ) -> anyhow::Result<Summary> {
     let (summary, ..) = go(settings, Goal::Run, reporter, &mut more)?;
     Ok(summary)
 }
 
 /// Takes the results of tests that somebody else runs, at the end of a run.
-pub struct More<'a, 'b> {
+pub struct ExternalResults<'a, 'b> {
     ledger: &'a mut Ledger<'b>,
     rx: &'a Receiver<Happened>,
     /// Whether nothing new is to be started.
     pub stopping: bool,
 }
 
-impl More<'_, '_> {
+impl ExternalResults<'_, '_> {
     /// A test has ended.
     pub fn ended(&mut self, end: TestEnd) {
         self.ledger.ended(end);
@@ -202,7 +202,7 @@ impl More<'_, '_> {
 }
 
 /// What has the results of tests that somebody else runs.
-type Elsewhere<'a> = &'a mut dyn FnMut(&mut More<'_, '_>);
+type Elsewhere<'a> = &'a mut dyn FnMut(&mut ExternalResults<'_, '_>);
 
 /// A module's plan, and what it was made of.
 #[derive(Clone, Debug)]
@@ -353,7 +353,7 @@ fn go_with(
     }
     run.forget_snapshots();
     if run.fatal.is_none() {
-        elsewhere(&mut More {
+        elsewhere(&mut ExternalResults {
             stopping: run.stopping,
             ledger: &mut run.ledger,
             rx: &rx,

@@ -23,7 +23,7 @@ use crate::event::{
 use crate::harness::doctest;
 use crate::plan::Ignored;
 use crate::plan::filter::Matching;
-use crate::primary::{Missed, More};
+use crate::primary::{ExternalResults, Missed};
 use crate::protocol::{LimitOf, ListedTest};
 use crate::settings::{ProcessEnv, Settings};
 use anyhow::Context as _;
@@ -86,7 +86,7 @@ impl Doctests<'_> {
     ///
     /// # Errors
     /// If cargo cannot be started or read.
-    pub fn run(&self, more: &mut More<'_, '_>) -> anyhow::Result<()> {
+    pub fn run(&self, more: &mut ExternalResults<'_, '_>) -> anyhow::Result<()> {
         if !self.keeps_going() {
             return self.run_of(self.of, more);
         }
@@ -104,7 +104,11 @@ impl Doctests<'_> {
         self.args.build.keep_going || self.stand_ins.is_some()
     }
 
-    fn run_of(&self, libraries: &[DocLibrary], more: &mut More<'_, '_>) -> anyhow::Result<()> {
+    fn run_of(
+        &self,
+        libraries: &[DocLibrary],
+        more: &mut ExternalResults<'_, '_>,
+    ) -> anyhow::Result<()> {
         let channel = Channel::new(&self.settings.granted(), &self.settings.host.temp_dir)?;
         let (reader, writer) = std::io::pipe().context("no pipe can be made")?;
         let mut command = self.command(libraries, &channel)?;
@@ -186,7 +190,7 @@ impl Doctests<'_> {
     /// Reports doctests that were run together.
     fn group(
         &self,
-        more: &mut More<'_, '_>,
+        more: &mut ExternalResults<'_, '_>,
         libraries: &[DocLibrary],
         told: &mut Progress,
         group: &Group,
@@ -300,7 +304,7 @@ impl Doctests<'_> {
 
     fn report(
         &self,
-        more: &mut More<'_, '_>,
+        more: &mut ExternalResults<'_, '_>,
         of: &DocLibrary,
         result: &DoctestResult,
         order: usize,
