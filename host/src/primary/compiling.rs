@@ -6,7 +6,7 @@
 
 use super::peer::{Peer, Role};
 use super::pipeline::Phase;
-use super::{Goal, Happened, Run};
+use super::{Goal, Message, Run};
 use crate::event::{Cause, Event};
 use crate::module::forms::{Answer, JobNumber};
 use crate::protocol::{CompileResult, Compiled, LoadError, ModuleNumber};
@@ -40,8 +40,8 @@ impl Run<'_> {
             let started =
                 Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
                     let _ = tx.send(match messages {
-                        Some(results) => Happened::Compiled(job, results),
-                        None => Happened::CompilerEnded(job),
+                        Some(results) => Message::Compiled(job, results),
+                        None => Message::CompilerEnded(job),
                     });
                 });
             let of_state = jobs.states.first().map(|state| state.number);
@@ -102,7 +102,7 @@ impl Run<'_> {
         }
         let left = self.forms.modules_left();
         if left > 0 {
-            self.ledger.say(&Event::Compiling { left });
+            self.ledger.emit(&Event::Compiling { left });
         } else if !self.compilers.said {
             self.compilers.said = true;
             let compiled = Event::Compiled {
@@ -110,7 +110,7 @@ impl Run<'_> {
                 cached: self.modules.len() - self.compilers.compiled,
                 elapsed: self.ledger.began().elapsed(),
             };
-            self.ledger.say(&compiled);
+            self.ledger.emit(&compiled);
         }
     }
 

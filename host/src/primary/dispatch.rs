@@ -211,7 +211,7 @@ impl Run<'_> {
             && !std::mem::replace(&mut test.announced, true)
         {
             let info = test.info.clone();
-            self.ledger.say(&Event::Started(info));
+            self.ledger.emit(&Event::Started(info));
         }
     }
 

@@ -74,13 +74,13 @@ impl<'a> Ledger<'a> {
     }
 
     /// Reports what is no result.
-    pub fn say(&mut self, event: &Event) {
+    pub fn emit(&mut self, event: &Event) {
         self.reporter.event(event);
     }
 
     /// Reports a note.
     pub fn note(&mut self, note: impl Into<String>) {
-        self.say(&Event::Note(note.into()));
+        self.emit(&Event::Note(note.into()));
     }
 
     /// Records how a test ended.
@@ -91,7 +91,7 @@ impl<'a> Ledger<'a> {
                 *implicated = *implicated || tests.contains(&end.test.id);
             }
         }
-        self.say(&Event::Ended(Box::new(end)));
+        self.emit(&Event::Ended(Box::new(end)));
     }
 
     /// Whether the run was interrupted.
@@ -110,7 +110,7 @@ impl<'a> Ledger<'a> {
             let reason = reason.to_owned();
             let end = end_as(test, Outcome::NotRun { reason }, None);
             self.summary.count(&end.outcome);
-            self.say(&Event::NeverBegun(Box::new(end)));
+            self.emit(&Event::NeverBegun(Box::new(end)));
         }
     }
 
@@ -130,33 +130,33 @@ impl<'a> Ledger<'a> {
         if missed == Missed::Yes {
             self.summary.missed += 1;
         }
-        self.say(&Event::NotBuilt(target));
+        self.emit(&Event::NotBuilt(target));
     }
 
     /// Records a dependency that was left out: no verdict rests on it.
     pub fn left_out(&mut self, dependency: LeftOut) {
-        self.say(&Event::LeftOut(dependency));
+        self.emit(&Event::LeftOut(dependency));
     }
 
     /// Records a module that could not be run.
     pub fn module_failed(&mut self, error: ModuleError) {
         self.summary.errors += 1;
         self.summary.modules_failed += 1;
-        self.say(&Event::ModuleFailed(Box::new(error)));
+        self.emit(&Event::ModuleFailed(Box::new(error)));
     }
 
     /// Records a suite or fixture that could not be set up or taken down.
     pub fn suite_failed(&mut self, error: ModuleError) {
         self.summary.errors += 1;
         self.summary.fixtures_failed += 1;
-        self.say(&Event::SuiteFailed(Box::new(error)));
+        self.emit(&Event::SuiteFailed(Box::new(error)));
     }
 
     /// Records a host fixture that failed its tests.
     pub fn fixture_failed(&mut self, error: HostFixtureError) {
         self.summary.errors += 1;
         self.summary.fixtures_failed += 1;
-        self.say(&Event::FixtureFailed(Box::new(error)));
+        self.emit(&Event::FixtureFailed(Box::new(error)));
     }
 
     /// Records a fault of the runner's own: it is never counted as anything but an error.
@@ -190,7 +190,7 @@ impl<'a> Ledger<'a> {
     pub fn finish(mut self) -> Summary {
         self.summary.elapsed = self.began.elapsed();
         let summary = self.summary.clone();
-        self.say(&Event::Finished(summary));
+        self.emit(&Event::Finished(summary));
         self.summary
     }
 }

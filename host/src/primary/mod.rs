@@ -1,7 +1,7 @@
 //! The primary: plans, dispatches, reports. It compiles, lists and runs nothing itself.
 //!
 //! One loop, one channel: whatever a worker, the compiler or a signal has to
-//! say arrives as a `Happened`, is dealt with here, and then idle workers are
+//! say arrives as a `Message`, is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
 //! `pipeline` takes a module from file to plan, `compiling` has it compiled, `slots` looks after workers,
@@ -57,7 +57,7 @@ const SLOW: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(200);
 
 /// Something that the loop has to deal with.
-enum Happened {
+enum Message {
     Worker(usize, u64, Vec<FromWorker>),
     WorkerEnded(usize, u64),
     Compiled(JobNumber, Vec<CompileResult>),
@@ -85,7 +85,7 @@ struct Run<'a> {
     cache: Cache,
     setup: WorkerSetup,
     ledger: Ledger<'a>,
-    tx: Sender<Happened>,
+    tx: Sender<Message>,
     modules: Vec<pipeline::Module>,
     forms: Forms,
     compilers: compiling::Compilers,
@@ -148,7 +148,7 @@ pub fn run_with(
 /// Takes the results of tests that somebody else runs, at the end of a run.
 pub struct ExternalResults<'a, 'b> {
     ledger: &'a mut Ledger<'b>,
-    rx: &'a Receiver<Happened>,
+    rx: &'a Receiver<Message>,
     /// Whether nothing new is to be started.
     pub stopping: bool,
 }
@@ -187,8 +187,8 @@ impl ExternalResults<'_, '_> {
     /// Whether the run was interrupted meanwhile, which is then recorded: whoever runs
     /// tests elsewhere has to end them.
     pub fn interrupted(&mut self) -> bool {
-        while let Ok(happened) = self.rx.try_recv() {
-            if let Happened::Signal(interrupt) = happened {
+        while let Ok(message) = self.rx.try_recv() {
+            if let Message::Signal(interrupt) = message {
                 self.ledger.interrupted(interrupt);
             }
         }
@@ -197,7 +197,7 @@ impl ExternalResults<'_, '_> {
 
     /// Time has passed.
     pub fn tick(&mut self) {
-        self.ledger.say(&Event::Tick);
+        self.ledger.emit(&Event::Tick);
     }
 }
 
@@ -409,7 +409,7 @@ fn open_cache(
 }
 
 /// Passes interrupts on to the loop, once it listens; before and after, they end the process.
-fn watch_signals(tx: &Sender<Happened>, listening: Arc<AtomicBool>) -> anyhow::Result<()> {
+fn watch_signals(tx: &Sender<Message>, listening: Arc<AtomicBool>) -> anyhow::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let tx = tx.clone();
@@ -423,7 +423,7 @@ fn watch_signals(tx: &Sender<Happened>, listening: Arc<AtomicBool>) -> anyhow::R
             };
             // at the third the loop itself seems to be stuck
             let heard = listening.load(Ordering::SeqCst) && seen < 3;
-            if !heard || tx.send(Happened::Signal(interrupt)).is_err() {
+            if !heard || tx.send(Message::Signal(interrupt)).is_err() {
                 std::process::exit(128 + signal);
             }
         }
@@ -433,7 +433,7 @@ fn watch_signals(tx: &Sender<Happened>, listening: Arc<AtomicBool>) -> anyhow::R
 
 impl Run<'_> {
     /// The loop.
-    fn work(&mut self, rx: &Receiver<Happened>) {
+    fn work(&mut self, rx: &Receiver<Message>) {
         loop {
             self.say_planned();
             self.next_serial();
@@ -447,10 +447,10 @@ impl Run<'_> {
                 Some(at) => rx.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match first {
-                Ok(happened) => {
-                    self.deal_with(happened);
+                Ok(message) => {
+                    self.handle(message);
                     while let Ok(more) = rx.try_recv() {
-                        self.deal_with(more);
+                        self.handle(more);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -460,33 +460,33 @@ impl Run<'_> {
         }
     }
 
-    fn deal_with(&mut self, happened: Happened) {
-        match happened {
-            Happened::Worker(slot, life, messages) => {
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Worker(slot, life, messages) => {
                 for message in messages {
-                    self.heard(slot, life, message);
+                    self.on_message(slot, life, message);
                 }
             }
-            Happened::WorkerEnded(slot, life) => self.worker_ended(slot, life),
-            Happened::Compiled(job, results) => {
+            Message::WorkerEnded(slot, life) => self.worker_ended(slot, life),
+            Message::Compiled(job, results) => {
                 for result in results {
                     self.compiled(job, result);
                 }
             }
-            Happened::CompilerEnded(job) => self.compiler_ended(job),
-            Happened::FixtureHost(life, messages) => {
+            Message::CompilerEnded(job) => self.compiler_ended(job),
+            Message::FixtureHost(life, messages) => {
                 for message in messages {
                     self.fixture_host_said(life, message);
                 }
             }
-            Happened::FixtureHostEnded(life) => self.fixture_host_ended(life),
-            Happened::Guardian(fixture, messages) => {
+            Message::FixtureHostEnded(life) => self.fixture_host_ended(life),
+            Message::Guardian(fixture, messages) => {
                 for message in messages {
-                    self.heard_of_fixture(fixture, message);
+                    self.on_fixture_message(fixture, message);
                 }
             }
-            Happened::GuardianEnded(fixture) => self.guardian_ended(fixture),
-            Happened::Signal(interrupt) => self.interrupt(interrupt),
+            Message::GuardianEnded(fixture) => self.guardian_ended(fixture),
+            Message::Signal(interrupt) => self.interrupt(interrupt),
         }
     }
 
@@ -510,7 +510,7 @@ impl Run<'_> {
                 tests: self.ledger.planned,
                 filtered_out: self.ledger.filtered(),
             };
-            self.ledger.say(&planned);
+            self.ledger.emit(&planned);
         }
     }
 

@@ -93,7 +93,7 @@ impl Run<'_> {
             self.ready_to_list(number);
         }
         if !to_compile.is_empty() {
-            self.ledger.say(&Event::Compiling {
+            self.ledger.emit(&Event::Compiling {
                 left: to_compile.len(),
             });
             for number in to_compile {

@@ -8,7 +8,7 @@
 
 use super::host_fixtures::Readiness;
 use super::peer::{Peer, Role};
-use super::{Happened, Run};
+use super::{Message, Run};
 use crate::event::{
     Cause, Event, FixtureKind, FixtureName, Outcome, SetupOutput, SuiteFailure, SuitePart,
     SuiteStep,
@@ -282,8 +282,8 @@ impl Run<'_> {
         let (life, tx) = (host.life, self.tx.clone());
         let started = Peer::start::<FromWorker>(Role::FixtureHost, self.home, move |messages| {
             let _ = tx.send(match messages {
-                Some(messages) => Happened::FixtureHost(life, messages),
-                None => Happened::FixtureHostEnded(life),
+                Some(messages) => Message::FixtureHost(life, messages),
+                None => Message::FixtureHostEnded(life),
             });
         });
         let setup = ToWorker::Setup(self.setup.clone());
@@ -510,7 +510,7 @@ impl Run<'_> {
     fn say_fixture(&mut self, number: ValueNumber, step: SuiteStep) {
         let shared = &self.shared[number.0];
         let of = self.fixture_name(shared.module, shared.plan.of.clone(), shared.plan.kind());
-        self.ledger.say(&Event::SuiteStep { of, step });
+        self.ledger.emit(&Event::SuiteStep { of, step });
     }
 
     /// A suite or a fixture of a module's, as events name it.

@@ -305,6 +305,6 @@ impl Run<'_> {
     fn say_snapshot(&mut self, number: SnapshotNumber, step: SnapshotStep) {
         let snapshot = &self.snapshots.all[number.0];
         let of = self.fixture_name(snapshot.module, snapshot.of.clone(), snapshot.kind);
-        self.ledger.say(&Event::Snapshot { of, step });
+        self.ledger.emit(&Event::Snapshot { of, step });
     }
 }

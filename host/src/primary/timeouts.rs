@@ -107,7 +107,7 @@ impl Run<'_> {
                         test: test.info.clone(),
                         elapsed,
                     };
-                    self.ledger.say(&slow);
+                    self.ledger.emit(&slow);
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Run<'_> {
             }
         }
         if self.settings.progress {
-            self.ledger.say(&Event::Tick);
+            self.ledger.emit(&Event::Tick);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::ledger::end_as;
 use super::peer::{Home, Peer, Role};
-use super::{Happened, Run};
+use super::{Message, Run};
 use crate::event::{
     Cause, Event, FixtureKind, Outcome, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
     TestOutput,
@@ -150,8 +150,8 @@ impl Run<'_> {
         let (life, tx) = (slot.life, self.tx.clone());
         let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |messages| {
             let _ = tx.send(match messages {
-                Some(messages) => Happened::Worker(number, life, messages),
-                None => Happened::WorkerEnded(number, life),
+                Some(messages) => Message::Worker(number, life, messages),
+                None => Message::WorkerEnded(number, life),
             });
         });
         match started {
@@ -186,7 +186,7 @@ impl Run<'_> {
     }
 
     /// A worker has something to say.
-    pub(super) fn heard(&mut self, number: usize, life: u64, message: FromWorker) {
+    pub(super) fn on_message(&mut self, number: usize, life: u64, message: FromWorker) {
         let slot = &mut self.slots[number];
         let Some(worker) = slot.worker.as_mut().filter(|_| slot.life == life) else {
             return;
@@ -211,9 +211,9 @@ impl Run<'_> {
                 self.first_job_begins(number);
             }
             FromWorker::Passed(task, start, duration) => {
-                self.heard_of_end(number, Done::passed(task, start, duration));
+                self.on_test_end(number, Done::passed(task, start, duration));
             }
-            FromWorker::Done(done) => self.heard_of_end(number, *done),
+            FromWorker::Done(done) => self.on_test_end(number, *done),
             FromWorker::Stopped(stopped) => match worker.jobs.front() {
                 Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
                     let unit = *unit;
@@ -288,12 +288,12 @@ impl Run<'_> {
     ) {
         if let (Some(module), Some(_)) = (module, self.interrupted_at) {
             let (of, step) = (self.fixture_name(module, of, kind), SuiteStep::TearingDown);
-            self.ledger.say(&Event::SuiteStep { of, step });
+            self.ledger.emit(&Event::SuiteStep { of, step });
         }
     }
 
     /// The first of a worker's jobs has come to its end.
-    fn heard_of_end(&mut self, number: usize, done: Done) {
+    fn on_test_end(&mut self, number: usize, done: Done) {
         let Some(worker) = &mut self.slots[number].worker else {
             return;
         };
@@ -334,7 +334,7 @@ impl Run<'_> {
         };
         if !test.announced && done.start > Duration::ZERO {
             // it began just before the worker heard that the run is interrupted
-            self.ledger.say(&Event::Started(test.info.clone()));
+            self.ledger.emit(&Event::Started(test.info.clone()));
         }
         // what is around a test takes its time too
         self.pace.0 += match test.place.around.is_empty() {

@@ -9,7 +9,7 @@ mod fixture;
 
 use super::peer::{Home, Peer, Role, died};
 use super::shared::reached;
-use super::{Happened, Run};
+use super::{Message, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{
     Captured, Cause, Event, HostFixtureEnd, HostFixtureError, HostFixtureStep, Interrupt,
@@ -227,8 +227,8 @@ impl Run<'_> {
         let home = Home::Process(&self.settings.host);
         let started = Peer::start::<FromGuardian>(Role::Guardian, home, move |messages| {
             let _ = tx.send(match messages {
-                Some(messages) => Happened::Guardian(number, messages),
-                None => Happened::GuardianEnded(number),
+                Some(messages) => Message::Guardian(number, messages),
+                None => Message::GuardianEnded(number),
             });
         });
         let start = ToGuardian::Start(Box::new(spec));
@@ -274,7 +274,7 @@ impl Run<'_> {
     }
 
     /// A guardian has something to say.
-    pub(super) fn heard_of_fixture(&mut self, number: FixtureNumber, message: FromGuardian) {
+    pub(super) fn on_fixture_message(&mut self, number: FixtureNumber, message: FromGuardian) {
         let fixture = &mut self.host_fixtures.all[number.0];
         match message {
             FromGuardian::Started(group) => fixture.group = Some(group),
@@ -390,18 +390,18 @@ impl Run<'_> {
     }
 
     /// Ends all fixtures, and waits until they have ended. An interrupt hurries it up.
-    pub(super) fn end_fixtures(&mut self, rx: &Receiver<Happened>) {
+    pub(super) fn end_fixtures(&mut self, rx: &Receiver<Message>) {
         let force = self.host_fixtures.force.unwrap_or(Force::Terminated);
         self.tell_guardians(force);
         while self.host_fixtures.all.iter().any(|f| f.guardian.is_some()) {
             match rx.recv() {
-                Ok(Happened::Guardian(number, messages)) => {
+                Ok(Message::Guardian(number, messages)) => {
                     for message in messages {
-                        self.heard_of_fixture(number, message);
+                        self.on_fixture_message(number, message);
                     }
                 }
-                Ok(Happened::GuardianEnded(number)) => self.guardian_ended(number),
-                Ok(Happened::Signal(interrupt)) => {
+                Ok(Message::GuardianEnded(number)) => self.guardian_ended(number),
+                Ok(Message::Signal(interrupt)) => {
                     self.record(interrupt);
                     self.tell_guardians(Force::Killed);
                 }
@@ -417,7 +417,7 @@ impl Run<'_> {
                     self.settings.verbosity == Verbosity::Verbose || self.ledger.is_implicated(i);
                 let silent = end.stdout.is_empty() && end.stderr.is_empty();
                 if seen && !silent {
-                    self.ledger.say(&Event::FixtureEnded(Box::new(end)));
+                    self.ledger.emit(&Event::FixtureEnded(Box::new(end)));
                 }
             }
         }
@@ -447,7 +447,7 @@ impl Run<'_> {
     fn say_step(&mut self, number: FixtureNumber, step: HostFixtureStep) {
         if self.settings.verbosity == Verbosity::Verbose {
             let name = self.host_fixtures.all[number.0].name.clone();
-            self.ledger.say(&Event::Fixture { name, step });
+            self.ledger.emit(&Event::Fixture { name, step });
         }
     }
 }
