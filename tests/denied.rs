@@ -257,7 +257,7 @@ fn what_people_read() {
         assert!(!ran.stdout.contains('\u{202e}'));
         if target == Target::P1 {
             let filters = [
-                (r"again: .*", "again: [command]"),
+                (r"rerun: .*", "rerun: [command]"),
                 (r"\b\d+(\.\d+)?(ns|us|ms|s)\b", "[time]"),
                 (r" {2,}\[time\]", " [time]"),
                 (r"\S+/(denied/src/lib.rs)", "[folder]/$1"),

@@ -325,7 +325,7 @@ fn of_a_failure_below_a_dependency_the_developers_lines_are_shown() {
         (r" {2,}\[time\]", " [time]"),
         (r"… \d+ frames", "… [n] frames"),
         (r"/\S+/registry/src/[^/]+/", "[registry]/"),
-        (r"again: .*", "again: [command]"),
+        (r"rerun: .*", "rerun: [command]"),
         (r"on \d+ process(es)?", "on [n] processes"),
     ];
     insta::with_settings!({filters => filters}, { insta::assert_snapshot!(ran.stdout); });

@@ -9,7 +9,7 @@ fn redacted(mut event: Value) -> Value {
         for (key, value) in object {
             match key.as_str() {
                 "exec_time" | "start" | "end" => *value = "[time]".into(),
-                "again" => *value = "[command]".into(),
+                "rerun" => *value = "[command]".into(),
                 "source" | "location" => *value = "[place]".into(),
                 _ => *value = redacted(value.take()),
             }

@@ -251,7 +251,7 @@ fn the_command_that_runs_a_test_again_does_so_in_the_same_mode() {
     ];
     let events = events(args);
     let again = |path: &str| {
-        let command = events.end(path)["wasmtest"]["again"]
+        let command = events.end(path)["wasmtest"]["rerun"]
             .as_str()
             .expect("given")
             .to_owned();

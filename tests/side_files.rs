@@ -133,7 +133,7 @@ fn a_side_file_says_how_a_program_is_called_and_what_has_to_come_of_it() {
         assert_eq!(told("traps").0, "errored");
         let wrong = "stdout is not as expected, from line 2:\n  expected: \"other\\n\"\n  found:    \"second\\n\"";
         assert_eq!(told("wrong"), ("failed", wrong));
-        let again = end(&events, "wrong")["again"].as_str().expect("told");
+        let again = end(&events, "wrong")["rerun"].as_str().expect("told");
         assert!(again.contains(" --side-files"), "{again}");
         assert_eq!(events.code, 1);
     }

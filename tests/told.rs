@@ -36,7 +36,7 @@ fn of_tests(command: &mut Command) -> &mut Command {
 
 fn again(events: &Events, path: &str) -> String {
     let own = &events.end(path)["wasmtest"];
-    own["again"].as_str().expect("told").to_owned()
+    own["rerun"].as_str().expect("told").to_owned()
 }
 
 #[test]

@@ -224,7 +224,7 @@ impl Cargo<'_> {
                 unknown_imports: UnknownImports::stubbed(
                     self.rest.options.guest.stub_imports || wanted.stubs(&name),
                 ),
-                again: self.again(package, test),
+                rerun: self.rerun(package, test),
                 unmarked: libtest_like::NAME,
                 without_tests: self.without_tests(&test.target),
                 listed: None,
@@ -310,7 +310,7 @@ impl Cargo<'_> {
     }
 
     /// The first part of the command that runs this binary's tests again.
-    fn again(&self, package: &Package, test: &TestBinary) -> String {
+    fn rerun(&self, package: &Package, test: &TestBinary) -> String {
         let name = shell_quote(&test.target.name);
         let target = match test.target.kind.first() {
             Some(TargetKind::Test) => format!("--test {name}"),
@@ -322,13 +322,13 @@ impl Cargo<'_> {
         format!(
             "cargo wasmtest -p {} {target}{} --{}",
             shell_quote(package.name.as_str()),
-            self.again_flags(),
-            self.again_rest()
+            self.rerun_flags(),
+            self.rerun_rest()
         )
     }
 
     /// The flags of cargo's that the command needs to build the same again.
-    fn again_flags(&self) -> String {
+    fn rerun_flags(&self) -> String {
         let build = self.args.build.words();
         let mut words = Words::default();
         if self.is_one_of_several || !self.args.build.target.is_empty() {
@@ -340,8 +340,8 @@ impl Cargo<'_> {
         words.for_shell()
     }
 
-    fn again_rest(&self) -> String {
-        settings::again(&self.rest.options) + &self.rest.grants.words().for_shell()
+    fn rerun_rest(&self) -> String {
+        settings::rerun(&self.rest.options) + &self.rest.grants.words().for_shell()
     }
 
     /// The packages whose doctests are meant.
@@ -360,11 +360,11 @@ impl Cargo<'_> {
                     package: package.id.repr.clone(),
                     library: lib.name.clone(),
                     module: self.named(&format!("{}::doc/{}", package.name, lib.name)),
-                    again: format!(
+                    rerun: format!(
                         "cargo wasmtest -p {} --doc{} --{}",
                         shell_quote(package.name.as_str()),
-                        self.again_flags(),
-                        self.again_rest()
+                        self.rerun_flags(),
+                        self.rerun_rest()
                     ),
                     lacking: self.built.left_out.lacking_of(package),
                 });

@@ -53,7 +53,7 @@ fn listed(test: &TestInfo, listed: &ListedTest) -> Value {
     own.insert("ignored".into(), json!(listed.ignored));
     own.insert("should_panic".into(), json!(listed.should_panic.is_some()));
     own.insert("todo".into(), json!(listed.todo));
-    own.insert("again".into(), json!(test.alone()));
+    own.insert("rerun".into(), json!(test.alone()));
     json!({
         "type": if listed.benchmark { "bench" } else { "test" },
         "event": "discovered",

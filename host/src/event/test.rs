@@ -129,7 +129,7 @@ pub struct TestInfo {
     /// `file:line` of the test, where the harness tells.
     pub source: Option<String>,
     /// The first part of the command that runs it again, shared by its module's tests.
-    pub again: Arc<str>,
+    pub rerun: Arc<str>,
     /// What runs before it in its instance, if anything does.
     pub unit: Option<InUnit>,
     /// Whether it is marked as ignored and was run all the same.
@@ -190,12 +190,12 @@ impl InUnit {
 impl TestInfo {
     /// The command that runs this test again in the mode it was run in, after what ran
     /// before it in its instance.
-    pub fn again(&self) -> String {
+    pub fn rerun(&self) -> String {
         match &self.unit {
             None => self.alone(),
             Some(unit) => {
                 let ignored = include_ignored(unit.ignored);
-                format!("{}{ignored}{}", self.again, unit.choice())
+                format!("{}{ignored}{}", self.rerun, unit.choice())
             }
         }
     }
@@ -204,7 +204,7 @@ impl TestInfo {
     pub fn alone(&self) -> String {
         format!(
             "{}{} --exact -- {}",
-            self.again,
+            self.rerun,
             include_ignored(self.ignored),
             shell_quote(&self.id.path)
         )

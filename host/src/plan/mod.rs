@@ -62,7 +62,7 @@ pub struct PlannedModule {
     /// What the file is.
     pub format: Format,
     /// The command that runs one of its tests again, as far as the test's own part.
-    pub again: Arc<str>,
+    pub rerun: Arc<str>,
     /// What becomes of its suites that may be split.
     pub splitting: Splitting,
 }
@@ -281,7 +281,7 @@ pub fn plan_module(
                     Some(line) => format!("{file}:{line}"),
                     None => file.clone(),
                 }),
-                again: module.again.clone(),
+                rerun: module.rerun.clone(),
                 unit: None,
                 ignored: action == (Action::Run { ignored: true }),
                 ignore_reason: test.ignored.clone(),
@@ -416,7 +416,7 @@ mod tests {
             name: "m.wasm".into(),
             order: 0,
             format: Format::Core,
-            again: "wasmtest run m.wasm".into(),
+            rerun: "wasmtest run m.wasm".into(),
             splitting: Splitting::Singly,
         }
     }
@@ -502,8 +502,8 @@ mod tests {
             Choice::default(),
         );
         let tests = plan.tasks.iter().flat_map(PlannedTask::tests);
-        let again = |t: &PlannedTest| (t.info.id.path.to_string(), t.info.again());
-        tests.map(again).collect()
+        let rerun = |t: &PlannedTest| (t.info.id.path.to_string(), t.info.rerun());
+        tests.map(rerun).collect()
     }
 
     #[test]

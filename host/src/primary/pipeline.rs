@@ -115,12 +115,12 @@ impl Run<'_> {
     fn add_module(&mut self, file: discover::Module) {
         let number = ModuleNumber(self.modules.len());
         let named = file.named.map(|at| &self.settings.selection.files[at]);
-        let again = match named {
-            Some(named) => named.again.clone(),
+        let rerun = match named {
+            Some(named) => named.rerun.clone(),
             None => format!(
                 "wasmtest run {}{}",
                 shell_quote(&file.file.display().to_string()),
-                self.settings.again
+                self.settings.rerun
             ),
         };
         let source = Source {
@@ -158,7 +158,7 @@ impl Run<'_> {
                 name: Arc::from(file.name.as_str()),
                 order: file.order,
                 format: file.format,
-                again: again.into(),
+                rerun: rerun.into(),
                 splitting: match self.settings.processes {
                     Processes::Primary => Splitting::Whole,
                     Processes::Workers(_) => Splitting::Singly,

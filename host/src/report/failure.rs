@@ -95,8 +95,8 @@ impl Styles {
         if let Some(scratch) = &end.output.scratch {
             let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
         }
-        let again = format!("again: {}", one_line(&end.test.again()));
-        let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(again));
+        let rerun = format!("rerun: {}", one_line(&end.test.rerun()));
+        let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(rerun));
         text
     }
 

@@ -214,7 +214,7 @@ fn ended(end: &TestEnd) -> Value {
         );
     }
     if event == "failed" {
-        own.insert("again".into(), json!(end.test.again()));
+        own.insert("rerun".into(), json!(end.test.rerun()));
     }
     set("wasmtest", Value::Object(own));
     value

@@ -143,7 +143,7 @@ impl<'a> Call<'a> {
             name: name(self.file),
             grants: self.grants.clone(),
             unknown_imports: self.unknown_imports,
-            again: String::new(),
+            rerun: String::new(),
             unmarked: command::NAME,
             without_tests: Silence::Told,
             listed: None,

@@ -13,7 +13,7 @@ mod selection;
 pub use exec::{Exec, Marks, Output};
 pub use process_env::{HostPaths, ProcessEnv, Untold};
 pub use reports::{ReportFile, Reporting, report_files};
-pub(crate) use rerun::again;
+pub(crate) use rerun::rerun;
 pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
@@ -109,7 +109,7 @@ pub struct Settings {
     /// Whether a person watches: a bar may move.
     pub progress: bool,
     /// The flags that a command needs to run a test again in the same mode.
-    pub again: String,
+    pub rerun: String,
 }
 
 /// Whether the state after a split fixture's setup is kept and replayed.
@@ -137,7 +137,7 @@ impl Settings {
         let base = Settings::base(Selection::new(&args.select)?, process);
         let mut settings = base.with(&args.options, process)?;
         if let Some((flag, _)) = selection::taken_for(&args.select) {
-            settings.again.push_str(&format!(" {flag}"));
+            settings.rerun.push_str(&format!(" {flag}"));
         }
         settings.refuse_writable_reports()?;
         Ok(Settings {
@@ -222,7 +222,7 @@ impl Settings {
             verbosity: Verbosity::Normal,
             color: false,
             progress: false,
-            again: String::new(),
+            rerun: String::new(),
         }
     }
 
@@ -263,7 +263,7 @@ impl Settings {
                 && std::io::stdout().is_terminal()
                 && std::io::stderr().is_terminal()
                 && process.var_os("TERM").is_none_or(|t| t != "dumb"),
-            again: again(args),
+            rerun: rerun(args),
             ..self
                 .limited_to(limit, process)?
                 .granting(&args.guest, process)?

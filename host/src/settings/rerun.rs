@@ -2,7 +2,7 @@
 
 use crate::cli::{Given, RERUN, RunOptions};
 
-pub(crate) fn again(options: &Given<RunOptions>) -> String {
+pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
     let words = options.words().only(&RERUN);
     // on how many processes changes no verdict, but whether on any does
     match options.processes.parse() {

@@ -39,7 +39,7 @@ pub struct TestFile {
     /// What is done about its unknown imports.
     pub unknown_imports: UnknownImports,
     /// The first part of the command that runs its tests again.
-    pub again: String,
+    pub rerun: String,
     /// The harness that it is taken for if it is a program that bears the marks of none.
     pub unmarked: HarnessName,
     /// Whether a word is lost on it if it holds no tests.

@@ -52,7 +52,7 @@ pub struct DocLibrary {
     /// The module's name in the run.
     pub module: String,
     /// The first part of the command that runs its doctests again.
-    pub again: String,
+    pub rerun: String,
     /// A dependency of its of which something that can be named was left out of the build.
     pub lacking: Option<String>,
 }
@@ -363,7 +363,7 @@ impl Doctests<'_> {
                     _ => Format::Component,
                 },
                 source,
-                again: of.again.as_str().into(),
+                rerun: of.rerun.as_str().into(),
                 unit: None,
                 ignored: false,
                 ignore_reason: None,

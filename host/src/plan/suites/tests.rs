@@ -52,7 +52,7 @@ fn plan(
         name: "m.wasm".into(),
         order: 0,
         format: Format::Core,
-        again: "wasmtest run m.wasm".into(),
+        rerun: "wasmtest run m.wasm".into(),
         splitting,
     };
     let (filter, choice) = (Filter::default(), Choice::default());

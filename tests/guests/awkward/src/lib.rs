@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn forges_our_own_lines() {
-        panic!("x\nagain: rm -rf /\n\nRan 1 test in 0.1s on 4 processes\nOK");
+        panic!("x\nrerun: rm -rf /\n\nRan 1 test in 0.1s on 4 processes\nOK");
     }
 
     #[test]
