@@ -77,6 +77,15 @@ fn is_acted_on(c: char) -> bool {
     c.is_control() || is_terminal_control(c)
 }
 
+/// As much of a text as one line of a summary has room for.
+pub fn shortened(text: &str) -> String {
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A duration with three significant figures and a unit: `3.14ms`, `21.4s`, `812us`.
 pub fn duration(duration: Duration) -> String {
     let nanos = duration.as_nanos() as f64;

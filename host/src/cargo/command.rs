@@ -8,7 +8,7 @@ use super::{build, flags, target, toolchain, variables};
 use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest, RERUN};
 use crate::cli::{UsageError, Words};
-use crate::event::{LeftOut, NotBuilt, Summary};
+use crate::event::{LeftOut, NotBuilt, Progress, Summary};
 use crate::exit;
 use crate::grant::ModuleGrants;
 use crate::grant::package::{self, Asked, PackageDirs};
@@ -16,7 +16,7 @@ use crate::grant::variables::{Variables, passed_env};
 use crate::harness::libtest_like;
 use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
-use crate::report::{self, Reporter as _, Stdout, console};
+use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{self, ProcessEnv, Settings, Silence, TestFile, Verbosity};
 use crate::text::{self, Escaped, shell_quote};
 use anyhow::Context as _;
@@ -165,7 +165,7 @@ fn tell_built(args: &CargoWasmtest, all: &[Cargo<'_>]) -> u8 {
     }
     for dependency in left_out(all) {
         if !args.build.quiet {
-            text::tell(&console::left_out(&dependency));
+            text::tell(&Progress::left_out(&dependency).text);
         }
     }
     let mut is_complete = true;

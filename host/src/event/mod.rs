@@ -9,6 +9,7 @@ pub mod denials;
 mod frame;
 mod outcome;
 mod output;
+mod progress;
 mod setup;
 mod suite;
 mod test;
@@ -17,11 +18,13 @@ pub use capture::Capture;
 pub use frame::{BACKTRACE, Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
 pub use output::{Attachment, Captured, TestOutput};
+pub use progress::{
+    FixtureName, HostFixtureStep, LeftOut, Level, Progress, SnapshotStep, SuiteStep, Without,
+};
 pub use setup::{SetupKind, SetupOutput, SetupRun};
 pub use suite::{FixtureKind, SuiteFailure, SuitePart};
 pub use test::{Format, HarnessName, InUnit, Ran, TestEnd, TestId, TestInfo};
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,34 +52,6 @@ pub struct NotBuilt {
     pub name: String,
     /// The first error, as one line.
     pub why: String,
-}
-
-/// A dependency that is not all there in what was built, since it does not build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Its package and version.
-    pub name: String,
-    /// What is not there.
-    pub without: Without,
-}
-
-/// What of a dependency is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Without {
-    /// All of it: nothing that was built names it.
-    All {
-        /// The first error, as one line.
-        error: String,
-        /// Dependencies that were left out because they need it.
-        others: Vec<String>,
-    },
-    /// Some of its features.
-    Features {
-        /// Which.
-        names: Vec<String>,
-        /// What they are for.
-        why: String,
-    },
 }
 
 /// A host fixture that failed its tests.
@@ -107,74 +82,6 @@ pub struct HostFixtureEnd {
     pub stderr: Captured,
 }
 
-/// A step in the life of a host fixture.
-#[derive(Clone, Debug)]
-pub enum HostFixtureStep {
-    /// It is being started.
-    Started {
-        /// By this command.
-        command: String,
-    },
-    /// It is ready.
-    Ready {
-        /// So long after it was started.
-        elapsed: Duration,
-    },
-    /// It has ended.
-    Ended {
-        /// How, in words.
-        how: String,
-    },
-}
-
-/// A suite or a fixture of a module's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FixtureName {
-    /// The module's name.
-    pub module: Arc<str>,
-    /// Its path in the module.
-    pub path: String,
-    /// Which of the two it is.
-    pub kind: FixtureKind,
-}
-
-impl fmt::Display for FixtureName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.module, self.path)
-    }
-}
-
-/// What is done with a suite or a fixture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SuiteStep {
-    /// It was set up.
-    SetUp,
-    /// Its teardown runs, and an interrupted run waits for it.
-    TearingDown,
-    /// It was taken down.
-    TornDown,
-}
-
-/// How the fixtures of a split suite's tests come about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SnapshotStep {
-    /// Their state is large, and is being written to where all workers can map it.
-    Keeping {
-        /// The size of its memory.
-        bytes: u64,
-    },
-    /// Their state is kept, and each further test begins from it.
-    Kept {
-        /// The size of its memory.
-        bytes: u64,
-    },
-    /// They are run again for each test.
-    Rerun {
-        /// Why.
-        why: String,
-    },
-}
-
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -182,15 +89,6 @@ pub enum Event {
     Compiling {
         /// Modules not yet compiled.
         left: usize,
-    },
-    /// All compiling is done.
-    Compiled {
-        /// Modules compiled now.
-        compiled: usize,
-        /// Modules that the cache had.
-        cached: usize,
-        /// How long it took from the start of the run.
-        elapsed: Duration,
     },
     /// All modules are listed: how many tests there will be.
     Planned {
@@ -201,15 +99,6 @@ pub enum Event {
     },
     /// A worker has begun a test.
     Started(Arc<TestInfo>),
-    /// A test runs for longer than usual.
-    Slow {
-        /// Whether the time is also that of what is set up for it.
-        set_up: bool,
-        /// Which test.
-        test: Arc<TestInfo>,
-        /// For how long already.
-        elapsed: Duration,
-    },
     /// A test has ended.
     Ended(Box<TestEnd>),
     /// A test will not be begun, since the run was stopped or interrupted: it is not run,
@@ -219,37 +108,15 @@ pub enum Event {
     ModuleFailed(Box<ModuleError>),
     /// A target did not build, and the others run without it.
     NotBuilt(NotBuilt),
-    /// A dependency does not build, and what runs does without it.
-    LeftOut(LeftOut),
     /// A suite or a fixture of a module's could not be set up or taken down.
     SuiteFailed(Box<ModuleError>),
-    /// A shared suite or fixture of a module's was set up or taken down; or any is being
-    /// taken down while an interrupted run waits for it.
-    SuiteStep {
-        /// Which it is.
-        of: FixtureName,
-        /// What is done with it.
-        step: SuiteStep,
-    },
     /// A host fixture could not be set up, or ended too soon.
     FixtureFailed(Box<HostFixtureError>),
-    /// A step of a host fixture; sent only to who wants to know everything.
-    Fixture {
-        /// The fixture's name.
-        name: Arc<str>,
-        /// The step.
-        step: HostFixtureStep,
-    },
     /// What a host fixture wrote, where that matters: a test that was bound to it did
     /// not pass, or everything is of interest.
     FixtureEnded(Box<HostFixtureEnd>),
-    /// Whether a split suite's or fixture's state is replayed, or made anew for each test.
-    Snapshot {
-        /// Which it is.
-        of: FixtureName,
-        /// What is known of that.
-        step: SnapshotStep,
-    },
+    /// How the run gets on; it changes no verdict.
+    Progress(Progress),
     /// Something that a user should know; it changes no verdict.
     Note(String),
     /// Time has passed; sent only where a person watches.

@@ -7,7 +7,7 @@
 use super::peer::{Peer, Role};
 use super::pipeline::Phase;
 use super::{Goal, Message, Run};
-use crate::event::{Cause, Event};
+use crate::event::{Cause, Event, Progress};
 use crate::module::forms::{Answer, JobNumber};
 use crate::protocol::{CompileResult, Compiled, LoadError, ModuleNumber};
 use crate::settings::Verbosity;
@@ -105,12 +105,10 @@ impl Run<'_> {
             self.ledger.emit(&Event::Compiling { left });
         } else if !self.compilers.said {
             self.compilers.said = true;
-            let compiled = Event::Compiled {
-                compiled: self.compilers.compiled,
-                cached: self.modules.len() - self.compilers.compiled,
-                elapsed: self.ledger.began().elapsed(),
-            };
-            self.ledger.emit(&compiled);
+            let (compiled, elapsed) = (self.compilers.compiled, self.ledger.began().elapsed());
+            let cached = self.modules.len() - compiled;
+            self.ledger
+                .progress(Progress::compiled(compiled, cached, elapsed));
         }
     }
 

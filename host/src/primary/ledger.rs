@@ -1,8 +1,8 @@
 //! What has come of the run so far: every event passes through here, is counted and reported.
 
 use crate::event::{
-    Cause, Event, HostFixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Ran,
-    Summary, TestEnd, TestId, TestOutput,
+    Cause, Event, HostFixtureError, Interrupt, LeftOut, ModuleError, NotBuilt, Outcome, Progress,
+    Ran, Summary, TestEnd, TestId, TestOutput,
 };
 use crate::plan::PlannedTest;
 use crate::report::Reporter;
@@ -135,7 +135,7 @@ impl<'a> Ledger<'a> {
 
     /// Records a dependency that was left out: no verdict rests on it.
     pub fn left_out(&mut self, dependency: LeftOut) {
-        self.emit(&Event::LeftOut(dependency));
+        self.progress(Progress::left_out(&dependency));
     }
 
     /// Records a module that could not be run.
@@ -150,6 +150,11 @@ impl<'a> Ledger<'a> {
         self.summary.errors += 1;
         self.summary.fixtures_failed += 1;
         self.emit(&Event::SuiteFailed(Box::new(error)));
+    }
+
+    /// Tells how the run gets on.
+    pub fn progress(&mut self, progress: Progress) {
+        self.emit(&Event::Progress(progress));
     }
 
     /// Records a host fixture that failed its tests.

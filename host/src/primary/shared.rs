@@ -10,7 +10,7 @@ use super::host_fixtures::Readiness;
 use super::peer::{Peer, Role};
 use super::{Message, Run};
 use crate::event::{
-    Cause, Event, FixtureKind, FixtureName, Outcome, SetupOutput, SuiteFailure, SuitePart,
+    Cause, FixtureKind, FixtureName, Outcome, Progress, SetupOutput, SuiteFailure, SuitePart,
     SuiteStep,
 };
 use crate::harness::limit;
@@ -510,7 +510,7 @@ impl Run<'_> {
     fn say_fixture(&mut self, number: ValueNumber, step: SuiteStep) {
         let shared = &self.shared[number.0];
         let of = self.fixture_name(shared.module, shared.plan.of.clone(), shared.plan.kind());
-        self.ledger.emit(&Event::SuiteStep { of, step });
+        self.ledger.progress(Progress::suite(&of, step));
     }
 
     /// A suite or a fixture of a module's, as events name it.

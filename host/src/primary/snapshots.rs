@@ -8,7 +8,7 @@
 //! the run's own grants; everything else is the same throughout a run.
 
 use super::Run;
-use crate::event::{Cause, Event, FixtureKind, SetupOutput, SnapshotStep};
+use crate::event::{Cause, FixtureKind, Progress, SetupOutput, SnapshotStep};
 use crate::module::cache::Cache;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::{FixtureStep, StepAction};
@@ -305,6 +305,6 @@ impl Run<'_> {
     fn say_snapshot(&mut self, number: SnapshotNumber, step: SnapshotStep) {
         let snapshot = &self.snapshots.all[number.0];
         let of = self.fixture_name(snapshot.module, snapshot.of.clone(), snapshot.kind);
-        self.ledger.emit(&Event::Snapshot { of, step });
+        self.ledger.progress(Progress::snapshot(&of, &step));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::workers::{Doing, Job, LISTING, TAKE_OVER, Worker};
 use super::{Run, SLOW, TICK};
-use crate::event::{Event, Outcome};
+use crate::event::{Event, Outcome, Progress};
 use crate::harness::limit;
 use crate::protocol::suites::StepAction;
 use crate::protocol::{Stop, ToWorker};
@@ -102,12 +102,9 @@ impl Run<'_> {
                     && let Some(test) = self.given.get(&task)
                 {
                     let mut steps = test.place.around.steps.iter();
-                    let slow = Event::Slow {
-                        set_up: steps.any(|s| !s.of_one_test && s.action == StepAction::Run),
-                        test: test.info.clone(),
-                        elapsed,
-                    };
-                    self.ledger.emit(&slow);
+                    let set_up = steps.any(|s| !s.of_one_test && s.action == StepAction::Run);
+                    self.ledger
+                        .progress(Progress::slow(&test.info, elapsed, set_up));
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::ledger::end_as;
 use super::peer::{Home, Peer, Role};
 use super::{Message, Run};
 use crate::event::{
-    Cause, Event, FixtureKind, Outcome, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
+    Cause, Event, FixtureKind, Outcome, Progress, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
     TestOutput,
 };
 use crate::harness::limit;
@@ -288,7 +288,7 @@ impl Run<'_> {
     ) {
         if let (Some(module), Some(_)) = (module, self.interrupted_at) {
             let (of, step) = (self.fixture_name(module, of, kind), SuiteStep::TearingDown);
-            self.ledger.emit(&Event::SuiteStep { of, step });
+            self.ledger.progress(Progress::suite(&of, step));
         }
     }
 

@@ -5,17 +5,14 @@
 //! a bar where the dots are. Failures come in full at the end, in the order of
 //! the plan, whatever the workers did.
 
-use super::failure::{Styles, marks, shortened};
+use super::failure::{Styles, marks};
 use super::frames::Functions;
 use super::output::Output;
 use super::{Kind, Notes, Options, Reporter};
-use crate::event::{
-    Event, HostFixtureStep, Interrupt, LeftOut, ModuleError, Outcome, SnapshotStep, SuiteStep,
-    Summary, TestEnd, TestInfo, Without,
-};
+use crate::event::{Event, Interrupt, Level, ModuleError, Outcome, Summary, TestEnd, TestInfo};
 use crate::exit;
 use crate::settings::Verbosity;
-use crate::text::{Escaped, duration, one_line, size, tell};
+use crate::text::{Escaped, duration, one_line, shortened, tell};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -108,6 +105,14 @@ impl<W: Write> Console<W> {
     fn end_dots(&mut self) {
         if std::mem::take(&mut self.in_dots) {
             self.print("\n");
+        }
+    }
+
+    /// Whether what is of this level is said.
+    fn is_for(&self, level: Level) -> bool {
+        match level {
+            Level::Normal => self.verbosity != Verbosity::Quiet,
+            Level::Verbose => self.verbosity == Verbosity::Verbose,
         }
     }
 
@@ -391,21 +396,6 @@ impl<W: Write> Reporter for Console<W> {
                     bar.tick();
                 }
             }
-            Event::Compiled {
-                compiled,
-                cached,
-                elapsed,
-            } if self.verbosity != Verbosity::Quiet => {
-                let modules = if *compiled == 1 { "module" } else { "modules" };
-                let from_cache = match cached {
-                    0 => String::new(),
-                    n => format!(" ({n} from cache)"),
-                };
-                self.tell(&format!(
-                    "compiled {compiled} {modules} in {}{from_cache}",
-                    duration(*elapsed)
-                ));
-            }
             Event::Planned { tests, .. } => {
                 self.planned = true;
                 if let Some(bar) = &self.bar {
@@ -417,21 +407,6 @@ impl<W: Write> Reporter for Console<W> {
             Event::Started(test) if self.bar.is_some() => {
                 self.running.push((test.clone(), Instant::now()));
             }
-            Event::Slow {
-                test,
-                elapsed,
-                set_up,
-            } if self.verbosity == Verbosity::Verbose => {
-                let id = one_line(&test.id.to_string());
-                let set_up = match set_up {
-                    true => ", what is set up for it included",
-                    false => "",
-                };
-                self.tell(&format!(
-                    "SLOW   {id} runs for {} already{set_up}",
-                    duration(*elapsed)
-                ));
-            }
             Event::Ended(end) => self.ended(end),
             Event::NeverBegun(end) if self.verbosity == Verbosity::Verbose => {
                 let text = self.line(end);
@@ -442,60 +417,16 @@ impl<W: Write> Reporter for Console<W> {
                 self.not_built
                     .push(format!("{}  {why}", one_line(&target.name)));
             }
-            Event::LeftOut(dependency) if self.verbosity != Verbosity::Quiet => {
-                self.tell(&left_out(dependency));
-            }
             Event::ModuleFailed(error) | Event::SuiteFailed(error) => self.module_failed(error),
-            Event::SuiteStep {
-                of,
-                step: SuiteStep::TearingDown,
-            } if self.verbosity != Verbosity::Quiet => {
-                let of = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
-                self.tell(&format!(
-                    "waiting for the teardown of {of} (a second interrupt ends it)"
-                ));
-            }
-            Event::SuiteStep { of, step } if self.verbosity == Verbosity::Verbose => {
-                let word = match step {
-                    SuiteStep::SetUp => "is set up",
-                    SuiteStep::TearingDown => "is being taken down",
-                    SuiteStep::TornDown => "is taken down",
-                };
-                let (kind, of) = (of.kind.name(), one_line(&of.to_string()));
-                self.tell(&format!("{kind} {of} {word}"));
-            }
             Event::FixtureFailed(error) => {
                 self.fixtures.0.push(self.styles.fixture_failure(error));
                 self.error();
             }
-            Event::Fixture { name, step } => {
-                let step = match step {
-                    HostFixtureStep::Started { command } => {
-                        format!("starts: {}", one_line(command))
-                    }
-                    HostFixtureStep::Ready { elapsed } => {
-                        format!("is ready after {}", duration(*elapsed))
-                    }
-                    HostFixtureStep::Ended { how } => format!("is gone: {}", one_line(how)),
-                };
-                self.tell(&format!("fixture {name} {step}"));
-            }
             Event::FixtureEnded(end) => {
                 self.fixtures.1.push(self.styles.fixture_end(end));
             }
-            Event::Snapshot { of, step } if self.verbosity == Verbosity::Verbose => {
-                let suite = format!("{} {}", of.kind.name(), one_line(&of.to_string()));
-                self.tell(&match step {
-                    SnapshotStep::Keeping { bytes } => {
-                        format!("keeping the state of {suite}, {}", size(*bytes))
-                    }
-                    SnapshotStep::Kept { bytes } => {
-                        format!("{suite} is replayed from a snapshot, {}", size(*bytes))
-                    }
-                    SnapshotStep::Rerun { why } => {
-                        format!("{suite} is set up again for each test: {}", one_line(why))
-                    }
-                });
+            Event::Progress(progress) if self.is_for(progress.level) => {
+                self.tell(&progress.text);
             }
             Event::Note(note) if self.verbosity != Verbosity::Quiet => {
                 let note = format!("note: {}", Escaped(note));
@@ -508,43 +439,11 @@ impl<W: Write> Reporter for Console<W> {
                 }
             }
             Event::Finished(summary) => self.finish(summary),
-            Event::Compiled { .. }
-            | Event::Started(_)
-            | Event::Slow { .. }
-            | Event::NeverBegun(_)
-            | Event::SuiteStep { .. }
-            | Event::Snapshot { .. }
-            | Event::LeftOut(_)
-            | Event::Note(_) => {}
+            Event::Started(_) | Event::NeverBegun(_) | Event::Progress(_) | Event::Note(_) => {}
         }
     }
 
     fn result(&mut self) -> io::Result<()> {
         self.out.result()
-    }
-}
-
-/// What was built without a dependency, as a note.
-pub fn left_out(LeftOut { name, without }: &LeftOut) -> String {
-    let name = one_line(name);
-    match without {
-        Without::Features { names, why } => format!(
-            "note: {name} was built without {} ({why})",
-            names
-                .iter()
-                .map(|n| format!("`{}`", one_line(n)))
-                .collect::<Vec<_>>()
-                .join(" and ")
-        ),
-        Without::All { error, others } => {
-            let others = match others.as_slice() {
-                [] => String::new(),
-                others => format!("; nor does what needs it: {}", one_line(&others.join(", "))),
-            };
-            format!(
-                "note: {name} does not build, and what runs does without it: {}{others}",
-                one_line(&shortened(error))
-            )
-        }
     }
 }

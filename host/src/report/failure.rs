@@ -6,7 +6,7 @@ use crate::event::{
     BACKTRACE, Cause, HostFixtureEnd, HostFixtureError, ModuleError, Outcome, SetupOutput, TestEnd,
     TestInfo,
 };
-use crate::text::{Escaped, duration, one_line, size};
+use crate::text::{Escaped, duration, one_line, shortened, size};
 use console::Style;
 use std::fmt::Write as _;
 
@@ -308,15 +308,6 @@ pub fn marks(test: &TestInfo) -> String {
         marks.push(format!("its memory {}", size(bytes)));
     }
     marks.join("; ")
-}
-
-/// As much of a text as one line of a summary has room for.
-pub fn shortened(text: &str) -> String {
-    const SHOWN: usize = 200;
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 /// A guest's stderr without what its cause has said already: the panic, the error.

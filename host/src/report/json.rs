@@ -8,9 +8,8 @@ use super::output::{Output, json};
 use super::{Kind, Notes, Reporter};
 use crate::event::denials::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, FixtureName, HostFixtureEnd, HostFixtureError,
-    HostFixtureStep, LeftOut, Library, Line, ModuleError, Outcome, SetupOutput, SnapshotStep,
-    SuiteStep, Summary, TestEnd, TestInfo, Without, unfolded,
+    Attachment, Captured, Cause, Event, HostFixtureEnd, HostFixtureError, Library, Line,
+    ModuleError, Outcome, SetupOutput, Summary, TestEnd, TestInfo, unfolded,
 };
 use crate::text::{Escaped, tell};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -52,22 +51,6 @@ impl<W: Write> Json<W> {
     }
 }
 
-fn left_out(LeftOut { name, without }: &LeftOut) -> Value {
-    let mut value = json!({"type": "dependency", "event": "left-out", "name": name});
-    match without {
-        Without::All { error, others } => {
-            value["message"] = json!(error);
-            value["others"] = json!(others);
-        }
-        Without::Features { names, why } => {
-            value["event"] = json!("without-features");
-            value["features"] = json!(names);
-            value["message"] = json!(why);
-        }
-    }
-    value
-}
-
 /// One value on a line of its own.
 pub fn write_line(out: &mut Output<impl Write>, value: &Value) {
     out.write(format!("{}\n", json(value)).as_bytes());
@@ -86,9 +69,6 @@ impl<W: Write> Reporter for Json<W> {
             Event::Started(test) => {
                 self.say(json!({"type": "test", "event": "started", "name": test.id.to_string()}));
             }
-            Event::Slow { test, .. } => {
-                self.say(json!({"type": "test", "event": "timeout", "name": test.id.to_string()}));
-            }
             Event::Ended(end) | Event::NeverBegun(end) => self.say(ended(end)),
             Event::NotBuilt(target) => self.say(json!({
                 "type": "target",
@@ -96,36 +76,14 @@ impl<W: Write> Reporter for Json<W> {
                 "name": target.name,
                 "message": target.why,
             })),
-            Event::LeftOut(dependency) => self.say(left_out(dependency)),
             Event::ModuleFailed(error) => self.say(module_failed(error)),
             Event::SuiteFailed(error) => self.say(suite_failed(error)),
-            Event::SuiteStep { of, step } => {
-                self.say(of_fixture(
-                    of,
-                    match step {
-                        SuiteStep::SetUp => "set-up",
-                        SuiteStep::TearingDown => "tearing-down",
-                        SuiteStep::TornDown => "torn-down",
-                    },
-                ));
-            }
-            Event::Snapshot { of, step } => {
-                let mut value = of_fixture(of, "snapshot");
-                match step {
-                    SnapshotStep::Keeping { bytes } => {
-                        value["event"] = json!("keeping");
-                        value["bytes"] = json!(bytes);
-                    }
-                    SnapshotStep::Kept { bytes } => value["bytes"] = json!(bytes),
-                    SnapshotStep::Rerun { why } => {
-                        value["event"] = json!("re-run");
-                        value["why"] = json!(why);
-                    }
+            Event::Progress(progress) => {
+                if let Some(value) = &progress.value {
+                    self.say(value.clone());
                 }
-                self.say(value);
             }
             Event::FixtureFailed(error) => self.say(fixture_failed(error)),
-            Event::Fixture { name, step } => self.say(fixture_step(name, step)),
             Event::FixtureEnded(end) => self.fixtures.push(fixture_end(end)),
             Event::Finished(summary) => {
                 let mut closing = closing(summary);
@@ -137,7 +95,7 @@ impl<W: Write> Reporter for Json<W> {
             Event::Note(note) if self.notes == Notes::OnStderr => {
                 tell(&format!("note: {}", Escaped(note)));
             }
-            Event::Note(_) | Event::Compiling { .. } | Event::Compiled { .. } | Event::Tick => {}
+            Event::Note(_) | Event::Compiling { .. } | Event::Tick => {}
         }
     }
 
@@ -365,22 +323,6 @@ fn fixture_failed(error: &HostFixtureError) -> Value {
         error.stderr.text()
     );
     json!({"type": "test", "event": "failed", "name": name, "stdout": text, "wasmtest": own})
-}
-
-fn of_fixture(of: &FixtureName, event: &str) -> Value {
-    json!({"type": "fixture", "event": event, "name": of.to_string(), "kind": of.kind})
-}
-
-fn fixture_step(name: &str, step: &HostFixtureStep) -> Value {
-    let mut value = json!({"type": "fixture", "event": "", "name": name});
-    let (event, key, detail) = match step {
-        HostFixtureStep::Started { command } => ("started", "command", json!(command)),
-        HostFixtureStep::Ready { elapsed } => ("ready", "exec_time", json!(elapsed.as_secs_f64())),
-        HostFixtureStep::Ended { how } => ("ended", "how", json!(how)),
-    };
-    value["event"] = event.into();
-    value[key] = detail;
-    value
 }
 
 fn fixture_end(end: &HostFixtureEnd) -> Value {

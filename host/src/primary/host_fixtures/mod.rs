@@ -12,7 +12,7 @@ use super::shared::reached;
 use super::{Message, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{
-    Captured, Cause, Event, HostFixtureEnd, HostFixtureError, HostFixtureStep, Interrupt,
+    Captured, Cause, Event, HostFixtureEnd, HostFixtureError, HostFixtureStep, Interrupt, Progress,
 };
 use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
 use crate::plan::tree::BoundTests;
@@ -447,7 +447,7 @@ impl Run<'_> {
     fn say_step(&mut self, number: FixtureNumber, step: HostFixtureStep) {
         if self.settings.verbosity == Verbosity::Verbose {
             let name = self.host_fixtures.all[number.0].name.clone();
-            self.ledger.emit(&Event::Fixture { name, step });
+            self.ledger.progress(Progress::host_fixture(&name, &step));
         }
     }
 }

@@ -260,15 +260,10 @@ impl<W: Write> Reporter for LibtestReporter<'_, W> {
             Event::Finished(summary) => self.finish(summary),
             // libtest has no word for these
             Event::Compiling { .. }
-            | Event::Compiled { .. }
             | Event::NotBuilt(_)
-            | Event::LeftOut(_)
-            | Event::Slow { .. }
             | Event::NeverBegun(_)
-            | Event::SuiteStep { .. }
-            | Event::Fixture { .. }
+            | Event::Progress(_)
             | Event::FixtureEnded(_)
-            | Event::Snapshot { .. }
             | Event::Tick => {}
         }
     }
