@@ -1,7 +1,7 @@
 //! What WASI lacks is named where a test fails for want of it, whatever std's words for it are.
 
 use crate::support::{Events, Target, arg, events, finish, guest, wasmtest};
-use wasmtest_host::harness::hints::HINTS;
+use wasmtest_host::inside::HINTS;
 
 fn advice(name: &str) -> &'static str {
     let hint = HINTS.iter().find(|hint| hint.name == name);

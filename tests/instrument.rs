@@ -1,11 +1,11 @@
 //! Real guests with their memory from outside behave as they do with their own.
 
 use crate::support::{Target, guest};
-use wasmtest_host::instrument::strip::strip;
-use wasmtest_host::instrument::{OffsetMap, RewriteFacts, rewrite};
-use wasmtest_host::protocol::Globals;
-use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Replayed, SnapshotImage};
+use wasmtest_host::inside::Globals;
+use wasmtest_host::inside::engine;
+use wasmtest_host::inside::strip;
+use wasmtest_host::inside::{OffsetMap, RewriteFacts, rewrite};
+use wasmtest_host::inside::{Replayed, SnapshotImage};
 use wasmtime::{Engine, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;

@@ -7,10 +7,10 @@
 //! Usage: `replay_loop [MODULE]`; prints lines of JSON with microseconds.
 
 use std::time::Instant;
-use wasmtest_host::instrument::rewrite;
-use wasmtest_host::protocol::Globals;
-use wasmtest_host::sandbox::engine;
-use wasmtest_host::sandbox::snapshot::{Replayed, SnapshotImage};
+use wasmtest_host::inside::Globals;
+use wasmtest_host::inside::engine;
+use wasmtest_host::inside::rewrite;
+use wasmtest_host::inside::{Replayed, SnapshotImage};
 use wasmtime::{Engine, Linker, Module, Store};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};

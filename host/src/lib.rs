@@ -7,26 +7,37 @@
 
 #![warn(missing_docs)]
 
-pub mod cargo;
-pub mod cli;
-pub mod config;
+mod cargo;
+mod cli;
+mod config;
 pub mod entry;
-pub mod event;
-pub mod exec;
-pub mod exit;
-pub mod grant;
-pub mod guardian;
-pub mod harness;
-pub mod instrument;
-pub mod layout;
-pub mod module;
-pub mod paths;
-pub mod plan;
-pub mod primary;
-pub mod protocol;
-pub mod report;
-pub mod runner;
-pub mod sandbox;
-pub mod settings;
-pub mod text;
-pub mod worker;
+mod event;
+mod exec;
+mod exit;
+mod grant;
+mod guardian;
+mod harness;
+mod instrument;
+mod layout;
+mod module;
+mod paths;
+mod plan;
+mod primary;
+mod protocol;
+mod report;
+mod runner;
+mod sandbox;
+mod settings;
+mod text;
+mod worker;
+
+/// Parts that this package's own tests and examples look at, and nobody else is to rely on.
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::harness::hints::HINTS;
+    pub use crate::instrument::strip::strip;
+    pub use crate::instrument::{OffsetMap, RewriteFacts, rewrite};
+    pub use crate::protocol::Globals;
+    pub use crate::sandbox::engine;
+    pub use crate::sandbox::snapshot::{Replayed, SnapshotImage};
+}

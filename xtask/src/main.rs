@@ -171,7 +171,8 @@ fn test(filters: &[OsString]) -> Result<ExitCode> {
     }
     // the documentation first: it is built in seconds, and the tests take minutes
     let mut doc = cargo();
-    doc.args(["doc", "--quiet", "--no-deps", "--lib", "--workspace"]);
+    doc.args(["doc", "--quiet", "--no-deps", "--lib", "--workspace"])
+        .arg("--document-private-items");
     done(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     done(cargo().args(["test", "--workspace", "--all-targets"]))?;
     done(cargo().args(["test", "--workspace", "--doc"]))?;

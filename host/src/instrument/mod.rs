@@ -2,7 +2,7 @@
 //!
 //! Each takes bytes and gives bytes, the way back from offsets in them ([`OffsetMap`]), and
 //! what else there is to know ([`PassOutput`]): [`strip`] leaves out what execution does not
-//! need, [`gaps`] puts in what std lacks on WASI, [`rewrite`] has a core module's memory come
+//! need, [`gaps`] puts in what std lacks on WASI, [`rewrite()`] has a core module's memory come
 //! from outside, so that there can be snapshots of it. Knows WebAssembly's binary format,
 //! nothing of engines or tests.
 //!
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 pub use offsets::OffsetMap;
 pub use passes::{PassFacts, PassOutput};
 pub use rewrite::rewrite;
-pub use state::{StateTooLarge, state_module, used};
+pub use state::{state_module, used};
 pub use std_sources::is_runtime_source;
 
 /// The module from which a rewritten module imports its memory.

@@ -15,7 +15,7 @@ use wasmparser::{Validator, WasmFeatures};
 /// The pass that has a module's memory come from outside.
 ///
 /// # Errors
-/// [`NotUnderstood`] if the module may have state beside its memory and its
+/// `NotUnderstood` if the module may have state beside its memory and its
 /// mutable globals, or is not valid.
 pub fn rewrite(module: &[u8]) -> Result<PassOutput<'static, Rewritten>, NotUnderstood> {
     let survey = survey(module)?;

@@ -18,7 +18,7 @@ pub use compile::{
     Rebuild, StateJob,
 };
 pub use content::ContentHash;
-pub use frame::{MAX_FRAME, read_frame, write_frame};
+pub use frame::{read_frame, write_frame};
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, ModuleNumber,

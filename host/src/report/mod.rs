@@ -14,7 +14,7 @@ mod open;
 pub mod output;
 mod trouble;
 
-pub use open::{Reporters, Stdout, check, open};
+pub use open::{Stdout, check, open};
 pub use trouble::Trouble;
 
 use crate::event::Event;

@@ -213,7 +213,7 @@ impl Replayed {
     /// The state in which the instance stands.
     ///
     /// # Errors
-    /// [`StateTooLarge`](crate::instrument::StateTooLarge) if its memory does not
+    /// `StateTooLarge` if its memory does not
     /// fit in a module; else if the facts are those of another module.
     pub fn capture<T>(
         &self,

@@ -4,7 +4,7 @@
 //! gave is read once more, at a module's first trap, and only if it still holds
 //! what was compiled. Offsets are mapped back, DWARF is preferred, the name
 //! section serves where there is none. Whose each function is says [`owner`], what
-//! is shown of them [`show`].
+//! is shown of them [`show()`].
 
 mod code;
 mod optimised;

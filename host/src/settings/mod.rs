@@ -11,7 +11,7 @@ mod rerun;
 mod selection;
 
 pub use exec::{Exec, Marks, Output};
-pub use process_env::{HostPaths, ProcessEnv, Untold};
+pub use process_env::{HostPaths, ProcessEnv};
 pub use reports::{ReportFile, Reporting, report_files};
 pub(crate) use rerun::rerun;
 pub use selection::{Selection, Silence, TestFile};

@@ -186,7 +186,7 @@ impl Plan {
 }
 
 /// The pass that fills in what std lacks. `original` is the module or component with its names,
-/// `stripped` the same, or what [`rewrite`](super::rewrite) made of it, as it would be compiled.
+/// `stripped` the same, or what [`rewrite()`](super::rewrite()) made of it, as it would be compiled.
 /// What comes out has yet to be validated.
 pub fn fill<'a>(original: &[u8], stripped: &'a [u8]) -> PassOutput<'a, Gaps> {
     let result = match Parser::is_component(original) {
