@@ -8,7 +8,7 @@ pub mod filter;
 mod suites;
 pub mod tree;
 
-pub use suites::{Placement, PlannedShared};
+pub use suites::{Placement, PlannedShared, reached};
 
 use self::filter::Filter;
 use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};

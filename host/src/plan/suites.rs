@@ -93,6 +93,24 @@ impl PlannedShared {
     }
 }
 
+/// What is shared and needed, by these or by what they need.
+pub fn reached<'a>(
+    needed: &[ValueNumber],
+    after: impl Fn(ValueNumber) -> &'a [ValueNumber],
+) -> Vec<ValueNumber> {
+    let mut all = needed.to_vec();
+    let mut next = 0;
+    while let Some(number) = all.get(next).copied() {
+        next += 1;
+        for further in after(number) {
+            if !all.contains(further) {
+                all.push(*further);
+            }
+        }
+    }
+    all
+}
+
 /// Where one test goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {

@@ -14,7 +14,7 @@ use crate::event::{
     SuiteStep,
 };
 use crate::harness::limit;
-use crate::plan::{PlannedShared, PlannedTask, PlannedTest};
+use crate::plan::{PlannedShared, PlannedTask, PlannedTest, reached};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     FixtureNumber, FromWorker, LoadError, ModuleNumber, SetUp, SharedSetupError, SharedTask,
@@ -87,24 +87,6 @@ impl FixtureHost {
             peer.kill();
         }
     }
-}
-
-/// What is shared and needed, by these or by what they need.
-pub(super) fn reached<'a>(
-    needed: &[ValueNumber],
-    after: impl Fn(ValueNumber) -> &'a [ValueNumber],
-) -> Vec<ValueNumber> {
-    let mut all = needed.to_vec();
-    let mut next = 0;
-    while let Some(number) = all.get(next).copied() {
-        next += 1;
-        for further in after(number) {
-            if !all.contains(further) {
-                all.push(*further);
-            }
-        }
-    }
-    all
 }
 
 impl Run<'_> {

@@ -8,7 +8,6 @@
 mod fixture;
 
 use super::peer::{Home, Peer, Role, died};
-use super::shared::reached;
 use super::{Message, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{
@@ -16,7 +15,7 @@ use crate::event::{
 };
 use crate::guardian::{Ended, Force, FromGuardian, Spec, ToGuardian, Why};
 use crate::plan::tree::BoundTests;
-use crate::plan::{ModulePlan, PlannedTask, PlannedTest};
+use crate::plan::{ModulePlan, PlannedTask, PlannedTest, reached};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
