@@ -28,13 +28,23 @@ mod std_sources;
 pub mod strip;
 mod survey;
 
+use gaps::Gaps;
 use serde::{Deserialize, Serialize};
 
 pub use offsets::OffsetMap;
-pub use passes::{PassFacts, PassOutput};
+pub use passes::PassOutput;
 pub use rewrite::rewrite;
 pub use state::{state_module, used};
 pub use std_sources::is_runtime_source;
+
+/// What is to be kept beside whatever was compiled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassFacts {
+    /// The way back from what was compiled to the file.
+    pub offsets: OffsetMap,
+    /// What became of what std lacks.
+    pub gaps: Gaps,
+}
 
 /// The module from which a rewritten module imports its memory.
 pub const STATE: &str = "wasmtest:state";

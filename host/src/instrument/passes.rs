@@ -1,8 +1,6 @@
-//! What all passes give alike, and what is kept of those that a compiled form was made by.
+//! What all passes give alike, and how one goes over what another gave.
 
 use super::OffsetMap;
-use super::gaps::Gaps;
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What a pass over a module's bytes gives.
@@ -28,13 +26,4 @@ impl<F> PassOutput<'_, F> {
             ..next
         }
     }
-}
-
-/// What is to be kept beside whatever was compiled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassFacts {
-    /// The way back from what was compiled to the file.
-    pub offsets: OffsetMap,
-    /// What became of what std lacks.
-    pub gaps: Gaps,
 }
