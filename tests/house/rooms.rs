@@ -3,7 +3,7 @@
 //! Takes the text of all files of a crate, and of the page with the table; gives what differs,
 //! in words.
 
-use super::source::{Mention, Source, read};
+use super::source::{By, Mention, Source, read};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A table's first line.
@@ -76,6 +76,9 @@ struct File {
     module: Vec<String>,
     source: Source,
 }
+
+/// A name is taken from a file that took it from another ...: no more often than that.
+const MOST_PASSED: usize = 8;
 
 /// All files of the crate, but those for tests.
 pub struct House {
@@ -192,6 +195,48 @@ impl House {
             ));
         }
         problems
+    }
+
+    /// Files of one room that name each other, by way of others or not. What a file and those
+    /// below it in its folder name of each other does not count: it declares them, and shows
+    /// what lies in them, and they extend what it defines.
+    pub fn circles(&self) -> Vec<Vec<String>> {
+        let mut named: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for file in &self.files {
+            let is_beside = |other: &&File| {
+                let (one, other) = (&file.module, &other.module);
+                one.first() == other.first() && !one.starts_with(other) && !other.starts_with(one)
+            };
+            let mentions = file.source.mentions.iter();
+            let targets = mentions.filter_map(|mention| self.defines(&mention.path, 0));
+            let targets = targets.filter(is_beside).map(|target| target.place.clone());
+            named.insert(&file.place, targets.collect());
+        }
+        let next = |file: &str| named.get(file).into_iter().flatten().cloned().collect();
+        let all: Vec<String> = self.files.iter().map(|f| f.place.clone()).collect();
+        circles(&all, &next)
+    }
+
+    /// The file in which lies what a path names, past those that only take it from there.
+    fn defines(&self, path: &[String], passed: usize) -> Option<&File> {
+        let is_of = |file: &&File| path.starts_with(&file.module);
+        let file = self
+            .files
+            .iter()
+            .filter(is_of)
+            .max_by_key(|file| file.module.len())?;
+        let (name, rest) = match path[file.module.len()..].split_first() {
+            Some(further) if passed < MOST_PASSED => further,
+            _ => return Some(file),
+        };
+        let taken =
+            file.source.mentions.iter().find(
+                |mention| matches!(&mention.by, By::Use { name: taken, .. } if taken == name),
+            );
+        match taken {
+            Some(taken) => self.defines(&[&taken.path, rest].concat(), passed + 1),
+            None => Some(file),
+        }
     }
 
     /// What the table would be, the lowest rooms first.
@@ -337,6 +382,45 @@ mod tests {
             next.iter().map(|n| (*n).to_owned()).collect()
         };
         assert_eq!(circles(&known, &next), [vec!["a", "b", "c"], vec!["d"]]);
+    }
+
+    #[test]
+    fn files_that_name_each_other_are_found_past_those_that_only_show_them() {
+        let circle = [
+            (
+                "d/mod.rs",
+                "mod one; mod two; mod three; pub use one::One; use three::Three;\nstruct D;",
+            ),
+            ("d/one.rs", "use super::two::Two; pub struct One;"),
+            ("d/two.rs", "pub struct Two;\nfn f() { super::One; }"),
+            // what both have from the file above makes no circle
+            (
+                "d/three.rs",
+                "use super::{D, Three as Own}; pub struct Three;",
+            ),
+        ];
+        assert_eq!(house(&circle).circles(), [vec!["d/one.rs", "d/two.rs"]]);
+        let without = [
+            circle[0],
+            circle[1],
+            ("d/two.rs", "pub struct Two;"),
+            circle[3],
+        ];
+        assert!(house(&without).circles().is_empty());
+        // by way of a third, and of a glob
+        let three = [
+            circle[0],
+            ("d/one.rs", "use crate::d::two::*;"),
+            ("d/two.rs", "use super::three;"),
+            (
+                "d/three.rs",
+                "use super::one::f;\n#[cfg(test)] use super::two;",
+            ),
+        ];
+        assert_eq!(
+            house(&three).circles(),
+            [vec!["d/one.rs", "d/two.rs", "d/three.rs"]]
+        );
     }
 
     #[test]
