@@ -1,5 +1,5 @@
-//! Values that tests, hooks and other fixtures ask for by name: how one is asked for,
-//! and where it is kept.
+//! Values that tests, hooks and other fixtures ask for by name: what one is, and where it
+//! is kept.
 //!
 //! In an instance of the runner a value is kept until the instance ends. Everywhere
 //! else it is kept as long as the test runs that asked first, and what is shared is
@@ -173,49 +173,6 @@ pub(crate) fn forget<F: Fixture>() {
 #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
 pub(crate) fn replace(values: Kept) -> Kept {
     KEPT.replace(values)
-}
-
-/// The value of a fixture that each test has for itself.
-pub fn own<F: Make>() -> Rc<F::Value> {
-    if let Some(value) = kept::<F>() {
-        return value;
-    }
-    let value = match F::make() {
-        Ok(value) => keep::<F>(value),
-        Err(error) => panic!("{} failed: {error}", F::PATH),
-    };
-    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    crate::suites::torn_down::<F>(&value);
-    value
-}
-
-/// The value of a fixture that is computed once for all tests.
-pub fn shared<F: Make>() -> Rc<F::Value>
-where
-    F::Value: Travels,
-{
-    // the runner gives it to the instance; if it did not, the instance makes it
-    #[cfg(all(target_os = "wasi", target_env = "p1"))]
-    return own::<F>();
-    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    kept::<F>().unwrap_or_else(|| keep::<F>(crate::suites::computed_once::<F>()))
-}
-
-/// The value of the host fixture of this name in `wasmtest.toml`.
-pub fn from_host<F: Fixture>(name: &str) -> Rc<F::Value>
-where
-    F::Value: Arrives,
-{
-    if let Some(value) = kept::<F>() {
-        return value;
-    }
-    #[cfg(all(target_os = "wasi", target_env = "p1"))]
-    panic!(
-        "{}: the runner gave no value of the host fixture `{name}`",
-        F::PATH
-    );
-    #[cfg(not(all(target_os = "wasi", target_env = "p1")))]
-    keep::<F>(crate::suites::host_value(F::PATH, name))
 }
 
 /// A value as CBOR.

@@ -227,6 +227,7 @@
 
 #![warn(missing_docs)]
 
+mod asked;
 #[cfg(all(target_os = "wasi", target_env = "p1"))]
 #[allow(warnings, clippy::all, clippy::undocumented_unsafe_blocks)]
 #[rustfmt::skip]
@@ -355,9 +356,8 @@ macro_rules! skip_if {
 pub mod __private {
     //! What the macros call. No interface: it changes without notice.
 
-    pub use crate::fixtures::{
-        Done, Fixture, Make, Needs, deeper, fallible, from_host, own, shared,
-    };
+    pub use crate::asked::{from_host, own, shared};
+    pub use crate::fixtures::{Done, Fixture, Make, Needs, deeper, fallible};
     pub use crate::host::skip;
     pub use wasmtest_sdk_macros::host_fixture;
     pub use wasmtest_sdk_macros::no_fixture_of_this_name_is_in_scope_import_it_with_use_or_mark_a_function_with_fixture;
