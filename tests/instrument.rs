@@ -1,11 +1,12 @@
 //! Real guests with their memory from outside behave as they do with their own.
 
 use crate::support::{Target, guest};
-use wasmtest_host::inside::Globals;
-use wasmtest_host::inside::engine;
-use wasmtest_host::inside::strip;
-use wasmtest_host::inside::{OffsetMap, RewriteFacts, rewrite};
-use wasmtest_host::inside::{Replayed, SnapshotImage};
+use std::ops::Range;
+use wasmparser::{Parser, Payload};
+use wasmtest_host::inside::{
+    Gaps, Globals, OffsetMap, PassOutput, Replayed, RewriteFacts, SnapshotImage, engine, gaps,
+    rewrite, strip,
+};
 use wasmtime::{Engine, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
@@ -138,6 +139,52 @@ fn offsets_of_a_trap_lead_back_to_the_same_function() {
         frames.map(back).collect()
     };
     assert_eq!(back(moved, &offsets), back(expected, &before));
+}
+
+/// Where functions' bodies lie, by module.
+fn bodies(bytes: &[u8]) -> Vec<Vec<Range<usize>>> {
+    let mut modules = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.expect("it parses") {
+            Payload::Version { .. } => modules.push(Vec::new()),
+            Payload::CodeSectionEntry(body) => {
+                let module: &mut Vec<_> = modules.last_mut().expect("it has begun");
+                module.push(body.range());
+            }
+            _ => {}
+        }
+    }
+    modules
+}
+
+#[test]
+fn every_function_of_real_guests_leads_back_through_all_passes() {
+    let leads_back = |original: &[u8], made: &PassOutput<'_, Gaps>, name: &str| {
+        if name == "gaps" {
+            assert!(made.facts.is_filled(), "{}", made.facts.told());
+        }
+        let (old, new) = (bodies(original), bodies(&made.bytes));
+        assert_eq!(old.len(), new.len(), "{name}");
+        for (old, new) in old.into_iter().zip(new) {
+            for (old, new) in old.into_iter().zip(new) {
+                for (old, new) in [(old.start, new.start), (old.end - 1, new.end - 1)] {
+                    assert_eq!(made.offsets.original(new), old, "{name}");
+                    assert_eq!(made.offsets.function(new, 5), 5, "{name}");
+                }
+            }
+        }
+    };
+    let (p1, p2) = (Target::P1, Target::P2);
+    for (name, target) in [("gaps", p1), ("verdicts", p1), ("verdicts", p2)] {
+        let bytes = std::fs::read(guest(name, target, "dev")).expect("it can be read");
+        let stripped = strip(&bytes);
+        leads_back(&bytes, &stripped.then(|m| gaps::fill(&bytes, m)), name);
+        // a component cannot be rewritten
+        if let Ok(rewritten) = rewrite(&bytes) {
+            let stripped = rewritten.then(strip);
+            leads_back(&bytes, &stripped.then(|m| gaps::fill(&bytes, m)), name);
+        }
+    }
 }
 
 #[test]

@@ -35,8 +35,9 @@ mod worker;
 #[doc(hidden)]
 pub mod inside {
     pub use crate::harness::hints::HINTS;
+    pub use crate::instrument::gaps::{self, Gaps};
     pub use crate::instrument::strip::strip;
-    pub use crate::instrument::{OffsetMap, RewriteFacts, rewrite};
+    pub use crate::instrument::{OffsetMap, PassOutput, RewriteFacts, rewrite};
     pub use crate::protocol::Globals;
     pub use crate::sandbox::engine;
     pub use crate::sandbox::snapshot::{Replayed, SnapshotImage};
