@@ -116,8 +116,13 @@ enum Waiting {
 struct Given {
     number: JobNumber,
     kind: GivenKind,
+    /// What compiles its modules.
+    compiler: Compiler,
     undone: Vec<Compiled>,
 }
+
+/// What compiles what has no form that is there yet: that which is ready soonest.
+const FIRST: Compiler = Compiler::BEST_FIRST[0];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum GivenKind {
@@ -256,7 +261,8 @@ impl Forms {
             if modules.is_empty() {
                 return None;
             }
-            job.jobs = modules.iter().map(|module| self.job(*module)).collect();
+            let jobs = modules.iter().map(|module| self.job(*module, FIRST));
+            job.jobs = jobs.collect();
             let undone = modules.into_iter().map(Compiled::Module).collect();
             (GivenKind::Modules, undone)
         };
@@ -265,6 +271,7 @@ impl Forms {
         self.given.push(Given {
             number,
             kind,
+            compiler: FIRST,
             undone,
         });
         Some((number, job))
@@ -288,14 +295,14 @@ impl Forms {
         together
     }
 
-    fn job(&self, number: ModuleNumber) -> CompileJob {
+    fn job(&self, number: ModuleNumber, compiler: Compiler) -> CompileJob {
         let module = &self.modules[number.0];
         CompileJob {
             module: number,
             file: module.source.file.clone(),
             content: module.source.content,
             format: module.source.format,
-            form: self.form(module, Compiler::BEST_FIRST[0]),
+            form: self.form(module, compiler),
             rebuild: module.rebuild,
         }
     }
@@ -310,7 +317,7 @@ impl Forms {
         };
         given.undone.swap_remove(at);
         if let (Compiled::Module(module), Ok(())) = (result.of, &result.result) {
-            self.modules[module.0].there.push(Compiler::BEST_FIRST[0]);
+            self.modules[module.0].there.push(given.compiler);
         }
         Answer::Expected
     }
