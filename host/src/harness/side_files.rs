@@ -151,6 +151,10 @@ impl Harness for SideFiles {
 impl SideFile {
     /// Reads a side file, and checks what it says.
     fn read(bytes: &[u8]) -> Result<SideFile, Cause> {
+        // serde takes a list for an object's values, in order
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Cause::new("it is no JSON object"));
+        }
         let side: SideFile = serde_json::from_slice(bytes).map_err(|e| {
             let cause = Cause::new(e.to_string());
             match ["`operations`", "`proposals`"].iter().any(|key| e.to_string().contains(&format!("unknown field {key}"))) {
@@ -350,6 +354,8 @@ mod tests {
             "{unknown}"
         );
         assert!(why("{").contains("line 1"));
+        assert!(why(r#"[["a"]]"#).contains("no JSON object"));
+        assert!(why("").contains("no JSON object"));
         assert!(why(r#"{"exit_code": 1.5}"#).contains("1.5"));
         assert!(why(r#"{"exit_code": 1, "exit_code": 2}"#).contains("duplicate"));
         for (dirs, said) in [
