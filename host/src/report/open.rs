@@ -8,7 +8,7 @@ use super::{KINDS, Kind, Notes, Options, Reporter, console, json};
 use crate::cli::{MessageFormat, UsageError, usage};
 use crate::event::Event;
 use crate::settings::{ReportFile, Reporting, Verbosity};
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -109,7 +109,10 @@ pub fn check(files: &[ReportFile]) -> Result<(), UsageError> {
                 format!("`{report}` cannot be made: its folder is not there"),
             );
         }
-        if let Some(other) = files[..at].iter().find(|o| o.resolved() == file) {
+        // what goes to a device is mixed with nothing: none is kept there
+        let is_device = fs::metadata(&file).is_ok_and(|meta| meta.file_type().is_char_device());
+        let same = |other: &&ReportFile| !is_device && other.resolved() == file;
+        if let Some(other) = files[..at].iter().find(same) {
             return twice(other, report);
         }
     }
