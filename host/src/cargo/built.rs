@@ -27,7 +27,6 @@ pub struct Built {
     pub(super) stand_ins: Option<StandIns>,
     /// Packages whose build script came to its end for the target.
     pub(super) run_for_target: HashSet<PackageId>,
-    /// What was left out of it.
     pub(super) left_out: Notes,
     /// All libraries' files, without their endings.
     pub(super) products: HashSet<PathBuf>,
@@ -38,9 +37,7 @@ pub struct Built {
 pub struct TestBinary {
     /// Whose it is.
     pub package: PackageId,
-    /// Of which target.
     pub target: Target,
-    /// The file.
     pub file: PathBuf,
 }
 

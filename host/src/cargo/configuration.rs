@@ -32,7 +32,6 @@ struct Layer {
 /// A variable of `[env]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
     /// Its value, in full where it is a path.
     pub value: String,

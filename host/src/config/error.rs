@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 /// A configuration that cannot be followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
-    /// The file.
     pub file: PathBuf,
-    /// Where in it.
     pub place: Option<SourceSpan>,
     /// What is wrong.
     pub why: String,

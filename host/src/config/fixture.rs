@@ -24,7 +24,6 @@ pub const FOLDER: &str = "{folder}";
 /// A host fixture, as it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fixture {
-    /// Its name.
     pub name: String,
     /// The program and its arguments, placeholders included.
     pub command: Vec<String>,
@@ -49,7 +48,6 @@ pub struct Fixture {
 /// Whether something is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// It is.
     Yes,
     /// It is not.
     No,

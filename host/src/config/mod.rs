@@ -40,7 +40,6 @@ pub struct Config {
 pub enum Source {
     /// The first [`FILE`] in the current folder and those above it, if there is one.
     Search,
-    /// This file.
     File(PathBuf),
     /// Nowhere: none is read.
     Nowhere,

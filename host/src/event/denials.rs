@@ -60,7 +60,6 @@ pub enum DenialReason {
 /// An attempt that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessDenial {
-    /// What was tried.
     pub tried: AccessKind,
     /// The path as the guest names it, as far as that is known: `…/` is for a folder
     /// that it had opened, ` …` for the rest of a path that is too long.

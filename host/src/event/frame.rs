@@ -34,10 +34,7 @@ pub enum Frame {
         times: usize,
     },
     /// Frames left out.
-    Folded {
-        /// How many.
-        count: usize,
-    },
+    Folded { count: usize },
 }
 
 /// Functions of libraries that follow each other: told in one line, or each.
@@ -117,10 +114,7 @@ pub enum Line<'a> {
         times: usize,
     },
     /// Frames left out.
-    Folded {
-        /// How many.
-        count: usize,
-    },
+    Folded { count: usize },
 }
 
 /// All that is kept of a backtrace, a line for each function.

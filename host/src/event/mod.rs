@@ -14,10 +14,10 @@ mod setup;
 mod suite;
 mod test;
 
-pub use capture::Capture;
+pub use capture::{Capture, Captured};
 pub use frame::{BACKTRACE, Frame, Library, Line, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
-pub use output::{Attachment, Captured, TestOutput};
+pub use output::{Attachment, TestOutput};
 pub use progress::{
     FixtureName, HostFixtureStep, LeftOut, Level, Progress, SnapshotStep, SuiteStep, Without,
 };
@@ -57,7 +57,6 @@ pub struct NotBuilt {
 /// A host fixture that failed its tests.
 #[derive(Clone, Debug)]
 pub struct HostFixtureError {
-    /// Its name.
     pub name: Arc<str>,
     /// What happened: `could not be set up`, `ended while its tests ran`.
     pub what: &'static str,
@@ -72,7 +71,6 @@ pub struct HostFixtureError {
 /// A host fixture that has ended, as it should or not.
 #[derive(Clone, Debug)]
 pub struct HostFixtureEnd {
-    /// Its name.
     pub name: Arc<str>,
     /// How it ended, in words.
     pub how: String,

@@ -2,8 +2,8 @@
 //!
 //! What a test can leave more is one field here; nobody in between names them.
 
-use super::SetupOutput;
 use super::denials::Denials;
+use super::{Captured, SetupOutput};
 use serde::{Deserialize, Serialize};
 
 /// What a test left beside its outcome, or whatever else ran in an instance.
@@ -69,52 +69,6 @@ impl TestOutput {
     }
 }
 
-/// What a test wrote to one stream: its head and its tail, up to a cap.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Captured {
-    /// The first bytes.
-    #[serde(with = "serde_bytes")]
-    pub head: Vec<u8>,
-    /// The last bytes, where the head did not hold everything.
-    #[serde(with = "serde_bytes")]
-    pub tail: Vec<u8>,
-    /// How many bytes between the two were dropped.
-    pub dropped: u64,
-}
-
-impl Captured {
-    /// Whether nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.size() == 0 && self.dropped == 0
-    }
-
-    /// How many bytes are kept.
-    pub fn size(&self) -> usize {
-        self.head.len() + self.tail.len()
-    }
-
-    /// How much it was, and none of it.
-    pub fn counted(&self) -> Captured {
-        Captured {
-            dropped: self.dropped + self.size() as u64,
-            ..Captured::default()
-        }
-    }
-
-    /// The text, as far as it is text, with a line that says what was dropped.
-    pub fn text(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.head).into_owned();
-        if self.dropped > 0 {
-            if !text.is_empty() && !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text.push_str(&format!("[{} bytes left out]\n", self.dropped));
-        }
-        text.push_str(&String::from_utf8_lossy(&self.tail));
-        text
-    }
-}
-
 /// Something that a test attached to its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
@@ -122,7 +76,6 @@ pub struct Attachment {
     pub name: String,
     /// Its media type, as the test gave it.
     pub media_type: String,
-    /// Its content.
     #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
 }

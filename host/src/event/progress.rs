@@ -51,7 +51,6 @@ pub enum Without {
     },
     /// Some of its features.
     Features {
-        /// Which.
         names: Vec<String>,
         /// What they are for.
         why: String,
@@ -62,11 +61,7 @@ pub enum Without {
 #[derive(Clone, Debug)]
 pub enum HostFixtureStep {
     /// It is being started.
-    Started {
-        /// By this command.
-        command: String,
-    },
-    /// It is ready.
+    Started { command: String },
     Ready {
         /// So long after it was started.
         elapsed: Duration,
@@ -98,7 +93,6 @@ impl fmt::Display for FixtureName {
 /// What is done with a suite or a fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuiteStep {
-    /// It was set up.
     SetUp,
     /// Its teardown runs, and an interrupted run waits for it.
     TearingDown,
@@ -120,10 +114,7 @@ pub enum SnapshotStep {
         bytes: u64,
     },
     /// They are run again for each test.
-    Rerun {
-        /// Why.
-        why: String,
-    },
+    Rerun { why: String },
 }
 
 impl Progress {

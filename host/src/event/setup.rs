@@ -10,7 +10,6 @@ pub struct SetupOutput {
     pub path: String,
     /// Its name for people: the suite's or the fixture's; of a `before`, the function's.
     pub of: String,
-    /// What it is.
     pub kind: SetupKind,
     /// Where it was run.
     pub run: SetupRun,
@@ -26,7 +25,6 @@ pub struct SetupOutput {
 pub enum SetupKind {
     /// The setup of a suite.
     Setup,
-    /// A fixture.
     Fixture,
     /// A hook before each test.
     Before,

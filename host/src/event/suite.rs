@@ -41,7 +41,6 @@ pub struct SuiteFailure {
     pub path: String,
     /// Which part failed.
     pub part: SuitePart,
-    /// Why.
     pub cause: Cause,
     /// What it left.
     pub output: TestOutput,

@@ -120,7 +120,6 @@ impl<'de> Deserialize<'de> for HarnessName {
 /// What is known of a test before it runs.
 #[derive(Clone, Debug)]
 pub struct TestInfo {
-    /// Its name.
     pub id: TestId,
     /// The harness that runs it.
     pub harness: HarnessName,
@@ -142,7 +141,6 @@ pub struct TestInfo {
     pub unable: Option<String>,
     /// Whether it is a benchmark.
     pub benchmark: bool,
-    /// Its tags.
     pub tags: Vec<String>,
     /// Its short description.
     pub description: Option<String>,
@@ -221,7 +219,6 @@ fn include_ignored(any: bool) -> &'static str {
 /// A test that has ended.
 #[derive(Clone, Debug)]
 pub struct TestEnd {
-    /// Which test.
     pub test: Arc<TestInfo>,
     /// Its place in the plan, by which reports are ordered.
     pub order: (usize, usize),

@@ -76,7 +76,6 @@ pub struct ModuleGrants {
 /// What a grant allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
-    /// Reading.
     ReadOnly,
     /// Reading and writing.
     ReadWrite,

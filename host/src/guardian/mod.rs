@@ -80,7 +80,6 @@ pub enum FromGuardian {
 /// How a fixture came to its end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ended {
-    /// Why.
     pub why: Why,
     /// What it wrote to stdout.
     pub stdout: Captured,

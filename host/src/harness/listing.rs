@@ -52,7 +52,6 @@ pub enum ListAccess {
 /// How such a call came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// How it ended.
     pub ending: Termination,
     /// What it wrote to stdout.
     pub stdout: Captured,
@@ -65,7 +64,6 @@ pub struct Answer {
 /// Why there is no list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListError {
-    /// Why.
     pub cause: Cause,
     /// What the program wrote to stderr.
     pub stderr: Box<Captured>,

@@ -122,7 +122,6 @@ impl Facts {
 /// A test, as its harness is told of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// Its path.
     pub path: &'a str,
     /// The function that it is exported as.
     pub export: Option<&'a str>,

@@ -30,7 +30,6 @@ pub struct Counts {
 pub struct Panic {
     /// `file:line:column`.
     pub location: String,
-    /// Its message.
     pub message: String,
 }
 

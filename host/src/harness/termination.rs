@@ -16,7 +16,6 @@ pub enum Termination {
     Exited(i32),
     /// It asked to be skipped, for this reason.
     Skipped(String),
-    /// It trapped.
     Trapped(Trap),
     /// It was stopped at its deadline.
     DeadlinePassed,

@@ -78,7 +78,7 @@ pub struct Rewritten {
 /// What is to be kept beside a rewritten module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RewriteFacts {
-    /// Its memory.
+    /// Its memory, as it was.
     pub memory: MemoryShape,
     /// The mutable globals that it defines, in the order of their indices.
     pub globals: Vec<GlobalShape>,

@@ -51,11 +51,9 @@ impl Form {
 /// What is compiled: a module's file, as it was read.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The file.
     pub file: PathBuf,
     /// What it held.
     pub content: ContentHash,
-    /// What it is.
     pub format: Format,
 }
 

@@ -72,7 +72,6 @@ pub struct PlannedModule {
 pub struct PlannedTest {
     /// What is known of it.
     pub info: Arc<TestInfo>,
-    /// The module that it is in.
     pub module: ModuleNumber,
     /// What its harness says of it.
     pub listed: Arc<ListedTest>,
@@ -108,16 +107,12 @@ impl PlannedTest {
 /// What is done with a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It is run.
     Run {
         /// Whether its harness has to be told to run it although it is marked as ignored.
         ignored: bool,
     },
     /// It is skipped.
-    Skip {
-        /// Why.
-        reason: String,
-    },
+    Skip { reason: String },
 }
 
 /// What is dispatched to a worker at once.

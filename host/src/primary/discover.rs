@@ -28,7 +28,6 @@ pub struct Module {
     pub order: usize,
     /// The hash of its bytes.
     pub content: ContentHash,
-    /// What it is.
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
     pub harness: Option<HarnessName>,
@@ -45,11 +44,9 @@ pub struct Module {
 pub struct Unusable {
     /// Its name in the run.
     pub name: String,
-    /// Where it is.
     pub file: PathBuf,
     /// Its place among the files given.
     pub order: usize,
-    /// Why.
     pub cause: Cause,
 }
 

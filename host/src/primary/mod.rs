@@ -211,7 +211,6 @@ pub struct Plan {
     pub module: Arc<str>,
     /// Its place among the modules.
     pub order: usize,
-    /// Its plan.
     pub plan: ModulePlan,
     /// Its suites and fixtures.
     pub module_fixtures: ModuleFixtures,

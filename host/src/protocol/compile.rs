@@ -21,7 +21,6 @@ pub struct CompileJobs {
 /// A state to compile, which has no code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateJob {
-    /// Its number.
     pub number: SnapshotNumber,
     /// Its file in the cache folder, which goes.
     pub state: String,
@@ -32,14 +31,11 @@ pub struct StateJob {
 /// One module to compile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompileJob {
-    /// Its number.
     pub module: ModuleNumber,
-    /// The file.
     #[serde(with = "path_bytes")]
     pub file: PathBuf,
     /// What it holds.
     pub content: super::ContentHash,
-    /// What it is.
     pub format: Format,
     /// What it is to be made into.
     pub form: Form,
@@ -88,7 +84,6 @@ pub struct Passes {
 /// What a module is compiled into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ArtefactForm {
-    /// As it is.
     Plain,
     /// With its memory from outside, so that its states can be replayed; as it is,
     /// if it cannot be rewritten.
@@ -107,7 +102,6 @@ pub enum Rebuild {
 /// From the compiler to the primary.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompileResult {
-    /// Of what.
     pub of: Compiled,
     /// Whether its compiled form is in the cache now.
     pub result: Result<(), Cause>,
@@ -116,8 +110,6 @@ pub struct CompileResult {
 /// What was compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compiled {
-    /// A module.
     Module(ModuleNumber),
-    /// A state.
     State(SnapshotNumber),
 }

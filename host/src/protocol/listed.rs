@@ -9,7 +9,6 @@ use wasmtest_section::EXPORT_PREFIX;
 /// What a module answers when it is asked for its tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
-    /// Its tests.
     pub tests: Vec<ListedTest>,
     /// For how long that is so.
     pub holds: Holds,
@@ -27,7 +26,6 @@ pub enum Holds {
 /// A test as its harness lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedTest {
-    /// Its path.
     pub path: String,
     /// How it is run.
     pub harness: HarnessName,
@@ -46,7 +44,6 @@ pub struct ListedTest {
     pub file: Option<String>,
     /// Its line in that file.
     pub line: Option<u64>,
-    /// Its tags.
     pub tags: Vec<String>,
     /// Its short description.
     pub description: Option<String>,

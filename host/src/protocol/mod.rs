@@ -45,7 +45,6 @@ pub enum ToWorker {
     Fixture(FixtureGrant),
     /// List a module's tests.
     List {
-        /// Which module.
         module: ModuleNumber,
         /// How long listing may take.
         timeout: Duration,
@@ -70,7 +69,6 @@ pub enum ToWorker {
     Revoke(usize),
     /// Give up this task, if it is the one that runs, and end.
     Stop {
-        /// Which task.
         task: TaskNumber,
         /// Why; a worker knows best how long a test has run.
         why: Stop,
@@ -95,9 +93,7 @@ pub enum FromWorker {
     SetupFailed(String),
     /// What a module holds.
     Listed {
-        /// Which module.
         module: ModuleNumber,
-        /// Its tests.
         tests: Result<Listing, LoadError>,
     },
     /// A test has passed and left nothing to tell: task, start and duration in
@@ -147,7 +143,6 @@ pub struct SetUp {
 pub enum SharedSetupError {
     /// Its module cannot be loaded.
     Load(LoadError),
-    /// It failed.
     Failed(Box<SuiteFailure>),
     /// It asked for its tests to be skipped.
     Skipped(String),
@@ -158,7 +153,6 @@ pub enum SharedSetupError {
 /// What is known of a task that was given up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stopped {
-    /// Which task.
     pub task: TaskNumber,
     /// When it began, since the Unix epoch.
     pub start: Duration,
@@ -210,7 +204,6 @@ impl Done {
 /// How a task ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Done {
-    /// Which task.
     pub task: TaskNumber,
     /// How its test ended, or why its module could not be loaded.
     pub outcome: Result<Outcome, LoadError>,

@@ -25,7 +25,6 @@ pub struct FixtureNumber(pub usize);
 /// What a host fixture implies for a test that is bound to it, and for no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixtureGrant {
-    /// Which fixture.
     pub number: FixtureNumber,
     /// Variables.
     pub env: Vec<(String, String)>,
@@ -158,7 +157,6 @@ pub struct WorkerSetup {
 /// A module as a worker needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleSpec {
-    /// Its number.
     pub number: ModuleNumber,
     /// Its name in the run, which is also the guest's `argv[0]`.
     pub name: String,
@@ -202,7 +200,6 @@ pub struct SnapshotNumber(pub usize);
 /// The state after a test's first steps, which others share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotUse {
-    /// Which.
     #[serde(rename = "n")]
     pub number: SnapshotNumber,
     /// How many of the steps it holds.

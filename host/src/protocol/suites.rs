@@ -86,7 +86,6 @@ pub struct ListedSuite {
 pub struct ListedFunction {
     /// Its path, the crate's name first.
     pub path: String,
-    /// What it is for.
     pub role: Role,
     /// Its mark.
     pub distribution: Option<Distribution>,

@@ -10,10 +10,8 @@ use std::time::Duration;
 /// One test to run. There are many of them, so their fields have short names on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its number.
     #[serde(rename = "n")]
     pub number: TaskNumber,
-    /// In which module.
     #[serde(rename = "m")]
     pub module: ModuleNumber,
     /// The test's path.
@@ -90,7 +88,6 @@ impl Task {
 pub struct SharedTask {
     /// Its number in the run, which is also that of its value.
     pub number: ValueNumber,
-    /// In which module.
     pub module: ModuleNumber,
     /// Its name for people, which its instance finds in place of a test's.
     pub of: String,

@@ -13,7 +13,6 @@ const NAMED: usize = 3;
 pub enum Functions {
     /// The developer's.
     Own,
-    /// All.
     All,
 }
 
@@ -24,7 +23,6 @@ pub enum Told {
     Function {
         /// `file:line`, or nothing.
         location: String,
-        /// Its name.
         name: String,
     },
     /// What stands for several lines.

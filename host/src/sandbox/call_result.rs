@@ -16,7 +16,6 @@ use wasmtime_wasi::I32Exit;
 
 /// How a call came back.
 pub struct CallResult {
-    /// How it ended.
     pub ending: Termination,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,

@@ -54,7 +54,6 @@ impl Made {
 pub enum LoadProblem {
     /// The artefact is at fault.
     Artefact(String),
-    /// The module is.
     Module(Cause),
 }
 

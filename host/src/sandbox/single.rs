@@ -20,7 +20,6 @@ use wasmtime::{Engine, ExternType, Store};
 
 /// How a program came back.
 pub struct Ran {
-    /// How it ended.
     pub ending: Termination,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,

@@ -99,7 +99,6 @@ const MAX_ENTRIES: usize = 10_000;
 /// What the SDK's functions need of a test and gather from it.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The test's id.
     pub test_id: String,
     /// Whether the guest has asked for either of the two.
     pub asked_for_test: bool,

@@ -28,7 +28,6 @@ pub struct Exec {
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
     pub std_gaps: StdGaps,
-    /// Where the cache is.
     pub cache_root: PathBuf,
     /// How long it may run; without one, as long as it likes.
     pub timeout: Option<Duration>,

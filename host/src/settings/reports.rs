@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 pub struct ReportFile {
     /// Its kind's name.
     pub kind: String,
-    /// The file.
     pub file: PathBuf,
 }
 

@@ -23,14 +23,12 @@ pub struct Selection {
     pub filter: Filter,
     /// What is done with those that are ignored, and with benchmarks.
     pub choice: Choice,
-    /// Where the cache is.
     pub cache_root: PathBuf,
 }
 
 /// A file that a build tool has named, with what it said of it.
 #[derive(Clone, Debug)]
 pub struct TestFile {
-    /// Where it is.
     pub file: PathBuf,
     /// Its name in the run, unique among these.
     pub name: String,

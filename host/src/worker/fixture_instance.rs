@@ -35,7 +35,6 @@ pub enum SetupError {
     Skipped {
         /// The path of the function that did.
         path: String,
-        /// Why.
         reason: String,
     },
     /// The run was interrupted.

@@ -65,13 +65,11 @@ pub struct Doctests<'a> {
     pub args: &'a CargoWasmtest,
     /// The build in which stand-ins were needed, if it was one.
     pub(super) stand_ins: Option<&'a StandIns>,
-    /// What was left out of it.
     pub(super) left_out: &'a Notes,
     /// What was asked of the run.
     pub rest: &'a CargoRest,
     /// What cargo's own configuration says.
     pub configuration: &'a Configuration,
-    /// The target.
     pub target: &'a str,
     /// What that comes to.
     pub settings: &'a Settings,

@@ -11,13 +11,11 @@ use std::path::{Path, PathBuf};
 /// A library that is not what its source says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::cargo) struct Note {
-    /// Its package.
     pub(super) package: String,
     /// The package's version.
     pub(super) version: String,
     /// Its files, without their endings.
     pub(super) product: PathBuf,
-    /// What is left out.
     pub(super) left_out: LeftOut,
 }
 

@@ -27,13 +27,11 @@ impl Json {
 
 /// A test of `--list`.
 pub struct Discovered<'a> {
-    /// Its name.
     pub name: &'a str,
     /// Whether it is a benchmark.
     pub benchmark: bool,
     /// Whether it is ignored, and why.
     pub ignored: Option<&'a str>,
-    /// Where its source is.
     pub source: (&'a str, u64),
 }
 

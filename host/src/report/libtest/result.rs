@@ -123,7 +123,6 @@ impl Measure {
 /// A test that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibtestResult {
-    /// Its name.
     pub name: String,
     /// Its place in the plan.
     pub order: (usize, usize),

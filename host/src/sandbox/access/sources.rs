@@ -29,9 +29,7 @@ pub enum Lookup {
 /// What must be found, so that the lookup is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A file.
     File,
-    /// A folder.
     Folder,
 }
 
