@@ -34,7 +34,7 @@ pub struct Fixture {
     /// The tests that are bound to it.
     pub tests: Choice,
     /// How it is known to be ready.
-    pub ready: Readiness,
+    pub ready: ReadyWhen,
     /// How long it has to become ready.
     pub timeout: Duration,
     /// How long it has to end after SIGTERM.
@@ -55,7 +55,7 @@ pub enum Wanted {
 
 /// How a fixture is known to be ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Readiness {
+pub enum ReadyWhen {
     /// As soon as it has started.
     Started,
     /// It has written a line, to stdout or stderr, that contains this.
@@ -193,8 +193,8 @@ impl Written {
             false => Wanted::No,
         };
         let ready = match self.ready {
-            None if port == Wanted::Yes => Readiness::Port,
-            None => Readiness::Started,
+            None if port == Wanted::Yes => ReadyWhen::Port,
+            None => ReadyWhen::Started,
             Some(ready) => ready_of(ready, port)?,
         };
         Ok(Fixture {
@@ -222,7 +222,7 @@ impl Written {
     }
 }
 
-fn ready_of(ready: Spanned<WrittenReady>, port: Wanted) -> Result<Readiness, At> {
+fn ready_of(ready: Spanned<WrittenReady>, port: Wanted) -> Result<ReadyWhen, At> {
     const FORM: &str =
         "one of { line = \"a part of a line\" }, { port = true } and { http = \"/path\" }";
     let span = ready.span();
@@ -231,12 +231,12 @@ fn ready_of(ready: Spanned<WrittenReady>, port: Wanted) -> Result<Readiness, At>
             line: Some(line),
             port: None,
             http: None,
-        } => return Ok(Readiness::Line(line)),
+        } => return Ok(ReadyWhen::Line(line)),
         WrittenReady {
             line: None,
             port: Some(true),
             http: None,
-        } => Readiness::Port,
+        } => ReadyWhen::Port,
         WrittenReady {
             line: None,
             port: None,
@@ -248,7 +248,7 @@ fn ready_of(ready: Spanned<WrittenReady>, port: Wanted) -> Result<Readiness, At>
                 return Err(At::new(path.span(), why)
                     .hint("it begins with `/`; anything but ASCII is written as %XX"));
             }
-            Readiness::Http(path.into_inner())
+            ReadyWhen::Http(path.into_inner())
         }
         _ => return Err(At::new(span, "it has to say one thing that makes it ready").hint(FORM)),
     };
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(fixture.prefix(), "WASMTEST_MY_SERVER_");
         assert_eq!(fixture.variable(), "WASMTEST_FIXTURE_MY_SERVER");
         assert_eq!(fixture.dir, Path::new("/p/fixtures"));
-        assert_eq!(fixture.ready, Readiness::Http("/health".into()));
+        assert_eq!(fixture.ready, ReadyWhen::Http("/health".into()));
         assert_eq!(fixture.timeout, Duration::from_secs(90));
         assert_eq!(fixture.stop_timeout, Duration::from_millis(500));
         assert_eq!((fixture.port, fixture.folder), (Wanted::Yes, Wanted::Yes));
@@ -342,8 +342,8 @@ mod tests {
             assert_eq!(fixture.tests, Choice::default());
             (fixture.ready, fixture.port)
         };
-        assert_eq!(ready("[\"a\"]"), (Readiness::Started, Wanted::No));
-        assert_eq!(ready("[\"a\", \"{port}\"]"), (Readiness::Port, Wanted::Yes));
+        assert_eq!(ready("[\"a\"]"), (ReadyWhen::Started, Wanted::No));
+        assert_eq!(ready("[\"a\", \"{port}\"]"), (ReadyWhen::Port, Wanted::Yes));
     }
 
     #[test]

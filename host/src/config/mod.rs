@@ -37,7 +37,7 @@ pub struct Config {
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ConfigSource {
     /// The first [`FILE`] in the current folder and those above it, if there is one.
     Search,
     File(PathBuf),
@@ -59,11 +59,11 @@ impl Config {
     ///
     /// # Errors
     /// If a file that was named or found cannot be read or does not make sense.
-    pub fn load(source: &Source, here: Option<&Path>) -> Result<Config, ConfigError> {
+    pub fn load(source: &ConfigSource, here: Option<&Path>) -> Result<Config, ConfigError> {
         let (file, text) = match source {
-            Source::Nowhere => return Ok(Config::default()),
-            Source::File(file) => (file.clone(), std::fs::read(file)),
-            Source::Search => match here.and_then(search) {
+            ConfigSource::Nowhere => return Ok(Config::default()),
+            ConfigSource::File(file) => (file.clone(), std::fs::read(file)),
+            ConfigSource::Search => match here.and_then(search) {
                 Some(found) => found,
                 None => return Ok(Config::default()),
             },

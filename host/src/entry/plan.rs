@@ -1,7 +1,7 @@
 //! `wasmtest plan`: what goes where, as a tree.
 
 use crate::cli::PlanArgs;
-use crate::plan::tree::{Detail, Line, host_fixtures, tree};
+use crate::plan::tree::{Detail, PlanLine, host_fixtures, tree};
 use crate::report::Trouble;
 use crate::report::output::Output;
 use crate::settings::{ProcessEnv, Settings};
@@ -48,10 +48,10 @@ pub(super) fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> 
 }
 
 /// Prints a part of it: what goes how stands in one column.
-fn write_plan(out: &mut Output<impl Write>, lines: &[Line]) {
+fn write_plan(out: &mut Output<impl Write>, lines: &[PlanLine]) {
     const WIDEST: usize = 76;
-    let text = |line: &Line| format!("{}{}", "  ".repeat(line.depth), one_line(&line.text));
-    let wide = |line: &&Line| !line.tests.is_empty();
+    let text = |line: &PlanLine| format!("{}{}", "  ".repeat(line.depth), one_line(&line.text));
+    let wide = |line: &&PlanLine| !line.tests.is_empty();
     let widths = lines.iter().filter(wide).map(|l| text(l).chars().count());
     let column = widths.filter(|w| *w <= WIDEST).max().unwrap_or(0) + 2;
     let mut all = String::new();

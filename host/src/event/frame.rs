@@ -60,8 +60,8 @@ pub struct Other {
 }
 
 impl Other {
-    fn line(&self) -> Line<'_> {
-        Line::Function {
+    fn line(&self) -> FrameLine<'_> {
+        FrameLine::Function {
             name: &self.name,
             location: self.location.as_deref(),
             library: Some(&self.library),
@@ -96,7 +96,7 @@ impl Others {
 
 /// A line of a backtrace in which nothing is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum FrameLine<'a> {
     /// A function, the developer's own or a library's.
     Function {
         /// Its demangled name.
@@ -118,11 +118,11 @@ pub enum Line<'a> {
 }
 
 /// All that is kept of a backtrace, a line for each function.
-pub fn unfolded(frames: &[Frame]) -> Vec<Line<'_>> {
+pub fn unfolded(frames: &[Frame]) -> Vec<FrameLine<'_>> {
     let mut lines = Vec::new();
     for (at, frame) in frames.iter().enumerate() {
         match frame {
-            Frame::Function { name, location } => lines.push(Line::Function {
+            Frame::Function { name, location } => lines.push(FrameLine::Function {
                 name,
                 location: location.as_deref(),
                 library: None,
@@ -131,7 +131,7 @@ pub fn unfolded(frames: &[Frame]) -> Vec<Line<'_>> {
                 lines.extend(others.first.iter().map(Other::line));
                 if others.left_out > 0 {
                     let count = others.left_out;
-                    lines.push(Line::Folded { count });
+                    lines.push(FrameLine::Folded { count });
                 }
                 lines.extend(others.last.iter().map(Other::line));
             }
@@ -142,12 +142,12 @@ pub fn unfolded(frames: &[Frame]) -> Vec<Line<'_>> {
                     Frame::Others(others) => others.lines(),
                     _ => 1,
                 });
-                lines.push(Line::Repeated {
+                lines.push(FrameLine::Repeated {
                     length: lengths.sum(),
                     times: *times,
                 });
             }
-            Frame::Folded { count } => lines.push(Line::Folded { count: *count }),
+            Frame::Folded { count } => lines.push(FrameLine::Folded { count: *count }),
         }
     }
     lines
@@ -190,7 +190,7 @@ mod tests {
         ];
         let lines = unfolded(&frames);
         assert_eq!(lines.len(), 6);
-        let last = Line::Repeated {
+        let last = FrameLine::Repeated {
             length: 5,
             times: 5,
         };

@@ -15,7 +15,7 @@ mod suite;
 mod test;
 
 pub use capture::{Capture, Captured};
-pub use frame::{BACKTRACE, Frame, Library, Line, Other, Others, unfolded};
+pub use frame::{BACKTRACE, Frame, FrameLine, Library, Other, Others, unfolded};
 pub use outcome::{Cause, Outcome};
 pub use output::{Attachment, TestOutput};
 pub use progress::{

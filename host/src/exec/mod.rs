@@ -24,12 +24,12 @@ use crate::instrument::{OffsetMap, PassFacts};
 use crate::module::cache::{self, ArtefactPart, Cache, CacheError};
 use crate::module::{compile, identify};
 use crate::protocol::{ContentHash, Form, ModuleNumber, ModuleSpec};
-use crate::sandbox::call::Given;
+use crate::sandbox::call::SingleRun;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
 use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::scratch;
-use crate::sandbox::single::{Artefact, Ran, Single};
+use crate::sandbox::single::{Artefact, ProgramEnd, Single};
 use crate::sandbox::symbols::Symbols;
 use anyhow::Context as _;
 use signals::{AtEnd, Held};
@@ -161,7 +161,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
         let scratch = scratch_path.map(ToOwned::to_owned);
         end_if_blocked(exec, limit, scratch, kept.clone());
     }
-    let given = Given {
+    let given = SingleRun {
         args: &exec.args,
         env: &env,
         dirs: &exec.dirs,
@@ -349,7 +349,7 @@ fn end_if_blocked(
 }
 
 /// The exit code, and on stderr what a program cannot say itself.
-fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &Ran) -> i32 {
+fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEnd) -> i32 {
     let code = match &ran.ending {
         Termination::Returned => return 0,
         Termination::ReturnedFailure => return 1,

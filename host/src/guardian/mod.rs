@@ -10,7 +10,7 @@ mod group;
 mod lines;
 mod probe;
 
-use crate::config::fixture::Readiness;
+use crate::config::fixture::ReadyWhen;
 use crate::event::{Capture, Captured};
 use crate::paths::path_bytes;
 use crate::protocol::{read_frame, write_frame};
@@ -44,7 +44,7 @@ pub struct Spec {
     #[serde(with = "path_bytes")]
     pub dir: PathBuf,
     /// How it is known to be ready.
-    pub ready: Readiness,
+    pub ready: ReadyWhen,
     /// The port that it was given.
     pub port: Option<u16>,
     /// How long it has to become ready.
@@ -258,7 +258,7 @@ impl<W: Write> Guardian<W> {
     /// Until the fixture has ended, and its whole group with it.
     fn watch(&mut self, answers: &probe::Answers) -> Why {
         let late = Instant::now() + self.spec.timeout;
-        if self.spec.ready == Readiness::Started {
+        if self.spec.ready == ReadyWhen::Started {
             self.ready();
         }
         loop {
@@ -408,7 +408,7 @@ impl<W: Write> Guardian<W> {
                 printed.extend(serde_json::from_str::<Map<_, _>>(line).unwrap_or_default());
             }
             ready |=
-                matches!(&self.spec.ready, Readiness::Line(part) if line.contains(part.as_str()));
+                matches!(&self.spec.ready, ReadyWhen::Line(part) if line.contains(part.as_str()));
         });
         if ready {
             self.ready();

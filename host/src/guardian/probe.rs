@@ -1,6 +1,6 @@
 //! Looks at a fixture's port until it answers as it should, from a thread of its own.
 
-use crate::config::fixture::Readiness;
+use crate::config::fixture::ReadyWhen;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,15 +32,15 @@ impl Answers {
 /// # Errors
 /// If the machine has no thread left.
 pub(super) fn start(
-    ready: &Readiness,
+    ready: &ReadyWhen,
     port: u16,
     on_ready: impl FnOnce() + Send + 'static,
 ) -> io::Result<Answers> {
     let answers = Answers::default();
     let path = match ready {
-        Readiness::Started | Readiness::Line(_) => return Ok(answers),
-        Readiness::Port => None,
-        Readiness::Http(path) => Some(path.clone()),
+        ReadyWhen::Started | ReadyWhen::Line(_) => return Ok(answers),
+        ReadyWhen::Port => None,
+        ReadyWhen::Http(path) => Some(path.clone()),
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let said = answers.clone();

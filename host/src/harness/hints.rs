@@ -7,7 +7,7 @@
 //! std's. `tests/guests/hints` has a test of each hint's name that provokes it, so that
 //! every toolchain can be asked whether it is still given. Pure.
 
-use super::termination::{Asked, Function, path_in};
+use super::termination::{Function, RuntimeCalls, path_in};
 use crate::instrument::is_runtime_source;
 
 /// A hint.
@@ -172,7 +172,7 @@ pub struct Failure<'a> {
     /// The functions on its stack, as far as there are names.
     pub functions: &'a [Function],
     /// What had been called.
-    pub asked: &'a Asked,
+    pub asked: &'a RuntimeCalls,
     /// Whether nothing that was refused is named with it.
     pub alone: bool,
 }
@@ -244,7 +244,7 @@ fn is_caught(failure: &Failure<'_>) -> bool {
 
 /// The hint of the function that gave an error: the last that was called, or the only one of
 /// such functions that is called at all.
-fn called(asked: &Asked) -> Option<&'static Hint> {
+fn called(asked: &RuntimeCalls) -> Option<&'static Hint> {
     let of = |name: &String| {
         let path = path_in(name);
         let meant = |sign: &Sign| match sign {
@@ -268,7 +268,12 @@ mod tests {
     use super::*;
     use crate::event::Library;
 
-    fn given(location: Option<&str>, message: &str, functions: &[&str], asked: Asked) -> String {
+    fn given(
+        location: Option<&str>,
+        message: &str,
+        functions: &[&str],
+        asked: RuntimeCalls,
+    ) -> String {
         let functions: Vec<Function> = functions
             .iter()
             .map(|name| Function {
@@ -289,7 +294,7 @@ mod tests {
     #[test]
     fn what_std_says_counts_only_where_std_says_it() {
         let panics = |location: &str, message: &str, functions: &[&str]| {
-            given(Some(location), message, functions, Asked::default())
+            given(Some(location), message, functions, RuntimeCalls::default())
         };
         const STD: &str = "/rustc/0a1b/library/std/src/sys";
         // whatever its words are
@@ -323,7 +328,7 @@ mod tests {
         const UNSUPPORTED: &str = "Error { kind: Unsupported, message: \"no\" }";
         let of = |before: &[&str], anywhere: &[&str]| {
             let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
-            let asked = Asked {
+            let asked = RuntimeCalls {
                 before: names(before),
                 anywhere: names(anywhere),
             };

@@ -67,7 +67,7 @@ pub struct Backtrace {
     /// What to show.
     pub shown: Vec<Frame>,
     /// What was called, where an error came back that may be of it.
-    pub asked: Asked,
+    pub asked: RuntimeCalls,
     /// Whether it was stopped in code that was compiled without optimisation, as far as
     /// debug information tells.
     pub unoptimised: bool,
@@ -75,7 +75,7 @@ pub struct Backtrace {
 
 /// What was called that may have given the error of which a message tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RuntimeCalls {
     /// The runtime's functions that the developer's code called before it panicked, in that
     /// function, the last first.
     pub before: Vec<String>,

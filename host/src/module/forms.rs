@@ -50,7 +50,7 @@ impl Form {
 
 /// What is compiled: a module's file, as it was read.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct ModuleSource {
     pub file: PathBuf,
     /// What it held.
     pub content: ContentHash,
@@ -96,7 +96,7 @@ pub struct Forms {
 }
 
 struct Module {
-    source: Source,
+    source: ModuleSource,
     wanted: ArtefactForm,
     /// The compilers whose forms of it are there.
     there: Vec<Compiler>,
@@ -142,7 +142,7 @@ impl Forms {
     }
 
     /// Adds the module that is next in number.
-    pub fn add(&mut self, source: Source, wanted: ArtefactForm) {
+    pub fn add(&mut self, source: ModuleSource, wanted: ArtefactForm) {
         self.modules.push(Module {
             source,
             wanted,
@@ -375,7 +375,7 @@ mod tests {
         let cache = Cache::open(root.path()).expect("a private folder");
         let mut forms = Forms::new(cache, StdGaps::Left);
         for module in M {
-            let source = Source {
+            let source = ModuleSource {
                 file: PathBuf::from(format!("{}.wasm", module.0)),
                 content: ContentHash::of(&[module.0 as u8]),
                 format: Format::Core,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct PlanLine {
     /// How deep it lies; 0 is the module.
     pub depth: usize,
     /// What it is of, and why it goes where it goes.
@@ -39,7 +39,7 @@ pub fn tree(
     no_snapshots: &NoSnapshots,
     splitting: Splitting,
     detail: Detail,
-) -> Vec<Line> {
+) -> Vec<PlanLine> {
     let suites = Suites::new(module_fixtures, 0, splitting);
     let tests = || plan.tasks.iter().flat_map(PlannedTask::tests);
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
@@ -49,14 +49,14 @@ pub fn tree(
         let innermost = test.place.suites.last().map_or("", String::as_str);
         direct.entry(innermost).or_default().push(test);
     }
-    let mut lines = vec![Line {
+    let mut lines = vec![PlanLine {
         depth: 0,
         text: module.to_owned(),
         tests: direct.get("").map(|t| how_many(t)).unwrap_or_default(),
     }];
-    let name_tests = |lines: &mut Vec<Line>, depth: usize, tests: &[&PlannedTest]| {
+    let name_tests = |lines: &mut Vec<PlanLine>, depth: usize, tests: &[&PlannedTest]| {
         if detail == Detail::Tests {
-            lines.extend(tests.iter().map(|test| Line {
+            lines.extend(tests.iter().map(|test| PlanLine {
                 depth,
                 text: test.info.id.path.to_string(),
                 tests: String::new(),
@@ -73,7 +73,7 @@ pub fn tree(
         };
         let above: Vec<&str> = nodes.iter().filter(inside).copied().collect();
         let own = direct.get(node).map_or(&[][..], Vec::as_slice);
-        lines.push(Line {
+        lines.push(PlanLine {
             depth: above.len() + 1,
             text: format!(
                 "{}{}",
@@ -102,14 +102,14 @@ pub fn tree(
             }
             (None, _) => "made for each test".to_owned(),
         };
-        lines.push(Line {
+        lines.push(PlanLine {
             depth: 1,
             text: format!("fixture {} ({text})", without_crate(&function.path)),
             tests: String::new(),
         });
     }
     if !plan.skipped.is_empty() {
-        lines.push(Line {
+        lines.push(PlanLine {
             depth: 1,
             text: "not run".to_owned(),
             tests: format!("{}, skipped", count(plan.skipped.len())),
@@ -132,7 +132,7 @@ pub struct BoundTests {
 }
 
 /// What a module's tests are bound to, as the last lines of its tree.
-pub fn host_fixtures(bound: &[BoundTests], detail: Detail) -> Vec<Line> {
+pub fn host_fixtures(bound: &[BoundTests], detail: Detail) -> Vec<PlanLine> {
     let mut lines = Vec::new();
     for bound in bound {
         let parts = [
@@ -150,14 +150,14 @@ pub fn host_fixtures(bound: &[BoundTests], detail: Detail) -> Vec<Line> {
                 bound.fixture
             ),
         };
-        lines.push(Line {
+        lines.push(PlanLine {
             depth: 1,
             text,
             tests: counted.join("; "),
         });
         if detail == Detail::Tests {
             let tests = bound.by_configuration.iter().chain(&bound.by_name);
-            lines.extend(tests.map(|test| Line {
+            lines.extend(tests.map(|test| PlanLine {
                 depth: 2,
                 text: test.clone(),
                 tests: String::new(),

@@ -5,7 +5,7 @@
 //! left undone is tried again one module at a time.
 
 use super::peer::{Peer, Role};
-use super::pipeline::Phase;
+use super::pipeline::ModulePhase;
 use super::{Goal, Message, Run};
 use crate::event::{Cause, Event, Progress};
 use crate::module::forms::{Answer, JobNumber};
@@ -88,8 +88,8 @@ impl Run<'_> {
                     self.compilers.compiled += 1;
                 }
                 let module = &mut self.modules[number.0];
-                if module.phase == Phase::CompilingAgain {
-                    module.phase = Phase::Ready;
+                if module.phase == ModulePhase::CompilingAgain {
+                    module.phase = ModulePhase::Ready;
                     let held = std::mem::take(&mut module.held);
                     for task in held {
                         self.enqueue(task);
@@ -155,7 +155,7 @@ impl Run<'_> {
     /// A worker refused a module's compiled form: it is made once more, then never again.
     pub(super) fn compile_again(&mut self, number: ModuleNumber, why: String) {
         let phase = self.modules[number.0].phase;
-        if matches!(phase, Phase::CompilingAgain | Phase::Compiling) {
+        if matches!(phase, ModulePhase::CompilingAgain | ModulePhase::Compiling) {
             return;
         }
         if !self.forms.rebuild(number) {
@@ -163,8 +163,8 @@ impl Run<'_> {
             return self.module_failed(number, LoadError::Module(cause));
         }
         self.modules[number.0].phase = match phase {
-            Phase::Listing => Phase::Compiling,
-            _ => Phase::CompilingAgain,
+            ModulePhase::Listing => ModulePhase::Compiling,
+            _ => ModulePhase::CompilingAgain,
         };
         for slot in &mut self.slots {
             slot.forget(number);

@@ -19,7 +19,7 @@ use walkdir::WalkDir;
 
 /// A file that holds tests.
 #[derive(Clone, Debug)]
-pub struct Module {
+pub struct DiscoveredModule {
     /// Where it is, as the user would write it.
     pub file: PathBuf,
     /// Its name in the run.
@@ -54,7 +54,7 @@ pub struct Unusable {
 #[derive(Clone, Debug, Default)]
 pub struct Discovered {
     /// Files with tests.
-    pub modules: Vec<Module>,
+    pub modules: Vec<DiscoveredModule>,
     /// Files that cannot be used.
     pub unusable: Vec<Unusable>,
     /// Things to know: folders without modules, libraries that were passed over.
@@ -174,7 +174,7 @@ pub fn discover(selection: &Selection) -> Discovered {
     {
         match looked {
             Ok((content, i, listed)) if i.harness.is_some() || !i.sdk.tests.is_empty() => {
-                found.modules.push(Module {
+                found.modules.push(DiscoveredModule {
                     file,
                     name,
                     order,

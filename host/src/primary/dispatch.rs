@@ -5,7 +5,7 @@
 //! nothing left to do. Hot path: runs after every message.
 
 use super::Run;
-use super::shared::Phase;
+use super::shared::SharedPhase;
 use super::workers::{Doing, Job, LISTING, TAKE_OVER};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
@@ -125,7 +125,7 @@ impl Run<'_> {
         };
         for step in task.steps() {
             if let StepAction::Receive(value) = step.action
-                && let Phase::Ready(Some(bytes)) = &self.shared[value.0].phase
+                && let SharedPhase::Ready(Some(bytes)) = &self.shared[value.0].phase
                 && worker.values.insert(value)
             {
                 messages.push(ToWorker::Value(value, bytes.clone()));

@@ -8,7 +8,7 @@ use crate::event::{
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::OffsetMap;
 use crate::instrument::gaps::{self, Gaps};
-use crate::module::forms::{Source, UNKNOWN};
+use crate::module::forms::{ModuleSource, UNKNOWN};
 use crate::plan::tree::WHOLE;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
@@ -20,20 +20,20 @@ use std::sync::Arc;
 
 /// A module of the run.
 pub(super) struct Module {
-    file: discover::Module,
+    file: discover::DiscoveredModule,
     pub(super) spec: ModuleSpec,
     planned: PlannedModule,
     /// Why there are no snapshots of it, if it could not be rewritten.
     pub(super) why_plain: Option<String>,
     /// What tests of its that are libtest's ask of the host.
     pub(super) host_needs: HostNeeds,
-    pub(super) phase: Phase,
+    pub(super) phase: ModulePhase,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ModulePhase {
     Compiling,
     /// Compiled; its list is asked for.
     Listing,
@@ -46,12 +46,12 @@ pub(super) enum Phase {
 impl Module {
     /// Whether nothing more will be learned of it.
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::Failed)
+        matches!(self.phase, ModulePhase::Ready | ModulePhase::Failed)
     }
 
     /// Whether its tests are known.
     pub(super) fn is_listed(&self) -> bool {
-        !matches!(self.phase, Phase::Compiling | Phase::Listing)
+        !matches!(self.phase, ModulePhase::Compiling | ModulePhase::Listing)
     }
 }
 
@@ -112,7 +112,7 @@ impl Run<'_> {
         !listed && !self.forms.find(number)
     }
 
-    fn add_module(&mut self, file: discover::Module) {
+    fn add_module(&mut self, file: discover::DiscoveredModule) {
         let number = ModuleNumber(self.modules.len());
         let named = file.named.map(|at| &self.settings.selection.files[at]);
         let rerun = match named {
@@ -123,7 +123,7 @@ impl Run<'_> {
                 self.settings.rerun
             ),
         };
-        let source = Source {
+        let source = ModuleSource {
             file: file.file.clone(),
             content: file.content,
             format: file.format,
@@ -166,7 +166,7 @@ impl Run<'_> {
             },
             why_plain: None,
             host_needs: HostNeeds::default(),
-            phase: Phase::Compiling,
+            phase: ModulePhase::Compiling,
             held: Vec::new(),
             file,
         });
@@ -175,7 +175,7 @@ impl Run<'_> {
     /// Its form is there.
     pub(super) fn ready_to_list(&mut self, number: ModuleNumber) {
         let module = &mut self.modules[number.0];
-        module.phase = Phase::Listing;
+        module.phase = ModulePhase::Listing;
         if module.file.harness.is_none() {
             // all its tests are in its section
             return self.listed(number, Vec::new());
@@ -213,7 +213,7 @@ impl Run<'_> {
     /// A module's tests are known.
     fn listed(&mut self, number: ModuleNumber, tests: Vec<ListedTest>) {
         let module = &mut self.modules[number.0];
-        module.phase = Phase::Ready;
+        module.phase = ModulePhase::Ready;
         let sdk::Contents {
             tests: mut all,
             module_fixtures,
@@ -310,9 +310,11 @@ impl Run<'_> {
     pub(super) fn hold(&mut self, number: ModuleNumber, task: PlannedTask) -> Option<PlannedTask> {
         let module = &mut self.modules[number.0];
         match module.phase {
-            Phase::CompilingAgain => module.held.push(task),
-            Phase::Failed => self.ledger.not_run(task.tests().len()),
-            Phase::Compiling | Phase::Listing | Phase::Ready => return Some(task),
+            ModulePhase::CompilingAgain => module.held.push(task),
+            ModulePhase::Failed => self.ledger.not_run(task.tests().len()),
+            ModulePhase::Compiling | ModulePhase::Listing | ModulePhase::Ready => {
+                return Some(task);
+            }
         }
         None
     }
@@ -358,10 +360,10 @@ impl Run<'_> {
     /// A module cannot be run; its tests, if they are known, are not run.
     pub(super) fn module_failed(&mut self, number: ModuleNumber, error: LoadError) {
         let module = &mut self.modules[number.0];
-        if module.phase == Phase::Failed {
+        if module.phase == ModulePhase::Failed {
             return;
         }
-        module.phase = Phase::Failed;
+        module.phase = ModulePhase::Failed;
         let (order, name) = (module.planned.order, module.planned.name.clone());
         let mut dropped = std::mem::take(&mut module.held);
         self.forget_shared(number);

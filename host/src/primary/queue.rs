@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::host_fixtures::Readiness;
-use super::shared::Phase;
+use super::shared::SharedPhase;
 use crate::event::Outcome;
 use crate::plan::{PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::{FixtureNumber, ModuleNumber};
@@ -69,7 +69,7 @@ impl Run<'_> {
     fn is_hopeless(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> Option<Outcome> {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         let gone = needed.find_map(|n| match &self.shared[n.0].phase {
-            Phase::Gone(outcome) => Some(outcome.clone()),
+            SharedPhase::Gone(outcome) => Some(outcome.clone()),
             _ => None,
         });
         if gone.is_some() {
@@ -94,7 +94,7 @@ impl Run<'_> {
 
     fn is_blocked(&self, task: &PlannedTask, fixtures: &[FixtureNumber]) -> bool {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
-        needed.any(|n| !matches!(self.shared[n.0].phase, Phase::Ready(_)))
+        needed.any(|n| !matches!(self.shared[n.0].phase, SharedPhase::Ready(_)))
             || matches!(self.host_fixtures.verdict(fixtures), Readiness::Later)
     }
 

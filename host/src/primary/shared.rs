@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Shared {
     pub(super) plan: PlannedShared,
     module: ModuleNumber,
-    pub(super) phase: Phase,
+    pub(super) phase: SharedPhase,
     /// What was written in its instance while it was set up.
     wrote: Vec<SetupOutput>,
 }
@@ -45,7 +45,7 @@ impl Shared {
 
 /// How far a shared fixture is.
 #[derive(Debug)]
-pub(super) enum Phase {
+pub(super) enum SharedPhase {
     /// Not begun.
     Waiting,
     /// Being set up.
@@ -95,7 +95,7 @@ impl Run<'_> {
         self.shared.extend(shared.into_iter().map(|plan| Shared {
             plan,
             module,
-            phase: Phase::Waiting,
+            phase: SharedPhase::Waiting,
             wrote: Vec::new(),
         }));
     }
@@ -105,7 +105,7 @@ impl Run<'_> {
         let stands = |s: &Shared| {
             matches!(
                 s.phase,
-                Phase::SettingUp | Phase::Ready(_) | Phase::TearingDown
+                SharedPhase::SettingUp | SharedPhase::Ready(_) | SharedPhase::TearingDown
             )
         };
         self.shared.iter().any(stands)
@@ -117,14 +117,14 @@ impl Run<'_> {
             return;
         }
         if self.no_test_is_left() {
-            let last = |s: &&mut Shared| matches!(s.phase, Phase::Ready(_));
+            let last = |s: &&mut Shared| matches!(s.phase, SharedPhase::Ready(_));
             if let Some(shared) = self.shared.iter_mut().rev().find(last) {
                 if shared.plan.host.is_some() {
                     // ended with the host's own
-                    shared.phase = Phase::Gone(not_run(&shared.plan.of, "was ended"));
+                    shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was ended"));
                     return self.tend_shared();
                 }
-                shared.phase = Phase::TearingDown;
+                shared.phase = SharedPhase::TearingDown;
                 let (number, calls) = (shared.plan.number, shared.plan.around.calls());
                 self.order(&[ToWorker::TearDown(number)], number, calls);
             }
@@ -138,8 +138,8 @@ impl Run<'_> {
             let host = shared.host_fixture();
             let host = host.and_then(|name| self.host_fixtures.number_of(name));
             let waits = host.is_some_and(|n| self.host_fixtures.is_setting_up(n));
-            let stands = |n: &ValueNumber| matches!(self.shared[n.0].phase, Phase::Ready(_));
-            matches!(shared.phase, Phase::Waiting)
+            let stands = |n: &ValueNumber| matches!(self.shared[n.0].phase, SharedPhase::Ready(_));
+            matches!(shared.phase, SharedPhase::Waiting)
                 && !waits
                 && shared.plan.after.iter().all(stands)
                 && self.modules[shared.module.0].is_settled()
@@ -160,7 +160,7 @@ impl Run<'_> {
         let mut blocked = self.queue.blocked.iter().flat_map(PlannedTask::tests);
         blocked.any(|t| t.place.shared.contains(&number))
             || self.shared.iter().any(|s| {
-                matches!(s.phase, Phase::Waiting)
+                matches!(s.phase, SharedPhase::Waiting)
                     && s.plan.after.contains(&number)
                     && self.is_wanted(s.plan.number)
             })
@@ -189,7 +189,7 @@ impl Run<'_> {
             Readiness::Never(reason) => self.shared_is_gone(number, Outcome::NotRun { reason }),
             Readiness::Now => {
                 let value = self.host_fixtures.value(fixture);
-                self.shared[number.0].phase = Phase::Ready(value);
+                self.shared[number.0].phase = SharedPhase::Ready(value);
                 self.unblock();
             }
         }
@@ -198,8 +198,8 @@ impl Run<'_> {
     /// A module cannot be run: nothing of it is set up any more.
     pub(super) fn forget_shared(&mut self, module: ModuleNumber) {
         for shared in self.shared.iter_mut().filter(|s| s.module == module) {
-            if matches!(shared.phase, Phase::Waiting) {
-                shared.phase = Phase::Gone(not_run(&shared.plan.of, "was never set up"));
+            if matches!(shared.phase, SharedPhase::Waiting) {
+                shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was never set up"));
             }
         }
     }
@@ -209,14 +209,14 @@ impl Run<'_> {
             return;
         }
         let shared = &mut self.shared[number.0];
-        shared.phase = Phase::SettingUp;
+        shared.phase = SharedPhase::SettingUp;
         let (module, plan) = (shared.module, shared.plan.clone());
         let mut messages = Vec::new();
         if self.fixture_host.told.insert(module) {
             messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
         }
         for needed in &plan.after {
-            if let Phase::Ready(Some(value)) = &self.shared[needed.0].phase
+            if let SharedPhase::Ready(Some(value)) = &self.shared[needed.0].phase
                 && self.fixture_host.values.insert(*needed)
             {
                 messages.push(ToWorker::Value(*needed, value.clone()));
@@ -318,7 +318,7 @@ impl Run<'_> {
             FromWorker::TornDown(number, failures) if busy_with == Some(number) => {
                 self.fixture_host.busy = None;
                 let shared = &mut self.shared[number.0];
-                shared.phase = Phase::Gone(not_run(&shared.plan.of, "was taken down"));
+                shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was taken down"));
                 let module = shared.module;
                 self.fixture_host.taking_down = None;
                 self.say_fixture(number, SuiteStep::TornDown);
@@ -351,14 +351,14 @@ impl Run<'_> {
         let (module, of) = (shared.module, shared.plan.of.clone());
         let outcome = match result {
             Ok(SetUp { value, wrote }) => {
-                self.shared[number.0].phase = Phase::Ready(value.map(ByteBuf::into_vec));
+                self.shared[number.0].phase = SharedPhase::Ready(value.map(ByteBuf::into_vec));
                 self.shared[number.0].wrote = wrote;
                 self.say_fixture(number, SuiteStep::SetUp);
                 return self.unblock();
             }
             Err(SharedSetupError::Load(LoadError::Artefact(why))) => {
                 // made again, and then this is asked for again
-                self.shared[number.0].phase = Phase::Waiting;
+                self.shared[number.0].phase = SharedPhase::Waiting;
                 self.fixture_host.told.remove(&module);
                 return self.compile_again(module, why);
             }
@@ -379,7 +379,7 @@ impl Run<'_> {
 
     /// What needs it is not run.
     fn shared_is_gone(&mut self, number: ValueNumber, outcome: Outcome) {
-        self.shared[number.0].phase = Phase::Gone(outcome.clone());
+        self.shared[number.0].phase = SharedPhase::Gone(outcome.clone());
         let tasks = self.queue.extract(|task| {
             let mut tests = task.tests().iter();
             tests.any(|t| t.place.shared.contains(&number))
@@ -390,7 +390,7 @@ impl Run<'_> {
         let after: Vec<ValueNumber> = self
             .shared
             .iter()
-            .filter(|s| matches!(s.phase, Phase::Waiting) && s.plan.after.contains(&number))
+            .filter(|s| matches!(s.phase, SharedPhase::Waiting) && s.plan.after.contains(&number))
             .map(|s| s.plan.number)
             .collect();
         for number in after {
@@ -415,7 +415,7 @@ impl Run<'_> {
             .filter(|s| {
                 matches!(
                     s.phase,
-                    Phase::SettingUp | Phase::Ready(_) | Phase::TearingDown
+                    SharedPhase::SettingUp | SharedPhase::Ready(_) | SharedPhase::TearingDown
                 )
             })
             .filter(|s| s.plan.host.is_none())
@@ -425,7 +425,7 @@ impl Run<'_> {
             let shared = &self.shared[number.0];
             let part = match shared.phase {
                 // what stood was set up, and is lost
-                Phase::TearingDown | Phase::Ready(_) => SuitePart::Teardown,
+                SharedPhase::TearingDown | SharedPhase::Ready(_) => SuitePart::Teardown,
                 _ => SuitePart::Setup,
             };
             let was_it = busy.as_ref().is_some_and(|(n, _, _)| *n == number);
@@ -462,11 +462,11 @@ impl Run<'_> {
         for number in 0..self.shared.len() {
             let shared = &mut self.shared[number];
             let how = match &shared.phase {
-                Phase::TearingDown => "did not come to its end",
-                Phase::Ready(_) => "was not begun",
+                SharedPhase::TearingDown => "did not come to its end",
+                SharedPhase::Ready(_) => "was not begun",
                 _ => continue,
             };
-            shared.phase = Phase::Gone(not_run(&shared.plan.of, "was left standing"));
+            shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was left standing"));
             // what a host fixture gave is ended with that
             if !shared.plan.tears_down() || shared.plan.host.is_some() {
                 continue;

@@ -8,7 +8,7 @@
 use super::failure::{Styles, marks};
 use super::frames::Functions;
 use super::output::Output;
-use super::{Kind, Notes, Options, Reporter};
+use super::{Notes, Options, ReportKind, Reporter};
 use crate::event::{Event, Interrupt, Level, ModuleError, Outcome, Summary, TestEnd, TestInfo};
 use crate::exit;
 use crate::settings::Verbosity;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const NAMED_AFTER: Duration = Duration::from_secs(1);
 
 /// As `--report` knows it.
-pub(super) const KIND: Kind = Kind {
+pub(super) const KIND: ReportKind = ReportKind {
     name: "console",
     open: |out, options| Box::new(Console::new(out, options)),
 };

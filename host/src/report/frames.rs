@@ -1,6 +1,6 @@
 //! A backtrace's lines, as people read them.
 
-use crate::event::{Frame, Library, Line, Others, unfolded};
+use crate::event::{Frame, FrameLine, Library, Others, unfolded};
 use crate::text::one_line;
 
 /// Lines shown of a backtrace: its first and its last.
@@ -57,15 +57,15 @@ fn folded(frame: &Frame) -> Told {
     }
 }
 
-fn each(line: Line<'_>) -> Told {
+fn each(line: FrameLine<'_>) -> Told {
     match line {
-        Line::Function {
+        FrameLine::Function {
             name,
             location,
             library,
         } => function(name, location.map(|l| library.map_or(l, |of| short(l, of)))),
-        Line::Repeated { length, times } => Told::Several(repeated(length, times)),
-        Line::Folded { count } => Told::Several(several(count)),
+        FrameLine::Repeated { length, times } => Told::Several(repeated(length, times)),
+        FrameLine::Folded { count } => Told::Several(several(count)),
     }
 }
 

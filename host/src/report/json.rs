@@ -5,10 +5,10 @@
 //! listed waits for it.
 
 use super::output::{Output, json};
-use super::{Kind, Notes, Reporter};
+use super::{Notes, ReportKind, Reporter};
 use crate::event::denials::Denials;
 use crate::event::{
-    Attachment, Captured, Cause, Event, HostFixtureEnd, HostFixtureError, Library, Line,
+    Attachment, Captured, Cause, Event, FrameLine, HostFixtureEnd, HostFixtureError, Library,
     ModuleError, Outcome, SetupOutput, Summary, TestEnd, TestInfo, unfolded,
 };
 use crate::text::{Escaped, tell};
@@ -18,7 +18,7 @@ use std::io::{self, Write};
 use std::time::UNIX_EPOCH;
 
 /// As `--report` knows it.
-pub(super) const KIND: Kind = Kind {
+pub(super) const KIND: ReportKind = ReportKind {
     name: "json",
     open: |out, options| Box::new(Json::new(out, options.notes)),
 };
@@ -228,8 +228,8 @@ fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
     if let Some(hint) = &cause.hint {
         own.insert("hint".into(), json!(hint));
     }
-    let frame = |line: Line<'_>| match line {
-        Line::Function {
+    let frame = |line: FrameLine<'_>| match line {
+        FrameLine::Function {
             name,
             location,
             library,
@@ -243,8 +243,8 @@ fn insert_cause(own: &mut Map<String, Value>, cause: &Cause) {
             }
             value
         }
-        Line::Repeated { length, times } => json!({"repeated": length, "times": times}),
-        Line::Folded { count } => json!({"folded": count}),
+        FrameLine::Repeated { length, times } => json!({"repeated": length, "times": times}),
+        FrameLine::Folded { count } => json!({"folded": count}),
     };
     let frames: Vec<Value> = unfolded(&cause.frames).into_iter().map(frame).collect();
     if !frames.is_empty() {

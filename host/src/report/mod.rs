@@ -40,7 +40,7 @@ pub trait Reporter {
 }
 
 /// A kind of report that can be asked for by its name.
-pub struct Kind {
+pub struct ReportKind {
     /// Its name on the command line.
     name: &'static str,
     /// What writes it.
@@ -48,7 +48,7 @@ pub struct Kind {
 }
 
 /// All kinds.
-const KINDS: &[Kind] = &[json::KIND, console::KIND];
+const KINDS: &[ReportKind] = &[json::KIND, console::KIND];
 
 /// How a report is to be written, as far as its kind has a choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

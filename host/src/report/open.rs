@@ -4,7 +4,7 @@
 //! before all of it is known to make sense; no file is emptied before all are open.
 
 use super::libtest::{self, LibtestReporter};
-use super::{KINDS, Kind, Notes, Options, Reporter, console, json};
+use super::{KINDS, Notes, Options, ReportKind, Reporter, console, json};
 use crate::cli::{MessageFormat, UsageError, usage};
 use crate::event::Event;
 use crate::settings::{ReportFile, Reporting, Verbosity};
@@ -121,7 +121,7 @@ pub fn check(files: &[ReportFile]) -> Result<(), UsageError> {
 
 const FLAG: &str = "--report";
 
-fn kind(report: &ReportFile) -> Result<&'static Kind, UsageError> {
+fn kind(report: &ReportFile) -> Result<&'static ReportKind, UsageError> {
     match KINDS.iter().find(|kind| kind.name == report.kind) {
         Some(kind) => Ok(kind),
         None => {
@@ -148,11 +148,11 @@ fn twice<T>(one: &ReportFile, other: &ReportFile) -> Result<T, UsageError> {
 /// Opens files, and only then empties them: what is refused loses nothing.
 fn open_files(
     reports: &[ReportFile],
-) -> Result<Vec<(&ReportFile, &'static Kind, File)>, UsageError> {
+) -> Result<Vec<(&ReportFile, &'static ReportKind, File)>, UsageError> {
     check(reports)?;
     let stdout = io::stdout().as_fd().try_clone_to_owned().map(File::from);
     let stdout = stdout.and_then(|file| file.metadata()).ok();
-    let mut opened: Vec<(&ReportFile, &Kind, File, Metadata)> = Vec::new();
+    let mut opened: Vec<(&ReportFile, &ReportKind, File, Metadata)> = Vec::new();
     for report in reports {
         let cannot = |e: io::Error| UsageError {
             flag: FLAG,

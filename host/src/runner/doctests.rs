@@ -4,7 +4,7 @@
 //! doctests it has stands in the source beside it. If that has another shape than the
 //! one that is known, the whole binary is one test, and that is said.
 
-use super::{Call, libtest};
+use super::{RunnerCall, libtest};
 use crate::cli::CargoRunnerArgs;
 use crate::event::{Captured, Frame, Outcome, TestEnd};
 use crate::exec::{self, Ended};
@@ -56,7 +56,7 @@ pub(super) fn beside(file: &Path) -> Sources {
 
 /// Runs its doctests; gives the exit code.
 pub(super) fn run(
-    call: &Call<'_>,
+    call: &RunnerCall<'_>,
     rest: &[OsString],
     own: &CargoRunnerArgs,
     sources: &Sources,
@@ -93,7 +93,7 @@ pub(super) fn run(
 /// The binary as it is, which runs all of its doctests in one instance: what it prints
 /// and how it ends is the result. It comes back if all have passed: one of them that exits
 /// takes those along that come after it.
-fn one_test(call: &Call<'_>, own: &CargoRunnerArgs, is_merged: bool) -> u8 {
+fn one_test(call: &RunnerCall<'_>, own: &CargoRunnerArgs, is_merged: bool) -> u8 {
     const NAME: &str = "all merged doctests, as one test";
     let is_read = is_merged && runner::marks(own).is_some();
     if is_read {

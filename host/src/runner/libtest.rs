@@ -4,7 +4,7 @@
 //! command line, `report::libtest` tells the run in one of libtest's formats, `list` answers
 //! `--list`. docs/libtest.md has what differs, flag by flag.
 
-use super::{Call, list};
+use super::{RunnerCall, list};
 use crate::cli::libtest::{Environment, Format, Parsed, RunIgnored};
 use crate::cli::{CargoRunnerArgs, libtest as args};
 use crate::event::Summary;
@@ -22,13 +22,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 
 /// Runs or lists the tests of a libtest binary as its arguments ask; gives the exit code.
-pub(super) fn run(call: &Call<'_>, file: TestFile, args: &[OsString], own: &CargoRunnerArgs) -> u8 {
+pub(super) fn run(
+    call: &RunnerCall<'_>,
+    file: TestFile,
+    args: &[OsString],
+    own: &CargoRunnerArgs,
+) -> u8 {
     run_mapped(call, file, args, own, &Clone::clone)
 }
 
 /// The same, with each test's end told in another way.
 pub(super) fn run_mapped(
-    call: &Call<'_>,
+    call: &RunnerCall<'_>,
     file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,
@@ -44,7 +49,7 @@ pub(super) fn run_mapped(
 }
 
 fn called(
-    call: &Call<'_>,
+    call: &RunnerCall<'_>,
     file: TestFile,
     args: &[OsString],
     own: &CargoRunnerArgs,

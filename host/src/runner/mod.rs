@@ -55,7 +55,7 @@ pub fn run(args: &CargoRunnerArgs, process: &ProcessEnv) -> anyhow::Result<i32> 
             return Ok(refuse(&what, hint.as_deref()));
         }
     };
-    let call = match Call::new(file, args, process) {
+    let call = match RunnerCall::new(file, args, process) {
         Ok(call) => call,
         Err(e) => return Ok(refuse(&format!("{e:#}"), None)),
     };
@@ -104,7 +104,7 @@ fn asked_by_nextest(rest: &[OsString], process: &ProcessEnv) -> Option<ListedTes
 }
 
 /// A file that cargo hands over, and what it may reach.
-pub(super) struct Call<'a> {
+pub(super) struct RunnerCall<'a> {
     pub(super) file: &'a Path,
     grants: ModuleGrants,
     unknown_imports: UnknownImports,
@@ -115,16 +115,16 @@ pub(super) struct Call<'a> {
     process: &'a ProcessEnv,
 }
 
-impl<'a> Call<'a> {
+impl<'a> RunnerCall<'a> {
     fn new(
         file: &'a Path,
         args: &CargoRunnerArgs,
         process: &'a ProcessEnv,
-    ) -> anyhow::Result<Call<'a>> {
+    ) -> anyhow::Result<RunnerCall<'a>> {
         let config = settings::nearest_configuration(process)?;
         let caller = Caller::find(&config, process)?;
         let name = name(file);
-        Ok(Call {
+        Ok(RunnerCall {
             file,
             grants: caller.grants(file, args, process)?,
             unknown_imports: UnknownImports::stubbed(

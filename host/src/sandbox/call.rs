@@ -66,7 +66,7 @@ pub struct Own<'a> {
 }
 
 /// What a program is given.
-pub struct Given<'a> {
+pub struct SingleRun<'a> {
     /// All arguments, `argv[0]` included.
     pub args: &'a [String],
     /// The whole environment.

@@ -4,7 +4,7 @@
 //! trusted beyond its bounds.
 
 use super::capture::Stream;
-use super::deadline::Stopped;
+use super::deadline::StopReason;
 use super::engine;
 use super::state::{Refused, Skipped, State};
 use super::stubs::StubCalled;
@@ -114,7 +114,7 @@ impl Seen {
     pub(super) fn account(
         self,
         store: &mut Store<State>,
-        (result, stopped): (Option<wasmtime::Result<Termination>>, Option<Stopped>),
+        (result, stopped): (Option<wasmtime::Result<Termination>>, Option<StopReason>),
         streams: &(Stream, Stream),
     ) -> CallResult {
         let (ending, stack) = ended(result, stopped);
@@ -150,7 +150,7 @@ pub(super) fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
 /// How a call ended, and its stack if it trapped.
 pub(super) fn ended(
     result: Option<wasmtime::Result<Termination>>,
-    stopped: Option<Stopped>,
+    stopped: Option<StopReason>,
 ) -> (Termination, Vec<StackFrame>) {
     let error = match result {
         None => return (Termination::Interrupted, Vec::new()),
@@ -162,7 +162,7 @@ pub(super) fn ended(
         stack = frames(trace);
     }
     let ending = match ending_of(&error) {
-        Termination::DeadlinePassed if stopped == Some(Stopped::Interrupt) => {
+        Termination::DeadlinePassed if stopped == Some(StopReason::Interrupt) => {
             Termination::Interrupted
         }
         ending => ending,

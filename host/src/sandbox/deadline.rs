@@ -27,7 +27,7 @@ pub struct Deadline {
 
 /// Why a guest was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub enum StopReason {
     /// It reached its limit.
     Limit,
     /// The run was interrupted.
@@ -66,7 +66,7 @@ struct Shared {
 struct State {
     armed: Option<Armed>,
     /// Why the guest of the moment, or the last one, was stopped.
-    stopped: Option<Stopped>,
+    stopped: Option<StopReason>,
     interrupted: bool,
     /// When the thread will look again by itself.
     wakes: Option<Instant>,
@@ -100,7 +100,7 @@ impl Shared {
     }
 
     /// Under the lock: the guest of this moment, and no later one.
-    fn stop(&self, state: &mut State, why: Stopped) {
+    fn stop(&self, state: &mut State, why: StopReason) {
         if let Some(armed) = state.armed.take() {
             armed.engine.increment_epoch();
             state.stopped = Some(why);
@@ -133,7 +133,7 @@ impl Deadline {
         limit: Duration,
         at_interrupt: AtInterrupt,
         call: impl FnOnce() -> R,
-    ) -> (Option<R>, Option<Stopped>) {
+    ) -> (Option<R>, Option<StopReason>) {
         let now = Instant::now();
         let at = now.checked_add(limit);
         let glance = now.checked_add(GLANCE);
@@ -146,7 +146,7 @@ impl Deadline {
         {
             let mut state = self.shared.lock();
             if state.interrupted && at_interrupt == AtInterrupt::Stop {
-                return (None, Some(Stopped::Interrupt));
+                return (None, Some(StopReason::Interrupt));
             }
             state.stopped = None;
             let armed = state.armed.insert(Armed {
@@ -174,7 +174,7 @@ impl Guard {
         let mut state = self.0.lock();
         state.interrupted = true;
         if matches!(&state.armed, Some(a) if a.at_interrupt == AtInterrupt::Stop) {
-            self.0.stop(&mut state, Stopped::Interrupt);
+            self.0.stop(&mut state, StopReason::Interrupt);
         }
     }
 
@@ -239,7 +239,7 @@ fn watch(shared: &Shared) {
         let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if let Some(armed) = &mut state.armed {
             if is_past(armed.at) {
-                shared.stop(&mut state, Stopped::Limit);
+                shared.stop(&mut state, StopReason::Limit);
             } else if is_past(armed.glance) {
                 // under the lock: the guest of this moment, and no later one
                 armed.glance = None;

@@ -6,7 +6,7 @@
 //! functions themselves.
 
 use super::access::Watch;
-use super::call::{Call, Given, GuestAccess, Own};
+use super::call::{Call, GuestAccess, Own, SingleRun};
 use super::clock::Clock;
 use super::copies::{self, Budget};
 use super::process_id;
@@ -337,7 +337,7 @@ fn open_scratch(builder: &mut WasiCtxBuilder, scratch: &Path) -> anyhow::Result<
 ///
 /// # Errors
 /// If a folder cannot be opened.
-pub fn inheriting(given: &Given<'_>) -> anyhow::Result<State> {
+pub fn inheriting(given: &SingleRun<'_>) -> anyhow::Result<State> {
     let clock = Clock::showing(Duration::ZERO);
     let mut builder = WasiCtxBuilder::new();
     builder

@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::deadline::AtInterrupt;
 use super::guest::Sandbox;
 use super::load::module_of;
-use super::program::{Kind, Made, Program, Rewritten};
+use super::program::{Made, Program, ProgramKind, Rewritten};
 use super::snapshot::{Replayed, SnapshotImage, StateParts};
 use super::state::{Refused, State};
 use crate::harness::termination::Termination;
@@ -63,11 +63,11 @@ pub enum Beginning<'a> {
     /// From a state that was taken here.
     Captured(&'a CapturedMemory),
     /// From a state that is mapped.
-    Mapped(&'a Snapshot),
+    Mapped(&'a MappedSnapshot),
 }
 
 /// A state that is mapped.
-pub struct Snapshot {
+pub struct MappedSnapshot {
     replay: Rc<SnapshotImage<State>>,
     /// What the monotonic clock showed.
     clock: Duration,
@@ -144,8 +144,8 @@ impl Sandbox {
         program: &Program,
         state: StateForm<File>,
         beside: &Beside,
-    ) -> Result<Snapshot, String> {
-        let Kind::Rewritten(rewritten) = &program.kind else {
+    ) -> Result<MappedSnapshot, String> {
+        let ProgramKind::Rewritten(rewritten) = &program.kind else {
             return Err("its module was not rewritten".to_owned());
         };
         let Rewritten { linker, main, .. } = &**rewritten;
@@ -157,7 +157,7 @@ impl Sandbox {
             StateForm::Memory(file) => SnapshotImage::of_file(linker, main, file, &beside.globals),
         };
         replay
-            .map(|replay| Snapshot {
+            .map(|replay| MappedSnapshot {
                 replay: Rc::new(replay),
                 clock: beside.clock,
             })
@@ -235,8 +235,8 @@ fn stack_pointer(
     program: &Program,
 ) -> Option<(Global, Val)> {
     let name = match &program.kind {
-        Kind::Rewritten(rewritten) => global_export(rewritten.facts.stack_pointer?),
-        Kind::Core(_) | Kind::Component(_) => "__stack_pointer".to_owned(),
+        ProgramKind::Rewritten(rewritten) => global_export(rewritten.facts.stack_pointer?),
+        ProgramKind::Core(_) | ProgramKind::Component(_) => "__stack_pointer".to_owned(),
     };
     let global = made.instance.get_global(&mut *store, &name)?;
     let value = global.get(&mut *store);
@@ -312,7 +312,7 @@ impl Live {
 
     /// What its state is made of, if it has no other than that.
     fn whole<'a>(&self, program: &'a Program) -> Result<(&'a Rewritten, Replayed), String> {
-        let (Kind::Rewritten(rewritten), Some((_, replayed))) =
+        let (ProgramKind::Rewritten(rewritten), Some((_, replayed))) =
             (&program.kind, &self.made.replayed)
         else {
             return Err("its module could not be rewritten".to_owned());

@@ -1,6 +1,6 @@
 //! From a compiled form to a program: mapped, its imports looked up, what is missing named.
 
-use super::program::{Kind, LoadProblem, Program, Rewritten};
+use super::program::{LoadProblem, Program, ProgramKind, Rewritten};
 use super::snapshot::SnapshotImage;
 use super::state::State;
 use super::{engine, linker, stubs};
@@ -72,7 +72,7 @@ impl Host {
         &self,
         artefact: Artefact<'_>,
         unknown: UnknownImports,
-    ) -> Result<Kind, LoadProblem> {
+    ) -> Result<ProgramKind, LoadProblem> {
         let module = match artefact {
             Artefact::File(file) => module_of(&self.engine, file),
             Artefact::Compiled(bytes) => {
@@ -93,7 +93,7 @@ impl Host {
                 false => LoadProblem::Module(missing_imports(&missing)),
             }
         })?;
-        Ok(Kind::Core(pre))
+        Ok(ProgramKind::Core(pre))
     }
 
     /// A module whose memory comes from outside, and what that begins with.
@@ -103,7 +103,7 @@ impl Host {
         initial_memory: File,
         facts: &RewriteFacts,
         unknown: UnknownImports,
-    ) -> Result<Kind, LoadProblem> {
+    ) -> Result<ProgramKind, LoadProblem> {
         let main = module_of(&self.engine, artefact).map_err(LoadProblem::Artefact)?;
         let initial_memory =
             module_of(&self.engine, initial_memory).map_err(LoadProblem::Artefact)?;
@@ -114,7 +114,7 @@ impl Host {
         }
         let begin = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())
             .map_err(|e| module_problem(&e))?;
-        Ok(Kind::Rewritten(Box::new(Rewritten {
+        Ok(ProgramKind::Rewritten(Box::new(Rewritten {
             main,
             linker,
             begin: Rc::new(begin),
@@ -163,7 +163,7 @@ impl Host {
         &self,
         artefact: Artefact<'_>,
         unknown: UnknownImports,
-    ) -> Result<Kind, LoadProblem> {
+    ) -> Result<ProgramKind, LoadProblem> {
         let component = match artefact {
             // SAFETY: as for a core module; the bytes are the open file's, whatever
             // its name means by now.
@@ -198,7 +198,7 @@ impl Host {
             })
         })?;
         let indices = CommandIndices::new(&pre).map_err(|e| module_problem(&e))?;
-        Ok(Kind::Component(Box::new((pre, indices))))
+        Ok(ProgramKind::Component(Box::new((pre, indices))))
     }
 }
 

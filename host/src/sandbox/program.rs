@@ -15,11 +15,11 @@ use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 /// A module that is ready to be instantiated.
 pub struct Program {
     pub(super) engine: Engine,
-    pub(super) kind: Kind,
+    pub(super) kind: ProgramKind,
     process_id: Setter,
 }
 
-pub(super) enum Kind {
+pub(super) enum ProgramKind {
     Core(InstancePre<State>),
     Rewritten(Box<Rewritten>),
     Component(Box<(component::InstancePre<State>, CommandIndices)>),
@@ -58,7 +58,7 @@ pub enum LoadProblem {
 }
 
 impl Program {
-    pub(super) fn new(engine: Engine, kind: Kind) -> Program {
+    pub(super) fn new(engine: Engine, kind: ProgramKind) -> Program {
         Program {
             engine,
             kind,
@@ -71,9 +71,9 @@ impl Program {
     pub fn filled_in(mut self, gaps: &Gaps) -> Program {
         if gaps.process_id == Gap::Filled {
             self.process_id = match &self.kind {
-                Kind::Core(pre) => Setter::of_module(pre.module()),
-                Kind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
-                Kind::Component(pre) => Setter::of_component(pre.0.component()),
+                ProgramKind::Core(pre) => Setter::of_module(pre.module()),
+                ProgramKind::Rewritten(rewritten) => Setter::of_module(&rewritten.main),
+                ProgramKind::Component(pre) => Setter::of_component(pre.0.component()),
             };
         }
         self
@@ -86,14 +86,14 @@ impl Program {
         made: &mut Option<Made>,
     ) -> wasmtime::Result<Termination> {
         match &self.kind {
-            Kind::Core(_) | Kind::Rewritten(_) => {
+            ProgramKind::Core(_) | ProgramKind::Rewritten(_) => {
                 let instance = made.insert(self.instantiate(store)?).instance;
                 let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
                 *entered = true;
                 start.call(store, ())?;
                 Ok(Termination::Returned)
             }
-            Kind::Component(command) => {
+            ProgramKind::Component(command) => {
                 let (pre, indices) = &**command;
                 let instance = pre.instantiate(&mut *store)?;
                 let command = indices.load(&mut *store, &instance)?;
@@ -111,10 +111,10 @@ impl Program {
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Made> {
         let allowed = store.data().max_memory;
         match &self.kind {
-            Kind::Component(_) => {
+            ProgramKind::Component(_) => {
                 wasmtime::bail!("the tests of a component cannot be called one by one")
             }
-            Kind::Core(pre) => {
+            ProgramKind::Core(pre) => {
                 if let Some(allowed) = allowed {
                     let mut exports = pre.module().exports();
                     let memory = exports.find_map(|e| e.ty().memory().cloned());
@@ -128,7 +128,7 @@ impl Program {
                     replayed: None,
                 })
             }
-            Kind::Rewritten(rewritten) => {
+            ProgramKind::Rewritten(rewritten) => {
                 if let Some(allowed) = allowed {
                     enough(allowed, rewritten.facts.memory.minimum * PAGE)?;
                 }

@@ -4,12 +4,12 @@
 //! given. What the guest writes goes where this process's output goes, unread, unless
 //! it is to be kept.
 
-use super::call::Given;
+use super::call::SingleRun;
 use super::call_result::ended;
 use super::deadline::{AtInterrupt, Deadline};
 pub use super::load::Artefact;
 use super::load::Host;
-use super::program::{Kind, LoadProblem, Program};
+use super::program::{LoadProblem, Program, ProgramKind};
 use super::{engine, grants};
 use crate::event::denials::Denials;
 use crate::event::{Cause, Format};
@@ -19,7 +19,7 @@ use std::time::Duration;
 use wasmtime::{Engine, ExternType, Store};
 
 /// How a program came back.
-pub struct Ran {
+pub struct ProgramEnd {
     pub ending: Termination,
     /// Whether its entry was reached: a trap before that is one of its start.
     pub entered: bool,
@@ -65,7 +65,7 @@ impl Single {
         let program = self
             .host
             .load_as_it_is(artefact, format, self.unknown_imports)?;
-        if let Kind::Core(pre) = &program.kind
+        if let ProgramKind::Core(pre) = &program.kind
             && !matches!(pre.module().get_export("_start"), Some(ExternType::Func(_)))
         {
             return Err(LoadProblem::Module(
@@ -80,7 +80,7 @@ impl Single {
     ///
     /// # Errors
     /// If what it is given cannot be opened.
-    pub fn run(&self, program: &Program, given: &Given<'_>) -> anyhow::Result<Ran> {
+    pub fn run(&self, program: &Program, given: &SingleRun<'_>) -> anyhow::Result<ProgramEnd> {
         let mut deadline = Deadline::default();
         let mut state = grants::inheriting(given)?;
         state.guard = deadline.guard();
@@ -96,7 +96,7 @@ impl Single {
         let found_no_folder = store.data().found_no_folder;
         // the process ends now: what the system takes back by itself need not be given back
         std::mem::forget(store);
-        Ok(Ran {
+        Ok(ProgramEnd {
             ending,
             entered,
             stack,

@@ -12,7 +12,7 @@ mod owner;
 mod show;
 
 use crate::event::Library;
-use crate::harness::termination::{Asked, Backtrace, Function, StackFrame, path_in};
+use crate::harness::termination::{Backtrace, Function, RuntimeCalls, StackFrame, path_in};
 use crate::instrument::OffsetMap;
 use crate::protocol::{ContentHash, ModuleSpec};
 use addr2line::Context;
@@ -148,7 +148,7 @@ impl Symbols {
     }
 
     /// What the developer's code had called when it panicked, and what it calls at all.
-    pub fn asked(&mut self, stack: &[StackFrame]) -> Asked {
+    pub fn asked(&mut self, stack: &[StackFrame]) -> RuntimeCalls {
         let own = stack.iter().find(|frame| self.is_developers(frame));
         let before = own.and_then(|frame| self.place(frame));
         let before = before.map_or(Vec::new(), |(module, address)| {
@@ -164,7 +164,7 @@ impl Symbols {
                 .called_by(|f| module.is_developers(&mut self.sources, f));
             anywhere.extend(called.into_iter().filter_map(|f| module.name_in_std(f)));
         }
-        Asked {
+        RuntimeCalls {
             before,
             anywhere: anywhere.into_iter().collect(),
         }

@@ -337,9 +337,9 @@ pub fn cache_root(asked: Option<&OsStr>) -> Result<PathBuf, UsageError> {
 /// If it cannot be read or does not make sense.
 pub fn configuration(args: &ConfigArgs, process: &ProcessEnv) -> Result<Config, ConfigError> {
     let source = match (&args.config, args.no_config) {
-        (_, true) => config::Source::Nowhere,
-        (Some(file), false) => config::Source::File(file.clone()),
-        (None, false) => config::Source::Search,
+        (_, true) => config::ConfigSource::Nowhere,
+        (Some(file), false) => config::ConfigSource::File(file.clone()),
+        (None, false) => config::ConfigSource::Search,
     };
     Config::load(&source, process.current_dir().ok())
 }
@@ -349,7 +349,7 @@ pub fn configuration(args: &ConfigArgs, process: &ProcessEnv) -> Result<Config, 
 /// # Errors
 /// As [`configuration`].
 pub fn nearest_configuration(process: &ProcessEnv) -> Result<Config, ConfigError> {
-    Config::load(&config::Source::Search, process.current_dir().ok())
+    Config::load(&config::ConfigSource::Search, process.current_dir().ok())
 }
 
 /// The variable that stands for `--processes`.

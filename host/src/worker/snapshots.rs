@@ -12,7 +12,7 @@ use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
 use crate::sandbox::guest::Sandbox;
-use crate::sandbox::live::{Beginning, CapturedMemory, Live, Snapshot};
+use crate::sandbox::live::{Beginning, CapturedMemory, Live, MappedSnapshot};
 use crate::sandbox::program::Program;
 use std::collections::HashMap;
 use std::fs::File;
@@ -38,7 +38,7 @@ pub enum KnownState {
         beside: Beside,
     },
     /// What all workers map.
-    Mapped(Snapshot),
+    Mapped(MappedSnapshot),
 }
 
 /// The states that tests of this worker's begin from.

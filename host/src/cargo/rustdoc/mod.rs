@@ -117,7 +117,7 @@ impl Doctests<'_> {
         drop(command);
         let lines = lines_of(reader)?;
         let mut said = RustdocParser::new(channel.word());
-        let mut told = Progress::nothing();
+        let mut told = DoctestProgress::nothing();
         loop {
             let line = match lines.recv_timeout(TICK) {
                 Ok(line) => Some(line),
@@ -190,7 +190,7 @@ impl Doctests<'_> {
         &self,
         more: &mut ExternalResults<'_, '_>,
         libraries: &[DocLibrary],
-        told: &mut Progress,
+        told: &mut DoctestProgress,
         group: &Group,
     ) {
         let took = told.since.elapsed() / (group.results.len().max(1) as u32);
@@ -400,7 +400,7 @@ fn compilers(output: &[Written]) -> String {
 }
 
 /// What was told until now.
-struct Progress {
+struct DoctestProgress {
     /// The libraries whose doctests were begun, as places in the list of all.
     begun: Vec<usize>,
     /// The one of them whose turn it is.
@@ -410,9 +410,9 @@ struct Progress {
     since: Instant,
 }
 
-impl Progress {
-    fn nothing() -> Progress {
-        Progress {
+impl DoctestProgress {
+    fn nothing() -> DoctestProgress {
+        DoctestProgress {
             begun: Vec::new(),
             current: None,
             order: 0,

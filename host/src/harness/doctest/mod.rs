@@ -108,12 +108,12 @@ pub struct Doctest {
     /// The line of its opening fence.
     pub line: u64,
     /// What is done with it.
-    pub kind: Kind,
+    pub kind: DoctestKind,
 }
 
 /// What is done with a doctest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DoctestKind {
     /// It is run, and has to pass.
     Run,
     /// It is run, and has to panic.
@@ -128,18 +128,18 @@ impl Doctest {
     /// Its name as libtest prints it, but for what it adds to those that are to panic.
     pub fn printed(&self) -> String {
         match self.kind {
-            Kind::NoRun => format!("{} - compile", self.name),
-            Kind::Run | Kind::ShouldPanic | Kind::Ignored => self.name.clone(),
+            DoctestKind::NoRun => format!("{} - compile", self.name),
+            DoctestKind::Run | DoctestKind::ShouldPanic | DoctestKind::Ignored => self.name.clone(),
         }
     }
 
     /// The same as a test to plan; `number` is its place in the bundle.
     pub fn listed(&self, number: usize) -> ListedTest {
         ListedTest {
-            ignored: (self.kind == Kind::Ignored).then(String::new),
+            ignored: (self.kind == DoctestKind::Ignored).then(String::new),
             // rustdoc has not compiled it
-            unable: (self.kind == Kind::Ignored).then(|| "ignored".to_owned()),
-            should_panic: (self.kind == Kind::ShouldPanic).then(String::new),
+            unable: (self.kind == DoctestKind::Ignored).then(|| "ignored".to_owned()),
+            should_panic: (self.kind == DoctestKind::ShouldPanic).then(String::new),
             file: Some(self.file.clone()),
             line: Some(self.line),
             data: number.to_string(),

@@ -114,7 +114,7 @@ pub fn relocate(text: &str, bundle: &str, place: impl Fn(usize) -> Option<String
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kind, bundle};
+    use super::super::{DoctestKind, bundle};
     use super::*;
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             name: "lib.rs - one (line 3)".into(),
             file: "lib.rs".into(),
             line: 3,
-            kind: Kind::Run,
+            kind: DoctestKind::Run,
         }];
         let sources = Sources::new(text_of_bundle, &doctests, [root.path(), root.path()]);
         let place = |line| sources.place(line);

@@ -4,7 +4,7 @@
 //! Two are: up to Rust 1.100 the doctests are pushed to a vector, from 1.101 on they stand in
 //! an array of references.
 
-use super::{Bundle, Doctest, Kind, RUN_ONE};
+use super::{Bundle, Doctest, DoctestKind, RUN_ONE};
 
 /// Reads the source of a merged program's `main`.
 ///
@@ -109,10 +109,10 @@ fn read_doctest(source: &str) -> Option<Doctest> {
     let (should_panic, _) = read_word(rest)?;
     let flag = |word: &str| word.parse::<bool>().ok();
     let kind = match (flag(ignore)?, flag(no_run)?, flag(should_panic)?) {
-        (true, ..) => Kind::Ignored,
-        (_, true, _) => Kind::NoRun,
-        (_, _, true) => Kind::ShouldPanic,
-        _ => Kind::Run,
+        (true, ..) => DoctestKind::Ignored,
+        (_, true, _) => DoctestKind::NoRun,
+        (_, _, true) => DoctestKind::ShouldPanic,
+        _ => DoctestKind::Run,
     };
     Some(Doctest {
         name,
@@ -235,7 +235,7 @@ let test_args = &["rustdoctest".to_string(),"--skip".to_string(),"a \"b\"".to_st
                     "src/lib.rs - one (line 19) - compile",
                 ]
             );
-            assert_eq!(bundle.doctests[2].kind, Kind::Ignored);
+            assert_eq!(bundle.doctests[2].kind, DoctestKind::Ignored);
             assert_eq!(bundle.doctests[1].line, 11);
             assert_eq!(bundle.args, ["--skip", "a \"b\""]);
         }

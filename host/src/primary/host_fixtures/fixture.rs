@@ -1,6 +1,6 @@
 //! One host fixture of a run: what it was given, what it is worth to tests, what is told of it.
 
-use crate::config::fixture::{self, Fixture, Readiness};
+use crate::config::fixture::{self, Fixture, ReadyWhen};
 use crate::event::{Cause, HostFixtureEnd};
 use crate::grant::{Access, DirGrant};
 use crate::guardian::Why;
@@ -170,12 +170,12 @@ impl HostFixture {
                 let limit = duration(self.config.timeout);
                 let last = last.as_ref().map(|l| format!(" (the last time: {l})"));
                 let missing = match &self.config.ready {
-                    Readiness::Started => "it did not start".to_owned(),
-                    Readiness::Line(part) => format!("it wrote no line that contains {part:?}"),
-                    Readiness::Port => {
+                    ReadyWhen::Started => "it did not start".to_owned(),
+                    ReadyWhen::Line(part) => format!("it wrote no line that contains {part:?}"),
+                    ReadyWhen::Port => {
                         format!("its port took no connection{}", last.unwrap_or_default())
                     }
-                    Readiness::Http(path) => format!(
+                    ReadyWhen::Http(path) => format!(
                         "its port did not answer GET {path} with a status of 200 to 299{}",
                         last.unwrap_or_default()
                     ),
