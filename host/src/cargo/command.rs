@@ -9,16 +9,15 @@ use crate::cli::advice::{self, Side};
 use crate::cli::cargo::{CargoRest, CargoWasmtest, RERUN};
 use crate::cli::{UsageError, Words};
 use crate::event::{LeftOut, NotBuilt, Progress, Summary};
-use crate::exit;
 use crate::grant::ModuleGrants;
 use crate::grant::package::{self, Asked, PackageDirs};
 use crate::grant::variables::{Variables, passed_env};
 use crate::harness::libtest_like;
-use crate::primary::{self, Missed};
 use crate::protocol::UnknownImports;
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{self, ProcessEnv, Settings, Silence, TestFile, Verbosity};
 use crate::text::{self, Escaped, shell_quote};
+use crate::{exit, primary};
 use anyhow::Context as _;
 use cargo_metadata::{Package, Target, TargetKind};
 use std::cell::Cell;
@@ -170,7 +169,7 @@ fn tell_built(args: &CargoWasmtest, all: &[Cargo<'_>]) -> u8 {
     }
     let mut is_complete = true;
     for of in all {
-        for NotBuilt { name, why } in &of.built.not_built {
+        for NotBuilt { name, why, .. } in &of.built.not_built {
             let name = of.named(name);
             text::tell(&format!("   Not built {name}  {}", Escaped(why)));
             is_complete = false;
@@ -398,10 +397,11 @@ fn go(
             more.left_out(dependency);
         }
         for cargo in all {
-            let missed = Missed::unless(cargo.args.build.allow_not_built);
-            for NotBuilt { name, why } in &cargo.built.not_built {
-                let (name, why) = (cargo.named(name), why.clone());
-                more.not_built(NotBuilt { name, why }, missed);
+            for target in &cargo.built.not_built {
+                more.not_built(NotBuilt {
+                    name: cargo.named(&target.name),
+                    ..target.clone()
+                });
             }
         }
         for (cargo, of) in doctests.iter().filter(|(_, of)| !of.is_empty()) {

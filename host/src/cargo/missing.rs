@@ -42,6 +42,7 @@ pub(super) fn not_built(
             missing.push(NotBuilt {
                 name: module_name(package.name.as_str(), target),
                 why: why(project, package, built, failed, errors),
+                missed: !args.build.allow_not_built,
             });
         }
     }

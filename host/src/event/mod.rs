@@ -52,6 +52,8 @@ pub struct NotBuilt {
     pub name: String,
     /// The first error, as one line.
     pub why: String,
+    /// Whether the run is not to be green without it.
+    pub missed: bool,
 }
 
 /// A host fixture that failed its tests.

@@ -166,7 +166,7 @@ impl Run<'_> {
             ModulePhase::Listing => ModulePhase::Compiling,
             _ => ModulePhase::CompilingAgain,
         };
-        for slot in &mut self.slots {
+        for slot in &mut self.workers {
             slot.forget(number);
         }
         let waiting = self.take_waiting(number);

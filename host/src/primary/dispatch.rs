@@ -21,26 +21,26 @@ const MOST_AHEAD: u32 = 64;
 impl Run<'_> {
     /// Gives work to whoever has room for it, evenly.
     pub(super) fn dispatch(&mut self) {
-        let mut messages: Vec<Vec<ToWorker>> = self.slots.iter().map(|_| Vec::new()).collect();
+        let mut messages: Vec<Vec<ToWorker>> = self.workers.iter().map(|_| Vec::new()).collect();
         let ahead = self.ahead();
         // half empty is soon enough, and saves most of the messages
-        let wanting: Vec<bool> = self.slots.iter().map(|s| s.held() <= ahead / 2).collect();
+        let wanting: Vec<bool> = self.workers.iter().map(|s| s.held() <= ahead / 2).collect();
         'filling: for room in 1..=ahead {
             for (number, messages) in messages.iter_mut().enumerate() {
                 if self.to_list.is_empty() && self.queue.ready.is_empty() {
                     break 'filling;
                 }
-                let slot = &self.slots[number];
+                let slot = &self.workers[number];
                 if !wanting[number] || slot.held() >= room || slot.is_given_up() {
                     continue;
                 }
-                if self.slots[number].worker.is_none() {
+                if self.workers[number].worker.is_none() {
                     self.start_worker(number);
                 }
                 self.give_next(number, messages);
             }
         }
-        for (slot, messages) in self.slots.iter_mut().zip(messages) {
+        for (slot, messages) in self.workers.iter_mut().zip(messages) {
             if let (Some(worker), false) = (&mut slot.worker, messages.is_empty()) {
                 // if it is gone its end of the channel says so, and its jobs go to others
                 let _ = worker.peer.send(&messages);
@@ -50,10 +50,10 @@ impl Run<'_> {
     }
 
     fn give_next(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
-        if self.slots[number].worker.is_none() {
+        if self.workers[number].worker.is_none() {
             return;
         }
-        let was_idle = self.slots[number].is_idle();
+        let was_idle = self.workers[number].is_idle();
         if let Some(module) = self.to_list.pop_front() {
             let timeout = self.settings.timeout.max(LISTING);
             let message = ToWorker::List { module, timeout };
@@ -107,7 +107,7 @@ impl Run<'_> {
         message: ToWorker,
         messages: &mut Vec<ToWorker>,
     ) {
-        let Some(worker) = &mut self.slots[number].worker else {
+        let Some(worker) = &mut self.workers[number].worker else {
             return;
         };
         if worker.told.insert(module) {
@@ -120,7 +120,7 @@ impl Run<'_> {
     /// Values, grants and states go to a worker once, before the first test that needs them.
     fn tell_needs(&mut self, number: usize, task: &Task, messages: &mut Vec<ToWorker>) {
         let state = task.snapshot.and_then(|of| self.tell_snapshot(of.number));
-        let Some(worker) = &mut self.slots[number].worker else {
+        let Some(worker) = &mut self.workers[number].worker else {
             return;
         };
         for step in task.steps() {
@@ -199,7 +199,7 @@ impl Run<'_> {
     }
 
     pub(super) fn first_job_begins(&mut self, number: usize) {
-        let Some(worker) = &mut self.slots[number].worker else {
+        let Some(worker) = &mut self.workers[number].worker else {
             return;
         };
         worker.begins(Doing::Jobs);
@@ -221,7 +221,7 @@ impl Run<'_> {
             return;
         }
         let longest = self
-            .slots
+            .workers
             .iter_mut()
             .filter_map(|s| s.worker.as_mut())
             .filter(|w| w.revocable() > 0 && !w.revoking && w.since.elapsed() >= TAKE_OVER)
@@ -234,12 +234,12 @@ impl Run<'_> {
     }
 
     pub(super) fn someone_is_idle(&self) -> bool {
-        self.slots.iter().any(|s| s.is_idle() && !s.is_given_up())
+        self.workers.iter().any(|s| s.is_idle() && !s.is_given_up())
     }
 
     /// Takes back everything that has not begun.
     pub(super) fn revoke_all(&mut self) {
-        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
+        for worker in self.workers.iter_mut().filter_map(|s| s.worker.as_mut()) {
             if worker.revocable() > 0 {
                 worker.revoking = true;
                 let _ = worker.peer.send(&[ToWorker::Revoke(usize::MAX)]);
@@ -248,7 +248,7 @@ impl Run<'_> {
     }
 
     pub(super) fn take_back(&mut self, number: usize, task: TaskNumber) -> Option<PlannedTest> {
-        let worker = self.slots[number].worker.as_mut()?;
+        let worker = self.workers[number].worker.as_mut()?;
         let at = worker.jobs.iter().position(|j| j.task() == Some(task))?;
         let job = worker.jobs.remove(at);
         // nothing of the unit is left: there is nothing to take down either

@@ -10,25 +10,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Whether a run can be green without a target that did not build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missed {
-    /// It cannot.
-    Yes,
-    /// It can: that was asked for.
-    No,
-}
-
-impl Missed {
-    /// Missed, unless it was asked for that it is not.
-    pub fn unless(asked: bool) -> Missed {
-        match asked {
-            true => Missed::No,
-            false => Missed::Yes,
-        }
-    }
-}
-
 /// Counts and reports.
 pub struct Ledger<'a> {
     reporter: &'a mut dyn Reporter,
@@ -125,9 +106,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// Records a target that did not build.
-    pub fn not_built(&mut self, target: NotBuilt, missed: Missed) {
+    pub fn not_built(&mut self, target: NotBuilt) {
         self.summary.not_built += 1;
-        if missed == Missed::Yes {
+        if target.missed {
             self.summary.missed += 1;
         }
         self.emit(&Event::NotBuilt(target));

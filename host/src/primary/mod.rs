@@ -4,15 +4,17 @@
 //! say arrives as a `Message`, is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
-//! `pipeline` takes a module from file to plan, `compiling` has it compiled, `slots` looks after workers,
-//! `dispatch` gives them work, `clocks` watches over what takes too long,
+//! `pipeline` takes a module from file to plan, `compiling` has it compiled, `workers` looks after workers,
+//! `dispatch` gives them work, `timeouts` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
 mod compiling;
 mod discover;
 mod dispatch;
+mod external;
 mod host_fixtures;
 mod ledger;
+mod losses;
 mod making;
 mod peer;
 mod pipeline;
@@ -24,7 +26,7 @@ mod tests;
 mod timeouts;
 mod workers;
 
-use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, SuitePart, Summary, TestEnd};
+use crate::event::{Event, Interrupt, SuitePart, Summary};
 use crate::grant::protected;
 use crate::guardian::FromGuardian;
 use crate::module::cache::{Cache, CacheError};
@@ -40,9 +42,9 @@ use crate::sandbox::scratch::{self, NOTHING};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
 use crate::text;
 use anyhow::Context as _;
+pub use external::ExternalResults;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
-pub use ledger::Missed;
 use peer::Home;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -90,7 +92,7 @@ struct Run<'a> {
     forms: Forms,
     compilers: compiling::Compilers,
     to_list: VecDeque<ModuleNumber>,
-    slots: Vec<workers::Slot>,
+    workers: Vec<workers::WorkerSlot>,
     host_fixtures: HostFixtures,
     /// What waits for a worker, in the plan's order.
     queue: queue::Queue,
@@ -143,62 +145,6 @@ pub fn run_with(
 ) -> anyhow::Result<Summary> {
     let (summary, ..) = go(settings, Goal::Run, reporter, &mut more)?;
     Ok(summary)
-}
-
-/// Takes the results of tests that somebody else runs, at the end of a run.
-pub struct ExternalResults<'a, 'b> {
-    ledger: &'a mut Ledger<'b>,
-    rx: &'a Receiver<Message>,
-    /// Whether nothing new is to be started.
-    pub stopping: bool,
-}
-
-impl ExternalResults<'_, '_> {
-    /// A test has ended.
-    pub fn ended(&mut self, end: TestEnd) {
-        self.ledger.ended(end);
-    }
-
-    /// A module could not be run.
-    pub fn module_failed(&mut self, error: ModuleError) {
-        self.ledger.module_failed(error);
-    }
-
-    /// A target did not build.
-    pub fn not_built(&mut self, target: NotBuilt, missed: Missed) {
-        self.ledger.not_built(target, missed);
-    }
-
-    /// A dependency was left out.
-    pub fn left_out(&mut self, dependency: LeftOut) {
-        self.ledger.left_out(dependency);
-    }
-
-    /// Something that a user should know.
-    pub fn note(&mut self, note: impl Into<String>) {
-        self.ledger.note(note);
-    }
-
-    /// As many tests more were left out by the filters.
-    pub fn filtered_out(&mut self, count: usize) {
-        self.ledger.filtered_out(count);
-    }
-
-    /// Whether the run was interrupted meanwhile, which is then recorded: whoever runs
-    /// tests elsewhere has to end them.
-    pub fn interrupted(&mut self) -> bool {
-        while let Ok(message) = self.rx.try_recv() {
-            if let Message::Signal(interrupt) = message {
-                self.ledger.interrupted(interrupt);
-            }
-        }
-        self.ledger.interrupt().is_some()
-    }
-
-    /// Time has passed.
-    pub fn tick(&mut self) {
-        self.ledger.emit(&Event::Tick);
-    }
 }
 
 /// What has the results of tests that somebody else runs.
@@ -316,8 +262,8 @@ fn go_with(
         cache,
         compilers: compiling::Compilers::default(),
         to_list: VecDeque::new(),
-        slots: (0..processes.max(1))
-            .map(|_| workers::Slot::default())
+        workers: (0..processes.max(1))
+            .map(|_| workers::WorkerSlot::default())
             .collect(),
         host_fixtures: HostFixtures::new(settings.config.fixtures.clone()),
         queue: queue::Queue::default(),
@@ -363,17 +309,17 @@ fn go_with(
     }
     let Run {
         ledger,
-        mut slots,
+        mut workers,
         found,
         plans,
         kept_scratch,
         ..
     } = run;
     let summary = ledger.finish();
-    for slot in &mut slots {
+    for slot in &mut workers {
         slot.close();
     }
-    drop(slots);
+    drop(workers);
     let folder = scratch.path().to_owned();
     if kept_scratch {
         // beside what tests left there is nothing to see; it may never have been made
@@ -497,7 +443,7 @@ impl Run<'_> {
     fn no_test_is_left(&self) -> bool {
         (self.stopping || self.modules.iter().all(pipeline::Module::is_settled))
             && self.queue.is_empty()
-            && self.slots.iter().all(workers::Slot::is_idle)
+            && self.workers.iter().all(workers::WorkerSlot::is_idle)
     }
 
     /// Says how many tests there are, once that is known.

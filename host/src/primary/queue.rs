@@ -111,7 +111,7 @@ impl Run<'_> {
             && self.queue.blocked.is_empty()
             && self.to_list.is_empty()
             && self.modules.iter().all(super::pipeline::Module::is_settled)
-            && self.slots.iter().all(super::workers::Slot::is_idle);
+            && self.workers.iter().all(super::workers::WorkerSlot::is_idle);
         if drained && let Some(task) = self.queue.serial.pop_front() {
             self.queue.ready.push_front(task);
         }

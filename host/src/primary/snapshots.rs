@@ -280,7 +280,7 @@ impl Run<'_> {
         let Some(message) = self.tell_snapshot(number) else {
             return;
         };
-        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
+        for worker in self.workers.iter_mut().filter_map(|s| s.worker.as_mut()) {
             if worker.told_snapshots.insert(number) {
                 let _ = worker.peer.send(std::slice::from_ref(&message));
             }

@@ -25,7 +25,7 @@ impl Run<'_> {
     /// When the loop has to look at the clock again, if nothing happens before.
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let busy = self
-            .slots
+            .workers
             .iter()
             .filter_map(|s| s.worker.as_ref())
             .filter(|w| !w.jobs.is_empty());
@@ -82,8 +82,8 @@ impl Run<'_> {
 
     /// Deals with what takes too long.
     pub(super) fn look_at_clocks(&mut self) {
-        for number in 0..self.slots.len() {
-            let Some(worker) = &self.slots[number].worker else {
+        for number in 0..self.workers.len() {
+            let Some(worker) = &self.workers[number].worker else {
                 continue;
             };
             let Some(job) = worker.jobs.front().copied() else {
@@ -94,7 +94,7 @@ impl Run<'_> {
             if elapsed > limit + GRACE && worker.killed.is_none() {
                 self.too_late(number, job, limit);
             } else if slow {
-                let Some(worker) = &mut self.slots[number].worker else {
+                let Some(worker) = &mut self.workers[number].worker else {
                     continue;
                 };
                 worker.slow_said = true;
@@ -126,7 +126,7 @@ impl Run<'_> {
     /// A job should have ended: its worker is asked to give it up, then ended by force.
     fn too_late(&mut self, number: usize, job: Job, limit: Duration) {
         let now = Instant::now();
-        let Some(worker) = &mut self.slots[number].worker else {
+        let Some(worker) = &mut self.workers[number].worker else {
             return;
         };
         let (first, last) = worker.asked.unwrap_or((now, now));
@@ -173,7 +173,7 @@ impl Run<'_> {
     /// Tells every worker that the run is interrupted: guests stop, and what was set
     /// up is taken down.
     pub(super) fn interrupt_all(&mut self) {
-        for worker in self.slots.iter_mut().filter_map(|s| s.worker.as_mut()) {
+        for worker in self.workers.iter_mut().filter_map(|s| s.worker.as_mut()) {
             let _ = worker.peer.send(&[ToWorker::Interrupt]);
         }
     }
@@ -181,7 +181,7 @@ impl Run<'_> {
     /// How long an interrupted run waits: for teardowns, as long as they may take.
     fn patience(&self) -> Duration {
         let mut patience = LAST_AT_INTERRUPT;
-        for worker in self.slots.iter().filter_map(|s| s.worker.as_ref()) {
+        for worker in self.workers.iter().filter_map(|s| s.worker.as_ref()) {
             if self.tears_down(worker) {
                 patience = patience.max(self.limit(worker) + GRACE);
             }
@@ -207,12 +207,12 @@ impl Run<'_> {
 
     /// Asks every worker that has not stopped by itself to account for what it runs.
     fn ask_all(&mut self) {
-        for number in 0..self.slots.len() {
-            let Some(worker) = &self.slots[number].worker else {
+        for number in 0..self.workers.len() {
+            let Some(worker) = &self.workers[number].worker else {
                 continue;
             };
             let tears_down = self.tears_down(worker);
-            let Some(worker) = &mut self.slots[number].worker else {
+            let Some(worker) = &mut self.workers[number].worker else {
                 continue;
             };
             match worker.jobs.front() {
@@ -228,7 +228,7 @@ impl Run<'_> {
 
     /// Ends everything at once, accounted for or not.
     pub(super) fn abandon_all(&mut self) {
-        for number in 0..self.slots.len() {
+        for number in 0..self.workers.len() {
             self.abandon_one(number);
         }
         self.abandon_fixture_host();

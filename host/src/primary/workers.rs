@@ -3,23 +3,19 @@
 //! Each slot holds at most one worker and the jobs that it was given, in order:
 //! the first is the one that runs, which is how a death is blamed on a test.
 
-use super::ledger::end_as;
 use super::peer::{Home, Peer, Role};
 use super::{Message, Run};
-use crate::event::{
-    Cause, Event, FixtureKind, Outcome, Progress, Ran, SuiteFailure, SuitePart, SuiteStep, TestEnd,
-    TestOutput,
-};
+use crate::event::{Event, FixtureKind, Outcome, Progress, Ran, SuiteStep, TestEnd};
 use crate::harness::limit;
-use crate::plan::{PlannedTask, PlannedTest};
-use crate::protocol::suites::{ValueNumber, without_crate};
+use crate::plan::PlannedTest;
+use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
-    Stopped, TaskNumber, ToWorker,
+    TaskNumber, ToWorker,
 };
 use crate::settings::Verbosity;
 use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Listing is not one test: it may take this long even where tests may not.
 pub(super) const LISTING: Duration = Duration::from_secs(10);
@@ -30,11 +26,11 @@ const MAX_FALSE_STARTS: u32 = 3;
 
 /// A place for a worker.
 #[derive(Default)]
-pub(super) struct Slot {
+pub(super) struct WorkerSlot {
     /// Raised with every worker: what an earlier one still says is ignored.
-    life: u64,
+    pub(super) life: u64,
     pub(super) worker: Option<Worker>,
-    false_starts: u32,
+    pub(super) false_starts: u32,
 }
 
 pub(super) struct Worker {
@@ -113,7 +109,7 @@ impl Worker {
     }
 }
 
-impl Slot {
+impl WorkerSlot {
     /// Whether its worker, if any, has nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         self.held() == 0
@@ -145,7 +141,7 @@ impl Slot {
 impl Run<'_> {
     /// Starts a worker in a slot.
     pub(super) fn start_worker(&mut self, number: usize) {
-        let slot = &mut self.slots[number];
+        let slot = &mut self.workers[number];
         slot.life += 1;
         let (life, tx) = (slot.life, self.tx.clone());
         let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |messages| {
@@ -178,7 +174,7 @@ impl Run<'_> {
             }
             Err(e) => {
                 slot.false_starts = MAX_FALSE_STARTS;
-                if self.slots.iter().all(Slot::is_given_up) {
+                if self.workers.iter().all(WorkerSlot::is_given_up) {
                     self.no_worker_is_left(format!("no worker process can be started: {e}"));
                 }
             }
@@ -187,7 +183,7 @@ impl Run<'_> {
 
     /// A worker has something to say.
     pub(super) fn on_message(&mut self, number: usize, life: u64, message: FromWorker) {
-        let slot = &mut self.slots[number];
+        let slot = &mut self.workers[number];
         let Some(worker) = slot.worker.as_mut().filter(|_| slot.life == life) else {
             return;
         };
@@ -294,7 +290,7 @@ impl Run<'_> {
 
     /// The first of a worker's jobs has come to its end.
     fn on_test_end(&mut self, number: usize, done: Done) {
-        let Some(worker) = &mut self.slots[number].worker else {
+        let Some(worker) = &mut self.workers[number].worker else {
             return;
         };
         let Some(job) = worker.jobs.front().copied() else {
@@ -316,10 +312,10 @@ impl Run<'_> {
     }
 
     /// A worker that says what makes no sense is not to be trusted with anything else.
-    fn unexpected(&mut self, number: usize, what: &str) {
+    pub(super) fn unexpected(&mut self, number: usize, what: &str) {
         self.ledger
             .internal_error(format!("worker {} sent {what}", number + 1));
-        if let Some(worker) = &mut self.slots[number].worker {
+        if let Some(worker) = &mut self.workers[number].worker {
             worker.peer.kill();
         }
     }
@@ -379,51 +375,6 @@ impl Run<'_> {
         }
     }
 
-    /// A worker has given up the test that it ran, and is of no use any more.
-    fn stopped(&mut self, number: usize, stopped: Stopped) {
-        let limit = match self.given.get(&stopped.task) {
-            Some(test) => self.timeout_of(test),
-            None => self.settings.timeout,
-        };
-        let outcome = match self.ledger.interrupt() {
-            Some(_) => Outcome::Interrupted,
-            None => match self.given.get(&stopped.task) {
-                Some(test) => test.given_up(limit::passed_in_the_host(limit, self.limit_of(test))),
-                None => return self.unexpected(number, "word of a test that it was not given"),
-            },
-        };
-        let ran = Ran {
-            worker: self.worker_number(number),
-            start: UNIX_EPOCH + stopped.start,
-            duration: stopped.duration,
-        };
-        let mut tests = self.abandon(number).into_iter();
-        if let Some((test, _)) = tests.next() {
-            let mut output = stopped.output;
-            output.setups.splice(0..0, self.shared_wrote(&test));
-            output.notes = test.left_standing();
-            self.ledger.ended(TestEnd {
-                test: test.info,
-                order: test.order,
-                outcome: outcome.clone(),
-                ran: Some(ran),
-                output,
-            });
-        }
-        self.queue_again(tests.map(|(test, _)| test).collect());
-        self.check_max_fail();
-    }
-
-    /// A unit whose teardown did not come back.
-    fn unit_not_torn_down(&mut self, unit: TaskNumber, cause: Cause) {
-        let Some((module, suite)) = self.units.remove(&unit) else {
-            return;
-        };
-        let of = without_crate(&suite).to_owned();
-        let failure = SuiteFailure::new(of, suite, SuitePart::Teardown, cause);
-        self.suite_failed(module, failure);
-    }
-
     fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
         let module = test.module;
         if let LoadError::Artefact(why) = error {
@@ -435,165 +386,12 @@ impl Run<'_> {
         }
     }
 
-    fn worker_number(&self, slot: usize) -> usize {
+    pub(super) fn worker_number(&self, slot: usize) -> usize {
         match self.home {
             Home::Process(_) => slot + 1,
             Home::Thread => 0,
             #[cfg(test)]
             Home::Fake(_) => slot + 1,
         }
-    }
-
-    /// A worker is gone: as it should be, or with a test on its hands.
-    pub(super) fn worker_ended(&mut self, number: usize, life: u64) {
-        if self.slots[number].life != life {
-            return;
-        }
-        let Some(mut worker) = self.slots[number].worker.take() else {
-            return;
-        };
-        if let Some(why) = worker.peer.nonsense() {
-            let who = self.worker_number(number);
-            self.ledger
-                .internal_error(format!("worker {who} sent what makes no sense: {why}"));
-        }
-        let how = worker.peer.post_mortem();
-        let mut jobs = std::mem::take(&mut worker.jobs);
-        if worker.ready {
-            self.blame(number, &worker, jobs.pop_front(), &how);
-        } else {
-            self.slots[number].false_starts += 1;
-        }
-        let mut tests = Vec::new();
-        for job in jobs {
-            match job {
-                Job::List(module) => self.to_list.push_front(module),
-                Job::Test(task, _) => tests.extend(self.given.remove(&task)),
-                Job::Teardown(..) => {}
-            }
-        }
-        self.queue_again(tests);
-        if self.slots.iter().all(Slot::is_given_up) {
-            self.no_worker_is_left(format!("worker processes die before they are ready: {how}"));
-        }
-    }
-
-    /// Nobody can run what is left: it is an error by name, and the run ends. Where nothing
-    /// is known of any test yet there is nothing to be said but that.
-    fn no_worker_is_left(&mut self, why: String) {
-        if self.ledger.planned == 0 {
-            self.fatal = Some(anyhow::Error::msg(why));
-            return;
-        }
-        let mut lost = self.queue.extract(|_| true);
-        for module in &mut self.modules {
-            lost.append(&mut module.held);
-        }
-        let cause = Cause::new(format!("it was not run: no worker is left: {why}"));
-        for test in lost.into_iter().flat_map(PlannedTask::into_tests) {
-            self.ledger
-                .ended_as(&test, Outcome::Errored(cause.clone()), None);
-        }
-        for number in 0..self.modules.len() {
-            if !self.modules[number].is_settled() {
-                let cause = Cause::new(format!("no worker is left to list its tests: {why}"));
-                let error = LoadError::List(cause, Box::default());
-                self.module_failed(ModuleNumber(number), error);
-            }
-        }
-        self.stop(format!("no worker is left: {why}"));
-    }
-
-    /// The job that was running when a worker died.
-    fn blame(&mut self, number: usize, worker: &Worker, job: Option<Job>, how: &str) {
-        match job {
-            None => {}
-            Some(Job::List(module)) => {
-                let cause = match worker.killed {
-                    Some(limit) => limit::passed(limit, None),
-                    None => Cause::new(format!("its worker died while it listed its tests: {how}")),
-                };
-                self.module_failed(module, LoadError::List(cause, Box::default()));
-            }
-            Some(Job::Teardown(unit, _)) => {
-                let cause = match worker.killed {
-                    Some(limit) => limit::passed(limit, Some(self.settings.limit_of)),
-                    None => Cause::new(format!("its worker died: {how}")),
-                };
-                self.unit_not_torn_down(unit, cause);
-                self.check_max_fail();
-            }
-            Some(Job::Test(task, _)) => {
-                let Some(test) = self.given.remove(&task) else {
-                    return;
-                };
-                let outcome = match worker.killed {
-                    Some(_) => {
-                        let mut cause =
-                            limit::passed_in_the_host(self.timeout_of(&test), self.limit_of(&test));
-                        cause.message.push_str(&format!(" ({how})"));
-                        test.given_up(cause)
-                    }
-                    None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
-                };
-                let ran = Some(self.ran(number, worker.since));
-                self.ledger.ended(TestEnd {
-                    output: TestOutput {
-                        setups: self.shared_wrote(&test),
-                        ..TestOutput::default()
-                    },
-                    ..end_as(&test, outcome, ran)
-                });
-                self.check_max_fail();
-            }
-        }
-    }
-
-    fn ran(&self, number: usize, since: Instant) -> Ran {
-        let duration = since.elapsed();
-        Ran {
-            worker: self.worker_number(number),
-            start: SystemTime::now() - duration,
-            duration,
-        }
-    }
-
-    /// Ends a slot's worker at once; gives the tests it had, the one that ran with its times.
-    pub(super) fn abandon(&mut self, number: usize) -> Vec<(PlannedTest, Option<Ran>)> {
-        let slot = &mut self.slots[number];
-        slot.life += 1;
-        let Some(mut worker) = slot.worker.take() else {
-            return Vec::new();
-        };
-        worker.peer.kill();
-        let jobs = std::mem::take(&mut worker.jobs);
-        if let Some(of) = worker.taking_down {
-            self.ledger
-                .note(format!("the teardown of `{of}` did not come to its end"));
-        } else if let Some(Job::Teardown(unit, _)) = jobs.front()
-            && let Some((_, suite)) = self.units.get(unit)
-        {
-            // which one it was is not known
-            let of = without_crate(suite);
-            self.ledger
-                .note(format!("`{of}` was not taken down to its end"));
-        }
-        for job in &jobs {
-            if let Job::Teardown(unit, _) = job {
-                self.units.remove(unit);
-            }
-        }
-        let mut tests = Vec::new();
-        for (i, job) in jobs.into_iter().enumerate() {
-            if let Job::List(module) = job {
-                self.to_list.push_back(module);
-            } else if let Some(task) = job.task()
-                && let Some(test) = self.given.remove(&task)
-            {
-                let running = i == 0 && worker.ready;
-                tests.push((test, running.then(|| self.ran(number, worker.since))));
-            }
-        }
-        tests
     }
 }

@@ -23,7 +23,7 @@ use crate::event::{
 use crate::harness::doctest;
 use crate::plan::Ignored;
 use crate::plan::filter::Matching;
-use crate::primary::{ExternalResults, Missed};
+use crate::primary::ExternalResults;
 use crate::protocol::{LimitOf, ListedTest};
 use crate::settings::{ProcessEnv, Settings};
 use anyhow::Context as _;
@@ -163,7 +163,11 @@ impl Doctests<'_> {
             match (&said.error, libraries) {
                 (Some(error), [of]) if self.keeps_going() && told.order == 0 => {
                     let (name, why) = (of.module.clone(), error.clone());
-                    more.not_built(NotBuilt { name, why }, self.missed());
+                    more.not_built(NotBuilt {
+                        name,
+                        why,
+                        missed: self.missed(),
+                    });
                 }
                 _ => {
                     let why = "`cargo test --doc` failed, and no doctest did".to_owned();
@@ -181,8 +185,8 @@ impl Doctests<'_> {
         Ok(())
     }
 
-    fn missed(&self) -> Missed {
-        Missed::unless(self.args.build.allow_not_built)
+    fn missed(&self) -> bool {
+        !self.args.build.allow_not_built
     }
 
     /// Reports doctests that were run together.
@@ -321,7 +325,11 @@ impl Doctests<'_> {
             && let Some(why) = self.left_out.explanation_of(&compilers(&result.output))
         {
             let name = id.to_string();
-            return more.not_built(NotBuilt { name, why }, self.missed());
+            return more.not_built(NotBuilt {
+                name,
+                why,
+                missed: self.missed(),
+            });
         }
         let mut notes = Vec::new();
         let outcome = match &result.verdict {
