@@ -81,7 +81,7 @@ fn every_verdict_of_seven_public_crates_is_the_runtimes_own() {
     fetch(&folder, SUITES.iter()).expect("they can be fetched");
     let mut compared = 0;
     for Suite { name, profile, .. } in SUITES {
-        let binaries = build(&folder, name, profile, xtask::guest::WASIP1).expect("it builds");
+        let binaries = build(&folder, name, profile, xtask::target::WASIP1).expect("it builds");
         assert!(!binaries.is_empty(), "{name} has no test binary");
         for (_, file) in binaries {
             let reference = Reference::new(&file);

@@ -25,7 +25,7 @@ struct Built {
     wasm: BTreeMap<String, PathBuf>,
 }
 
-const WASIP1: &str = xtask::guest::WASIP1;
+const WASIP1: &str = xtask::target::WASIP1;
 
 /// The crate, built once.
 fn built() -> &'static Built {

@@ -19,8 +19,8 @@ impl Target {
 
     pub fn triple(self) -> &'static str {
         match self {
-            Target::P1 => xtask::guest::WASIP1,
-            Target::P2 => xtask::guest::WASIP2,
+            Target::P1 => xtask::target::WASIP1,
+            Target::P2 => xtask::target::WASIP2,
         }
     }
 }

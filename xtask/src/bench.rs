@@ -5,7 +5,8 @@
 //! installs it), which runs the whole binary in one instance.
 
 use crate::compat;
-use crate::guest::{self, WASIP1, WASIP2};
+use crate::guest;
+use crate::target::{WASIP1, WASIP2};
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

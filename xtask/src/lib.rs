@@ -6,4 +6,5 @@ pub mod bench;
 pub mod compat;
 pub mod guest;
 pub mod suites;
+pub mod target;
 pub mod toolchains;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::{bench, compat, guest};
+use xtask::{bench, compat, guest, target};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
@@ -116,12 +116,12 @@ fn demo() -> Result<ExitCode> {
     let wasmtest = build_wasmtest()?;
     eprintln!(
         "xtask: building the examples for {} and {}",
-        guest::WASIP1,
-        guest::WASIP2
+        target::WASIP1,
+        target::WASIP2
     );
     let manifest = root().join("examples/Cargo.toml");
     let mut modules = Vec::new();
-    for target in [guest::WASIP1, guest::WASIP2] {
+    for target in [target::WASIP1, target::WASIP2] {
         let manifest = manifest.to_string_lossy();
         let mut args = vec![
             "--manifest-path",

@@ -48,7 +48,7 @@ impl Meant {
 
     fn install_args(&self) -> Vec<&'static str> {
         let mut args = vec!["toolchain", "install", self.name, "--profile", "minimal"];
-        args.extend(["-t", crate::guest::WASIP1, "-t", crate::guest::WASIP2]);
+        args.extend(["-t", crate::target::WASIP1, "-t", crate::target::WASIP2]);
         args
     }
 }
@@ -170,10 +170,10 @@ fn find(meant: Meant, installed: &[(Option<Rustup>, String)]) -> Result<Toolchai
         meant,
         rustup: rustup.clone(),
     };
-    for target in [crate::guest::WASIP1, crate::guest::WASIP2] {
+    for target in [crate::target::WASIP1, crate::target::WASIP2] {
         let mut rustc = Command::new("rustc");
         toolchain.choose(&mut rustc);
-        if !crate::guest::has_std(rustc, target).unwrap_or(false) {
+        if !crate::target::has_std(rustc, target).unwrap_or(false) {
             return Err(format!("it has no standard library for {target}"));
         }
     }

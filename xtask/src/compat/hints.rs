@@ -1,6 +1,7 @@
 //! Whether each hint that rests on the words or the paths of std and libtest is still given.
 
-use crate::guest::{self, WASIP1};
+use crate::guest;
+use crate::target::WASIP1;
 use crate::toolchains::Toolchain;
 use anyhow::{Context as _, Result};
 use serde_json::Value;

@@ -19,7 +19,7 @@ pub fn verdicts(place: &Place<'_>, wasmtest: &Path) -> Result<Verdicts> {
     place.toolchain.choose(&mut command);
     command
         .args(["wasmtest", "--keep-going", "--allow-not-built"])
-        .args(["--target", crate::guest::WASIP1])
+        .args(["--target", crate::target::WASIP1])
         .args(["--profile", place.suite.profile])
         .arg("--target-dir")
         .arg(&place.target)

@@ -3,8 +3,8 @@
 //!
 //! Installs both. On the toolchain in use, which is what both are run with.
 
-use crate::guest::WASIP1;
 use crate::suites::{self, Suite};
+use crate::target::WASIP1;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
