@@ -174,3 +174,36 @@ fn a_report_that_cannot_be_written_is_told_and_changes_no_verdict() {
     ];
     assert_eq!(run(&[&flags[..], &good].concat()).code, 0);
 }
+
+#[test]
+fn what_the_run_reads_is_no_report_and_what_is_refused_leaves_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| dir.path().join(name);
+    let cache = file("cache");
+    fs::create_dir(&cache).expect("made");
+    fs::copy(module(), file("m.wasm")).expect("copied");
+    fs::write(file("m.json"), "{}").expect("written");
+    fs::write(file("wasmtest.toml"), "").expect("written");
+    let run = |report: &str, flags: &[&str]| {
+        let mut command = wasmtest();
+        command.current_dir(dir.path()).args(["run", "m.wasm"]);
+        finish(command.args(flags).args(["--report", report]))
+    };
+    let refused: [(&str, &[&str], &str); 4] = [
+        ("json=m.wasm", &[], "a WebAssembly module"),
+        ("json=wasmtest.toml", &[], "the configuration"),
+        ("json=m.json", &["--side-files"], "its side file"),
+        ("json=cache/new", &["--cache-dir", "cache"], "the cache"),
+    ];
+    for (report, flags, why) in refused {
+        let ran = run(report, flags);
+        assert_eq!(ran.code, 2, "{report}: {ran:?}");
+        assert!(ran.stderr.contains(why), "{report}: {ran:?}");
+    }
+    assert!(fs::metadata(file("m.wasm")).expect("there").len() > 0);
+    assert_eq!(read(&file("m.json")), "{}");
+    // a later one that cannot be made takes the earlier along
+    let ran = run("json=new", &["--report", "json=cache"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(!file("new").exists());
+}

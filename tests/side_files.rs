@@ -287,3 +287,67 @@ fn list_and_plan_take_the_flag_too() {
     let list = finish(wasmtest().args(["list", "--side-files", arg(folder.path())]));
     assert_eq!(list.code, 3, "{}{}", list.stdout, list.stderr);
 }
+
+#[test]
+fn a_programs_own_variables_and_folders_win_over_what_is_granted() {
+    let folder = programs(&[
+        (
+            "tells",
+            TELLS,
+            Some(
+                r#"{"env": {"A": "side"}, "stdout": "tells.wasm\u0000TMPDIR=/tmp\u0000A=side\u0000"}"#,
+            ),
+        ),
+        (
+            "writes",
+            WRITES,
+            Some(r#"{"dirs": ["data"], "stdout": "data"}"#),
+        ),
+    ]);
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("made");
+    fs::write(data.join("seed"), "").expect("written");
+    let grant = format!("{}::data:rw", data.display());
+    let flags = ["--env", "A=flag", "--env", "TMPDIR=/tmp", "--dir", &grant];
+    let events = ran(folder.path(), &flags);
+    assert_eq!(told(end(&events, "tells")), ("passed", ""));
+    assert_eq!(told(end(&events, "writes")), ("passed", ""));
+    assert!(!data.join("new").exists(), "the original never changes");
+}
+
+#[test]
+fn each_name_of_a_program_counts_and_a_link_that_leads_nowhere_is_no_side_file() {
+    let exits = r#"(func (export "_start") (call $exit (i32.const 7)))"#;
+    let folder = programs(&[
+        ("a", exits, Some(r#"{"exit_code": 7}"#)),
+        ("dangling", exits, None),
+    ]);
+    let at = |name: &str| folder.path().join(name);
+    fs::hard_link(at("a.wasm"), at("b.wasm")).expect("made");
+    fs::write(at("b.json"), "{}").expect("written");
+    symlink("gone", at("dangling.json")).expect("made");
+    let events = ran(folder.path(), &[]);
+    assert_eq!(told(end(&events, "a")), ("passed", ""));
+    assert_eq!(told(end(&events, "b")).0, "failed");
+    let dangling = told(end(&events, "dangling"));
+    assert_eq!(dangling.0, "errored");
+    assert!(dangling.1.contains("leads nowhere"), "{dangling:?}");
+}
+
+#[test]
+fn a_list_says_how_a_program_is_run_as_it_was_listed() {
+    let folder = programs(&[("a", TELLS, None)]);
+    let list = [
+        "list",
+        "--side-files",
+        "--no-config",
+        "--message-format",
+        "json",
+    ];
+    let ran = finish(wasmtest().args(list).arg(folder.path()));
+    let line: Value = serde_json::from_str(ran.stdout.trim()).expect("a test");
+    let rerun = line["wasmtest"]["rerun"].as_str().expect("told");
+    for flag in [" --side-files", " --no-config"] {
+        assert!(rerun.contains(flag), "{rerun}");
+    }
+}

@@ -54,6 +54,21 @@ fn each_room_knows_those_that_it_may_and_no_others() {
 }
 
 #[test]
+fn the_root_has_no_other_name_by_which_a_room_could_be_named_unseen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, "", &mut files);
+    for (file, text) in files {
+        for other in ["use crate as", "crate::{self as", "extern crate", "#[path"] {
+            assert!(
+                !text.contains(other),
+                "{file} has `{other}`: this test cannot follow that"
+            );
+        }
+    }
+}
+
+#[test]
 fn files_of_a_room_know_each_other_in_one_direction() {
     let circles = host().circles();
     let groups: Vec<String> = circles.iter().map(|group| group.join(", ")).collect();

@@ -120,9 +120,9 @@ impl Build<'_> {
         words_of_build(self.flags, OsStr::new(self.target))
     }
 
-    fn go(&self) -> anyhow::Result<(Built, Said)> {
+    fn go(&self) -> anyhow::Result<(Built, BuildMessages)> {
         let mut built = Built::default();
-        let mut said = Said::default();
+        let mut said = BuildMessages::default();
         let targets = &self.args.targets;
         built.complete = match (targets.doc, self.keeps_going()) {
             (true, false) => {
@@ -206,7 +206,7 @@ impl Build<'_> {
 
     /// The tests in examples, which only `cargo test` builds, package by package, since it
     /// stops at the first that does not build.
-    fn examples(&self, built: &mut Built, said: &mut Said) -> anyhow::Result<()> {
+    fn examples(&self, built: &mut Built, said: &mut BuildMessages) -> anyhow::Result<()> {
         for package in self.project.selected(&self.args.packages) {
             let examples = package.targets.iter().filter(|t| t.is_example());
             let there = |t: &Target| {
@@ -240,7 +240,7 @@ impl Build<'_> {
         &self,
         mut command: Command,
         built: &mut Built,
-        said: &mut Said,
+        said: &mut BuildMessages,
     ) -> anyhow::Result<bool> {
         command.arg(match colored(self.args.build.color, self.process) {
             true => "--message-format=json-diagnostic-rendered-ansi",
@@ -293,14 +293,14 @@ fn is_outside(project: &Project, message: &CompilerMessage) -> bool {
 
 /// What compilers have said.
 #[derive(Default)]
-struct Said {
+struct BuildMessages {
     errors: Vec<CompilerMessage>,
     /// What was not shown yet.
     held: Vec<CompilerMessage>,
     shown: HashSet<Option<String>>,
 }
 
-impl Said {
+impl BuildMessages {
     fn take(&mut self, message: CompilerMessage, is_held: bool) {
         let is_error = is_error(&message);
         // a library's and its tests' are the same
@@ -351,7 +351,7 @@ fn show(message: &CompilerMessage) {
 }
 
 /// What of no member's does not build, where it may help that something stands in for it.
-fn fails_outside(built: &Built, project: &Project, said: &Said) -> Option<String> {
+fn fails_outside(built: &Built, project: &Project, said: &BuildMessages) -> Option<String> {
     let mut errors = said.errors.iter();
     let mut outside = errors.clone().filter(|e| is_outside(project, e));
     if let Some(error) = outside.next() {

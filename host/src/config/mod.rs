@@ -29,6 +29,8 @@ pub const FILE: &str = "wasmtest.toml";
 /// What a configuration file asks for; nothing, if there is none.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// The file that it was read from.
+    pub file: Option<PathBuf>,
     /// The host fixtures, by name.
     pub fixtures: Vec<Fixture>,
     /// What tests get inside cargo.
@@ -89,6 +91,7 @@ impl Config {
         let fixtures =
             fixture::all(written.fixture, folder).map_err(|at| at.in_file(file, text))?;
         Ok(Config {
+            file: Some(file.to_owned()),
             fixtures,
             cargo: written.cargo.map(|settings| cargo::Placed {
                 settings,

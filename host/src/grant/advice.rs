@@ -170,7 +170,7 @@ fn not_granted(
     };
     let relative_to = match &preopen.mount {
         Mount::Granted { host, .. } => Some(host.display().to_string()),
-        Mount::Nothing | Mount::Scratch => None,
+        Mount::Nothing | Mount::Scratch | Mount::Copy => None,
     };
     AccessDenial {
         tried,

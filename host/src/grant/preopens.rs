@@ -21,6 +21,8 @@ pub(super) enum Mount {
     Nothing,
     /// The test's own folder.
     Scratch,
+    /// The test's own copy of a folder.
+    Copy,
     /// A folder of the host's.
     Granted {
         host: PathBuf,
@@ -59,6 +61,19 @@ impl Preopen {
         }
     }
 
+    /// A test's own copy of a folder.
+    pub fn copy(name: &str) -> Preopen {
+        Preopen {
+            name: name.to_owned(),
+            mount: Mount::Copy,
+        }
+    }
+
+    /// Whether it is a test's own copy of this name, to wasi-libc.
+    pub fn is_copy_called(&self, name: &str) -> bool {
+        matches!(self.mount, Mount::Copy) && self.is_called(name)
+    }
+
     /// A granted folder, under one of its names.
     pub fn granted(name: &str, grant: &DirGrant, by: GrantedBy) -> Preopen {
         Preopen {
@@ -86,7 +101,7 @@ impl Preopen {
     pub fn host(&self) -> Option<&Path> {
         match &self.mount {
             Mount::Granted { host, .. } => Some(host),
-            Mount::Nothing | Mount::Scratch => None,
+            Mount::Nothing | Mount::Scratch | Mount::Copy => None,
         }
     }
 
@@ -94,7 +109,7 @@ impl Preopen {
     pub fn is_read_only(&self) -> bool {
         match &self.mount {
             Mount::Nothing => true,
-            Mount::Scratch => false,
+            Mount::Scratch | Mount::Copy => false,
             Mount::Granted { access, .. } => *access != Access::ReadWrite,
         }
     }

@@ -65,6 +65,11 @@ pub trait Harness: Sync {
         Ok(None)
     }
 
+    /// Whether what its tests are stands in files beside the program ([`Self::read`]).
+    fn reads_beside(&self) -> bool {
+        false
+    }
+
     /// A file's tests, asked of the program: the whole dialogue.
     ///
     /// # Errors
@@ -237,12 +242,12 @@ mod tests {
             marks: marks.to_vec(),
             taken_for,
         };
-        let marks: Vec<&str> = marks().collect();
+        let marks = of(libtest::NAME).marks();
         for taken_for in [command::NAME, libtest_like::NAME] {
             let found = |starts, marks| recognise(&facts(starts, marks, taken_for));
-            assert_eq!(found(true, &marks), Some(libtest::NAME));
+            assert_eq!(found(true, marks), Some(libtest::NAME));
             assert_eq!(found(true, &marks[1..]), Some(taken_for));
-            assert_eq!(found(false, &marks), None);
+            assert_eq!(found(false, marks), None);
         }
         let mixed = Facts {
             has_sdk_tests: true,

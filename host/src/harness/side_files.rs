@@ -23,6 +23,8 @@ pub const NAME: HarnessName = HarnessName::new("side-files");
 
 /// What a side file's name ends in.
 const EXTENSION: &str = "json";
+/// How many folders a program may be given copies of.
+const MOST_DIRS: usize = 256;
 /// How much of a differing line is shown, in characters.
 const SHOWN: usize = 120;
 /// How much of it comes before the difference.
@@ -67,6 +69,10 @@ impl Harness for SideFiles {
 
     fn recognises(&self, facts: &Facts) -> bool {
         facts.is_program_of(NAME)
+    }
+
+    fn reads_beside(&self) -> bool {
+        true
     }
 
     fn read(&self, beside: Beside<'_>) -> Result<Option<Vec<ListedTest>>, Cause> {
@@ -168,12 +174,16 @@ impl SideFile {
 
     fn check(&self) -> Result<(), String> {
         let variables = self.env.iter().flat_map(|(name, value)| [name, value]);
-        if let Some(text) = self.args.iter().chain(variables).find(|t| t.contains('\0')) {
+        let texts = self.args.iter().chain(variables).chain(&self.dirs);
+        if let Some(text) = texts.chain(&self.root).find(|t| t.contains('\0')) {
             return Err(format!("{text:?} holds a NUL, which WASI cannot pass on"));
         }
         let is_no_name = |name: &&String| name.is_empty() || name.contains('=');
         if let Some(name) = self.env.keys().find(is_no_name) {
             return Err(format!("`env`: {name:?} is no name of a variable"));
+        }
+        if self.dirs.len() > MOST_DIRS {
+            return Err(format!("`dirs` names more than {MOST_DIRS} folders"));
         }
         let mut seen: Vec<String> = Vec::new();
         for dir in &self.dirs {

@@ -91,7 +91,7 @@ pub struct Forms {
     std_gaps: StdGaps,
     modules: Vec<Module>,
     waiting: VecDeque<Waiting>,
-    given: Vec<Given>,
+    given: Vec<GivenJob>,
     jobs: u64,
 }
 
@@ -111,7 +111,7 @@ enum Waiting {
     State(StateJob),
 }
 
-struct Given {
+struct GivenJob {
     number: JobNumber,
     kind: GivenKind,
     /// What compiles its modules.
@@ -242,7 +242,7 @@ impl Forms {
             states: Vec::new(),
         };
         let is_state = |w: &Waiting| matches!(w, Waiting::State(_));
-        let busy = |g: &Given| g.kind == GivenKind::Modules;
+        let busy = |g: &GivenJob| g.kind == GivenKind::Modules;
         let (kind, undone) = if let Some(at) = self.waiting.iter().position(is_state) {
             // it has no code, and workers set up again what they could begin from
             let Some(Waiting::State(state)) = self.waiting.remove(at) else {
@@ -266,7 +266,7 @@ impl Forms {
         };
         self.jobs += 1;
         let number = JobNumber(self.jobs);
-        self.given.push(Given {
+        self.given.push(GivenJob {
             number,
             kind,
             compiler: FIRST,
@@ -357,7 +357,7 @@ impl Forms {
         self.forget(|given| given.kind == GivenKind::State && !given.undone.is_empty())
     }
 
-    fn forget(&mut self, which: impl Fn(&Given) -> bool) -> Vec<JobNumber> {
+    fn forget(&mut self, which: impl Fn(&GivenJob) -> bool) -> Vec<JobNumber> {
         let forgotten = self.given.extract_if(.., |given| which(given));
         forgotten.map(|given| given.number).collect()
     }

@@ -12,8 +12,10 @@ use crate::protocol::{ContentHash, ListedTest};
 use crate::settings::Selection;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -65,7 +67,7 @@ pub struct Discovered {
 
 /// How a file came to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Given {
+enum FoundBy {
     ByName,
     BySearch,
     /// By a build tool: its place among such files.
@@ -86,11 +88,18 @@ type Looked = (ContentHash, Identity, Option<Vec<ListedTest>>);
 /// Looks at everything that was given.
 pub fn discover(selection: &Selection) -> Discovered {
     let mut found = Discovered::default();
-    let mut files: Vec<(PathBuf, Given)> = Vec::new();
+    let mut files: Vec<(PathBuf, FoundBy)> = Vec::new();
     let mut missing: Vec<(PathBuf, String)> = Vec::new();
     let mut seen: HashSet<(u64, u64)> = HashSet::new();
+    let mut seen_paths: HashSet<PathBuf> = HashSet::new();
+    // with what lies beside a file counts what it is called, and not only what is in it
+    let by_name = harness::of(selection.unmarked).reads_beside();
+    let mut is_new = |path: &Path, id: (u64, u64)| match by_name {
+        true => seen_paths.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned())),
+        false => seen.insert(id),
+    };
     for (at, named) in selection.files.iter().enumerate() {
-        files.push((named.file.clone(), Given::Named(at)));
+        files.push((named.file.clone(), FoundBy::Named(at)));
     }
     for path in &selection.paths {
         let units = layout::instead_of_deps(path);
@@ -107,8 +116,8 @@ pub fn discover(selection: &Selection) -> Discovered {
             Ok(meta) if meta.is_dir() => {
                 let below = search(path, &mut found.notes);
                 let before = files.len();
-                let new = below.into_iter().filter(|(_, id)| seen.insert(*id));
-                files.extend(new.map(|(path, _)| (path, Given::BySearch)));
+                let new = below.into_iter().filter(|(path, id)| is_new(path, *id));
+                files.extend(new.map(|(path, _)| (path, FoundBy::BySearch)));
                 if files.len() == before {
                     found.notes.push(format!(
                         "no test module below {}: is it built? cargo test --no-run --target wasm32-wasip1",
@@ -120,8 +129,8 @@ pub fn discover(selection: &Selection) -> Discovered {
                 missing.push((path.clone(), "it is no regular file".to_owned()));
             }
             Ok(meta) => {
-                if seen.insert((meta.dev(), meta.ino())) {
-                    files.push((path.clone(), Given::ByName));
+                if is_new(path, (meta.dev(), meta.ino())) {
+                    files.push((path.clone(), FoundBy::ByName));
                 }
             }
         }
@@ -130,12 +139,12 @@ pub fn discover(selection: &Selection) -> Discovered {
         .iter()
         .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         .collect();
-    let look = |(path, given): &(PathBuf, Given)| -> Result<Looked, Cause> {
+    let look = |(path, given): &(PathBuf, FoundBy)| -> Result<Looked, Cause> {
         let bytes =
             std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
         let named = match given {
-            Given::Named(at) => Some(&selection.files[*at]),
-            Given::ByName | Given::BySearch => None,
+            FoundBy::Named(at) => Some(&selection.files[*at]),
+            FoundBy::ByName | FoundBy::BySearch => None,
         };
         let taken_for = named.map_or(selection.unmarked, |named| named.unmarked);
         let mut identity = identify::identify_as(&bytes, taken_for)?;
@@ -165,7 +174,7 @@ pub fn discover(selection: &Selection) -> Discovered {
         .collect();
     let mut names = names::assign(&absolute, &is_program);
     for (name, (_, given)) in names.iter_mut().zip(&files) {
-        if let Given::Named(at) = given {
+        if let FoundBy::Named(at) = given {
             name.clone_from(&selection.files[*at].name);
         }
     }
@@ -184,12 +193,12 @@ pub fn discover(selection: &Selection) -> Discovered {
                     sdk: i.sdk,
                     listed,
                     named: match given {
-                        Given::Named(at) => Some(at),
-                        Given::ByName | Given::BySearch => None,
+                        FoundBy::Named(at) => Some(at),
+                        FoundBy::ByName | FoundBy::BySearch => None,
                     },
                 });
             }
-            Ok(_) if given == Given::BySearch => found.details.push(format!(
+            Ok(_) if given == FoundBy::BySearch => found.details.push(format!(
                 "{} exports nothing that can be started: a library, passed over",
                 file.display()
             )),
@@ -235,15 +244,22 @@ fn read_beside(harness: &dyn Harness, file: &Path) -> Result<Option<Vec<ListedTe
 
 /// What a file beside a program holds; `None` if it is not there.
 fn read_side_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let is_file = match std::fs::metadata(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        meta => meta?.is_file(),
+    // a pipe would be waited for
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => match std::fs::symlink_metadata(path) {
+            Ok(_) => return Err(io::Error::other("it is a link that leads nowhere")),
+            Err(_) => return Ok(None),
+        },
+        file => file?,
     };
-    if !is_file {
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
     file.take(LONGEST_SIDE_FILE + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LONGEST_SIDE_FILE {
         true => Err(io::Error::other(format!(

@@ -367,8 +367,8 @@ fn watch_signals(tx: &Sender<Message>, listening: Arc<AtomicBool>) -> anyhow::Re
                 _ => Interrupt::Interrupted,
             };
             // at the third the loop itself seems to be stuck
-            let heard = listening.load(Ordering::SeqCst) && seen < 3;
-            if !heard || tx.send(Message::Signal(interrupt)).is_err() {
+            let is_heard = listening.load(Ordering::SeqCst) && seen < 3;
+            if !is_heard || tx.send(Message::Signal(interrupt)).is_err() {
                 std::process::exit(128 + signal);
             }
         }

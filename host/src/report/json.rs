@@ -43,7 +43,7 @@ impl<W: Write> Json<W> {
         }
     }
 
-    fn say(&mut self, value: Value) {
+    fn emit(&mut self, value: Value) {
         match &mut self.waiting {
             Some(waiting) => waiting.push(value),
             None => write_line(&mut self.out, &value),
@@ -67,30 +67,30 @@ impl<W: Write> Reporter for Json<W> {
                 }
             }
             Event::Started(test) => {
-                self.say(json!({"type": "test", "event": "started", "name": test.id.to_string()}));
+                self.emit(json!({"type": "test", "event": "started", "name": test.id.to_string()}));
             }
-            Event::Ended(end) | Event::NeverBegun(end) => self.say(ended(end)),
-            Event::NotBuilt(target) => self.say(json!({
+            Event::Ended(end) | Event::NeverBegun(end) => self.emit(ended(end)),
+            Event::NotBuilt(target) => self.emit(json!({
                 "type": "target",
                 "event": "not-built",
                 "name": target.name,
                 "message": target.why,
             })),
-            Event::ModuleFailed(error) => self.say(module_failed(error)),
-            Event::SuiteFailed(error) => self.say(suite_failed(error)),
+            Event::ModuleFailed(error) => self.emit(module_failed(error)),
+            Event::SuiteFailed(error) => self.emit(suite_failed(error)),
             Event::Progress(progress) => {
                 if let Some(value) = &progress.value {
-                    self.say(value.clone());
+                    self.emit(value.clone());
                 }
             }
-            Event::FixtureFailed(error) => self.say(fixture_failed(error)),
+            Event::FixtureFailed(error) => self.emit(fixture_failed(error)),
             Event::FixtureEnded(end) => self.fixtures.push(fixture_end(end)),
             Event::Finished(summary) => {
                 let mut closing = closing(summary);
                 if !self.fixtures.is_empty() {
                     closing["wasmtest"]["fixtures"] = std::mem::take(&mut self.fixtures).into();
                 }
-                self.say(closing);
+                self.emit(closing);
             }
             Event::Note(note) if self.notes == Notes::OnStderr => {
                 tell(&format!("note: {}", Escaped(note)));

@@ -145,8 +145,20 @@ fn twice<T>(one: &ReportFile, other: &ReportFile) -> Result<T, UsageError> {
     )
 }
 
-/// Opens files, and only then empties them: what is refused loses nothing.
+/// Opens files, and only then empties them: what is refused loses nothing, and leaves nothing new.
 fn open_files(
+    reports: &[ReportFile],
+) -> Result<Vec<(&ReportFile, &'static ReportKind, File)>, UsageError> {
+    let is_there = |report: &&ReportFile| report.file.symlink_metadata().is_ok();
+    let new: Vec<&ReportFile> = reports.iter().filter(|r| !is_there(r)).collect();
+    open_all(reports).inspect_err(|_| {
+        for report in new {
+            let _ = fs::remove_file(&report.file);
+        }
+    })
+}
+
+fn open_all(
     reports: &[ReportFile],
 ) -> Result<Vec<(&ReportFile, &'static ReportKind, File)>, UsageError> {
     check(reports)?;

@@ -52,6 +52,13 @@ pub struct Call<'a> {
     pub own: Own<'a>,
 }
 
+impl Call<'_> {
+    /// Whether it brings this variable along.
+    pub(super) fn brings(&self, variable: &str) -> bool {
+        self.env.iter().any(|(name, _)| *name == variable)
+    }
+}
+
 /// What a test brings along beside what is granted; by default, nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Own<'a> {

@@ -31,11 +31,16 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiView as _};
 /// Where it finds an empty folder, so that attempts at what is not granted reach the host:
 /// wasi-libc makes no call for a path that no folder's name is a part of.
 const NOTHING: &str = "/";
+/// The variable that names a test's own folder.
+const TMPDIR: &str = "TMPDIR";
 
 /// The grants of a run, opened.
 pub struct Grants {
     dirs: Vec<DirGrant>,
+    /// The variables granted, and where a test's own folder is.
     env: Vec<(String, String)>,
+    /// The variables granted.
+    granted_env: Vec<(String, String)>,
     scratch: Scratch,
     /// What modules are granted beside that; the others, nothing.
     modules: HashMap<ModuleNumber, ModuleGrants>,
@@ -60,14 +65,19 @@ impl Grants {
     /// The grants of a run.
     pub fn new(
         dirs: Vec<DirGrant>,
-        env: Vec<(String, String)>,
+        mut env: Vec<(String, String)>,
         scratch: Scratch,
         how: HowToGrant,
         home_dir: Option<PathBuf>,
     ) -> Self {
+        let granted_env = env.clone();
+        if env.iter().all(|(name, _)| name != TMPDIR) {
+            env.insert(0, (TMPDIR.to_owned(), SCRATCH.to_owned()));
+        }
         Grants {
             dirs,
             env,
+            granted_env,
             scratch,
             modules: HashMap::new(),
             fixtures: Vec::new(),
@@ -112,11 +122,11 @@ impl Grants {
         if let GuestAccess::Granted(module) | GuestAccess::Readable(module) = call.reach {
             match (call.fixtures, self.modules.get(&module)) {
                 ([], None) => {
-                    builder.envs(&self.env_for(&call.own));
+                    builder.envs(&self.env_for(call));
                 }
-                (fixtures, _) => {
-                    let env = self.env_for(&call.own);
-                    folders = self.grant_more(module, fixtures, &env, &mut builder)?;
+                _ => {
+                    let env = self.env_for(call);
+                    folders = self.grant_more(module, call, &env, &mut builder)?;
                 }
             }
         }
@@ -146,17 +156,20 @@ impl Grants {
         Ok(State::new(wasi, clock, watch, process_id::next()))
     }
 
-    /// The run's variables for a test that brings this along.
-    fn env_for(&self, own: &Own<'_>) -> Cow<'_, [(String, String)]> {
-        match own.tmp_variable {
-            TmpVariable::Set => Cow::Borrowed(&self.env),
-            TmpVariable::Unset => {
-                let granted = |(name, value): &&(String, String)| {
-                    (name.as_str(), value.as_str()) != ("TMPDIR", SCRATCH)
-                };
-                self.env.iter().filter(granted).cloned().collect()
-            }
+    /// The run's variables for a call, but for those that it brings along itself: a guest sees
+    /// the first of two of one name.
+    fn env_for(&self, call: &Call<'_>) -> Cow<'_, [(String, String)]> {
+        let all = match call.own.tmp_variable {
+            TmpVariable::Set => &self.env,
+            TmpVariable::Unset => &self.granted_env,
+        };
+        if call.env.is_empty() {
+            return Cow::Borrowed(all);
         }
+        all.iter()
+            .filter(|(n, _)| !call.brings(n))
+            .cloned()
+            .collect()
     }
 
     /// Adds the run's variables, the module's, and what these fixtures imply: their
@@ -164,17 +177,18 @@ impl Grants {
     fn grant_more(
         &self,
         module: ModuleNumber,
-        fixtures: &[FixtureNumber],
+        call: &Call<'_>,
         env: &[(String, String)],
         builder: &mut WasiCtxBuilder,
     ) -> anyhow::Result<Vec<FixtureNumber>> {
         let known = |number| self.fixtures.iter().find(|f| f.number == number);
         // a guest sees the first of two variables of one name
         let of_module = self.modules.get(&module).map_or(&[][..], |m| &m.env);
+        let of_module = of_module.iter().filter(|(name, _)| !call.brings(name));
         let mut env: Vec<&(String, String)> = env.iter().chain(of_module).collect();
         let mut addresses = Vec::new();
         let mut folders = Vec::new();
-        for number in fixtures {
+        for number in call.fixtures {
             let grant = known(*number).context("the worker was never told of a host fixture")?;
             env.retain(|(name, _)| grant.env.iter().all(|(n, _)| n != name));
             env.extend(&grant.env);
@@ -257,7 +271,7 @@ impl Grants {
                 .preopened_dir(path.join(name), &copied.guest, FsPerms::ReadWrite)
                 .map_err(anyhow::Error::from)
                 .context("the folder of copies")?;
-            all.push(Preopen::scratch(&copied.guest));
+            all.push(Preopen::copy(&copied.guest));
         }
         Ok(())
     }
@@ -285,7 +299,11 @@ impl Grants {
         let of_module = module.and_then(|m| self.modules.get(&m));
         let of_module = of_module.map_or(&[][..], |m| &m.dirs);
         for (grant, by) in granted::in_order(of_module, &self.dirs, of_fixtures) {
+            // what is granted by a copy's name is not what the test was told of
+            let is_hidden = |name: &String| all.list().iter().any(|own| own.is_copy_called(name));
+            let guest = grant.guest.iter().filter(|name| !is_hidden(name));
             let grant = &DirGrant {
+                guest: guest.cloned().collect(),
                 access: match (grant.access, access) {
                     (Access::Sources, _) | (_, None) => grant.access,
                     (_, Some(access)) => access,

@@ -115,8 +115,14 @@ impl Scratch {
     /// another.
     pub fn keep(&mut self) -> Option<PathBuf> {
         if let (Some(name), Some(copies)) = (&self.current, self.copies.take()) {
-            let to = Path::new(name).join(KEPT_COPIES);
-            if self.dir.rename(&copies, &self.dir, to).is_err() {
+            // the test may have made something of that name itself
+            let mut names = std::iter::once(KEPT_COPIES.to_owned())
+                .chain((2..100).map(|n| format!("{KEPT_COPIES}-{n}")));
+            let kept = names.any(|to| {
+                let to = Path::new(name).join(to);
+                self.dir.rename(&copies, &self.dir, to).is_ok()
+            });
+            if !kept {
                 let _ = self.dir.remove_dir_all(copies);
             }
         }

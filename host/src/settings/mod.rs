@@ -22,7 +22,7 @@ use crate::cli::{
     UsageError, When, usage,
 };
 use crate::config::{self, Config, ConfigError};
-use crate::grant::{DirGrant, HowToGrant, InputError, SCRATCH, Tmp, folders};
+use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
 use crate::protocol::{DEFAULT_WASM_STACK, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -139,11 +139,9 @@ impl Settings {
         if let Some((flag, _)) = selection::taken_for(&args.select) {
             settings.rerun.push_str(&format!(" {flag}"));
         }
+        settings.config = configuration(&args.options.configuration, process)?;
         settings.refuse_writable_reports()?;
-        Ok(Settings {
-            config: configuration(&args.options.configuration, process)?,
-            ..settings
-        })
+        Ok(settings)
     }
 
     /// Resolves what stands after `cargo wasmtest --`, for files that were built.
@@ -160,13 +158,13 @@ impl Settings {
         let filters: Vec<String> = filter.into_iter().chain(&rest.filters).cloned().collect();
         let mut selection = Selection::of(Vec::new(), &filters, &rest.matching)?;
         selection.files = files;
-        let settings = Settings::base(selection, process).with(&rest.options, process)?;
-        settings.refuse_writable_reports()?;
-        Ok(Settings {
+        let settings = Settings {
             config,
             how_to_grant: HowToGrant::Rw,
-            ..settings
-        })
+            ..Settings::base(selection, process).with(&rest.options, process)?
+        };
+        settings.refuse_writable_reports()?;
+        Ok(settings)
     }
 
     /// What `wasmtest list` needs of a run.
@@ -178,6 +176,7 @@ impl Settings {
         Ok(Settings {
             processes: processes("auto", process)?,
             config: configuration(&args.configuration, process)?,
+            rerun: rerun::of_a_list(args),
             ..base
         })
     }
@@ -408,7 +407,7 @@ fn env_grants(
     grants: &[String],
     process: &ProcessEnv,
 ) -> Result<Vec<(String, String)>, UsageError> {
-    let mut env = vec![("TMPDIR".to_owned(), SCRATCH.to_owned())];
+    let mut env: Vec<(String, String)> = Vec::new();
     for grant in grants {
         let (name, value) = env_grant(grant, process)?;
         env.retain(|(n, _)| *n != name);

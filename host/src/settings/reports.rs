@@ -5,9 +5,12 @@
 use super::{Settings, Verbosity};
 use crate::cli::{MessageFormat, UsageError, usage};
 use crate::grant::{Access, DirGrant};
+use crate::harness;
 use crate::protocol::Outputs;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -55,13 +58,19 @@ impl Settings {
         }
     }
 
-    /// What a guest could write is no report.
+    /// What a guest could write is no report, nor is what the run reads.
     ///
     /// # Errors
-    /// For a report in a folder that is granted for writing.
+    /// For a report in a folder that is granted for writing, or in place of what is read.
     pub(super) fn refuse_writable_reports(&self) -> Result<(), UsageError> {
         for report in &self.reports {
             let file = report.resolved();
+            if let Some(what) = self.input(&file) {
+                return usage(
+                    FLAG,
+                    format!("`{report}` is {what}, which would be lost; choose another file"),
+                );
+            }
             let is_writable = |grant: &&&DirGrant| {
                 grant.access == Access::ReadWrite && file.starts_with(&grant.host)
             };
@@ -76,6 +85,31 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// What the run reads, or keeps, in this file.
+    fn input(&self, file: &Path) -> Option<&'static str> {
+        let head = || {
+            let mut head = [0; 4];
+            File::open(file)?.read_exact(&mut head)?;
+            std::io::Result::Ok(head)
+        };
+        let cache = &self.selection.cache_root;
+        let cache = cache.canonicalize().unwrap_or_else(|_| cache.clone());
+        let config = self.config.file.as_ref();
+        if file.is_file() && head().is_ok_and(|head| head == *b"\0asm") {
+            Some("a WebAssembly module")
+        } else if config.is_some_and(|config| config.canonicalize().is_ok_and(|c| c == file)) {
+            Some("the configuration")
+        } else if file.starts_with(&cache) {
+            Some("in the cache of compiled modules")
+        } else if harness::of(self.selection.unmarked).reads_beside()
+            && file.with_extension("wasm").is_file()
+        {
+            Some("beside a module and of its name, as its side file is")
+        } else {
+            None
+        }
     }
 }
 

@@ -1,6 +1,8 @@
-//! The flags with which a test is run again in the mode in which it was run.
+//! The flags with which a test is run again in the mode in which it was run, or would be.
 
-use crate::cli::{Given, RERUN, RunOptions};
+use super::selection::taken_for;
+use crate::cli::{Given, ListArgs, RERUN, RunOptions};
+use crate::text::shell_quote;
 
 pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
     let words = options.words().only(&RERUN);
@@ -9,4 +11,22 @@ pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
         Ok(0) => words.for_shell(),
         _ => words.without(&["processes"]).for_shell(),
     }
+}
+
+/// Of a test that was only listed: what says which test it is, and what it is given.
+pub(super) fn of_a_list(args: &ListArgs) -> String {
+    let mut flags = String::new();
+    if let Some(config) = &args.configuration.config {
+        flags.push_str(&format!(
+            " --config {}",
+            shell_quote(&config.display().to_string())
+        ));
+    }
+    if args.configuration.no_config {
+        flags.push_str(" --no-config");
+    }
+    if let Some((flag, _)) = taken_for(&args.select) {
+        flags.push_str(&format!(" {flag}"));
+    }
+    flags
 }

@@ -18,14 +18,14 @@ use std::time::Instant;
 pub(in crate::primary) struct HostFixture {
     pub(super) config: Fixture,
     pub(super) name: Arc<str>,
-    pub(super) state: State,
+    pub(super) state: HostFixtureState,
     pub(super) guardian: Option<Peer>,
     pub(super) began: Instant,
     /// Its command as it is run, for people.
     pub(super) command: String,
     /// The process group, once it runs.
     pub(super) group: Option<i32>,
-    pub(super) given: Given,
+    pub(super) given: Assigned,
     /// What it implies for a test, once it is ready.
     pub(super) grant: Option<FixtureGrant>,
     pub(super) value: Option<Value>,
@@ -34,7 +34,7 @@ pub(in crate::primary) struct HostFixture {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum HostFixtureState {
     /// No test has needed it.
     Idle,
     Starting,
@@ -47,7 +47,7 @@ pub(super) enum State {
 
 /// What the primary gives to a fixture.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Given {
+pub(super) struct Assigned {
     pub(super) port: Option<u16>,
     pub(super) folder: Option<String>,
 }
@@ -58,12 +58,12 @@ impl HostFixture {
         HostFixture {
             name: config.name.as_str().into(),
             config,
-            state: State::Idle,
+            state: HostFixtureState::Idle,
             guardian: None,
             began: Instant::now(),
             command: String::new(),
             group: None,
-            given: Given::default(),
+            given: Assigned::default(),
             grant: None,
             value: None,
             end: None,
@@ -107,7 +107,7 @@ impl HostFixture {
             addr: self.address(),
         });
         self.value = Some(value);
-        self.state = State::Ready;
+        self.state = HostFixtureState::Ready;
     }
 
     /// Ends what a guardian that is gone has left.
@@ -149,7 +149,7 @@ impl HostFixture {
     pub(super) fn cause(&self, why: &Why) -> Cause {
         let command = &self.command;
         let folder = self.config.dir.display();
-        let was_ready = self.state == State::Ready;
+        let was_ready = self.state == HostFixtureState::Ready;
         match why {
             Why::CannotStart(why) => Cause::new(format!("`{command}` cannot be started: {why}"))
                 .hint(format!(
@@ -206,7 +206,7 @@ pub(super) fn shown(command: &[String]) -> String {
 }
 
 /// A text with its placeholders filled in.
-pub(super) fn fill(text: &str, given: &Given) -> String {
+pub(super) fn fill(text: &str, given: &Assigned) -> String {
     let mut text = text.to_owned();
     if let Some(port) = given.port {
         text = text.replace(fixture::PORT, &port.to_string());
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_filled_in_where_there_is_something() {
-        let given = Given {
+        let given = Assigned {
             port: Some(80),
             folder: Some("/f".into()),
         };
@@ -255,6 +255,6 @@ mod tests {
             fill("--at={port}:{folder}/x{port}", &given),
             "--at=80:/f/x80"
         );
-        assert_eq!(fill("{port}", &Given::default()), "{port}");
+        assert_eq!(fill("{port}", &Assigned::default()), "{port}");
     }
 }

@@ -19,7 +19,7 @@ use crate::plan::{ModulePlan, PlannedTask, PlannedTest, reached};
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
-use fixture::{Given, HostFixture, State, fill, shown};
+use fixture::{Assigned, HostFixture, HostFixtureState, fill, shown};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
@@ -87,9 +87,11 @@ impl HostFixtures {
         let mut verdict = Readiness::Now;
         for number in numbers {
             match &self.all[number.0].state {
-                State::Ready => {}
-                State::Unusable(reason) => return Readiness::Never(reason.clone()),
-                State::Idle | State::Starting | State::Stopping => verdict = Readiness::Later,
+                HostFixtureState::Ready => {}
+                HostFixtureState::Unusable(reason) => return Readiness::Never(reason.clone()),
+                HostFixtureState::Idle
+                | HostFixtureState::Starting
+                | HostFixtureState::Stopping => verdict = Readiness::Later,
             }
         }
         verdict
@@ -98,7 +100,7 @@ impl HostFixtures {
     /// Whether it is on its way.
     pub(super) fn is_setting_up(&self, number: FixtureNumber) -> bool {
         let state = self.all.get(number.0).map(|f| &f.state);
-        matches!(state, Some(State::Starting))
+        matches!(state, Some(HostFixtureState::Starting))
     }
 
     /// They are to be ended at once, when it comes to that.
@@ -188,7 +190,7 @@ impl Run<'_> {
     /// Starts those of these that no test has needed until now.
     pub(super) fn want_fixtures(&mut self, fixtures: &[FixtureNumber]) {
         for number in fixtures {
-            if self.host_fixtures.all[number.0].state == State::Idle && !self.stopping {
+            if self.host_fixtures.all[number.0].state == HostFixtureState::Idle && !self.stopping {
                 self.start_fixture(*number);
             }
         }
@@ -206,7 +208,7 @@ impl Run<'_> {
         let command: Vec<String> = config.command.iter().map(filled).collect();
         fixture.command = shown(&command);
         fixture.began = Instant::now();
-        fixture.state = State::Starting;
+        fixture.state = HostFixtureState::Starting;
         let spec = Spec {
             command,
             env: config
@@ -245,7 +247,7 @@ impl Run<'_> {
     }
 
     /// What a fixture asks the primary for.
-    fn give(&mut self, number: FixtureNumber, scratch: &Path) -> Result<Given, String> {
+    fn give(&mut self, number: FixtureNumber, scratch: &Path) -> Result<Assigned, String> {
         let config = &self.host_fixtures.all[number.0].config;
         let folder = match config.folder {
             Wanted::No => None,
@@ -269,7 +271,7 @@ impl Run<'_> {
                 Some(port.map_err(|e| format!("no port is free for it: {e}"))?)
             }
         };
-        Ok(Given { port, folder })
+        Ok(Assigned { port, folder })
     }
 
     /// A guardian has something to say.
@@ -278,7 +280,7 @@ impl Run<'_> {
         match message {
             FromGuardian::Started(group) => fixture.group = Some(group),
             FromGuardian::Ready(printed) => {
-                if fixture.state != State::Starting {
+                if fixture.state != HostFixtureState::Starting {
                     return;
                 }
                 fixture.became_ready(number, printed);
@@ -332,13 +334,14 @@ impl Run<'_> {
         let cause = fixture.cause(&ended.why);
         let was = fixture.state.clone();
         match was {
-            State::Starting => self.fixture_failed(number, cause),
-            State::Ready if self.is_needed(number) => self.fixture_failed(number, cause),
-            State::Ready => {
-                let state = State::Unusable("it has ended".to_owned());
+            HostFixtureState::Starting => self.fixture_failed(number, cause),
+            HostFixtureState::Ready if self.is_needed(number) => self.fixture_failed(number, cause),
+            HostFixtureState::Ready => {
+                let state = HostFixtureState::Unusable("it has ended".to_owned());
                 self.host_fixtures.all[number.0].state = state;
             }
-            State::Idle | State::Unusable(_) | State::Stopping => {}
+            HostFixtureState::Idle | HostFixtureState::Unusable(_) | HostFixtureState::Stopping => {
+            }
         }
     }
 
@@ -358,11 +361,14 @@ impl Run<'_> {
     fn fixture_failed(&mut self, number: FixtureNumber, cause: Cause) {
         let fixture = &mut self.host_fixtures.all[number.0];
         let (what, then) = match fixture.state {
-            State::Ready => ("ended while its tests ran", "ended too soon"),
-            State::Unusable(_) | State::Stopping => return,
-            State::Idle | State::Starting => ("could not be set up", "could not be set up"),
+            HostFixtureState::Ready => ("ended while its tests ran", "ended too soon"),
+            HostFixtureState::Unusable(_) | HostFixtureState::Stopping => return,
+            HostFixtureState::Idle | HostFixtureState::Starting => {
+                ("could not be set up", "could not be set up")
+            }
         };
-        fixture.state = State::Unusable(format!("the host fixture `{}` {then}", fixture.name));
+        fixture.state =
+            HostFixtureState::Unusable(format!("the host fixture `{}` {then}", fixture.name));
         let (stdout, stderr) = match &mut fixture.end {
             // shown here, not once more at the end
             Some(end) => (
@@ -425,8 +431,8 @@ impl Run<'_> {
     fn tell_guardians(&mut self, force: Force) {
         for fixture in &mut self.host_fixtures.all {
             if let Some(guardian) = &mut fixture.guardian {
-                if !matches!(fixture.state, State::Unusable(_)) {
-                    fixture.state = State::Stopping;
+                if !matches!(fixture.state, HostFixtureState::Unusable(_)) {
+                    fixture.state = HostFixtureState::Stopping;
                 }
                 // one that is gone says so by the end of its channel
                 let _ = guardian.send(&[match force {
