@@ -39,10 +39,8 @@ pub struct SuiteFailure {
     pub of: String,
     /// The path of the function, which tells two failures apart.
     pub path: String,
-    /// Which part failed.
     pub part: SuitePart,
     pub cause: Cause,
-    /// What it left.
     pub output: TestOutput,
 }
 

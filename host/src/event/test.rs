@@ -222,7 +222,6 @@ pub struct TestEnd {
     pub test: Arc<TestInfo>,
     /// Its place in the plan, by which reports are ordered.
     pub order: (usize, usize),
-    /// How it ended.
     pub outcome: Outcome,
     /// When it began and how long it ran; `None` for a test that never started.
     pub ran: Option<Ran>,

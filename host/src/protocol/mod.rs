@@ -49,7 +49,6 @@ pub enum ToWorker {
         /// How long listing may take.
         timeout: Duration,
     },
-    /// Run a test.
     Run(Task),
     /// Run a suite's tests in one instance, in this order.
     Unit(Vec<Task>),

@@ -26,9 +26,7 @@ pub struct FixtureNumber(pub usize);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FixtureGrant {
     pub number: FixtureNumber,
-    /// Variables.
     pub env: Vec<(String, String)>,
-    /// A folder.
     pub dir: Option<DirGrant>,
     /// An address that components may connect to by TCP.
     pub addr: Option<SocketAddr>,
@@ -130,7 +128,6 @@ pub struct WorkerSetup {
     pub scratch: PathBuf,
     /// Whether scratch folders outlive their test.
     pub keep_scratch: Keep,
-    /// The folders granted.
     pub dirs: Vec<DirGrant>,
     /// How more folders can be granted.
     pub how_to_grant: HowToGrant,

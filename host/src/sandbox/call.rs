@@ -78,7 +78,6 @@ pub struct SingleRun<'a> {
     pub args: &'a [String],
     /// The whole environment.
     pub env: &'a [(String, String)],
-    /// Folders.
     pub dirs: &'a [DirGrant],
     /// The folder that is its `/tmp`.
     pub scratch: Option<&'a Path>,

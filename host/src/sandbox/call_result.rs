@@ -23,7 +23,6 @@ pub struct CallResult {
     pub returned: Option<i32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<String>,
-    /// What it left.
     pub output: TestOutput,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,

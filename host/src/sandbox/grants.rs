@@ -39,7 +39,6 @@ pub struct Grants {
     dirs: Vec<DirGrant>,
     /// The variables granted, and where a test's own folder is.
     env: Vec<(String, String)>,
-    /// The variables granted.
     granted_env: Vec<(String, String)>,
     scratch: Scratch,
     /// What modules are granted beside that; the others, nothing.

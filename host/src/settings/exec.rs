@@ -16,9 +16,7 @@ pub struct Exec {
     pub file: PathBuf,
     /// All of its arguments, `argv[0]` included.
     pub args: Vec<String>,
-    /// Its environment.
     pub env: Vec<(String, String)>,
-    /// The folders granted.
     pub dirs: Vec<DirGrant>,
     /// Whether it has a folder of its own.
     pub tmp: Tmp,

@@ -74,7 +74,6 @@ pub struct Settings {
     pub limit_of: LimitOf,
     /// When to stop early.
     pub max_fail: MaxFail,
-    /// The folders granted.
     pub dirs: Vec<DirGrant>,
     /// How more folders can be granted, in the mode in which this runs.
     pub how_to_grant: HowToGrant,

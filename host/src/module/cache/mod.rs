@@ -70,7 +70,6 @@ pub enum CacheError {
     /// The folder cannot be made or read.
     #[error("the cache folder {} cannot be used: {source}", dir.display())]
     Io {
-        /// Which folder.
         dir: PathBuf,
         /// Why.
         source: io::Error,
@@ -78,7 +77,6 @@ pub enum CacheError {
     /// Others could write to the folder.
     #[error("the cache folder {} is not this user's alone ({why}): compiled code is never loaded from there", dir.display())]
     NotPrivate {
-        /// Which folder.
         dir: PathBuf,
         /// What is wrong with it.
         why: String,
