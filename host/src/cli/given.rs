@@ -240,7 +240,7 @@ mod tests {
                 assert!(args.any(is), "{name}");
             }
         };
-        use crate::cli::{RERUN, cargo};
+        use crate::cli::{Cli, RERUN, TAKEN_FOR, cargo};
         for names in [
             &cargo::OURS[..],
             &cargo::COMMON,
@@ -251,6 +251,11 @@ mod tests {
         }
         for names in [&RERUN[..], &cargo::OF_RUNNER] {
             known(CargoRest::command(), names);
+        }
+        for command in Cli::command().get_subcommands() {
+            if ["run", "list"].contains(&command.get_name()) {
+                known(command.clone(), &TAKEN_FOR);
+            }
         }
     }
 }

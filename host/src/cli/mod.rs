@@ -124,7 +124,7 @@ wasmtest.toml grant.")]
 pub struct RunArgs {
     /// Which tests.
     #[command(flatten)]
-    pub select: SelectArgs,
+    pub select: Given<SelectArgs>,
 
     /// How they are run, what they may reach, what is said of them.
     #[command(flatten)]
@@ -248,6 +248,9 @@ pub(crate) const RERUN: [&str; 11] = [
     "no-snapshot",
     "keep-scratch",
 ];
+
+/// The flags of a selection that say what its programs are taken for: they decide it as well.
+pub(crate) const TAKEN_FOR: [&str; 1] = ["side-files"];
 
 /// Which configuration file is read.
 #[derive(Clone, Debug, Args)]
@@ -375,7 +378,7 @@ Rust test binaries are asked for their list in a closed sandbox.")]
 pub struct ListArgs {
     /// Which tests.
     #[command(flatten)]
-    pub select: SelectArgs,
+    pub select: Given<SelectArgs>,
 
     /// What to print: ids, or everything known as one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
@@ -383,7 +386,7 @@ pub struct ListArgs {
 
     /// Which configuration file.
     #[command(flatten)]
-    pub configuration: ConfigArgs,
+    pub configuration: Given<ConfigArgs>,
 }
 
 /// `wasmtest exec`.

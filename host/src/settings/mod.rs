@@ -135,11 +135,9 @@ impl Settings {
     pub fn for_run(args: &RunArgs, process: &ProcessEnv) -> Result<Settings, InputError> {
         let base = Settings::base(Selection::new(&args.select)?, process);
         let mut settings = base.with(&args.options, process)?;
-        if let Some((flag, _)) = selection::taken_for(&args.select) {
-            settings.rerun.push_str(&format!(" {flag}"));
-        }
+        settings.rerun.push_str(&rerun::of_selection(&args.select));
         settings.config = configuration(&args.options.configuration, process)?;
-        settings.refuse_writable_reports()?;
+        settings.refuse_reports()?;
         Ok(settings)
     }
 
@@ -162,7 +160,7 @@ impl Settings {
             how_to_grant: HowToGrant::Rw,
             ..Settings::base(selection, process).with(&rest.options, process)?
         };
-        settings.refuse_writable_reports()?;
+        settings.refuse_reports()?;
         Ok(settings)
     }
 

@@ -62,7 +62,7 @@ impl Settings {
     ///
     /// # Errors
     /// For a report in a folder that is granted for writing, or in place of what is read.
-    pub(super) fn refuse_writable_reports(&self) -> Result<(), UsageError> {
+    pub(super) fn refuse_reports(&self) -> Result<(), UsageError> {
         for report in &self.reports {
             let file = report.resolved();
             if let Some(what) = self.input(&file) {

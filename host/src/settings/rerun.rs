@@ -1,8 +1,6 @@
 //! The flags with which a test is run again in the mode in which it was run, or would be.
 
-use super::selection::taken_for;
-use crate::cli::{Given, ListArgs, RERUN, RunOptions};
-use crate::text::shell_quote;
+use crate::cli::{Given, ListArgs, RERUN, RunOptions, SelectArgs, TAKEN_FOR};
 
 pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
     let words = options.words().only(&RERUN);
@@ -13,20 +11,12 @@ pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
     }
 }
 
-/// Of a test that was only listed: what says which test it is, and what it is given.
+/// What says of a selection what its programs are taken for.
+pub(super) fn of_selection(select: &Given<SelectArgs>) -> String {
+    select.words().only(&TAKEN_FOR).for_shell()
+}
+
+/// The flags of a test that was only listed.
 pub(super) fn of_a_list(args: &ListArgs) -> String {
-    let mut flags = String::new();
-    if let Some(config) = &args.configuration.config {
-        flags.push_str(&format!(
-            " --config {}",
-            shell_quote(&config.display().to_string())
-        ));
-    }
-    if args.configuration.no_config {
-        flags.push_str(" --no-config");
-    }
-    if let Some((flag, _)) = taken_for(&args.select) {
-        flags.push_str(&format!(" {flag}"));
-    }
-    flags
+    args.configuration.words().for_shell() + &of_selection(&args.select)
 }

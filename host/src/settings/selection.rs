@@ -55,11 +55,12 @@ pub enum Silence {
     Told,
 }
 
-/// The harness that plain programs are taken for, if a flag says so, and the flag.
-pub(super) fn taken_for(args: &SelectArgs) -> Option<(&'static str, HarnessName)> {
-    let flags = [("--side-files", args.side_files, side_files::NAME)];
-    let mut given = flags.into_iter().filter(|(_, is_given, _)| *is_given);
-    given.next().map(|(flag, _, harness)| (flag, harness))
+/// The harness that plain programs are taken for.
+fn taken_for(args: &SelectArgs) -> HarnessName {
+    match args.side_files {
+        true => side_files::NAME,
+        false => command::NAME,
+    }
 }
 
 impl Selection {
@@ -71,7 +72,7 @@ impl Selection {
         };
         let selection = Selection::of(paths, &args.filters, &args.matching)?;
         Ok(Selection {
-            unmarked: taken_for(args).map_or(command::NAME, |(_, harness)| harness),
+            unmarked: taken_for(args),
             ..selection
         })
     }
