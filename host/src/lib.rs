@@ -25,6 +25,7 @@ mod plan;
 mod primary;
 mod protocol;
 mod report;
+mod resources;
 mod runner;
 mod sandbox;
 mod settings;

@@ -14,7 +14,7 @@ use crate::exec::{self, NotRun};
 use crate::grant::InputError;
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Exec, ProcessEnv, Settings};
-use crate::{cargo, exit, guardian, module, primary, runner, text, worker};
+use crate::{cargo, exit, guardian, module, primary, resources, runner, text, worker};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io;
@@ -42,6 +42,9 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
         }
         error.exit()
     });
+    if let Command::Worker | Command::FixtureHost | Command::Compiler = cli.command {
+        resources::prefer_for_oom();
+    }
     let result = match cli.command {
         Command::Run(args) => run(&args, process),
         Command::List(args) => list::list(&args, process),
