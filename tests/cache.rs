@@ -1,6 +1,6 @@
 //! Compiled once, kept in private, never believed when it does not fit.
 
-use crate::support::{Target, arg, finish, guest, wasmtest};
+use crate::support::{Target, arg, finish, guest, wasmtest, wat};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -162,4 +162,30 @@ fn debug_information_is_kept_out_of_what_is_compiled() {
     let contains = |mark: &[u8]| kept.windows(mark.len()).any(|w| w == mark);
     assert!(!contains(b".debug_info"));
     assert!(!contains(b"runs_out_of_memory17h"), "the name section");
+}
+
+#[test]
+fn a_memory_of_which_little_is_set_compiles_into_little() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for memories in [1, 8] {
+        let cache = dir.path().join(format!("cache-{memories}"));
+        let each: String = (0..memories)
+            .map(|i| {
+                format!(
+                    r#"(memory {pages}) (data (memory {i}) (i32.const 0) "a")
+                       (data (memory {i}) (i32.const {last}) "b")"#,
+                    pages = (1 << 30) >> 16,
+                    last = (1 << 30) - 4,
+                )
+            })
+            .collect();
+        let module = format!(r#"(module {each} (func (export "_start")))"#);
+        let module = wat(dir.path(), &format!("sparse-{memories}.wasm"), &module);
+        let mut command = wasmtest();
+        command.args(["run", arg(&module), "--cache-dir", arg(&cache)]);
+        let ran = finish(&mut command);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        let size = fs::metadata(artefact(&cache)).expect("there").len();
+        assert!(size < 1 << 20, "{memories}: {size}");
+    }
 }

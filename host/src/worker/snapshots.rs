@@ -11,6 +11,7 @@ use super::fixture_instance::FixtureInstance;
 use crate::event::{SetupOutput, SetupRun};
 use crate::module::cache::Cache;
 use crate::protocol::{Beside, FromWorker, SnapshotNumber, StateForm, Task};
+use crate::sandbox::engine;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::live::{Beginning, CapturedMemory, Live, MappedSnapshot};
 use crate::sandbox::program::Program;
@@ -21,8 +22,8 @@ use std::io;
 /// A memory of so many bytes is large. The engine leaves what was compiled where it is mapped
 /// and only puts right what a test wrote, which saves a small test 0.1 ms of page faults
 /// (measured); but compiling takes several times as much memory as the state, and as
-/// long as some thousand tests save.
-const LARGE: u64 = 16 << 20;
+/// long as some thousand tests save. So a compiler makes an image of every state that it gets.
+const LARGE: u64 = engine::LARGEST_SPARSE_IMAGE;
 
 /// What there is of a state.
 pub enum KnownState {
