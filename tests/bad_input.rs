@@ -472,3 +472,34 @@ fn a_grant_for_writing_never_holds_the_cache() {
     ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
+
+#[test]
+fn a_list_that_names_a_test_three_times_gives_one_verdict_and_a_note() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // whatever it is asked it answers with this list
+    let list = "a: test\nb: test\na: test\na: test\nb: test\n\n5 tests, 0 benchmarks\n";
+    let module = wat(
+        dir.path(),
+        "repeats.wasm",
+        &format!(
+            r#"(module
+                (import "wasi_snapshot_preview1" "fd_write"
+                    (func $write (param i32 i32 i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (data (i32.const 0) "\10\00\00\00\{length:02x}\00\00\00")
+                (data (i32.const 16) "{text}")
+                (data (i32.const 1024) "RUST_TEST_THREADS RUST_TEST_NOCAPTURE")
+                (func (export "_start")
+                    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
+            length = list.len(),
+            text = list.replace('\n', "\\n"),
+        ),
+    );
+    let events = events([arg(&module)]);
+    for path in ["a", "b"] {
+        events.end(path);
+    }
+    assert_eq!(events.ends().count(), 2);
+    let note = "repeats.wasm lists `a` 3 times, and another one too: each is one test";
+    assert!(events.stderr.contains(note), "{}", events.stderr);
+}

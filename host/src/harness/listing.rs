@@ -7,6 +7,7 @@
 use super::termination::Termination;
 use crate::event::{Captured, Cause};
 use crate::protocol::ListedTest;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// No honest test has a longer name, and every name costs memory several times over.
@@ -79,6 +80,23 @@ impl ListError {
     }
 }
 
+/// Leaves each test in a list once, the first of those that have a name; gives the names that
+/// stood there more often, and how often.
+pub fn once_each(tests: &mut Vec<ListedTest>) -> Vec<(String, usize)> {
+    let mut times: HashMap<String, usize> = HashMap::with_capacity(tests.len());
+    let mut again = Vec::new();
+    tests.retain(|test| {
+        let times = times.entry(test.path.clone()).or_default();
+        *times += 1;
+        if *times == 2 {
+            again.push(test.path.clone());
+        }
+        *times == 1
+    });
+    let named = again.into_iter();
+    named.map(|path| (path.clone(), times[&path])).collect()
+}
+
 /// A list without absurd names.
 ///
 /// # Errors
@@ -91,5 +109,22 @@ pub fn named_shortly(tests: Vec<ListedTest>) -> Result<Vec<ListedTest>, ListErro
             let why = format!("it lists a test whose name is {length} bytes long");
             Err(ListError::new(Cause::new(why)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_is_listed_three_times_is_one_test() {
+        let named = ["a", "b", "a", "c", "a", "c"];
+        let mut tests = named
+            .map(|path| ListedTest::named(path, crate::harness::command::NAME))
+            .to_vec();
+        let again = once_each(&mut tests);
+        let paths: Vec<&str> = tests.iter().map(|t| t.path.as_str()).collect();
+        assert_eq!(paths, ["a", "b", "c"]);
+        assert_eq!(again, [("a".to_owned(), 3), ("c".to_owned(), 2)]);
     }
 }

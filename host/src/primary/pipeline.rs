@@ -5,6 +5,7 @@ use super::{Goal, Run};
 use crate::event::{
     Captured, Cause, Event, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
 };
+use crate::harness::listing;
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::OffsetMap;
 use crate::instrument::gaps::{self, Gaps};
@@ -222,6 +223,17 @@ impl Run<'_> {
         module.host_needs = host_needs;
         sdk::tell_apart(&mut all, &tests);
         all.extend(tests);
+        let again = listing::once_each(&mut all);
+        if let Some((path, times)) = again.first() {
+            let others = match again.len() - 1 {
+                0 => String::new(),
+                1 => ", and another one too".to_owned(),
+                n => format!(", and {n} others too"),
+            };
+            let name = &module.spec.name;
+            let note = format!("{name} lists `{path}` {times} times{others}: each is one test");
+            self.ledger.note(note);
+        }
         let none = all.is_empty();
         let selection = &self.settings.selection;
         let mut plan = plan_module(
