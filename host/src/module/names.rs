@@ -1,7 +1,7 @@
 //! Names for modules: the same from build to build, and unique in a run. Pure.
 
 use crate::layout::{UnitFile, is_hash};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A name for each path: the file's name without cargo's hash, with as many
@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 /// newer layout, in which each file has a folder of its own, the package's counts.
 pub fn assign(paths: &[PathBuf], is_program: &[bool]) -> Vec<String> {
     let mut names: Vec<String> = paths.iter().map(|p| without_hash(p)).collect();
+    let tests = (0..paths.len()).filter(|i| !is_program[*i]);
+    let tests: HashSet<(&Path, String)> = tests
+        .map(|i| (folder(&paths[i]), names[i].clone()))
+        .collect();
     for (i, program) in is_program.iter().enumerate() {
-        let beside = |j: usize| {
-            !is_program[j] && names[j] == names[i] && folder(&paths[j]) == folder(&paths[i])
-        };
-        if *program && (0..paths.len()).any(beside) {
+        if *program && tests.contains(&(folder(&paths[i]), names[i].clone())) {
             names[i] = hashed(&paths[i]);
         }
     }
@@ -33,13 +34,9 @@ pub fn assign(paths: &[PathBuf], is_program: &[bool]) -> Vec<String> {
             let longest = group.iter().map(|i| parents(&paths[*i]).len()).max();
             // the fewest folders that tell all apart, or as many as there are
             let tell_apart = |n: &usize| {
-                let mut seen: Vec<String> = Vec::new();
-                group.iter().all(|i| {
-                    let name = with_parents(&paths[*i], *n, &base);
-                    let new = !seen.contains(&name);
-                    seen.push(name);
-                    new
-                })
+                let mut seen = HashSet::new();
+                let mut names = group.iter().map(|i| with_parents(&paths[*i], *n, &base));
+                names.all(|name| seen.insert(name))
             };
             match (1..=longest.unwrap_or(0)).find(tell_apart) {
                 Some(n) => {

@@ -14,7 +14,7 @@ use self::filter::Filter;
 use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};
 use crate::protocol::suites::{Distribution, ModuleFixtures, without_crate};
 use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use suites::Suites;
 
@@ -213,11 +213,13 @@ impl ModulePlan {
             PlannedTask::Unit(unit) => Some(unit),
             PlannedTask::Test(_) => None,
         });
-        let is_split = |unit: &&PlannedUnit| {
-            let mut suites = module_fixtures.suites.iter();
-            suites.any(|s| s.path == unit.suite && s.distribution == Some(Distribution::Split))
-        };
-        units.filter(is_split).map(PlannedUnit::name).collect()
+        let suites = module_fixtures.suites.iter();
+        let split = suites.filter(|s| s.distribution == Some(Distribution::Split));
+        let split: HashSet<&str> = split.map(|s| s.path.as_str()).collect();
+        units
+            .filter(|unit| split.contains(unit.suite.as_str()))
+            .map(PlannedUnit::name)
+            .collect()
     }
 
     /// How many tests are meant.

@@ -3,7 +3,7 @@
 use super::suites::Suites;
 use super::{ModulePlan, PlannedTask, PlannedTest, Splitting};
 use crate::protocol::suites::{Distribution, ModuleFixtures, Role, without_crate};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A line of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +67,8 @@ pub fn tree(
         name_tests(&mut lines, 1, tests);
     }
     for node in &nodes {
-        let inside = |other: &&&str| {
-            node.strip_prefix(**other)
-                .is_some_and(|rest| rest.starts_with("::"))
-        };
-        let above: Vec<&str> = nodes.iter().filter(inside).copied().collect();
+        let ends = node.match_indices("::").map(|(end, _)| &node[..end]);
+        let above: Vec<&str> = ends.filter(|other| nodes.contains(other)).collect();
         let own = direct.get(node).map_or(&[][..], Vec::as_slice);
         lines.push(PlanLine {
             depth: above.len() + 1,
@@ -84,12 +81,10 @@ pub fn tree(
         });
         name_tests(&mut lines, above.len() + 2, own);
     }
+    let steps = tests().flat_map(|t| &t.place.around.steps);
+    let wanted: HashSet<&str> = steps.map(|s| s.path.as_str()).collect();
     for function in &module_fixtures.functions {
-        let wanted = tests().any(|t| {
-            let steps = &t.place.around.steps;
-            steps.iter().any(|s| s.path == function.path)
-        });
-        if function.role != Role::Fixture || !wanted {
+        if function.role != Role::Fixture || !wanted.contains(function.path.as_str()) {
             continue;
         }
         let text = match (&function.host, function.distribution) {

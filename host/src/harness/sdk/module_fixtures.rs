@@ -14,8 +14,24 @@ use std::rc::Rc;
 const MAX_CLOSURE: usize = super::MAX_NEEDS;
 /// Nor lies in more suites.
 const MAX_DEPTH: usize = 32;
+/// Nor in more modules, each of which could be one.
+const MAX_MODULES: usize = 128;
+/// Nor sets up more that is shared.
+const MAX_SHARED: usize = 1000;
 /// What is run around all tests of a file together, in bytes of its names.
 const MAX_AROUND: usize = 64 << 20;
+
+#[cfg(test)]
+thread_local! {
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Something of a file's is looked at. Tests count them: no list takes more than its length's
+/// worth.
+fn step() {
+    #[cfg(test)]
+    STEPS.set(STEPS.get() + 1);
+}
 
 /// Checks everything, and settles each suite's mark on its setup.
 ///
@@ -24,6 +40,7 @@ const MAX_AROUND: usize = 64 << 20;
 pub fn check(tests: &[ListedTest], module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
     one_of_each(module_fixtures)?;
     settle_marks(module_fixtures)?;
+    not_too_many_shared(module_fixtures)?;
     let functions: BTreeMap<&str, &ListedFunction> = module_fixtures
         .functions
         .iter()
@@ -79,6 +96,7 @@ pub fn leave_out_what_nobody_needs(tests: &[ListedTest], module_fixtures: &mut M
         functions.iter().map(|f| (f.path.as_str(), f)).collect();
     let mut needed: HashSet<String> = HashSet::new();
     while let Some(path) = left.pop() {
+        step();
         if !needed.contains(&path) {
             let function = by_path.get(path.as_str());
             left.extend(function.iter().flat_map(|f| f.needs.clone()));
@@ -99,6 +117,7 @@ fn not_too_many(
         // what it needs comes before it; there is no circle by now
         let mut stack = vec![*start];
         while let Some(path) = stack.last().copied() {
+            step();
             let function = functions[path];
             let missing = function
                 .needs
@@ -111,7 +130,9 @@ fn not_too_many(
             stack.pop();
             let mut closure = HashSet::from([path]);
             for need in &function.needs {
-                closure.extend(closures[need.as_str()].iter());
+                let needed = &closures[need.as_str()];
+                needed.iter().for_each(|_| step());
+                closure.extend(needed.iter());
                 if closure.len() > MAX_CLOSURE {
                     return Err(too_many(path));
                 }
@@ -134,7 +155,11 @@ fn not_too_many(
     let mut all = 0usize;
     for test in tests {
         let path = test.full_path().unwrap_or(&test.path);
+        if path.matches("::").count() > MAX_MODULES {
+            return Err(lies(format!("`{path}` lies in over {MAX_MODULES} modules")));
+        }
         let ends = path.match_indices("::").map(|(end, _)| &path[..end]);
+        let ends = ends.inspect(|_| step());
         let suites: Vec<&str> = ends
             .filter(|s| hooks.contains_key(s) || marked.contains(s))
             .collect();
@@ -145,7 +170,9 @@ fn not_too_many(
         let needs = of_suites.flat_map(|hook| hook.needs.iter().chain([&hook.path]));
         let mut around: HashSet<&str> = suites.iter().copied().collect();
         for need in needs.chain(&test.needs) {
-            around.extend(closures[need.as_str()].iter());
+            let closure = &closures[need.as_str()];
+            closure.iter().for_each(|_| step());
+            around.extend(closure.iter());
             if around.len() > MAX_CLOSURE * 2 {
                 return Err(too_many(path));
             }
@@ -182,6 +209,7 @@ fn one_of_each(module_fixtures: &ModuleFixtures) -> Result<(), Cause> {
     }
     let mut hooks: HashMap<(&str, Role), &str> = HashMap::new();
     for function in &module_fixtures.functions {
+        step();
         if function.role == Role::Fixture {
             continue;
         }
@@ -200,7 +228,10 @@ fn one_of_each(module_fixtures: &ModuleFixtures) -> Result<(), Cause> {
 /// A suite's mark may stand on its module or on its setup, but there is one.
 fn settle_marks(module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
     let ModuleFixtures { suites, functions } = module_fixtures;
+    let listed = suites.iter().map(|s| s.path.clone());
+    let listed: HashMap<String, usize> = listed.zip(0..).collect();
     for function in functions {
+        step();
         match function.role {
             Role::Fixture => continue,
             Role::Setup => {}
@@ -213,7 +244,8 @@ fn settle_marks(module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
             }
         }
         let module = module_of(&function.path);
-        let marked = suites.iter_mut().find(|s| s.path == module);
+        // a module has one setup: what is added here is looked for by no other
+        let marked = listed.get(module).map(|at| &mut suites[*at]);
         match (marked, function.distribution) {
             (Some(suite), Some(own)) if suite.distribution.is_some_and(|d| d != own) => {
                 return Err(Cause::new(format!(
@@ -234,12 +266,35 @@ fn settle_marks(module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
     Ok(())
 }
 
+/// Nothing of a file's is set up beside the workers more often: each such value is a round of
+/// its own, and all of them are looked at between two tests.
+fn not_too_many_shared(module_fixtures: &ModuleFixtures) -> Result<(), Cause> {
+    let functions = module_fixtures.functions.iter();
+    let functions = functions.filter(|f| {
+        step();
+        f.host.is_some() || f.role == Role::Fixture && f.distribution == Some(Distribution::Shared)
+    });
+    let suites = module_fixtures.suites.iter();
+    let suites = suites.filter(|s| {
+        step();
+        s.distribution == Some(Distribution::Shared)
+    });
+    let all = functions.count() + suites.count();
+    if all > MAX_SHARED {
+        return Err(lies(format!(
+            "it lists {all} shared suites and fixtures, and {MAX_SHARED} can be set up at most"
+        )));
+    }
+    Ok(())
+}
+
 fn check_needs(
     who: &str,
     needs: &[String],
     functions: &BTreeMap<&str, &ListedFunction>,
 ) -> Result<(), Cause> {
     for need in needs {
+        step();
         let Some(needed) = functions.get(need.as_str()) else {
             return Err(lies(format!(
                 "`{who}` needs the fixture `{need}`, which is not listed"
@@ -281,6 +336,7 @@ fn no_circles(functions: &BTreeMap<&str, &ListedFunction>) -> Result<(), Cause> 
         // without recursion: a file may list a chain of any length
         let mut stack: Vec<(&str, usize)> = vec![(start, 0)];
         while let Some((path, next)) = stack.pop() {
+            step();
             if next == 0 {
                 match marks.get(path) {
                     Some(Mark::Left) => continue,
@@ -309,6 +365,7 @@ fn no_circles(functions: &BTreeMap<&str, &ListedFunction>) -> Result<(), Cause> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::suites::ListedSuite;
 
     fn function(path: &str, role: Role, needs: &[&str]) -> ListedFunction {
         ListedFunction {
@@ -433,6 +490,58 @@ mod tests {
         test.export = export(&modules[598]);
         let why = check(&[test], &mut module_fixtures).expect_err("too deep");
         assert!(why.message.contains("in over 32 suites"));
+    }
+
+    #[test]
+    fn twice_as_much_takes_twice_the_steps() {
+        // a marked suite, a setup, a fixture that a test of the suite needs beside the setup's value
+        let steps = |n: usize| {
+            let mut tests = Vec::new();
+            let mut module_fixtures = ModuleFixtures::default();
+            for i in 0..n {
+                let suite = format!("c::m{i}");
+                let setup = format!("{suite}::setup");
+                let fixture = format!("{suite}::fixture");
+                let functions = &mut module_fixtures.functions;
+                functions.push(function(&setup, Role::Setup, &["c::base"]));
+                functions.push(function(&fixture, Role::Fixture, &[&setup]));
+                module_fixtures.suites.push(ListedSuite {
+                    path: suite.clone(),
+                    distribution: Some(Distribution::Split),
+                });
+                let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
+                test.export = Some(format!("wasmtest:{suite}::t"));
+                test.needs = vec![fixture];
+                tests.push(test);
+            }
+            let mut base = function("c::base", Role::Fixture, &[]);
+            base.distribution = Some(Distribution::Unit);
+            module_fixtures.functions.push(base);
+            STEPS.set(0);
+            check(&tests, &mut module_fixtures).expect("it fits together");
+            leave_out_what_nobody_needs(&tests, &mut module_fixtures);
+            STEPS.get()
+        };
+        let (once, twice) = (steps(10_000), steps(20_000));
+        assert!(once < 10_000 * 50, "{once}");
+        assert!(twice <= once * 2 + 100, "{once}, {twice}");
+    }
+
+    #[test]
+    fn what_is_shared_and_what_modules_a_test_lies_in_are_bounded() {
+        let mut shared: Vec<ListedFunction> = (0..=MAX_SHARED)
+            .map(|i| function(&format!("c::f{i}"), Role::Fixture, &[]))
+            .collect();
+        for function in &mut shared {
+            function.distribution = Some(Distribution::Shared);
+        }
+        assert!(said(shared.clone()).contains("1001 shared suites and fixtures"));
+        shared.pop();
+        assert_eq!(said(shared), "");
+        let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
+        test.export = Some(format!("wasmtest:{}t", "m::".repeat(MAX_MODULES + 1)));
+        let why = check(&[test], &mut ModuleFixtures::default()).expect_err("too deep");
+        assert!(why.message.contains("in over 128 modules"));
     }
 
     #[test]
