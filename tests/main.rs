@@ -7,6 +7,7 @@ mod cache;
 mod cargo;
 mod console;
 mod denied;
+mod disk;
 mod ecosystem;
 mod everywhere;
 mod exec;

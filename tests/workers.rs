@@ -4,7 +4,7 @@ use crate::support::{Events, Ran, Target, arg, events, guest, run, wasmtest};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 #[test]
 fn case_02_two_tests_are_in_flight_at_the_same_moment() {
@@ -109,13 +109,14 @@ pub struct Watched {
 
 impl Watched {
     pub fn start(args: &[&str]) -> Watched {
-        let mut child = wasmtest()
-            .args(["run", "--message-format", "json"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut command = wasmtest();
+        Watched::begin(command.args(["run", "--message-format", "json"]).args(args))
+    }
+
+    /// A run with JSON on stdout.
+    pub fn begin(command: &mut Command) -> Watched {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("piped"));
         Watched {
             child,

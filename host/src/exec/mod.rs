@@ -31,11 +31,11 @@ use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::scratch;
 use crate::sandbox::single::{Artefact, ProgramEnd, Single};
 use crate::sandbox::symbols::Symbols;
+use crate::temporary::{Purpose, TempFolder};
 use anyhow::Context as _;
 use signals::{AtEnd, Held};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -143,22 +143,24 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
         Tmp::Absent => None,
         Tmp::Own => {
             let granted: Vec<&DirGrant> = exec.dirs.iter().collect();
-            tempfile::Builder::new()
-                .prefix("wasmtest-exec-")
-                .permissions(Permissions::from_mode(0o700))
-                .tempdir_in(scratch::place(&granted, &exec.host.temp_dir).0)
-                .ok()
+            let place = scratch::place(&granted, &exec.host.temp_dir).0;
+            TempFolder::new(Purpose::Exec, &place).ok()
         }
     };
     let mut env = exec.env.clone();
     if scratch.is_some() && !env.iter().any(|(name, _)| name == "TMPDIR") {
         env.push(("TMPDIR".to_owned(), SCRATCH.to_owned()));
     }
-    let scratch_path = scratch.as_ref().map(tempfile::TempDir::path);
-    at_end.finds(scratch_path, single.engine());
+    let scratch_path = match &scratch {
+        Some(scratch) => Some(scratch.empty().context("the folder that is its /tmp")?),
+        None => None,
+    };
+    let scratch_path = scratch_path.as_deref();
+    let folder = scratch.as_ref().map(TempFolder::path);
+    at_end.finds(folder, single.engine());
     let kept = exec.output.streams();
     if let Some(limit) = exec.timeout {
-        let scratch = scratch_path.map(ToOwned::to_owned);
+        let scratch = folder.map(ToOwned::to_owned);
         end_if_blocked(exec, limit, scratch, kept.clone());
     }
     let given = SingleRun {
@@ -339,7 +341,7 @@ fn end_if_blocked(
     thread::spawn(move || {
         thread::sleep(limit.saturating_add(GRACE));
         if let Some(scratch) = scratch {
-            signals::remove(&scratch);
+            signals::remove_folder(&scratch);
         }
         output.pass_on(kept.as_ref());
         output.tell(&file, &limit::passed(limit, limit_of));

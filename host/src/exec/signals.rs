@@ -1,6 +1,6 @@
 //! What becomes of a program's scratch folder when a signal ends this process.
 
-use std::fs;
+use crate::temporary::remove;
 use std::io;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
@@ -25,15 +25,15 @@ pub(super) struct AtEnd {
 
 #[derive(Default)]
 struct Found {
-    scratch: Option<PathBuf>,
+    folder: Option<PathBuf>,
     engine: Option<Engine>,
 }
 
 impl AtEnd {
     /// Takes what is there now: the program's folder, and the engine that it runs in.
-    pub(super) fn finds(&self, scratch: Option<&Path>, engine: &Engine) {
+    pub(super) fn finds(&self, folder: Option<&Path>, engine: &Engine) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Found {
-            scratch: scratch.map(ToOwned::to_owned),
+            folder: folder.map(ToOwned::to_owned),
             engine: Some(engine.clone()),
         };
     }
@@ -52,16 +52,16 @@ impl AtEnd {
         if let Some(engine) = found.engine {
             engine.increment_epoch();
         }
-        if let Some(scratch) = found.scratch {
-            remove(&scratch);
+        if let Some(folder) = found.folder {
+            remove_folder(&folder);
         }
     }
 }
 
 /// Removes a folder that a program may have open.
-pub(super) fn remove(folder: &Path) {
+pub(super) fn remove_folder(folder: &Path) {
     for _ in 0..TRIES {
-        match fs::remove_dir_all(folder) {
+        match remove::folder(folder) {
             Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => thread::sleep(PAUSE),
             _ => break,
         }

@@ -12,6 +12,7 @@ mod compiling;
 mod discover;
 mod dispatch;
 mod external;
+mod held;
 mod host_fixtures;
 mod ledger;
 mod losses;
@@ -40,9 +41,11 @@ use crate::protocol::{
 use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
 use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
+use crate::temporary::sweep::Sweep;
+use crate::temporary::{Purpose, TempFolder};
 use crate::text;
-use anyhow::Context as _;
 pub use external::ExternalResults;
+use held::Held;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
 use peer::Home;
@@ -214,10 +217,12 @@ fn go_with(
     elsewhere: Elsewhere<'_>,
 ) -> anyhow::Result<(Summary, Vec<PlannedTest>, Vec<Plan>)> {
     let (place, is_seen) = scratch::place(&settings.granted(), &settings.host.temp_dir);
-    let scratch = tempfile::Builder::new()
-        .prefix("wasmtest-")
-        .tempdir_in(&place)
-        .context("no temporary folder can be made")?;
+    let held = Held::default();
+    let listening = Arc::new(AtomicBool::new(false));
+    let (tx, rx) = mpsc::channel();
+    watch_signals(&tx, listening.clone(), held.clone())?;
+    let scratch = held.make(Purpose::Run, &place)?;
+    let sweep = Sweep::begin(vec![place.clone(), settings.host.temp_dir.clone()]);
     let mut ledger = Ledger::new(reporter, processes);
     if is_seen && goal == Goal::Run {
         ledger.note(format!(
@@ -225,10 +230,7 @@ fn go_with(
             place.display()
         ));
     }
-    let (cache, _temporary) = open_cache(settings, &mut ledger)?;
-    let (tx, rx) = mpsc::channel();
-    let listening = Arc::new(AtomicBool::new(false));
-    watch_signals(&tx, listening.clone())?;
+    let (cache, _temporary) = open_cache(settings, &mut ledger, &held)?;
     let setup = WorkerSetup {
         cache: cache.dir().to_owned(),
         run: Cache::name_of_a_run(),
@@ -324,11 +326,15 @@ fn go_with(
     if kept_scratch {
         // beside what tests left there is nothing to see; it may never have been made
         let _ = std::fs::remove_dir(folder.join(NOTHING));
-        let _ = scratch.keep();
-    } else if scratch.close().is_err() && std::fs::remove_dir_all(&folder).is_err() {
-        let note = format!("a test left what cannot be removed: {}", folder.display());
-        text::tell(&format!("note: {note}"));
+        scratch.keep();
+    } else if let Err(e) = scratch.remove() {
+        let note = format!(
+            "a test left what cannot be removed ({e}): {}",
+            folder.display()
+        );
+        text::tell(&format!("note: {}", text::Escaped(&note)));
     }
+    sweep.finish();
     Ok((summary, found, plans))
 }
 
@@ -336,7 +342,8 @@ fn go_with(
 fn open_cache(
     settings: &Settings,
     ledger: &mut Ledger<'_>,
-) -> anyhow::Result<(Cache, Option<tempfile::TempDir>)> {
+    held: &Held,
+) -> anyhow::Result<(Cache, Option<TempFolder>)> {
     match Cache::open(&settings.selection.cache_root) {
         Ok(cache) => Ok((cache, None)),
         Err(e @ CacheError::NotPrivate { .. }) => Err(e.into()),
@@ -344,17 +351,18 @@ fn open_cache(
             ledger.note(format!(
                 "{e}; compiled modules are kept for this run only (--cache-dir names another)"
             ));
-            let dir = tempfile::Builder::new()
-                .prefix("wasmtest-cache-")
-                .tempdir_in(&settings.host.temp_dir)
-                .context("no temporary folder can be made")?;
+            let dir = held.make(Purpose::Cache, &settings.host.temp_dir)?;
             Ok((Cache::open(dir.path())?, Some(dir)))
         }
     }
 }
 
 /// Passes interrupts on to the loop, once it listens; before and after, they end the process.
-fn watch_signals(tx: &Sender<Message>, listening: Arc<AtomicBool>) -> anyhow::Result<()> {
+fn watch_signals(
+    tx: &Sender<Message>,
+    listening: Arc<AtomicBool>,
+    held: Held,
+) -> anyhow::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let tx = tx.clone();
@@ -369,7 +377,7 @@ fn watch_signals(tx: &Sender<Message>, listening: Arc<AtomicBool>) -> anyhow::Re
             // at the third the loop itself seems to be stuck
             let is_heard = listening.load(Ordering::SeqCst) && seen < 3;
             if !is_heard || tx.send(Message::Signal(interrupt)).is_err() {
-                std::process::exit(128 + signal);
+                held.exit(128 + signal);
             }
         }
     })?;

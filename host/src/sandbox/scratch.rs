@@ -7,6 +7,7 @@
 
 use crate::grant::DirGrant;
 use crate::grant::protected::where_it_lies;
+use crate::temporary::remove;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;
@@ -95,7 +96,7 @@ impl Scratch {
     fn discard_copies(&mut self) {
         if let Some(name) = self.copies.take() {
             // what cannot be removed goes with the run's own folder
-            let _ = self.dir.remove_dir_all(name);
+            let _ = remove::folder_in(&self.dir, name.as_ref());
         }
     }
 
@@ -123,7 +124,7 @@ impl Scratch {
                 self.dir.rename(&copies, &self.dir, to).is_ok()
             });
             if !kept {
-                let _ = self.dir.remove_dir_all(copies);
+                let _ = remove::folder_in(&self.dir, copies.as_ref());
             }
         }
         self.current.take().map(|name| self.root.join(name))
@@ -134,7 +135,7 @@ impl Scratch {
         self.discard_copies();
         if let Some(name) = self.current.take() {
             // what cannot be removed goes with the run's own folder
-            let _ = self.dir.remove_dir_all(name);
+            let _ = remove::folder_in(&self.dir, name.as_ref());
         }
     }
 }

@@ -12,13 +12,13 @@
 use crate::grant::DirGrant;
 use crate::sandbox::scratch;
 use crate::settings::ProcessEnv;
+use crate::temporary::{Purpose, TempFolder};
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use tempfile::TempDir;
 
 /// The file whose lock is held.
 const ALIVE: &str = "alive";
@@ -30,8 +30,9 @@ const FLAGS: &str = "WASMTEST_DOCTEST_RUNNER";
 /// This process's end.
 pub(super) struct Channel {
     word: String,
-    folder: TempDir,
+    told: PathBuf,
     _alive: File,
+    _folder: TempFolder,
 }
 
 impl Channel {
@@ -44,17 +45,18 @@ impl Channel {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|e| anyhow::anyhow!("no random number can be had: {e}"))?;
-        let folder = tempfile::Builder::new()
-            .prefix("wasmtest-doctests-")
-            .tempdir_in(scratch::place(granted, temp_dir).0)
-            .context("no temporary folder can be made")?;
-        let alive = File::create(folder.path().join(ALIVE))
+        let place = scratch::place(granted, temp_dir).0;
+        let folder = TempFolder::new(Purpose::Doctests, &place)
+            .with_context(|| format!("no temporary folder can be made in {}", place.display()))?;
+        let told = folder.empty().context("a temporary folder")?;
+        let alive = File::create(told.join(ALIVE))
             .and_then(|file| file.lock().map(|()| file))
             .context("a temporary file cannot be made and locked")?;
         Ok(Channel {
             word: format!("wasmtest-{:032x}", u128::from_ne_bytes(random)),
-            folder,
+            told,
             _alive: alive,
+            _folder: folder,
         })
     }
 
@@ -65,7 +67,7 @@ impl Channel {
 
     /// The flags by which a runner knows of it.
     fn flags(&self) -> anyhow::Result<[String; 3]> {
-        let folder = self.folder.path().to_str();
+        let folder = self.told.to_str();
         let folder = folder.context("the temporary folder's path is not Unicode")?;
         Ok([
             "--doctests".to_owned(),
@@ -87,7 +89,7 @@ impl Channel {
 
     /// How many programs the host has ended.
     pub(super) fn stops(&self) -> usize {
-        let entries = std::fs::read_dir(self.folder.path());
+        let entries = std::fs::read_dir(&self.told);
         let all = entries.into_iter().flatten().flatten();
         all.filter(|e| e.file_name() != ALIVE).count()
     }

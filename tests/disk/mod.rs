@@ -1,0 +1,3 @@
+//! What runs and their tests leave on the disk: nothing, however they end.
+
+mod left_over;
