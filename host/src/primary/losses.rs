@@ -75,6 +75,8 @@ impl Run<'_> {
         let how = worker.peer.post_mortem();
         let mut jobs = std::mem::take(&mut worker.jobs);
         if worker.ready {
+            // at a limit it is the guest's doing
+            self.workers[number].deaths += u32::from(worker.killed.is_none());
             self.blame(number, &worker, jobs.pop_front(), &how);
         } else {
             self.workers[number].false_starts += 1;
@@ -89,7 +91,11 @@ impl Run<'_> {
         }
         self.queue_again(tests);
         if self.workers.iter().all(WorkerSlot::is_given_up) {
-            self.no_worker_is_left(format!("worker processes die before they are ready: {how}"));
+            let why = match worker.ready {
+                true => "worker processes die one after the other, and no test ends",
+                false => "worker processes die before they are ready",
+            };
+            self.no_worker_is_left(format!("{why}: {how}"));
         }
     }
 

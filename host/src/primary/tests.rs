@@ -15,15 +15,25 @@ use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
 
 /// Serves a primary as a worker does, but for what it says of a test.
-fn serve(mut channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>) {
+fn serve(channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>) {
+    serve_these(channel, &["a", "b"], answer);
+}
+
+/// The same with these tests.
+fn serve_these(
+    mut channel: UnixStream,
+    tests: &[&str],
+    answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>,
+) {
     let mut from = channel.try_clone().expect("a descriptor is left");
     while let Ok(Some(message)) = read_frame::<ToWorker>(&mut from) {
         let written = match message {
             ToWorker::Setup(_) => write_frame(&mut channel, &FromWorker::Ready),
             ToWorker::List { module, .. } => {
-                let tests = ["a", "b"].map(|t| ListedTest::named(t, command::NAME));
+                let tests = tests.iter();
+                let tests = tests.map(|t| ListedTest::named(*t, command::NAME));
                 let tests = Ok(Listing {
-                    tests: tests.into(),
+                    tests: tests.collect(),
                     holds: Holds::ForTheRun,
                 });
                 write_frame(&mut channel, &FromWorker::Listed { module, tests })
@@ -181,4 +191,46 @@ fn case_26_a_result_in_a_shape_that_nobody_expects_is_an_internal_error_and_no_p
         });
     };
     is_refused(behind, "what makes no sense");
+}
+
+#[test]
+fn workers_that_die_one_after_the_other_are_replaced_so_often_and_no_oftener() {
+    let names: Vec<String> = (0..50).map(|i| format!("t{i:02}")).collect();
+    let (summary, said) = run_with(|channel| {
+        let names: Vec<String> = (0..50).map(|i| format!("t{i:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        serve_these(channel, &names, |_, _| Err(io::ErrorKind::Other.into()));
+    });
+    assert_eq!(said.outcomes.len(), names.len(), "each has one verdict");
+    let crashed = |o: &&Outcome| matches!(o, Outcome::Crashed(_));
+    assert_eq!(said.outcomes.iter().filter(crashed).count(), 20);
+    let rest = said.outcomes.iter().filter(|o| !crashed(o));
+    for outcome in rest {
+        let cause = outcome.cause().expect("it is told");
+        assert!(
+            cause.message.starts_with(
+                "it was not run: no worker is left: worker processes die one after the other"
+            ),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(exit::of(&summary), exit::FAILED);
+}
+
+#[test]
+fn a_test_that_ends_between_deaths_makes_them_count_anew() {
+    let (_, said) = run_with(|channel| {
+        let names: Vec<String> = (0..50).map(|i| format!("t{i:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // every other one is the worker's last
+        serve_these(channel, &names, |to, task| {
+            match task.path.ends_with(['0', '2', '4', '6', '8']) {
+                true => Err(io::ErrorKind::Other.into()),
+                false => write_frame(to, &passed(task.number)),
+            }
+        });
+    });
+    let counted = |which: fn(&Outcome) -> bool| said.outcomes.iter().filter(|o| which(o)).count();
+    assert_eq!(counted(|o| matches!(o, Outcome::Crashed(_))), 25);
+    assert_eq!(counted(|o| *o == Outcome::Passed), 25);
 }

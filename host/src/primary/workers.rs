@@ -23,6 +23,9 @@ pub(super) const LISTING: Duration = Duration::from_secs(10);
 pub(super) const TAKE_OVER: Duration = Duration::from_millis(3);
 /// Workers that die before they are ready, in a row, until a slot is given up.
 const MAX_FALSE_STARTS: u32 = 3;
+/// The same of workers that die later, but without a test or a list that came to its end in
+/// between. Those do not count that were ended at a limit.
+const MAX_DEATHS: u32 = 20;
 
 /// A place for a worker.
 #[derive(Default)]
@@ -31,6 +34,8 @@ pub(super) struct WorkerSlot {
     pub(super) life: u64,
     pub(super) worker: Option<Worker>,
     pub(super) false_starts: u32,
+    /// Workers that died in a row.
+    pub(super) deaths: u32,
 }
 
 pub(super) struct Worker {
@@ -120,7 +125,7 @@ impl WorkerSlot {
     }
 
     pub(super) fn is_given_up(&self) -> bool {
-        self.false_starts >= MAX_FALSE_STARTS
+        self.false_starts >= MAX_FALSE_STARTS || self.deaths >= MAX_DEATHS
     }
 
     /// Its worker has to be told of this module anew.
@@ -201,6 +206,7 @@ impl Run<'_> {
                     return self.unexpected(number, "a listing that nobody asked for");
                 }
                 worker.jobs.pop_front();
+                slot.deaths = 0;
                 if !self.stopping {
                     self.listing_came(module, tests);
                 }
@@ -290,7 +296,8 @@ impl Run<'_> {
 
     /// The first of a worker's jobs has come to its end.
     fn on_test_end(&mut self, number: usize, done: Done) {
-        let Some(worker) = &mut self.workers[number].worker else {
+        let slot = &mut self.workers[number];
+        let Some(worker) = &mut slot.worker else {
             return;
         };
         let Some(job) = worker.jobs.front().copied() else {
@@ -300,6 +307,7 @@ impl Run<'_> {
             return self.unexpected(number, "a result that nobody asked for");
         }
         worker.jobs.pop_front();
+        slot.deaths = 0;
         worker.began.extend(job.unit());
         worker.taking_down = None;
         let took = worker.since.elapsed();
