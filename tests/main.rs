@@ -19,6 +19,7 @@ mod isolation;
 mod json;
 mod listing;
 mod proposals;
+mod processes;
 mod real_suites;
 mod replayed;
 mod reports;

@@ -4,6 +4,7 @@
 
 mod cache;
 mod list;
+mod parent;
 mod plan;
 
 use crate::cli::advice::{self, Side};
@@ -59,13 +60,15 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
         Command::CargoRunner(args) => {
             runner::run(&args, process).map(|code| std::process::exit(code))
         }
-        Command::Worker | Command::FixtureHost => channel()
+        Command::Worker | Command::FixtureHost => tied_channel()
             // its panic is on stderr already
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
             .map(|()| exit::OK),
-        Command::Compiler => channel()
-            .and_then(|(from, to)| module::compile::serve(from, to))
+        Command::Compiler => tied_channel()
+            // in the middle of a module there is nothing to be left in order
+            .and_then(|(from, to)| module::compile::serve(from, to, || std::process::exit(1)))
             .map(|()| exit::OK),
+        // it outlives its primary: it has a fixture to end
         Command::Guardian => channel()
             .and_then(|(from, to)| guardian::serve(from, to))
             .map(|()| exit::OK),
@@ -109,6 +112,13 @@ fn channel() -> anyhow::Result<(io::BufReader<UnixStream>, UnixStream)> {
         "this is a part of `wasmtest run`, which starts it by itself"
     );
     Ok((io::BufReader::new(to.try_clone()?), to))
+}
+
+/// The same for a process that ends with its primary.
+fn tied_channel() -> anyhow::Result<(io::BufReader<UnixStream>, UnixStream)> {
+    let (from, to) = channel()?;
+    parent::die_with_the_primary(&to)?;
+    Ok((from, to))
 }
 
 /// `cargo wasmtest`, as cargo calls it: with its own name as first argument.

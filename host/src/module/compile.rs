@@ -20,18 +20,29 @@ use std::collections::hash_map::Entry;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::thread;
 
 /// What compiles what has no code.
 const OF_STATES: Compiler = Compiler::BEST_FIRST[0];
 
-/// Serves one primary until its jobs are done.
+/// Serves one primary until its jobs are done. `on_alone` is called, from another thread, once
+/// that is gone or wants no more, and has to end what goes on here.
 ///
 /// # Errors
-/// If the channel breaks or no engine can be made on this machine.
-pub fn serve(mut from: impl Read, to: impl Write + Send) -> anyhow::Result<()> {
+/// If the channel breaks, no engine can be made on this machine or it has no thread left.
+pub fn serve(
+    mut from: impl Read + Send + 'static,
+    to: impl Write + Send,
+    on_alone: impl FnOnce() + Send + 'static,
+) -> anyhow::Result<()> {
     let Some(jobs) = read_frame::<CompileJobs>(&mut from)? else {
         return Ok(());
     };
+    thread::Builder::new().spawn(move || {
+        // nothing more is sent to a compiler: what comes is the end
+        let _ = from.read(&mut [0]);
+        on_alone();
+    })?;
     let cache = Cache::at(jobs.cache);
     let mut engines = HashMap::new();
     let wanted = jobs.jobs.iter().map(|job| job.form.compiler);

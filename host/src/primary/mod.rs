@@ -8,6 +8,7 @@
 //! `dispatch` gives them work, `timeouts` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
+mod child;
 mod compiling;
 mod discover;
 mod dispatch;
@@ -17,6 +18,7 @@ mod host_fixtures;
 mod ledger;
 mod losses;
 mod making;
+mod oom;
 mod peer;
 mod pipeline;
 mod queue;
@@ -381,6 +383,7 @@ fn watch_signals(
             }
         }
     })?;
+                child::kill_bound();
     Ok(())
 }
 

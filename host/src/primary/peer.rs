@@ -6,6 +6,8 @@
 //! the primary alone; it ends when its end of the socket closes. With
 //! `--processes 0` the peer is a thread with the same channel.
 
+use super::child::Process;
+use super::oom;
 use crate::protocol::{read_frame, write_frame};
 use crate::settings::HostPaths;
 use crate::{module, worker};
@@ -16,15 +18,20 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 /// How long a peer may leave its end of the channel unread once that is full.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a peer may live on once its channel has ended.
+const LEAVING: Duration = Duration::from_secs(2);
+/// How long one that is asked to end may take, when the run is over: a compiler may still
+/// make room in the cache.
+const AT_THE_END: Duration = Duration::from_secs(5);
 
 /// What a peer is for; also the hidden subcommand that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,20 +71,22 @@ pub enum Home<'a> {
 
 /// A running peer.
 pub struct Peer {
-    to: UnixStream,
+    role: Role,
+    to: Arc<UnixStream>,
     body: Body,
     /// What was wrong with the last thing that it said.
     nonsense: Arc<OnceLock<String>>,
 }
 
 enum Body {
-    Process { child: Child, stderr: File },
+    Process { process: Process, stderr: File },
     Thread,
 }
 
 impl Peer {
     /// Starts a peer; `on_messages` is called with its messages as they come, and
-    /// with `None` at the end, from a thread of its own.
+    /// with `None` once it has ended, from a thread of its own. A process ends with the
+    /// thread that has called this.
     ///
     /// # Errors
     /// If the machine has no process, thread or socket left.
@@ -89,9 +98,11 @@ impl Peer {
         let (ours, theirs) = UnixStream::pair()?;
         // one that does not read is as good as gone
         ours.set_write_timeout(Some(PATIENCE))?;
+        let ours = Arc::new(ours);
         let body = match home {
             Home::Thread if role == Role::Guardian => return Err(io::ErrorKind::Unsupported.into()),
             Home::Process(host) => {
+                oom::watch();
                 let stderr = tempfile::tempfile_in(&host.temp_dir)?;
                 let child = executable(&host.exe)
                     .arg(role.subcommand())
@@ -100,7 +111,17 @@ impl Peer {
                     .stderr(Stdio::from(stderr.try_clone()?))
                     .process_group(0)
                     .spawn()?;
-                Body::Process { child, stderr }
+                let channel = ours.clone();
+                let process = Process::watch(child, move || {
+                    // what it has sent is still read; somebody else may hold its end open
+                    if cfg!(target_os = "linux") {
+                        let _ = channel.shutdown(Shutdown::Read);
+                    }
+                })?;
+                if role != Role::Guardian {
+                    process.bind();
+                }
+                Body::Process { process, stderr }
             }
             Home::Thread => {
                 let from = theirs.try_clone()?;
@@ -112,7 +133,7 @@ impl Peer {
                             let _ = socket.shutdown(Shutdown::Both);
                         })
                     }
-                    Role::Compiler => module::compile::serve(from, theirs),
+                    Role::Compiler => module::compile::serve(from, theirs, || ()),
                     Role::Guardian => unreachable!("it adopts and waits for all orphans"),
                 })?;
                 Body::Thread
@@ -120,7 +141,7 @@ impl Peer {
             #[cfg(test)]
             Home::Fake(lie) => {
                 thread::Builder::new().spawn(move || match role {
-                    Role::Compiler => module::compile::serve(theirs.try_clone()?, theirs),
+                    Role::Compiler => module::compile::serve(theirs.try_clone()?, theirs, || ()),
                     _ => {
                         lie(theirs);
                         Ok(())
@@ -132,6 +153,10 @@ impl Peer {
         let mut from = BufReader::with_capacity(1 << 16, ours.try_clone()?);
         let nonsense = Arc::new(OnceLock::new());
         let found = nonsense.clone();
+        let watched = match &body {
+            Body::Process { process, .. } => Some(process.watched()),
+            Body::Thread => None,
+        };
         thread::Builder::new().spawn(move || {
             let next = |from: &mut BufReader<UnixStream>| match read_frame::<M>(from) {
                 Ok(message) => message,
@@ -155,9 +180,18 @@ impl Peer {
                 }
                 on_messages(Some(messages));
             }
+            // whoever hears of the end need not wait for it
+            if let Some(watched) = watched {
+                watched.end_within(match found.get() {
+                    None => LEAVING,
+                    // it is not listened to any more
+                    Some(_) => Duration::ZERO,
+                });
+            }
             on_messages(None);
         })?;
         Ok(Peer {
+            role,
             to: ours,
             body,
             nonsense,
@@ -182,7 +216,7 @@ impl Peer {
                 return Err(e);
             }
         }
-        let sent = self.to.write_all(&bytes);
+        let sent = (&*self.to).write_all(&bytes);
         if sent.is_err() {
             self.kill();
         }
@@ -197,8 +231,16 @@ impl Peer {
     /// Ends it by force. A thread cannot be ended: it is left to itself.
     pub fn kill(&mut self) {
         let _ = self.to.shutdown(Shutdown::Both);
-        if let Body::Process { child, .. } = &mut self.body {
-            let _ = child.kill();
+        if let Body::Process { process, .. } = &self.body {
+            process.kill();
+        }
+    }
+
+    /// The process, where it is one.
+    pub fn process(&self) -> Option<libc::pid_t> {
+        match &self.body {
+            Body::Process { process, .. } => Some(process.number()),
+            Body::Thread => None,
         }
     }
 
@@ -207,23 +249,20 @@ impl Peer {
         let _ = self.to.shutdown(Shutdown::Write);
     }
 
-    /// Waits for its end and says how it came about and what it wrote to stderr last.
+    /// Sees to its end and says how it came about and what it wrote to stderr last.
     pub fn post_mortem(&mut self) -> String {
-        if let Some(why) = self.nonsense.get().cloned() {
-            // it does not end by itself, nor is it listened to
-            self.kill();
-            if let Body::Process { child, .. } = &mut self.body {
-                let _ = child.wait();
-            }
+        let nonsense = self.nonsense.get();
+        let Body::Process { process, stderr } = &mut self.body else {
+            return match nonsense {
+                Some(why) => format!("it sent what makes no sense: {why}"),
+                None => "its thread ended".to_owned(),
+            };
+        };
+        if let Some(why) = nonsense {
+            process.reap(Duration::ZERO);
             return format!("it sent what makes no sense: {why}");
         }
-        let Body::Process { child, stderr } = &mut self.body else {
-            return "its thread ended".to_owned();
-        };
-        let how = match child.wait() {
-            Ok(status) => died(status),
-            Err(e) => format!("its end is unknown: {e}"),
-        };
+        let how = process.how_it_ended(LEAVING);
         let last = last_words(stderr);
         match last.is_empty() {
             true => how,
@@ -234,9 +273,16 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.close();
-        if let Body::Process { child, .. } = &mut self.body {
-            let _ = child.wait();
+        // a compiler ends by itself, and would leave undone what comes after its last answer
+        if self.role != Role::Compiler {
+            self.close();
+        }
+        if let Body::Process { process, .. } = &mut self.body {
+            match self.role {
+                // what it guards would be left to itself
+                Role::Guardian => process.let_go(AT_THE_END),
+                _ => process.reap(AT_THE_END),
+            }
         }
     }
 }
@@ -249,27 +295,6 @@ fn executable(exe: &Path) -> Command {
         return command;
     }
     Command::new(exe)
-}
-
-/// How a process ended, in words.
-pub(super) fn died(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("killed by signal {signal}{}", signal_name(signal)),
-        (None, Some(code)) => format!("exited with status {code}"),
-        (None, None) => "ended".to_owned(),
-    }
-}
-
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        libc::SIGKILL => " (SIGKILL)",
-        libc::SIGSEGV => " (SIGSEGV)",
-        libc::SIGABRT => " (SIGABRT)",
-        libc::SIGBUS => " (SIGBUS)",
-        libc::SIGILL => " (SIGILL)",
-        libc::SIGTERM => " (SIGTERM)",
-        _ => "",
-    }
 }
 
 fn last_words(stderr: &mut File) -> String {

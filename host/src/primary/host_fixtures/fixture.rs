@@ -1,10 +1,12 @@
 //! One host fixture of a run: what it was given, what it is worth to tests, what is told of it.
 
+use super::group::FixtureGroup;
 use crate::config::fixture::{self, Fixture, ReadyWhen};
 use crate::event::{Cause, HostFixtureEnd};
 use crate::grant::{Access, DirGrant};
 use crate::guardian::Why;
-use crate::primary::peer::{Peer, died};
+use crate::primary::child::died;
+use crate::primary::peer::Peer;
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::text::{duration, shell_quote};
 use serde_json::{Map, Value, json};
@@ -24,7 +26,7 @@ pub(in crate::primary) struct HostFixture {
     /// Its command as it is run, for people.
     pub(super) command: String,
     /// The process group, once it runs.
-    pub(super) group: Option<i32>,
+    pub(super) group: Option<FixtureGroup>,
     pub(super) given: Assigned,
     /// What it implies for a test, once it is ready.
     pub(super) grant: Option<FixtureGrant>,
@@ -113,8 +115,7 @@ impl HostFixture {
     /// Ends what a guardian that is gone has left.
     pub(super) fn end_orphans(&mut self) {
         if let Some(group) = self.group.take() {
-            // SAFETY: kill has no preconditions; the group is this fixture's.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
+            group.kill();
         }
     }
 }

@@ -6,8 +6,10 @@
 //! fixtures are ended after the last test.
 
 mod fixture;
+mod group;
 
-use super::peer::{Home, Peer, Role, died};
+use super::child::died;
+use super::peer::{Home, Peer, Role};
 use super::{Message, Run};
 use crate::config::fixture::{Fixture, Wanted};
 use crate::event::{
@@ -20,13 +22,19 @@ use crate::protocol::suites::ValueNumber;
 use crate::protocol::{FixtureGrant, FixtureNumber};
 use crate::settings::{CAPTURE, Verbosity};
 use fixture::{Assigned, HostFixture, HostFixtureState, fill, shown};
+use group::{FixtureGroup, NoGroup};
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// What a guardian is given to end beyond the time that its fixture has for it.
+const LATE: Duration = Duration::from_secs(10);
+/// Nobody waits for longer, whatever `stop-timeout` says: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// All host fixtures of a run.
 #[derive(Default)]
@@ -101,6 +109,13 @@ impl HostFixtures {
     pub(super) fn is_setting_up(&self, number: FixtureNumber) -> bool {
         let state = self.all.get(number.0).map(|f| &f.state);
         matches!(state, Some(HostFixtureState::Starting))
+    }
+
+    /// How long their guardians may take to end them.
+    fn patience(&self) -> Duration {
+        let longest = self.all.iter().map(|f| f.config.stop_timeout).max();
+        let longest = longest.unwrap_or_default().min(LONGEST);
+        longest + LATE
     }
 
     /// They are to be ended at once, when it comes to that.
@@ -278,7 +293,21 @@ impl Run<'_> {
     pub(super) fn on_fixture_message(&mut self, number: FixtureNumber, message: FromGuardian) {
         let fixture = &mut self.host_fixtures.all[number.0];
         match message {
-            FromGuardian::Started(group) => fixture.group = Some(group),
+            FromGuardian::Started(group) => {
+                let guardian = fixture.guardian.as_ref().and_then(Peer::process);
+                match guardian.map(|guardian| FixtureGroup::told(group, guardian)) {
+                    Some(Ok(group)) => fixture.group = group,
+                    Some(Err(NoGroup)) => {
+                        if let Some(guardian) = &mut fixture.guardian {
+                            guardian.kill();
+                        }
+                        self.ledger.internal_error(format!(
+                            "the guardian of a host fixture told of process group {group}, which it has not made"
+                        ));
+                    }
+                    None => {}
+                }
+            }
             FromGuardian::Ready(printed) => {
                 if fixture.state != HostFixtureState::Starting {
                     return;
@@ -398,8 +427,9 @@ impl Run<'_> {
     pub(super) fn end_fixtures(&mut self, rx: &Receiver<Message>) {
         let force = self.host_fixtures.force.unwrap_or(Force::Terminated);
         self.tell_guardians(force);
+        let mut until = Instant::now() + self.host_fixtures.patience();
         while self.host_fixtures.all.iter().any(|f| f.guardian.is_some()) {
-            match rx.recv() {
+            match rx.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Message::Guardian(number, messages)) => {
                     for message in messages {
                         self.on_fixture_message(number, message);
@@ -411,7 +441,16 @@ impl Run<'_> {
                     self.tell_guardians(Force::Killed);
                 }
                 Ok(_) => {}
-                Err(_) => unreachable!("this run holds a sender"),
+                Err(RecvTimeoutError::Timeout) => {
+                    // its fixture is ended in its place
+                    for fixture in &mut self.host_fixtures.all {
+                        if let Some(guardian) = &mut fixture.guardian {
+                            guardian.kill();
+                        }
+                    }
+                    until = Instant::now() + LATE;
+                }
+                Err(RecvTimeoutError::Disconnected) => unreachable!("this run holds a sender"),
             }
         }
         for i in 0..self.host_fixtures.all.len() {

@@ -1,0 +1,229 @@
+//! Processes of a run: none outlives its primary, and none that is stopped or stays holds it up.
+
+use crate::support::{Events, Target, arg, guest, run, wasmtest, wat};
+use crate::workers::{Watched, send};
+use std::fmt::Write as _;
+use std::fs;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// A process, by a handle that stands for no other once it has ended.
+struct Handle {
+    process: u32,
+    fd: OwnedFd,
+}
+
+impl Handle {
+    fn of(process: u32) -> Option<Handle> {
+        // SAFETY: a plain system call, whose result is a descriptor of this process's alone.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) } as i32;
+        // SAFETY: as above.
+        let fd = (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })?;
+        Some(Handle { process, fd })
+    }
+
+    fn await_end(&self) {
+        let mut poll = libc::pollfd {
+            fd: self.fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: the struct is this frame's.
+        let ended = unsafe { libc::poll(&mut poll, 1, 60_000) };
+        assert_eq!(ended, 1, "process {} is still there", self.process);
+    }
+}
+
+/// The children of a run that were started for this.
+fn of_role(run: &Watched, role: &str) -> Vec<u32> {
+    let is = |process: &u32| {
+        let words = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(role)
+    };
+    run.children().into_iter().filter(is).collect()
+}
+
+/// Looks until there is a child of this role, and gives it.
+fn await_role(run: &Watched, role: &str) -> u32 {
+    loop {
+        if let Some(process) = of_role(run, role).first() {
+            return *process;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// A module that takes seconds to compile, and does nothing.
+fn slow_to_compile(folder: &Path) -> PathBuf {
+    let mut text = String::from("(module (memory 1) (func (export \"_start\"))");
+    for function in 0..16 {
+        text.push_str("(func (param i32) (result i32) (local i32) local.get 0\n");
+        for i in 0..4000 {
+            let (at, by) = (i * 4 % 4096, function + i);
+            writeln!(
+                text,
+                "(if (param i32) (result i32) (i32.load offset={at} (local.get 0)) (then i32.const {by} i32.mul local.tee 1) (else local.get 1 i32.xor))"
+            )
+            .expect("a string");
+        }
+        text.push(')');
+    }
+    text.push(')');
+    wat(folder, "slow.wasm", &text)
+}
+
+/// Kills the primary once a child of this role is at work; nothing of the run is left then.
+fn dies_at(args: &[&str], role: &str) {
+    let mut run = Watched::start(args);
+    await_role(&run, role);
+    let children: Vec<Handle> = run.children().into_iter().filter_map(Handle::of).collect();
+    run.signal(libc::SIGKILL);
+    for child in children {
+        child.await_end();
+    }
+    run.child.wait().expect("it is waited for");
+}
+
+#[test]
+fn nothing_outlives_a_primary_that_is_killed_while_it_compiles_lists_or_sets_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    let args = [arg(&module), "--cache-dir", arg(&cache)];
+    dies_at(&args, "__compiler");
+    // whoever comes next waits for nobody
+    let ran = run(args);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+
+    for (guest_name, role) in [
+        ("lists_for_ever", "__worker"),
+        ("sets_up_for_ever", "__fixture-host"),
+    ] {
+        let module = guest(guest_name, Target::P1, "dev");
+        dies_at(&[arg(&module)], role);
+    }
+}
+
+/// What is said of whatever failed beside tests.
+fn errors(events: &Events) -> Vec<&str> {
+    let own = events.ends().map(|end| &end["wasmtest"]);
+    let failed = own.filter(|own| own["error"].is_string());
+    failed.filter_map(|own| own["message"].as_str()).collect()
+}
+
+const STOPPED: &str = "stopped from outside by signal 19 (SIGSTOP), and so ended";
+
+#[test]
+fn a_worker_that_is_stopped_is_ended_and_its_test_is_blamed() {
+    let module = guest("slow", Target::P1, "dev");
+    assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
+    let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
+    run.wait_for("started", "c_sleeps_for_ever");
+    let workers = of_role(&run, "__worker");
+    send(workers[0], libc::SIGSTOP);
+    let events = run.finish();
+    assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "crashed");
+    let message = events.message("tests::c_sleeps_for_ever");
+    assert!(message.contains(STOPPED), "{message}");
+    for sibling in ["d", "e", "f"] {
+        let sibling = format!("tests::{sibling}_passes");
+        assert_eq!(events.outcome(&sibling), "passed");
+    }
+    assert_eq!(events.code, 1);
+}
+
+#[test]
+fn an_idle_worker_that_is_stopped_holds_nobody_up_at_the_end() {
+    let module = guest("slow", Target::P1, "dev");
+    let mut run = Watched::start(&[arg(&module), "--processes", "2", "--skip", "a_second"]);
+    run.wait_for("started", "c_sleeps_for_ever");
+    for _ in 0..3 {
+        run.wait_for("ok", "_passes");
+    }
+    // one of the two sleeps in its test, the other one has nothing to do
+    for worker in of_role(&run, "__worker") {
+        send(worker, libc::SIGSTOP);
+    }
+    run.wait_for("failed", "c_sleeps_for_ever");
+    let events = run.finish();
+    assert_eq!(events.code, 1);
+    assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "crashed");
+    assert_eq!(events.summary()["passed"], 3);
+}
+
+#[test]
+fn a_compiler_that_is_stopped_is_ended_and_the_run_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    let run = Watched::start(&[arg(&module), "--cache-dir", arg(&cache)]);
+    let compiler = await_role(&run, "__compiler");
+    let handle = Handle::of(compiler).expect("it is at work");
+    send(compiler, libc::SIGSTOP);
+    handle.await_end();
+    let events = run.finish();
+    // made once more, or told of
+    match events.code {
+        0 => assert_eq!(events.summary()["passed"], 1),
+        code => {
+            assert_eq!(code, 3, "{events:#?}");
+            assert!(
+                errors(&events).iter().any(|e| e.contains(STOPPED)),
+                "{events:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_fixture_host_that_is_stopped_is_ended_and_what_stood_in_it_is_told() {
+    let module = guest("sets_up_for_ever", Target::P1, "dev");
+    let run = Watched::start(&[arg(&module)]);
+    let host = await_role(&run, "__fixture-host");
+    send(host, libc::SIGSTOP);
+    let events = run.finish();
+    assert!(
+        errors(&events).iter().any(|e| e.contains(STOPPED)),
+        "{events:#?}"
+    );
+    assert_eq!(events.outcome("needs_it"), "not-run");
+    assert_eq!(events.code, 1);
+}
+
+#[test]
+fn an_interrupt_ends_a_run_whose_child_is_stopped_or_that_compiles_lists_or_sets_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    let lists = guest("lists_for_ever", Target::P1, "dev");
+    let sets_up = guest("sets_up_for_ever", Target::P1, "dev");
+    for (module, role) in [
+        (&slow, "__compiler"),
+        (&lists, "__worker"),
+        (&sets_up, "__fixture-host"),
+    ] {
+        for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
+            for stops in [false, true] {
+                let run = Watched::start(&[arg(module), "--cache-dir", arg(&cache)]);
+                let child = await_role(&run, role);
+                let children: Vec<Handle> =
+                    run.children().into_iter().filter_map(Handle::of).collect();
+                if stops {
+                    send(child, libc::SIGSTOP);
+                }
+                run.signal(signal);
+                let events = run.finish();
+                assert_eq!(events.code, code, "{role} {stops}: {events:#?}");
+                for child in children {
+                    child.await_end();
+                }
+            }
+        }
+    }
+    // nothing is left that the next one would wait for
+    let ran = wasmtest()
+        .args(["list", arg(&slow), "--cache-dir", arg(&cache)])
+        .output()
+        .expect("it starts");
+    assert!(ran.status.success());
+}
