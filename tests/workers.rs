@@ -322,3 +322,63 @@ fn a_reader_that_goes_away_is_no_crash() {
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
     }
 }
+
+#[test]
+fn a_run_that_is_out_of_time_stops_what_runs_and_begins_nothing() {
+    let module = guest("slow", Target::P1, "dev");
+    assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
+    for processes in ["1", "0"] {
+        let args = [
+            arg(&module),
+            "--processes",
+            processes,
+            "--skip",
+            "a_second",
+            "--run-timeout",
+            "4",
+        ];
+        let events = events(args);
+        assert_eq!(events.code, 1, "{events:#?}");
+        let limit = "the run had taken 4s, which is its limit (--run-timeout)";
+        assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "timed-out");
+        assert_eq!(
+            events.message("tests::c_sleeps_for_ever"),
+            format!("it was stopped when {limit}")
+        );
+        let not_run = ["d", "e", "f"].map(|t| format!("tests::{t}_passes"));
+        let mut named = events.not_run();
+        named.sort_unstable();
+        assert_eq!(named, not_run.each_ref().map(|t| (&**t, limit)));
+    }
+    let ran = run([
+        arg(&module),
+        "--run-timeout",
+        "4",
+        "--exact",
+        "--",
+        "tests::c_sleeps_for_ever",
+    ]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stdout.contains("OUT OF TIME (timeouts=1)"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(run([arg(&module), "--run-timeout", "soon"]).code, 2);
+}
+
+#[test]
+fn a_run_that_is_out_of_time_while_it_lists_or_sets_up_says_so() {
+    let lists = guest("lists_for_ever", Target::P1, "dev");
+    let events_of = |module: &std::path::Path| events([arg(module), "--run-timeout", "2"]);
+    let events = events_of(&lists);
+    assert_eq!(events.code, 1, "{events:#?}");
+    let end = events.ends().next().expect("it is named");
+    assert_eq!(end["wasmtest"]["error"], "cannot be listed");
+    let message = end["wasmtest"]["message"].as_str().expect("told");
+    assert!(message.contains("--run-timeout"), "{message}");
+    let sets_up = guest("sets_up_for_ever", Target::P1, "dev");
+    let events = events_of(&sets_up);
+    assert_eq!(events.code, 1, "{events:#?}");
+    assert_eq!(events.outcome("needs_it"), "not-run");
+}

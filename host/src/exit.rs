@@ -31,13 +31,14 @@ pub const INTERRUPTED: u8 = 130;
 /// Terminated, as a shell reports SIGTERM.
 pub const TERMINATED: u8 = 143;
 
-/// The exit code of a run: an interrupt over a module that could not be
+/// The exit code of a run: an interrupt, or the end of its time, over a module that could not be
 /// loaded, over a test that did not pass, over a target that was not built, over
 /// nothing to run.
 pub fn of(summary: &Summary) -> u8 {
     match summary.interrupt {
         Some(Interrupt::Interrupted) => INTERRUPTED,
         Some(Interrupt::Terminated) => TERMINATED,
+        Some(Interrupt::OutOfTime) => FAILED,
         None if summary.modules_failed > 0 => LOAD,
         None if summary.is_green() && summary.ran() == summary.skipped => NOTHING,
         None if summary.is_green() => OK,
@@ -88,5 +89,9 @@ mod tests {
             130
         );
         assert_eq!(of(|s| s.interrupt = Some(Interrupt::Terminated)), 143);
+        assert_eq!(
+            of(|s| (s.modules_failed, s.interrupt) = (1, Some(Interrupt::OutOfTime))),
+            1
+        );
     }
 }

@@ -108,6 +108,20 @@ fn case_04_an_interrupt_is_told_and_what_is_shared_is_taken_down() {
     }
 }
 
+#[test]
+fn a_run_that_is_out_of_time_takes_down_what_is_shared() {
+    each_way(|ground| {
+        let limit = ["--run-timeout", "5"];
+        let events = ground.run("2", "stopping::interrupted::", &limit);
+        assert_eq!(events.code, 1, "{events:#?}");
+        let sleeps = "stopping::interrupted::a_sleeps";
+        assert_eq!(events.outcome(sleeps), "timed-out");
+        let log = ground.log();
+        assert_eq!(log[..3], ["account setup", "setup with 7", "a_sleeps"]);
+        assert_eq!(log.last().expect("some"), "account 7 teardown");
+    });
+}
+
 /// A second interrupt while this teardown of this suite's is slow, which is then the only
 /// one that is named.
 pub fn two_interrupts(ground: &Ground, suite: &str, slow: &str) {

@@ -165,6 +165,14 @@ pub struct RunOptions {
     )]
     pub process_timeout: Option<String>,
 
+    /// How long the whole run may take; fractions are allowed [default: as long as it takes]
+    ///
+    /// Then nothing new begins: tests that run are stopped and reported as timed out, those
+    /// that have not begun as not run, and what was set up is taken down, under limits of
+    /// its own. The exit code is 1. What cargo builds before does not count.
+    #[arg(long, value_name = "SECONDS", help_heading = "Running")]
+    pub run_timeout: Option<String>,
+
     /// Which configuration file.
     #[command(flatten)]
     pub configuration: ConfigArgs,

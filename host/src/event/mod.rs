@@ -132,6 +132,8 @@ pub enum Interrupt {
     Interrupted,
     /// SIGTERM.
     Terminated,
+    /// It had run for as long as it may.
+    OutOfTime,
 }
 
 /// What came of a run.

@@ -21,7 +21,15 @@ pub fn passed(limit: Duration, of: Option<LimitOf>) -> Cause {
     }
 }
 
-/// The same of a test that could not be stopped in its guest, so that its worker was given up.
+/// What is said of a run that has taken as long as it may.
+pub fn of_the_run(limit: Duration) -> String {
+    format!(
+        "the run had taken {}s, which is its limit (--run-timeout)",
+        limit.as_secs_f64()
+    )
+}
+
+/// What is said, as [`passed`] does, of a test that could not be stopped in its guest, so that its worker was given up.
 pub fn passed_in_the_host(limit: Duration, of: LimitOf) -> Cause {
     let mut cause = passed(limit, Some(of));
     cause

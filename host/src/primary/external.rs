@@ -2,13 +2,16 @@
 
 use super::Message;
 use super::ledger::Ledger;
-use crate::event::{Event, LeftOut, ModuleError, NotBuilt, TestEnd};
+use crate::event::{Event, Interrupt, LeftOut, ModuleError, NotBuilt, TestEnd};
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 /// Takes the results of tests that somebody else runs, at the end of a run.
 pub struct ExternalResults<'a, 'b> {
     pub(super) ledger: &'a mut Ledger<'b>,
     pub(super) rx: &'a Receiver<Message>,
+    /// When the run has taken as long as it may.
+    pub(super) until: Option<Instant>,
     /// Whether nothing new is to be started.
     pub stopping: bool,
 }
@@ -44,13 +47,17 @@ impl ExternalResults<'_, '_> {
         self.ledger.filtered_out(count);
     }
 
-    /// Whether the run was interrupted meanwhile, which is then recorded: whoever runs
-    /// tests elsewhere has to end them.
+    /// Whether the run was interrupted meanwhile or has run out of time, which is then recorded:
+    /// whoever runs tests elsewhere has to end them.
     pub fn interrupted(&mut self) -> bool {
         while let Ok(message) = self.rx.try_recv() {
             if let Message::Signal(interrupt) = message {
                 self.ledger.interrupted(interrupt);
             }
+        }
+        let is_over = self.until.is_some_and(|until| until <= Instant::now());
+        if is_over && self.ledger.interrupt().is_none() {
+            self.ledger.interrupted(Interrupt::OutOfTime);
         }
         self.ledger.interrupt().is_some()
     }

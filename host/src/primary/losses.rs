@@ -20,8 +20,8 @@ impl Run<'_> {
             Some(test) => self.timeout_of(test),
             None => self.settings.timeout,
         };
-        let outcome = match self.ledger.interrupt() {
-            Some(_) => Outcome::Interrupted,
+        let outcome = match self.interrupted_at {
+            Some(_) => self.cut_short(),
             None => match self.given.get(&stopped.task) {
                 Some(test) => test.given_up(limit::passed_in_the_host(limit, self.limit_of(test))),
                 None => return self.unexpected(number, "word of a test that it was not given"),

@@ -32,6 +32,7 @@ mod workers;
 use crate::event::{Event, Interrupt, SuitePart, Summary};
 use crate::grant::protected;
 use crate::guardian::FromGuardian;
+use crate::harness::limit;
 use crate::module::cache::{Cache, CacheError};
 use crate::module::forms::{Forms, JobNumber};
 use crate::plan::tree::{BoundTests, NoSnapshots};
@@ -117,6 +118,7 @@ struct Run<'a> {
     stopping: bool,
     /// Why that is so, for the tests that are not run.
     stopped_since: Option<String>,
+    /// When it was ended before its time.
     interrupted_at: Option<Instant>,
     /// Whether those who did not stop by themselves were asked to.
     asked_all: bool,
@@ -302,8 +304,10 @@ fn go_with(
     }
     run.forget_snapshots();
     if run.fatal.is_none() {
+        let until = run.out_of_time_at();
         elsewhere(&mut ExternalResults {
             stopping: run.stopping,
+            until,
             ledger: &mut run.ledger,
             rx: &rx,
         });
@@ -379,11 +383,11 @@ fn watch_signals(
             // at the third the loop itself seems to be stuck
             let is_heard = listening.load(Ordering::SeqCst) && seen < 3;
             if !is_heard || tx.send(Message::Signal(interrupt)).is_err() {
+                child::kill_bound();
                 held.exit(128 + signal);
             }
         }
     })?;
-                child::kill_bound();
     Ok(())
 }
 
@@ -510,6 +514,9 @@ impl Run<'_> {
     /// what it wrote; what was set up is taken down. A second interrupt does not wait.
     fn interrupt(&mut self, interrupt: Interrupt) {
         if self.interrupted_at.is_some() {
+            if self.ledger.interrupt() == Some(Interrupt::OutOfTime) {
+                self.ledger.interrupted(interrupt);
+            }
             self.host_fixtures.hurry();
             return self.abandon_all();
         }
@@ -518,6 +525,9 @@ impl Run<'_> {
         self.stop(match interrupt {
             Interrupt::Interrupted => "the run was interrupted (SIGINT)".to_owned(),
             Interrupt::Terminated => "the run was terminated (SIGTERM)".to_owned(),
+            Interrupt::OutOfTime => {
+                limit::of_the_run(self.settings.run_timeout.unwrap_or_default())
+            }
         });
         self.interrupt_all();
         self.interrupt_fixture_host();

@@ -143,7 +143,7 @@ impl Run<'_> {
                 for test in task.into_tests() {
                     // one that was said to have started is accounted for by name
                     match test.announced && self.interrupted_at.is_some() {
-                        true => self.ledger.ended_as(&test, Outcome::Interrupted, None),
+                        true => self.ledger.ended_as(&test, self.cut_short(), None),
                         false => self.never_begun(&[test]),
                     }
                 }

@@ -2,10 +2,10 @@
 
 use super::workers::{Doing, Job, LISTING, TAKE_OVER, Worker};
 use super::{Run, SLOW, TICK};
-use crate::event::{Event, Outcome, Progress};
+use crate::event::{Cause, Event, Interrupt, Outcome, Progress};
 use crate::harness::limit;
 use crate::protocol::suites::StepAction;
-use crate::protocol::{Stop, ToWorker};
+use crate::protocol::{LoadError, ModuleNumber, Stop, ToWorker};
 use std::time::{Duration, Instant};
 
 /// What a worker is given beyond a test's limit to stop it by itself.
@@ -56,6 +56,9 @@ impl Run<'_> {
         }
         if let Some(due) = self.fixture_host.due() {
             at(due);
+        }
+        if let (None, Some(over)) = (self.interrupted_at, self.out_of_time_at()) {
+            at(over);
         }
         wake
     }
@@ -109,6 +112,12 @@ impl Run<'_> {
             }
         }
         self.look_at_fixture_host();
+        if self.interrupted_at.is_none()
+            && let Some(over) = self.out_of_time_at()
+            && over <= Instant::now()
+        {
+            self.out_of_time();
+        }
         if let Some(at) = self.interrupted_at {
             if at.elapsed() > AT_INTERRUPT && !self.asked_all {
                 self.asked_all = true;
@@ -168,6 +177,37 @@ impl Run<'_> {
             }
         }
         self.queue_again(rest);
+    }
+
+    /// When the run has taken as long as it may, if that is limited.
+    pub(super) fn out_of_time_at(&self) -> Option<Instant> {
+        let limit = self.settings.run_timeout?;
+        self.ledger.began().checked_add(limit)
+    }
+
+    /// The run has taken as long as it may: it ends as at an interrupt, and says why.
+    fn out_of_time(&mut self) {
+        self.interrupt(Interrupt::OutOfTime);
+        let why = self.stopped_since.clone().unwrap_or_default();
+        for number in 0..self.modules.len() {
+            if !self.modules[number].is_listed() {
+                let error = LoadError::List(Cause::new(why.clone()), Box::default());
+                self.module_failed(ModuleNumber(number), error);
+            }
+        }
+    }
+
+    /// How a test ends that was in flight when the run was ended.
+    pub(super) fn cut_short(&self) -> Outcome {
+        match self.settings.run_timeout {
+            Some(limit) if self.ledger.interrupt() == Some(Interrupt::OutOfTime) => {
+                Outcome::TimedOut(Cause::new(format!(
+                    "it was stopped when {}",
+                    limit::of_the_run(limit)
+                )))
+            }
+            _ => Outcome::Interrupted,
+        }
     }
 
     /// Tells every worker that the run is interrupted: guests stop, and what was set
@@ -237,11 +277,14 @@ impl Run<'_> {
     fn abandon_one(&mut self, number: usize) {
         for (test, ran) in self.abandon(number) {
             match ran {
-                Some(ran) => self.ledger.ended_as(&test, Outcome::Interrupted, Some(ran)),
+                Some(ran) => self.ledger.ended_as(&test, self.cut_short(), Some(ran)),
                 None => self.never_begun(&[test]),
             }
         }
         for module in std::mem::take(&mut self.to_list) {
+            if self.modules[module.0].is_listed() {
+                continue;
+            }
             let name = self.modules[module.0].spec.name.clone();
             self.ledger
                 .note(format!("interrupted while {name} listed its tests"));

@@ -333,6 +333,7 @@ impl Run<'_> {
             return self.unexpected(number, "a result that nobody asked for");
         };
         let outcome = match done.outcome {
+            Ok(Outcome::Interrupted) => self.cut_short(),
             Ok(outcome) => outcome,
             Err(error) => return self.not_loadable(test, error),
         };

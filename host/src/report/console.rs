@@ -376,6 +376,7 @@ impl<W: Write> Console<W> {
         let (word, style) = match summary.interrupt {
             Some(Interrupt::Interrupted) => ("INTERRUPTED", &self.styles.bad),
             Some(Interrupt::Terminated) => ("TERMINATED", &self.styles.bad),
+            Some(Interrupt::OutOfTime) => ("OUT OF TIME", &self.styles.bad),
             None if exit::of(summary) == exit::NOT_BUILT => ("INCOMPLETE", &self.styles.bad),
             None if !summary.is_green() => ("FAILED", &self.styles.bad),
             None if summary.ran() == 0 => ("NOTHING TO RUN", &self.styles.skipped),

@@ -72,6 +72,8 @@ pub struct Settings {
     pub max_timeout: Duration,
     /// Who set these limits.
     pub limit_of: LimitOf,
+    /// How long the whole run may take, if that is limited.
+    pub run_timeout: Option<Duration>,
     /// When to stop early.
     pub max_fail: MaxFail,
     pub dirs: Vec<DirGrant>,
@@ -200,6 +202,7 @@ impl Settings {
             timeout: DEFAULT_TIMEOUT,
             max_timeout: LONGEST_TIMEOUT,
             limit_of: LimitOf::Default,
+            run_timeout: None,
             max_fail: MaxFail::Unlimited,
             dirs: Vec::new(),
             how_to_grant: HowToGrant::Dir,
@@ -236,6 +239,10 @@ impl Settings {
                 (true, _) => MaxFail::After(1),
                 (false, Some(n)) => MaxFail::After(n),
                 (false, None) => MaxFail::Unlimited,
+            },
+            run_timeout: match args.run_timeout.as_deref() {
+                None => None,
+                Some(text) => Some(seconds("--run-timeout", text)?),
             },
             snapshots: Snapshots::unless(args.no_snapshot),
             outputs: match args.show_output {

@@ -155,7 +155,7 @@ impl Doctests<'_> {
         }
         if more.interrupted() {
             child.end(&lines);
-            more.note("the run was interrupted in its doctests");
+            more.note("the run was ended in its doctests");
             return Ok(());
         }
         let status = child.0.wait().context("cargo cannot be waited for")?;
