@@ -74,7 +74,7 @@ impl Captured {
     /// How much it was, and none of it.
     pub fn counted(&self) -> Captured {
         Captured {
-            dropped: self.dropped + self.size() as u64,
+            dropped: self.dropped.saturating_add(self.size() as u64),
             ..Captured::default()
         }
     }

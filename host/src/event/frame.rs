@@ -72,7 +72,8 @@ impl Other {
 impl Others {
     /// How many they are.
     pub fn count(&self) -> usize {
-        self.first.len() + self.left_out + self.last.len()
+        self.left_out
+            .saturating_add(self.first.len() + self.last.len())
     }
 
     /// The dependencies that they are in, each once, the innermost first.

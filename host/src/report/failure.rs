@@ -93,7 +93,7 @@ impl Styles {
             let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(marks));
         }
         if let Some(scratch) = &end.output.scratch {
-            let _ = writeln!(text, "{INDENT}its /tmp is kept: {scratch}");
+            let _ = writeln!(text, "{INDENT}its /tmp is kept: {}", one_line(scratch));
         }
         let rerun = format!("rerun: {}", one_line(&end.test.rerun()));
         let _ = writeln!(text, "{INDENT}{}", self.dim.apply_to(rerun));

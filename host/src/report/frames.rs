@@ -42,7 +42,7 @@ pub fn told(frames: &[Frame], functions: Functions) -> Vec<Told> {
             Frame::Folded { count } => *count,
             Frame::Function { .. } | Frame::Repeated { .. } => 1,
         });
-        let count = Told::Several(several(count.sum()));
+        let count = Told::Several(several(count.fold(0, usize::saturating_add)));
         lines.splice(left_out, [count]);
     }
     lines

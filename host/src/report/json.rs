@@ -136,7 +136,7 @@ fn ended(end: &TestEnd) -> Value {
         own.insert("start".into(), json!(since_epoch.as_secs_f64()));
         own.insert(
             "end".into(),
-            json!((since_epoch + ran.duration).as_secs_f64()),
+            json!(since_epoch.saturating_add(ran.duration).as_secs_f64()),
         );
     }
     if let Some(cause) = end.outcome.cause() {
