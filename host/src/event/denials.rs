@@ -142,6 +142,29 @@ impl Denials {
         self.refused.is_empty() && self.not_there.is_empty()
     }
 
+    /// Whether they are as few as [`Denials::add`] keeps, and no text of theirs longer than this,
+    /// in bytes: those that were added elsewhere need not be.
+    pub fn is_bounded(&self, longest: usize) -> bool {
+        let short = |denied: &AccessDenial| {
+            let AccessDenial {
+                tried: _,
+                path,
+                or,
+                why: _,
+                allow,
+                relative_to,
+                instead,
+                entry,
+            } = denied;
+            let more = [or, relative_to, instead, entry].into_iter().flatten();
+            let mut all = more.chain([path]).chain(allow);
+            allow.len() <= MOST && all.all(|text| text.len() <= longest)
+        };
+        self.refused.len() <= MOST
+            && self.not_there.len() <= FEW
+            && self.refused.iter().chain(&self.not_there).all(short)
+    }
+
     /// Adds one, as the last.
     pub fn add(&mut self, denied: AccessDenial) {
         let (list, most) = match denied.why {
@@ -166,7 +189,7 @@ impl Denials {
         for denied in later.refused.into_iter().chain(later.not_there) {
             self.add(denied);
         }
-        self.left_out += later.left_out;
+        self.left_out = self.left_out.saturating_add(later.left_out);
     }
 
     /// Those that are told, real refusals first.

@@ -5,13 +5,15 @@
 //! forget it.
 
 use super::termination::Termination;
-use crate::event::{Captured, Cause};
+use crate::event::{Captured, Cause, HarnessName};
 use crate::protocol::ListedTest;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// No honest test has a longer name, and every name costs memory several times over.
 const MAX_NAME: usize = 4 << 10;
+/// The longest text that is told of a test: nobody's whole answer is longer, in bytes.
+const MAX_TEXT: usize = 64 << 20;
 
 /// One call of a program for its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,51 @@ pub fn once_each(tests: &mut Vec<ListedTest>) -> Vec<(String, usize)> {
     });
     let named = again.into_iter();
     named.map(|path| (path.clone(), times[&path])).collect()
+}
+
+/// Whether a worker's list of a module can be one, of tests of these harnesses.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn believable(tests: &[ListedTest], harnesses: &[HarnessName]) -> Result<(), &'static str> {
+    tests.iter().try_for_each(|test| {
+        let ListedTest {
+            path,
+            harness: of,
+            export,
+            ignored,
+            should_panic,
+            todo,
+            benchmark: _,
+            file,
+            line: _,
+            tags,
+            description,
+            timeout,
+            max_memory,
+            needs,
+            case: _,
+            unable,
+            data,
+        } = test;
+        if path.len() > MAX_NAME {
+            return Err("a list with a name that is too long");
+        }
+        if !harnesses.contains(of) {
+            return Err("a list of another harness's tests");
+        }
+        // the SDK's, which are read and not asked for
+        let is_marked = timeout.is_some() || max_memory.is_some() || !tags.is_empty();
+        if export.is_some() || is_marked || !needs.is_empty() {
+            return Err("a list of tests with marks that are not a list's to tell");
+        }
+        let texts = [ignored, should_panic, todo, file, description, unable];
+        let mut texts = texts.into_iter().flatten().chain([data]);
+        match texts.all(|text| text.len() <= MAX_TEXT) {
+            true => Ok(()),
+            false => Err("a list with a text that is too long"),
+        }
+    })
 }
 
 /// A list without absurd names.

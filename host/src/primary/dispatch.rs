@@ -113,6 +113,9 @@ impl Run<'_> {
         if worker.told.insert(module) {
             messages.push(ToWorker::Module(self.modules[module.0].spec.clone()));
         }
+        if jobs.iter().any(|job| matches!(job, Job::List(_))) {
+            worker.peer.may_list(true);
+        }
         messages.push(message);
         worker.jobs.extend(jobs);
     }
@@ -227,9 +230,8 @@ impl Run<'_> {
             .filter(|w| w.revocable() > 0 && !w.revoking && w.since.elapsed() >= TAKE_OVER)
             .max_by_key(|w| w.revocable());
         if let Some(worker) = longest {
-            worker.revoking = true;
             let half = worker.revocable().div_ceil(2);
-            let _ = worker.peer.send(&[ToWorker::Revoke(half.max(1))]);
+            worker.revoke(half.max(1));
         }
     }
 
@@ -241,8 +243,7 @@ impl Run<'_> {
     pub(super) fn revoke_all(&mut self) {
         for worker in self.workers.iter_mut().filter_map(|s| s.worker.as_mut()) {
             if worker.revocable() > 0 {
-                worker.revoking = true;
-                let _ = worker.peer.send(&[ToWorker::Revoke(usize::MAX)]);
+                worker.revoke(usize::MAX);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::plan::PlannedTest;
 use crate::report::Reporter;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Counts and reports.
 pub struct Ledger<'a> {
@@ -190,4 +190,9 @@ pub(super) fn end_as(test: &PlannedTest, outcome: Outcome, ran: Option<Ran>) -> 
         ran,
         output: TestOutput::default(),
     }
+}
+
+/// A time since the Unix epoch; one that the system has no word for is the epoch.
+pub(super) fn since_epoch(time: Duration) -> SystemTime {
+    UNIX_EPOCH.checked_add(time).unwrap_or(UNIX_EPOCH)
 }

@@ -4,8 +4,8 @@
 //! given to somebody else.
 
 use super::Run;
-use super::ledger::end_as;
-use super::workers::{Job, Worker, WorkerSlot};
+use super::ledger::{end_as, since_epoch};
+use super::workers::{Job, MAX_FALSE_STARTS, Worker, WorkerSlot};
 use crate::event::{Cause, Outcome, Ran, SuiteFailure, SuitePart, TestEnd, TestOutput};
 use crate::harness::limit;
 use crate::plan::{PlannedTask, PlannedTest};
@@ -24,12 +24,12 @@ impl Run<'_> {
             Some(_) => self.cut_short(),
             None => match self.given.get(&stopped.task) {
                 Some(test) => test.given_up(limit::passed_in_the_host(limit, self.limit_of(test))),
-                None => return self.unexpected(number, "word of a test that it was not given"),
+                None => return,
             },
         };
         let ran = Ran {
             worker: self.worker_number(number),
-            start: UNIX_EPOCH + stopped.start,
+            start: since_epoch(stopped.start),
             duration: stopped.duration,
         };
         let mut tests = self.abandon(number).into_iter();
@@ -72,7 +72,10 @@ impl Run<'_> {
             self.ledger
                 .internal_error(format!("worker {who} sent what makes no sense: {why}"));
         }
-        let how = worker.peer.post_mortem();
+        let mut how = worker.peer.post_mortem();
+        if let Some(lie) = worker.lied {
+            how = format!("it sent {lie}");
+        }
         let mut jobs = std::mem::take(&mut worker.jobs);
         if worker.ready {
             // at a limit it is the guest's doing
@@ -80,6 +83,11 @@ impl Run<'_> {
             self.blame(number, &worker, jobs.pop_front(), &how);
         } else {
             self.workers[number].false_starts += 1;
+            if let Some(why) = worker.not_set_up.take() {
+                // the next will not be either
+                self.workers[number].false_starts = MAX_FALSE_STARTS;
+                how = format!("it could not be set up: {why}");
+            }
         }
         let mut tests = Vec::new();
         for job in jobs {
@@ -174,7 +182,9 @@ impl Run<'_> {
         let duration = since.elapsed();
         Ran {
             worker: self.worker_number(number),
-            start: SystemTime::now() - duration,
+            start: SystemTime::now()
+                .checked_sub(duration)
+                .unwrap_or(UNIX_EPOCH),
             duration,
         }
     }

@@ -8,6 +8,7 @@
 //! `dispatch` gives them work, `timeouts` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
+mod admission;
 mod child;
 mod compiling;
 mod discover;
@@ -51,7 +52,7 @@ pub use external::ExternalResults;
 use held::Held;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
-use peer::Home;
+use peer::{Heard, Home};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,13 +67,13 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Something that the loop has to deal with.
 enum Message {
-    Worker(usize, u64, Vec<FromWorker>),
+    Worker(usize, u64, Heard<FromWorker>),
     WorkerEnded(usize, u64),
-    Compiled(JobNumber, Vec<CompileResult>),
+    Compiled(JobNumber, Heard<CompileResult>),
     CompilerEnded(JobNumber),
-    FixtureHost(u64, Vec<FromWorker>),
+    FixtureHost(u64, Heard<FromWorker>),
     FixtureHostEnded(u64),
-    Guardian(FixtureNumber, Vec<FromGuardian>),
+    Guardian(FixtureNumber, Heard<FromGuardian>),
     GuardianEnded(FixtureNumber),
     Signal(Interrupt),
 }
@@ -238,6 +239,7 @@ fn go_with(
     let setup = WorkerSetup {
         cache: cache.dir().to_owned(),
         run: Cache::name_of_a_run(),
+        own: String::new(),
         began: crate::sandbox::clock::of_the_machine(),
         scratch: scratch.path().to_owned(),
         keep_scratch: settings.keep_scratch,
@@ -422,26 +424,26 @@ impl Run<'_> {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Worker(slot, life, messages) => {
-                for message in messages {
+            Message::Worker(slot, life, mut messages) => {
+                for message in messages.take() {
                     self.on_message(slot, life, message);
                 }
             }
             Message::WorkerEnded(slot, life) => self.worker_ended(slot, life),
-            Message::Compiled(job, results) => {
-                for result in results {
+            Message::Compiled(job, mut results) => {
+                for result in results.take() {
                     self.compiled(job, result);
                 }
             }
             Message::CompilerEnded(job) => self.compiler_ended(job),
-            Message::FixtureHost(life, messages) => {
-                for message in messages {
+            Message::FixtureHost(life, mut messages) => {
+                for message in messages.take() {
                     self.fixture_host_said(life, message);
                 }
             }
             Message::FixtureHostEnded(life) => self.fixture_host_ended(life),
-            Message::Guardian(fixture, messages) => {
-                for message in messages {
+            Message::Guardian(fixture, mut messages) => {
+                for message in messages.take() {
                     self.on_fixture_message(fixture, message);
                 }
             }

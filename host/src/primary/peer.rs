@@ -8,7 +8,7 @@
 
 use super::child::Process;
 use super::oom;
-use crate::protocol::{read_frame, write_frame};
+use crate::protocol::{MAX_FRAME, MAX_RESULT, read_frame_within, write_frame};
 use crate::settings::HostPaths;
 use crate::{module, worker};
 use serde::Serialize;
@@ -21,8 +21,9 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 /// How long a peer may leave its end of the channel unread once that is full.
@@ -32,6 +33,9 @@ const LEAVING: Duration = Duration::from_secs(2);
 /// How long one that is asked to end may take, when the run is over: a compiler may still
 /// make room in the cache.
 const AT_THE_END: Duration = Duration::from_secs(5);
+/// Nothing more is read from a peer while so many bytes that it wrote are not dealt with yet: who
+/// writes without end fills its own end of the channel and no memory.
+const MOST_UNHEARD: usize = 8 << 20;
 
 /// What a peer is for; also the hidden subcommand that it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +80,47 @@ pub struct Peer {
     body: Body,
     /// What was wrong with the last thing that it said.
     nonsense: Arc<OnceLock<String>>,
+    /// The largest frame that is read from it, in bytes.
+    largest: Arc<AtomicU32>,
+}
+
+/// What a peer has said and nobody has dealt with yet.
+struct Unheard {
+    bytes: AtomicUsize,
+    /// The thread that reads from it.
+    reader: Thread,
+}
+
+impl Unheard {
+    /// Until it is little; called by the thread that reads.
+    fn wait(&self) {
+        while self.bytes.load(Ordering::SeqCst) > MOST_UNHEARD {
+            thread::park();
+        }
+    }
+}
+
+/// Messages of a peer's; dealt with once this is dropped.
+pub struct Heard<M> {
+    messages: Vec<M>,
+    bytes: usize,
+    unheard: Arc<Unheard>,
+}
+
+impl<M> Heard<M> {
+    /// The messages, in order; each is taken once.
+    pub fn take(&mut self) -> Vec<M> {
+        std::mem::take(&mut self.messages)
+    }
+}
+
+impl<M> Drop for Heard<M> {
+    fn drop(&mut self) {
+        let before = self.unheard.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
+        if before > MOST_UNHEARD {
+            self.unheard.reader.unpark();
+        }
+    }
 }
 
 enum Body {
@@ -93,7 +138,7 @@ impl Peer {
     pub fn start<M: DeserializeOwned>(
         role: Role,
         home: Home<'_>,
-        on_messages: impl Fn(Option<Vec<M>>) + Send + 'static,
+        on_messages: impl Fn(Option<Heard<M>>) + Send + 'static,
     ) -> io::Result<Peer> {
         let (ours, theirs) = UnixStream::pair()?;
         // one that does not read is as good as gone
@@ -157,28 +202,51 @@ impl Peer {
             Body::Process { process, .. } => Some(process.watched()),
             Body::Thread => None,
         };
+        let largest = Arc::new(AtomicU32::new(MAX_RESULT));
+        let now_largest = largest.clone();
         thread::Builder::new().spawn(move || {
-            let next = |from: &mut BufReader<UnixStream>| match read_frame::<M>(from) {
-                Ok(message) => message,
-                Err(e) => {
+            let unheard = Arc::new(Unheard {
+                bytes: AtomicUsize::new(0),
+                reader: thread::current(),
+            });
+            let read = |from: &mut BufReader<UnixStream>, bytes: &mut usize| {
+                let message = read_frame_within::<M>(from, |length| {
+                    *bytes += length as usize;
+                    length <= now_largest.load(Ordering::Relaxed)
+                });
+                message.unwrap_or_else(|e| {
                     if e.kind() == io::ErrorKind::InvalidData {
                         let _ = found.set(e.to_string());
                     }
                     None
-                }
+                })
             };
             let mut open = true;
             // a channel that carries nonsense is as good as closed
-            while open && let Some(message) = next(&mut from) {
-                let mut messages = vec![message];
-                // whatever has come meanwhile is worth no waking of its own
+            while open {
+                let mut bytes = 0;
+                let mut messages = Vec::new();
+                messages.extend(read(&mut from, &mut bytes));
+                open = !messages.is_empty();
+                // whatever has come meanwhile is worth no waking of its own; what comes now is
                 while open && !from.buffer().is_empty() {
-                    match next(&mut from) {
-                        Some(message) => messages.push(message),
-                        None => open = false,
+                    let there = from.buffer().len();
+                    let message = read(&mut from, &mut bytes);
+                    open = message.is_some();
+                    messages.extend(message);
+                    if from.buffer().len() >= there {
+                        break;
                     }
                 }
-                on_messages(Some(messages));
+                if !messages.is_empty() {
+                    unheard.bytes.fetch_add(bytes, Ordering::SeqCst);
+                    on_messages(Some(Heard {
+                        messages,
+                        bytes,
+                        unheard: unheard.clone(),
+                    }));
+                    unheard.wait();
+                }
             }
             // whoever hears of the end need not wait for it
             if let Some(watched) = watched {
@@ -195,7 +263,14 @@ impl Peer {
             to: ours,
             body,
             nonsense,
+            largest,
         })
+    }
+
+    /// Whether it was asked for a list, which may be long.
+    pub fn may_list(&mut self, may: bool) {
+        let largest = if may { MAX_FRAME } else { MAX_RESULT };
+        self.largest.store(largest, Ordering::Relaxed);
     }
 
     /// What was wrong with what it said, if its channel ended with that.

@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A shared fixture of the run.
 pub(super) struct Shared {
     pub(super) plan: PlannedShared,
-    module: ModuleNumber,
+    pub(super) module: ModuleNumber,
     pub(super) phase: SharedPhase,
     /// What was written in its instance while it was set up.
     wrote: Vec<SetupOutput>,
@@ -70,6 +70,18 @@ pub(super) struct FixtureHost {
     /// Whose teardown runs in it, as it has told at an interrupt.
     taking_down: Option<String>,
     killed: bool,
+    pub(super) ready: bool,
+    /// Whether it is setting up what it is busy with, or taking that down.
+    pub(super) sets_up: bool,
+    /// Whether it has told what that logs.
+    pub(super) logged: bool,
+    /// How often it has told whose teardown runs.
+    pub(super) told_down: usize,
+    /// Whether it was interrupted, and has not said yet that it has nothing to give back.
+    pub(super) gives_back: bool,
+    /// What it should not have said, if it did, or why it could not be set up: nothing more of
+    /// it is heard.
+    unheard: Option<String>,
 }
 
 impl FixtureHost {
@@ -248,7 +260,10 @@ impl Run<'_> {
 
     fn order(&mut self, messages: &[ToWorker], number: ValueNumber, calls: u32) {
         let limit = self.settings.timeout.saturating_mul(calls);
-        self.fixture_host.busy = Some((number, Instant::now(), limit));
+        let host = &mut self.fixture_host;
+        host.busy = Some((number, Instant::now(), limit));
+        host.sets_up = matches!(self.shared[number.0].phase, SharedPhase::SettingUp);
+        host.logged = false;
         if let Some(peer) = &mut self.fixture_host.peer {
             // if it is gone its end of the channel says so
             let _ = peer.send(messages);
@@ -282,14 +297,21 @@ impl Run<'_> {
 
     /// The process has something to say.
     pub(super) fn fixture_host_said(&mut self, life: u64, message: FromWorker) {
-        if life != self.fixture_host.life {
+        if life != self.fixture_host.life || self.fixture_host.unheard.is_some() {
             return;
         }
         let busy_with = self.fixture_host.busy.as_ref().map(|(n, _, _)| *n);
+        if let Err(lie) = self.admit_of_host(busy_with, &message) {
+            self.ledger
+                .internal_error(format!("the fixture host sent {lie}"));
+            return self.hear_no_more(format!("it sent {lie}"));
+        }
         match message {
-            FromWorker::Ready | FromWorker::Revoked(_) => {}
-            FromWorker::Logged(number, logs) if busy_with == Some(number) => {
+            FromWorker::Ready => self.fixture_host.ready = true,
+            FromWorker::Revoked(_) => self.fixture_host.gives_back = false,
+            FromWorker::Logged(number, logs) => {
                 const SHOWN: usize = 20;
+                self.fixture_host.logged = true;
                 let shared = &self.shared[number.0];
                 let module = &self.modules[shared.module.0].spec.name;
                 let of = format!("{module} {}", shared.plan.of);
@@ -301,21 +323,20 @@ impl Run<'_> {
                     self.ledger.note(format!("{of} logs {more} lines more"));
                 }
             }
-            FromWorker::TakingDown(of, kind) if busy_with.is_some() => {
+            FromWorker::TakingDown(of, kind) => {
+                self.fixture_host.told_down += 1;
                 let module = busy_with.map(|n| self.shared[n.0].module);
                 self.fixture_host.taking_down = Some(of.clone());
                 self.waits_for_teardown(module, of, kind);
             }
             FromWorker::SetupFailed(why) => {
-                self.fatal = Some(anyhow::anyhow!(
-                    "the process for shared fixtures cannot be set up: {why}"
-                ));
+                self.hear_no_more(format!("it could not be set up: {why}"));
             }
-            FromWorker::SetUp(number, result) if busy_with == Some(number) => {
+            FromWorker::SetUp(number, result) => {
                 self.fixture_host.busy = None;
                 self.was_set_up(number, *result);
             }
-            FromWorker::TornDown(number, failures) if busy_with == Some(number) => {
+            FromWorker::TornDown(number, failures) => {
                 self.fixture_host.busy = None;
                 let shared = &mut self.shared[number.0];
                 shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was taken down"));
@@ -326,13 +347,16 @@ impl Run<'_> {
                     self.suite_failed(module, failure);
                 }
             }
-            _ => {
-                self.ledger
-                    .internal_error("the fixture host sent what nobody asked for".into());
-                if let Some(peer) = &mut self.fixture_host.peer {
-                    peer.kill();
-                }
-            }
+            // never admitted
+            _ => {}
+        }
+    }
+
+    /// The process is of no use any more, for this reason.
+    fn hear_no_more(&mut self, why: String) {
+        self.fixture_host.unheard = Some(why);
+        if let Some(peer) = &mut self.fixture_host.peer {
+            peer.kill();
         }
     }
 
@@ -406,7 +430,10 @@ impl Run<'_> {
         let Some(mut peer) = self.fixture_host.peer.take() else {
             return;
         };
-        let how = peer.post_mortem();
+        let mut how = peer.post_mortem();
+        if let Some(why) = self.fixture_host.unheard.take() {
+            how = why;
+        }
         let busy = self.fixture_host.busy.take();
         let killed = std::mem::take(&mut self.fixture_host.killed);
         let lost: Vec<ValueNumber> = self
@@ -485,6 +512,7 @@ impl Run<'_> {
     /// The run is interrupted: what is being set up stops.
     pub(super) fn interrupt_fixture_host(&mut self) {
         if let Some(peer) = &mut self.fixture_host.peer {
+            self.fixture_host.gives_back = true;
             let _ = peer.send(&[ToWorker::Interrupt]);
         }
     }

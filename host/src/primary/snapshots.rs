@@ -140,6 +140,12 @@ impl Run<'_> {
         Some((end, key))
     }
 
+    /// The state from which a test that was given to a worker may begin.
+    pub(super) fn begins_from(&self, test: &PlannedTest) -> Option<SnapshotNumber> {
+        let (_, key) = self.snapshot_key(test, &self.fixtures_of(test))?;
+        self.snapshots.known.get(&key).copied()
+    }
+
     /// Takes note of tests that may begin from one state.
     pub(super) fn plan_snapshots(&mut self, tasks: &[PlannedTask]) {
         for test in tasks.iter().flat_map(PlannedTask::tests) {
@@ -183,7 +189,7 @@ impl Run<'_> {
             );
         if !wanted {
             // somebody else's was first
-            let _ = self.cache.take_state(&state);
+            self.cache.remove_state(&state);
             return;
         }
         let snapshot = &mut self.snapshots.all[number.0];
@@ -296,7 +302,7 @@ impl Run<'_> {
         }
         for snapshot in self.snapshots.all.drain(..) {
             if let Phase::Compiling { state, .. } = snapshot.phase {
-                let _ = self.cache.take_state(&state);
+                self.cache.remove_state(&state);
             }
             self.cache.remove_artefact(&snapshot.artefact);
         }

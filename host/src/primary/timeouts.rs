@@ -5,7 +5,7 @@ use super::{Run, SLOW, TICK};
 use crate::event::{Cause, Event, Interrupt, Outcome, Progress};
 use crate::harness::limit;
 use crate::protocol::suites::StepAction;
-use crate::protocol::{LoadError, ModuleNumber, Stop, ToWorker};
+use crate::protocol::{LoadError, ModuleNumber, Stop};
 use std::time::{Duration, Instant};
 
 /// What a worker is given beyond a test's limit to stop it by itself.
@@ -156,9 +156,7 @@ impl Run<'_> {
             }
         } else if worker.asked.is_none() || last.elapsed() >= ASK_AGAIN {
             worker.asked = Some((first, now));
-            let why = Stop::Limit;
-            // one that is gone says so itself
-            let _ = worker.peer.send(&[ToWorker::Stop { task, why }]);
+            worker.stop(task, Stop::Limit);
         }
     }
 
@@ -214,7 +212,7 @@ impl Run<'_> {
     /// up is taken down.
     pub(super) fn interrupt_all(&mut self) {
         for worker in self.workers.iter_mut().filter_map(|s| s.worker.as_mut()) {
-            let _ = worker.peer.send(&[ToWorker::Interrupt]);
+            worker.interrupt();
         }
     }
 
@@ -258,8 +256,8 @@ impl Run<'_> {
             match worker.jobs.front() {
                 _ if tears_down => {}
                 Some(Job::Test(task, _)) if worker.ready => {
-                    let (task, why) = (*task, Stop::Interrupt);
-                    let _ = worker.peer.send(&[ToWorker::Stop { task, why }]);
+                    let task = *task;
+                    worker.stop(task, Stop::Interrupt);
                 }
                 _ => self.abandon_one(number),
             }

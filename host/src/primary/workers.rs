@@ -3,26 +3,29 @@
 //! Each slot holds at most one worker and the jobs that it was given, in order:
 //! the first is the one that runs, which is how a death is blamed on a test.
 
+use super::admission::Lie;
+use super::ledger::since_epoch;
 use super::peer::{Home, Peer, Role};
 use super::{Message, Run};
 use crate::event::{Event, FixtureKind, Outcome, Progress, Ran, SuiteStep, TestEnd};
 use crate::harness::limit;
+use crate::module::cache::Cache;
 use crate::plan::PlannedTest;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber,
-    TaskNumber, ToWorker,
+    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber, Stop,
+    TaskNumber, ToWorker, WorkerSetup,
 };
 use crate::settings::Verbosity;
 use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Listing is not one test: it may take this long even where tests may not.
 pub(super) const LISTING: Duration = Duration::from_secs(10);
 /// When an idle worker may take over what waits behind another's test.
 pub(super) const TAKE_OVER: Duration = Duration::from_millis(3);
 /// Workers that die before they are ready, in a row, until a slot is given up.
-const MAX_FALSE_STARTS: u32 = 3;
+pub(super) const MAX_FALSE_STARTS: u32 = 3;
 /// The same of workers that die later, but without a test or a list that came to its end in
 /// between. Those do not count that were ended at a limit.
 const MAX_DEATHS: u32 = 20;
@@ -59,6 +62,23 @@ pub(super) struct Worker {
     pub(super) killed: Option<Duration>,
     /// Whose teardown runs in it, as it has told at an interrupt.
     pub(super) taking_down: Option<String>,
+    /// How often it has told that.
+    pub(super) told_down: usize,
+    /// When it was started.
+    pub(super) started: Instant,
+    /// How many times it may give tasks back: once each time that it was asked to, or fails a
+    /// test where that means that others are given back.
+    pub(super) gives_back: usize,
+    /// The task that it was asked to give up last.
+    pub(super) stop_asked: Option<TaskNumber>,
+    /// The state that it is keeping.
+    pub(super) keeping: Option<SnapshotNumber>,
+    /// The states of which it has told.
+    pub(super) told_of_states: HashSet<SnapshotNumber>,
+    /// What it should not have said, if it did: nothing more of it is heard.
+    pub(super) lied: Option<Lie>,
+    /// Why it could not be set up, if it could not.
+    pub(super) not_set_up: Option<String>,
 }
 
 /// What takes a worker's time.
@@ -105,6 +125,26 @@ impl Worker {
         self.asked = None;
     }
 
+    /// Asks it to give back up to so many tasks.
+    pub(super) fn revoke(&mut self, count: usize) {
+        self.revoking = true;
+        self.gives_back += 1;
+        let _ = self.peer.send(&[ToWorker::Revoke(count)]);
+    }
+
+    /// Asks it to give up the task that runs.
+    pub(super) fn stop(&mut self, task: TaskNumber, why: Stop) {
+        self.stop_asked = Some(task);
+        // one that is gone says so itself
+        let _ = self.peer.send(&[ToWorker::Stop { task, why }]);
+    }
+
+    /// Tells it that the run is interrupted; what waits comes back, and what is left of a unit.
+    pub(super) fn interrupt(&mut self) {
+        self.gives_back += 2;
+        let _ = self.peer.send(&[ToWorker::Interrupt]);
+    }
+
     /// How many of its tests can be taken back: not the one that runs, nor what is
     /// in one unit with it.
     pub(super) fn revocable(&self) -> usize {
@@ -143,6 +183,16 @@ impl WorkerSlot {
     }
 }
 
+/// What the names of one worker's own files in the cache begin with.
+fn own_name(run: &str, slot: usize, life: u64) -> String {
+    format!("{run}-w{slot}-{life}")
+}
+
+/// The file in which a worker leaves a state for the compiler: it is told that name.
+fn name_of_state(run: &str, slot: usize, life: u64, of: SnapshotNumber) -> String {
+    Cache::name_in_a_run(&own_name(run, slot, life), of.0, "state")
+}
+
 impl Run<'_> {
     /// Starts a worker in a slot.
     pub(super) fn start_worker(&mut self, number: usize) {
@@ -158,7 +208,12 @@ impl Run<'_> {
         match started {
             Ok(mut peer) => {
                 // a worker that died already is noticed by its end of the channel
-                let _ = peer.send(&[ToWorker::Setup(self.setup.clone())]);
+                let own = own_name(&self.setup.run, number, life);
+                let setup = WorkerSetup {
+                    own,
+                    ..self.setup.clone()
+                };
+                let _ = peer.send(&[ToWorker::Setup(setup)]);
                 slot.worker = Some(Worker {
                     peer,
                     told: HashSet::new(),
@@ -175,6 +230,14 @@ impl Run<'_> {
                     asked: None,
                     killed: None,
                     taking_down: None,
+                    told_down: 0,
+                    started: Instant::now(),
+                    gives_back: 0,
+                    stop_asked: None,
+                    keeping: None,
+                    told_of_states: HashSet::new(),
+                    lied: None,
+                    not_set_up: None,
                 });
             }
             Err(e) => {
@@ -188,8 +251,16 @@ impl Run<'_> {
 
     /// A worker has something to say.
     pub(super) fn on_message(&mut self, number: usize, life: u64, message: FromWorker) {
+        let slot = &self.workers[number];
+        let heard = slot.worker.as_ref().filter(|_| slot.life == life);
+        let Some(worker) = heard.filter(|w| w.lied.is_none()) else {
+            return;
+        };
+        if let Err(lie) = self.admit(worker, &message) {
+            return self.unexpected(number, lie);
+        }
         let slot = &mut self.workers[number];
-        let Some(worker) = slot.worker.as_mut().filter(|_| slot.life == life) else {
+        let Some(worker) = &mut slot.worker else {
             return;
         };
         match message {
@@ -199,14 +270,13 @@ impl Run<'_> {
                 self.first_job_begins(number);
             }
             FromWorker::SetupFailed(why) => {
-                self.fatal = Some(anyhow::anyhow!("workers cannot be set up: {why}"));
+                worker.not_set_up = Some(why);
+                worker.peer.kill();
             }
             FromWorker::Listed { module, tests } => {
-                if worker.jobs.front() != Some(&Job::List(module)) {
-                    return self.unexpected(number, "a listing that nobody asked for");
-                }
                 worker.jobs.pop_front();
                 slot.deaths = 0;
+                worker.peer.may_list(false);
                 if !self.stopping {
                     self.listing_came(module, tests);
                 }
@@ -225,19 +295,16 @@ impl Run<'_> {
                     let rest = self.abandon(number).into_iter().map(|(test, _)| test);
                     self.queue_again(rest.collect());
                 }
-                Some(job) if job.task() == Some(stopped.task) => self.stopped(number, *stopped),
-                _ => self.unexpected(number, "word of a test that it was not given"),
+                _ => self.stopped(number, *stopped),
             },
             FromWorker::Revoked(tasks) => {
                 worker.revoking = false;
+                worker.gives_back -= 1;
                 let back = tasks.into_iter().filter_map(|t| self.take_back(number, t));
                 let back: Vec<PlannedTest> = back.collect();
                 self.queue_again(back);
             }
             FromWorker::UnitDone(unit, failures) => {
-                if !matches!(worker.jobs.front(), Some(Job::Teardown(u, _)) if *u == unit) {
-                    return self.unexpected(number, "the end of a suite that nobody asked for");
-                }
                 worker.jobs.pop_front();
                 worker.began.remove(&unit);
                 worker.taking_down = None;
@@ -251,6 +318,7 @@ impl Run<'_> {
             }
             FromWorker::TakingDown(of, kind) => {
                 worker.taking_down = Some(of.clone());
+                worker.told_down += 1;
                 let module = match worker.jobs.front() {
                     Some(Job::Teardown(unit, _)) => self.units.get(unit).map(|(m, _)| *m),
                     Some(Job::Test(task, _)) => self.given.get(task).map(|t| t.module),
@@ -258,26 +326,31 @@ impl Run<'_> {
                 };
                 self.waits_for_teardown(module, of, kind);
             }
-            FromWorker::State(number, state, size, beside, wrote) => {
-                self.state_came(number, state, size, beside, wrote);
+            FromWorker::State(snapshot, size, beside, wrote) => {
+                worker.told_of_states.insert(snapshot);
+                let state = name_of_state(&self.setup.run, number, life, snapshot);
+                self.state_came(snapshot, state, size, beside, wrote);
             }
             FromWorker::Keeping(snapshot, bytes) => {
+                worker.told_of_states.insert(snapshot);
+                worker.keeping = Some(snapshot);
                 worker.begins(Doing::Keeping);
                 self.keeping_state(snapshot, bytes);
             }
             FromWorker::Kept(snapshot, bytes, beside, wrote) => {
+                worker.keeping = None;
                 worker.begins(Doing::Jobs);
                 self.state_kept(snapshot, bytes, beside, wrote);
             }
             FromWorker::NoState(snapshot, why) => {
-                if worker.doing == Doing::Keeping {
+                worker.told_of_states.insert(snapshot);
+                if worker.keeping.take().is_some() {
                     worker.begins(Doing::Jobs);
                 }
                 self.no_state(snapshot, why);
             }
-            FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {
-                self.unexpected(number, "word of a shared fixture");
-            }
+            // never admitted
+            FromWorker::SetUp(..) | FromWorker::TornDown(..) | FromWorker::Logged(..) => {}
         }
     }
 
@@ -300,37 +373,35 @@ impl Run<'_> {
         let Some(worker) = &mut slot.worker else {
             return;
         };
-        let Some(job) = worker.jobs.front().copied() else {
-            return self.unexpected(number, "a result that nobody asked for");
+        let Some(job) = worker.jobs.pop_front() else {
+            return;
         };
-        if job.task() != Some(done.task) {
-            return self.unexpected(number, "a result that nobody asked for");
-        }
-        worker.jobs.pop_front();
         slot.deaths = 0;
         worker.began.extend(job.unit());
         worker.taking_down = None;
         let took = worker.since.elapsed();
         let gives_back = self.setup.after_failure == AfterFailure::GiveBack
             && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
+        worker.gives_back += usize::from(gives_back);
         self.done(number, done, took);
         if !gives_back {
             self.first_job_begins(number);
         }
     }
 
-    /// A worker that says what makes no sense is not to be trusted with anything else.
-    pub(super) fn unexpected(&mut self, number: usize, what: &str) {
+    /// A worker that says what it cannot is not to be trusted with anything else.
+    pub(super) fn unexpected(&mut self, number: usize, what: Lie) {
         self.ledger
             .internal_error(format!("worker {} sent {what}", number + 1));
         if let Some(worker) = &mut self.workers[number].worker {
+            worker.lied = Some(what);
             worker.peer.kill();
         }
     }
 
     fn done(&mut self, number: usize, done: Done, took: Duration) {
         let Some(test) = self.given.remove(&done.task) else {
-            return self.unexpected(number, "a result that nobody asked for");
+            return;
         };
         let outcome = match done.outcome {
             Ok(Outcome::Interrupted) => self.cut_short(),
@@ -342,11 +413,14 @@ impl Run<'_> {
             self.ledger.emit(&Event::Started(test.info.clone()));
         }
         // what is around a test takes its time too
-        self.pace.0 += match test.place.around.is_empty() {
-            true => done.duration,
-            false => took.max(done.duration),
-        };
-        self.pace.1 += 1;
+        self.pace.0 = self
+            .pace
+            .0
+            .saturating_add(match test.place.around.is_empty() {
+                true => done.duration,
+                false => took.max(done.duration),
+            });
+        self.pace.1 = self.pace.1.saturating_add(1);
         self.kept_scratch |= done.output.scratch.is_some();
         let is_good = outcome.is_good();
         for failure in done.suites {
@@ -364,7 +438,7 @@ impl Run<'_> {
         }
         let ran = Ran {
             worker: self.worker_number(number),
-            start: UNIX_EPOCH + done.start,
+            start: since_epoch(done.start),
             duration: done.duration,
         };
         let mut output = done.output;

@@ -18,7 +18,10 @@ pub use compile::{
     Rebuild, StateJob,
 };
 pub use content::ContentHash;
-pub use frame::{read_frame, write_frame};
+pub use frame::{
+    MAX_FRAME, MAX_RESULT, is_one_value, read_frame, read_frame_within, write_frame,
+    write_frame_within,
+};
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, ModuleNumber,
@@ -106,9 +109,9 @@ pub enum FromWorker {
     Stopped(Box<Stopped>),
     /// The unit that began with this task is over, its fixtures taken down.
     UnitDone(TaskNumber, Vec<SuiteFailure>),
-    /// A state was written to the cache folder: its file, its size in bytes, what belongs to it
-    /// beside its memory, and what was written until it was taken.
-    State(SnapshotNumber, String, u64, Beside, Vec<SetupOutput>),
+    /// A state was written to the cache folder, in this worker's file of its number: its size in
+    /// bytes, what belongs to it beside its memory, and what was written until it was taken.
+    State(SnapshotNumber, u64, Beside, Vec<SetupOutput>),
     /// A state of so many bytes is being kept, which may take a while; until there is word
     /// of it this worker does nothing else.
     Keeping(SnapshotNumber, u64),
@@ -159,6 +162,16 @@ pub struct Stopped {
     pub duration: Duration,
     /// What it had left.
     pub output: TestOutput,
+}
+
+impl FromWorker {
+    /// How large it may be on the wire, in bytes.
+    pub fn largest(&self) -> u32 {
+        match self {
+            FromWorker::Listed { .. } => MAX_FRAME,
+            _ => MAX_RESULT,
+        }
+    }
 }
 
 impl Done {
@@ -234,6 +247,7 @@ mod tests {
         let setup = WorkerSetup {
             cache: "/c".into(),
             run: "run-7".into(),
+            own: "run-7-w0-1".into(),
             began: Duration::from_secs(1),
             scratch: "/s".into(),
             keep_scratch: Keep::Failed,

@@ -121,6 +121,9 @@ pub struct WorkerSetup {
     pub cache: PathBuf,
     /// What the names of this run's own files in it begin with.
     pub run: String,
+    /// What the names of this worker's own files in it begin with, so that nobody has to be
+    /// told of a name by a worker.
+    pub own: String,
     /// What the machine's monotonic clock showed when the run began.
     pub began: Duration,
     /// Where scratch folders are made; the primary removes it at the end.

@@ -66,7 +66,7 @@ impl Executor {
             modules: Modules::new(cache(), setup.current_dir.clone()),
             values: HashMap::new(),
             shared: Vec::new(),
-            snapshots: Snapshots::new(cache(), setup.run.clone()),
+            snapshots: Snapshots::new(cache(), setup.run.clone(), setup.own.clone()),
             tell,
         })
     }

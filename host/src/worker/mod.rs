@@ -22,7 +22,8 @@ use execute::Executor;
 
 use crate::event::Outcome;
 use crate::protocol::{
-    AfterFailure, FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame,
+    AfterFailure, FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame,
+    write_frame_within,
 };
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::engine::HOST_STACK;
@@ -246,7 +247,7 @@ fn execute_all(
 
 fn send(to: &Mutex<impl Write>, message: &FromWorker) {
     let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-    match write_frame(&mut *to, message) {
+    match write_frame_within(&mut *to, message, message.largest()) {
         // what a guest hands over is bounded, so this is a fault of the runner's;
         // the primary must not wait for the rest, and blames the test that ran
         Err(e) if e.kind() == ErrorKind::InvalidData => {

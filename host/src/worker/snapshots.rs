@@ -50,16 +50,19 @@ pub struct Snapshots {
     cache: Cache,
     /// What the names of this run's own files in the cache begin with.
     run: String,
+    /// And those of this worker's own.
+    own: String,
 }
 
 impl Snapshots {
     /// No state yet.
-    pub(super) fn new(cache: Cache, run: String) -> Self {
+    pub(super) fn new(cache: Cache, run: String, own: String) -> Self {
         Snapshots {
             known: HashMap::new(),
             wrote: HashMap::new(),
             cache,
             run,
+            own,
         }
     }
 
@@ -136,12 +139,12 @@ impl Snapshots {
         tell: &dyn Fn(&FromWorker),
     ) -> Result<KnownState, String> {
         let (taken, state) = live.take(program)?;
-        let name = Cache::name_for_a_run(number.0, "state");
+        let name = Cache::name_in_a_run(&self.own, number.0, "state");
         self.cache
             .store_state(&name, &state)
             .map_err(|e| format!("it cannot be written: {e}"))?;
         let (size, beside) = (taken.size(), taken.beside().clone());
-        tell(&FromWorker::State(number, name, size, beside, wrote));
+        tell(&FromWorker::State(number, size, beside, wrote));
         Ok(KnownState::Captured(Box::new(taken)))
     }
 

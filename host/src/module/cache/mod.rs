@@ -64,6 +64,10 @@ fn gaps_name(std_gaps: StdGaps) -> String {
 /// The layout of the folder; another version has another folder.
 const LAYOUT: &str = "v1";
 
+/// The largest state that is written down for the compiler, in bytes: several times what a
+/// worker takes to be small.
+const MAX_STATE: u64 = 64 << 20;
+
 /// What can be wrong with a cache folder.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
@@ -171,14 +175,10 @@ impl Cache {
         format!("run-{}-{}", std::process::id(), now())
     }
 
-    /// The name of a run's file for a number, the same in all processes of the run.
+    /// The name of a run's file for a number, the same in all processes of the run; or of one
+    /// worker's, if that is what is named.
     pub fn name_in_a_run(run: &str, number: usize, extension: &str) -> String {
         format!("{run}-{number}.{extension}")
-    }
-
-    /// A file name that no other process of any run uses, nor this one for another number.
-    pub fn name_for_a_run(number: usize, extension: &str) -> String {
-        format!("{}-{number}.{extension}", Cache::name_of_a_run())
     }
 
     /// Keeps a memory under a name that ends in `.state`, for all processes of a run: whoever
@@ -237,9 +237,18 @@ impl Cache {
     /// Those of the file system.
     pub fn take_state(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.open_file(name)?.read_to_end(&mut bytes)?;
+        let file = self.open_file(name)?;
+        file.take(MAX_STATE + 1).read_to_end(&mut bytes)?;
         fs::remove_file(self.dir.join(name))?;
-        Ok(bytes)
+        match bytes.len() as u64 > MAX_STATE {
+            true => Err(io::Error::other("it is larger than any state")),
+            false => Ok(bytes),
+        }
+    }
+
+    /// Removes such a state, if it is there.
+    pub fn remove_state(&self, name: &str) {
+        let _ = fs::remove_file(self.dir.join(name));
     }
 
     /// Removes a compiled form that no other run can want.
@@ -283,14 +292,16 @@ impl Cache {
         self.open_file(name)
     }
 
-    /// Opens a file of the cache: no link, this user's, writable by nobody else.
+    /// Opens a file of the cache: no link, this user's, writable by nobody else, and by no other
+    /// name. Nobody waits for what is no file.
     fn open_file(&self, name: &str) -> io::Result<File> {
         let file = OpenOptions::new()
             .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
             .open(self.dir.join(name))?;
         let meta = file.metadata()?;
-        if !meta.is_file() || meta.uid() != current_user() || meta.mode() & 0o022 != 0 {
+        let is_ours = meta.uid() == current_user() && meta.mode() & 0o022 == 0;
+        if !meta.is_file() || !is_ours || meta.nlink() != 1 {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 "not this user's file alone",

@@ -430,8 +430,8 @@ impl Run<'_> {
         let mut until = Instant::now() + self.host_fixtures.patience();
         while self.host_fixtures.all.iter().any(|f| f.guardian.is_some()) {
             match rx.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Message::Guardian(number, messages)) => {
-                    for message in messages {
+                Ok(Message::Guardian(number, mut messages)) => {
+                    for message in messages.take() {
                         self.on_fixture_message(number, message);
                     }
                 }
