@@ -11,6 +11,7 @@ mod disk;
 mod ecosystem;
 mod everywhere;
 mod exec;
+mod faults;
 mod hints;
 mod host_fixtures;
 mod house;

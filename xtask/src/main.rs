@@ -4,13 +4,15 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::{bench, compat, guest, target};
+use xtask::{bench, compat, faults, guest, target};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
 cargo xtask test [FILTER...]        all tests (with a filter: those end-to-end tests)
 cargo xtask guest-cargo -- ARGS     cargo for the targets wasm32-wasip1 and wasm32-wasip2
 cargo xtask bench                   what 1,000 trivial tests cost, beside one instance for all
+cargo xtask faults [--seeds N]      2,000 tests while workers, compilers and the fixture host are killed
+                                    and stopped at random (`cargo xtask faults --help`)
 cargo xtask newest                  have rustup install the newest stable Rust, where it can: what rests
                                     on the words of std, libtest, rustdoc and cargo runs on it too
 cargo xtask compat [PART...]        public crates' verdicts natively beside ours and the hints, on
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Some("guest-cargo") => guest_cargo(rest),
         Some("bench") => with_wasmtest(bench::bench),
         Some("compat") => compat(rest),
+        Some("faults") => faults(rest),
         Some("newest") => {
             xtask::toolchains::install_newest();
             Ok(ExitCode::SUCCESS)
@@ -110,6 +113,19 @@ fn compat(args: &[OsString]) -> Result<ExitCode> {
     }
     let asked = compat::Asked::of(&args)?;
     with_wasmtest(|root, wasmtest| compat::compat(root, wasmtest, &asked))
+}
+
+fn faults(args: &[OsString]) -> Result<ExitCode> {
+    let args: Vec<String> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        print!("{}", faults::USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = faults::Asked::of(&args)?;
+    with_wasmtest(|root, wasmtest| faults::faults(root, wasmtest, asked))
 }
 
 fn demo() -> Result<ExitCode> {
