@@ -33,6 +33,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What even SIGKILL does not end in this time is left alone.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Of a fixture's lines of JSON so many bytes are values; more are passed over.
+const MOST_PRINTED: usize = 1 << 20;
+
 /// What is to be started.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
@@ -196,6 +199,7 @@ pub fn serve(
         rx,
         woken,
         printed: Some(Map::new()),
+        printed_bytes: 0,
         spec,
     };
     let why = guardian.watch(&answers);
@@ -250,8 +254,9 @@ struct Guardian<W> {
     sources: [Source; 2],
     rx: Receiver<Did>,
     woken: UnixStream,
-    /// What it has printed as JSON, until it is ready.
+    /// What it has printed as JSON, until it is ready, and how long the lines of that were.
     printed: Option<Map<String, Value>>,
+    printed_bytes: usize,
 }
 
 impl<W: Write> Guardian<W> {
@@ -404,7 +409,9 @@ impl<W: Write> Guardian<W> {
         let mut ready = false;
         lines.feed(bytes, |line| {
             // stdout's; what comes after the line that makes it ready is none of the values
-            if source == 0 && !ready && line.starts_with('{') {
+            let has_room = self.printed_bytes + line.len() <= MOST_PRINTED;
+            if source == 0 && !ready && has_room && line.starts_with('{') {
+                self.printed_bytes += line.len();
                 printed.extend(serde_json::from_str::<Map<_, _>>(line).unwrap_or_default());
             }
             ready |=

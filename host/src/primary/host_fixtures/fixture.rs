@@ -2,12 +2,13 @@
 
 use super::group::FixtureGroup;
 use crate::config::fixture::{self, Fixture, ReadyWhen};
-use crate::event::{Cause, HostFixtureEnd};
+use crate::event::{Captured, Cause, HostFixtureEnd};
 use crate::grant::{Access, DirGrant};
-use crate::guardian::Why;
+use crate::guardian::{Ended, FromGuardian, Why};
 use crate::primary::child::died;
 use crate::primary::peer::Peer;
 use crate::protocol::{FixtureGrant, FixtureNumber};
+use crate::settings::CAPTURE;
 use crate::text::{duration, shell_quote};
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +16,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// How long what a fixture prints may be as JSON, in bytes: it becomes variables.
+const LONGEST_VALUE: usize = 16 << 20;
+/// How long the system's words on a start or a connection may be, in bytes.
+const LONGEST_WORDS: usize = 64 << 10;
 
 /// A host fixture of a run.
 pub(in crate::primary) struct HostFixture {
@@ -27,6 +33,10 @@ pub(in crate::primary) struct HostFixture {
     pub(super) command: String,
     /// The process group, once it runs.
     pub(super) group: Option<FixtureGroup>,
+    /// Whether it has told of that.
+    pub(super) started: bool,
+    /// What its guardian should not have said, if it did: nothing more of it is heard.
+    pub(super) lied: Option<&'static str>,
     pub(super) given: Assigned,
     /// What it implies for a test, once it is ready.
     pub(super) grant: Option<FixtureGrant>,
@@ -65,6 +75,8 @@ impl HostFixture {
             began: Instant::now(),
             command: String::new(),
             group: None,
+            started: false,
+            lied: None,
             given: Assigned::default(),
             grant: None,
             value: None,
@@ -81,6 +93,46 @@ impl HostFixture {
     fn address(&self) -> Option<SocketAddr> {
         let port = self.given.port?;
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// Whether its guardian may say this now: started, ready and ended, each once and in this
+    /// order, and no more than it was to keep.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn admit(&self, message: &FromGuardian) -> Result<(), &'static str> {
+        let has_room =
+            |captured: &Captured| captured.head.len() <= CAPTURE && captured.tail.len() <= CAPTURE;
+        match message {
+            FromGuardian::Started(_) if self.started => Err("word of its start a second time"),
+            // the number is looked into by whoever uses it
+            FromGuardian::Started(_) => Ok(()),
+            FromGuardian::Ready(_) if !self.started || self.grant.is_some() => {
+                Err("that it is ready when it cannot be")
+            }
+            FromGuardian::Ready(printed) => {
+                let size = serde_json::to_vec(printed).map_or(usize::MAX, |json| json.len());
+                match size <= LONGEST_VALUE {
+                    true => Ok(()),
+                    false => Err("more values than there is room for"),
+                }
+            }
+            FromGuardian::Ended(ended) => {
+                let Ended {
+                    why,
+                    stdout,
+                    stderr,
+                } = &**ended;
+                let words = match why {
+                    Why::CannotStart(text) | Why::TooLate(Some(text)) => text.len(),
+                    Why::ByItself(_) | Why::TooLate(None) | Why::Stopped(_) => 0,
+                };
+                match has_room(stdout) && has_room(stderr) && words <= LONGEST_WORDS {
+                    true => Ok(()),
+                    false => Err("more output than is kept"),
+                }
+            }
+        }
     }
 
     /// What it is worth, from what it has printed and what it was given.

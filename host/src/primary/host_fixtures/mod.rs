@@ -292,24 +292,28 @@ impl Run<'_> {
     /// A guardian has something to say.
     pub(super) fn on_fixture_message(&mut self, number: FixtureNumber, message: FromGuardian) {
         let fixture = &mut self.host_fixtures.all[number.0];
+        if fixture.end.is_some() || fixture.lied.is_some() {
+            // after its end nothing is worth hearing
+            return;
+        }
+        if let Err(lie) = fixture.admit(&message) {
+            return self.guardian_lied(number, lie);
+        }
         match message {
             FromGuardian::Started(group) => {
+                fixture.started = true;
                 let guardian = fixture.guardian.as_ref().and_then(Peer::process);
                 match guardian.map(|guardian| FixtureGroup::told(group, guardian)) {
                     Some(Ok(group)) => fixture.group = group,
                     Some(Err(NoGroup)) => {
-                        if let Some(guardian) = &mut fixture.guardian {
-                            guardian.kill();
-                        }
-                        self.ledger.internal_error(format!(
-                            "the guardian of a host fixture told of process group {group}, which it has not made"
-                        ));
+                        self.guardian_lied(number, "a process group that it has not made");
                     }
                     None => {}
                 }
             }
             FromGuardian::Ready(printed) => {
                 if fixture.state != HostFixtureState::Starting {
+                    // told to end meanwhile
                     return;
                 }
                 fixture.became_ready(number, printed);
@@ -325,6 +329,18 @@ impl Run<'_> {
         }
     }
 
+    /// A guardian that says what it cannot is not to be trusted with anything else.
+    fn guardian_lied(&mut self, number: FixtureNumber, lie: &'static str) {
+        let fixture = &mut self.host_fixtures.all[number.0];
+        fixture.lied = Some(lie);
+        if let Some(guardian) = &mut fixture.guardian {
+            guardian.kill();
+        }
+        let name = fixture.name.clone();
+        let told = format!("the guardian of the host fixture `{name}` sent {lie}");
+        self.ledger.internal_error(told);
+    }
+
     /// A guardian is gone: as it should be, or its fixture was left to itself.
     pub(super) fn guardian_ended(&mut self, number: FixtureNumber) {
         let fixture = &mut self.host_fixtures.all[number.0];
@@ -334,13 +350,17 @@ impl Run<'_> {
         let how = guardian.post_mortem();
         fixture.end_orphans();
         if fixture.end.is_none() {
+            let how = match fixture.lied {
+                Some(lie) => format!("its guardian process sent {lie}"),
+                None => format!("its guardian process died: {how}"),
+            };
             fixture.end = Some(HostFixtureEnd {
                 name: fixture.name.clone(),
-                how: format!("its guardian process died: {how}"),
+                how: how.clone(),
                 stdout: Captured::default(),
                 stderr: Captured::default(),
             });
-            let cause = Cause::new(format!("its guardian process died: {how}"));
+            let cause = Cause::new(how);
             self.fixture_failed(number, cause);
         }
     }
