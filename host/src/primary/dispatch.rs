@@ -5,6 +5,7 @@
 //! nothing left to do. Hot path: runs after every message.
 
 use super::Run;
+use super::peer::Home;
 use super::shared::SharedPhase;
 use super::workers::{Doing, Job, LISTING, TAKE_OVER};
 use crate::event::Event;
@@ -25,6 +26,7 @@ impl Run<'_> {
         let ahead = self.ahead();
         // half empty is soon enough, and saves most of the messages
         let wanting: Vec<bool> = self.workers.iter().map(|s| s.held() <= ahead / 2).collect();
+        let kept_free = self.kept_free();
         'filling: for room in 1..=ahead {
             for (number, messages) in messages.iter_mut().enumerate() {
                 if self.to_list.is_empty() && self.queue.ready.is_empty() {
@@ -34,10 +36,12 @@ impl Run<'_> {
                 if !wanting[number] || slot.held() >= room || slot.is_given_up() {
                     continue;
                 }
-                if self.workers[number].worker.is_none() {
-                    self.start_worker(number);
+                let lists = !self.to_list.is_empty();
+                if lists && (slot.is_idle() || matches!(self.home, Home::Thread)) {
+                    self.give_list(number, messages);
+                } else if !(lists && kept_free.contains(&number)) {
+                    self.give_task(number, messages);
                 }
-                self.give_next(number, messages);
             }
         }
         for (slot, messages) in self.workers.iter_mut().zip(messages) {
@@ -49,32 +53,69 @@ impl Run<'_> {
         self.take_over();
     }
 
-    fn give_next(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
-        if self.workers[number].worker.is_none() {
+    /// The workers that get no more tests while there are modules to list: as many as there are
+    /// of these, those that are done first.
+    fn kept_free(&self) -> Vec<usize> {
+        if self.to_list.is_empty() {
+            return Vec::new();
+        }
+        let mut all: Vec<usize> = (0..self.workers.len()).collect();
+        all.retain(|number| !self.workers[*number].is_given_up());
+        all.sort_by_key(|number| self.workers[*number].held());
+        all.truncate(self.to_list.len());
+        all
+    }
+
+    /// A list is kept for all later runs, so nobody tells it who has run another module's code,
+    /// which may have taken it over: such a worker, which has nothing to do, is replaced.
+    fn give_list(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
+        let Some(module) = self.to_list.pop_front() else {
+            return;
+        };
+        if !matches!(self.home, Home::Thread) && self.knows_another(number, module) {
+            self.retire(number);
+        }
+        if !self.has_worker(number) {
+            return self.to_list.push_front(module);
+        }
+        let was_idle = self.workers[number].is_idle();
+        let timeout = self.settings.timeout.max(LISTING);
+        let message = ToWorker::List { module, timeout };
+        self.hand(number, module, &[Job::List(module)], message, messages);
+        if was_idle {
+            self.first_job_begins(number);
+        }
+    }
+
+    /// Gives a worker the task that is next.
+    pub(super) fn give_task(&mut self, number: usize, messages: &mut Vec<ToWorker>) {
+        if self.queue.ready.is_empty() || !self.has_worker(number) {
             return;
         }
         let was_idle = self.workers[number].is_idle();
-        if let Some(module) = self.to_list.pop_front() {
-            let timeout = self.settings.timeout.max(LISTING);
-            let message = ToWorker::List { module, timeout };
-            self.hand(number, module, &[Job::List(module)], message, messages);
-        } else {
-            match self.queue.ready.pop_front() {
-                None => return,
-                Some(PlannedTask::Test(test)) => {
-                    let module = test.module;
-                    let fixtures = self.fixtures_of(&test);
-                    let task = self.task(test, fixtures);
-                    self.tell_needs(number, &task, messages);
-                    let job = Job::Test(task.number, None);
-                    self.hand(number, module, &[job], ToWorker::Run(task), messages);
-                }
-                Some(PlannedTask::Unit(unit)) => self.give_unit(number, unit, messages),
+        match self.queue.ready.pop_front() {
+            None => return,
+            Some(PlannedTask::Test(test)) => {
+                let module = test.module;
+                let fixtures = self.fixtures_of(&test);
+                let task = self.task(test, fixtures);
+                self.tell_needs(number, &task, messages);
+                let job = Job::Test(task.number, None);
+                self.hand(number, module, &[job], ToWorker::Run(task), messages);
             }
+            Some(PlannedTask::Unit(unit)) => self.give_unit(number, unit, messages),
         }
         if was_idle {
             self.first_job_begins(number);
         }
+    }
+
+    /// Whether there is a worker in a slot, which is started if there is none.
+    fn has_worker(&mut self, number: usize) -> bool {
+        if self.workers[number].worker.is_none() {
+            self.start_worker(number);
+        }
+        self.workers[number].worker.is_some()
     }
 
     /// A whole suite: its tests, and then what is taken down.

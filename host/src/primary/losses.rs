@@ -49,6 +49,27 @@ impl Run<'_> {
         self.check_max_fail();
     }
 
+    /// Gives a test to a new worker in the place of the one that had it, and what else that had to
+    /// whoever is next.
+    pub(super) fn ask_another(&mut self, number: usize, test: PlannedTest) {
+        if let Some(worker) = &mut self.workers[number].worker
+            && let Some(Job::Teardown(unit, _)) = worker.jobs.front().copied()
+        {
+            // of its unit nothing else is left, and nothing was set up
+            worker.jobs.pop_front();
+            self.units.remove(&unit);
+        }
+        let mut tests = vec![test];
+        tests.extend(self.abandon(number).into_iter().map(|(test, _)| test));
+        self.queue_again(tests);
+        let mut messages = Vec::new();
+        self.give_task(number, &mut messages);
+        if let Some(worker) = &mut self.workers[number].worker {
+            // if it is gone its end of the channel says so
+            let _ = worker.peer.send(&messages);
+        }
+    }
+
     /// A unit whose teardown did not come back.
     pub(super) fn unit_not_torn_down(&mut self, unit: TaskNumber, cause: Cause) {
         let Some((module, suite)) = self.units.remove(&unit) else {
@@ -61,6 +82,8 @@ impl Run<'_> {
 
     /// A worker is gone: as it should be, or with a test on its hands.
     pub(super) fn worker_ended(&mut self, number: usize, life: u64) {
+        // one that was retired is waited for now that it has closed its channel
+        self.retired.retain(|(n, l, _)| (*n, *l) != (number, life));
         if self.workers[number].life != life {
             return;
         }

@@ -100,6 +100,8 @@ struct Run<'a> {
     compilers: compiling::Compilers,
     to_list: VecDeque<ModuleNumber>,
     workers: Vec<workers::WorkerSlot>,
+    /// Workers that were replaced and have not ended yet, by slot and life.
+    retired: Vec<(usize, u64, peer::Peer)>,
     host_fixtures: HostFixtures,
     /// What waits for a worker, in the plan's order.
     queue: queue::Queue,
@@ -273,6 +275,7 @@ fn go_with(
         workers: (0..processes.max(1))
             .map(|_| workers::WorkerSlot::default())
             .collect(),
+        retired: Vec::new(),
         host_fixtures: HostFixtures::new(settings.config.fixtures.clone()),
         queue: queue::Queue::default(),
         shared: Vec::new(),
@@ -320,6 +323,7 @@ fn go_with(
     let Run {
         ledger,
         mut workers,
+        retired,
         found,
         plans,
         kept_scratch,
@@ -329,7 +333,7 @@ fn go_with(
     for slot in &mut workers {
         slot.close();
     }
-    drop(workers);
+    drop((workers, retired));
     let folder = scratch.path().to_owned();
     if kept_scratch {
         // beside what tests left there is nothing to see; it may never have been made

@@ -249,6 +249,21 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a slot's worker was told of another module than this.
+    pub(super) fn knows_another(&self, number: usize, module: ModuleNumber) -> bool {
+        let worker = self.workers[number].worker.as_ref();
+        worker.is_some_and(|worker| worker.told.iter().any(|told| *told != module))
+    }
+
+    /// Has a worker end that has nothing to do any more; nobody waits for that.
+    pub(super) fn retire(&mut self, number: usize) {
+        let slot = &mut self.workers[number];
+        slot.close();
+        if let Some(worker) = slot.worker.take() {
+            self.retired.push((number, slot.life, worker.peer));
+        }
+    }
+
     /// A worker has something to say.
     pub(super) fn on_message(&mut self, number: usize, life: u64, message: FromWorker) {
         let slot = &self.workers[number];
@@ -406,7 +421,7 @@ impl Run<'_> {
         let outcome = match done.outcome {
             Ok(Outcome::Interrupted) => self.cut_short(),
             Ok(outcome) => outcome,
-            Err(error) => return self.not_loadable(test, error),
+            Err(error) => return self.not_loadable(number, test, error),
         };
         if !test.announced && done.start > Duration::ZERO {
             // it began just before the worker heard that the run is interrupted
@@ -458,8 +473,13 @@ impl Run<'_> {
         }
     }
 
-    fn not_loadable(&mut self, test: PlannedTest, error: LoadError) {
+    /// A test's module cannot be loaded, which concerns its other tests, too: believed of a
+    /// worker that has run no other module's code. Otherwise one that is new is asked.
+    fn not_loadable(&mut self, number: usize, test: PlannedTest, error: LoadError) {
         let module = test.module;
+        if !matches!(self.home, Home::Thread) && self.knows_another(number, module) {
+            return self.ask_another(number, test);
+        }
         if let LoadError::Artefact(why) = error {
             self.compile_again(module, why);
             self.queue_again(vec![test]);
