@@ -68,9 +68,20 @@ pub enum Home<'a> {
     Process(&'a HostPaths),
     /// In a thread of this process.
     Thread,
-    /// In a thread, and a worker does this in place of its work.
+    /// In a thread, where it does this in place of its work.
     #[cfg(test)]
-    Fake(fn(UnixStream)),
+    Fake(&'static FakePeer),
+}
+
+/// What a peer does in place of its work, by its role.
+#[cfg(test)]
+pub struct FakePeer(pub Box<dyn Fn(Role, UnixStream) + Send + Sync>);
+
+#[cfg(test)]
+impl std::fmt::Debug for FakePeer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakePeer")
+    }
 }
 
 /// A running peer.
@@ -184,14 +195,8 @@ impl Peer {
                 Body::Thread
             }
             #[cfg(test)]
-            Home::Fake(lie) => {
-                thread::Builder::new().spawn(move || match role {
-                    Role::Compiler => module::compile::serve(theirs.try_clone()?, theirs, || ()),
-                    _ => {
-                        lie(theirs);
-                        Ok(())
-                    }
-                })?;
+            Home::Fake(fake) => {
+                thread::Builder::new().spawn(move || (fake.0)(role, theirs))?;
                 Body::Thread
             }
         };

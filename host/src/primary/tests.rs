@@ -1,5 +1,9 @@
 //! Workers that lie: whatever they say, it is an error of the runner's own and no pass.
 
+mod lies;
+mod lying;
+
+use super::peer::{FakePeer, Role};
 use super::*;
 use crate::cli::{Cli, Command};
 use crate::event::Outcome;
@@ -76,6 +80,17 @@ impl Reporter for Said {
     }
 }
 
+/// Where peers do this.
+fn fake(does: impl Fn(Role, UnixStream) + Send + Sync + 'static) -> Home<'static> {
+    Home::Fake(Box::leak(Box::new(FakePeer(Box::new(does)))))
+}
+
+/// Compiles as a compiler does.
+fn compile(channel: UnixStream) {
+    let from = channel.try_clone().expect("a descriptor is left");
+    let _ = crate::module::compile::serve(from, channel, || ());
+}
+
 /// Two tests on one worker that does this.
 fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -91,7 +106,10 @@ fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
     };
     let settings = Settings::for_run(&args, &ProcessEnv::read()).expect("they make sense");
     let mut said = Said::default();
-    let home = Home::Fake(worker);
+    let home = fake(move |role, channel| match role {
+        Role::Compiler => compile(channel),
+        _ => worker(channel),
+    });
     let (summary, ..) = go_with(&settings, Goal::Run, home, 1, &mut said, &mut |_| ())
         .expect("the runner itself works");
     (summary, said)

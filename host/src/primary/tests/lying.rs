@@ -1,0 +1,369 @@
+//! Runs with a worker, a fixture host, a compiler that lies, beside honest ones.
+//!
+//! Whatever it says: no panic, no end without end, no file touched, each planned test with
+//! exactly one verdict, and that of each test that the honest worker ran is the honest one.
+
+use super::lies::{self, At};
+use super::*;
+use crate::protocol::{SharedTask, SnapshotNumber};
+use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use wasmtest_section::{Field, Kind, SdkVersion, Tag, record, record_len};
+
+const TESTS: [&str; 7] = ["a", "b", "s::a", "s::b", "u::a", "u::b", "x"];
+
+macro_rules! records {
+    ($($kind:expr, $path:expr $(, $tag:expr => $text:expr)*;)*) => {{
+        let mut all: Vec<u8> = Vec::new();
+        $({
+            const FIELDS: &[Field<'static>] =
+                &[Field::text(Tag::Path, $path) $(, Field::text($tag, $text))*];
+            all.extend(record::<{ record_len(FIELDS) }>(SdkVersion([0, 1, 0]), $kind, FIELDS));
+        })*
+        all
+    }};
+}
+
+/// A module with tests of all kinds: plain ones, of a split and of a whole suite, and one that
+/// needs a shared fixture.
+fn module() -> Vec<u8> {
+    let exports: String = TESTS
+        .iter()
+        .chain(&["s::begin", "u::begin", "shared"])
+        .map(|path| format!("(export \"wasmtest:c::{path}\" (func $runs))"))
+        .collect();
+    let text = format!(
+        r#"(module (memory (export "memory") 1)
+            (func $runs (result i32) (i32.const 0))
+            (func (export "wasmtest-receive:c::shared") (param i32) (result i32) (i32.const 0))
+            {exports})"#
+    );
+    let mut bytes = wat::parse_str(text).expect("it assembles");
+    let records = records! {
+        Kind::Test, "c::a";
+        Kind::Test, "c::b";
+        Kind::Suite, "c::s", Tag::Distribution => "split";
+        Kind::Hook, "c::s::begin", Tag::Role => "setup";
+        Kind::Test, "c::s::a";
+        Kind::Test, "c::s::b";
+        Kind::Suite, "c::u", Tag::Distribution => "unit";
+        Kind::Hook, "c::u::begin", Tag::Role => "setup";
+        Kind::Test, "c::u::a";
+        Kind::Test, "c::u::b";
+        Kind::Fixture, "c::shared", Tag::Distribution => "shared", Tag::Travels => "";
+        Kind::Test, "c::x", Tag::Needs => "c::shared";
+    };
+    let name = wasmtest_section::NAME.as_bytes();
+    let length = 1 + name.len() + records.len();
+    assert!((128..1 << 14).contains(&length), "two bytes say its length");
+    bytes.extend([0, (length & 0x7f) as u8 | 0x80, (length >> 7) as u8]);
+    bytes.push(name.len() as u8);
+    bytes.extend(name);
+    bytes.extend(records);
+    bytes
+}
+
+/// When a liar lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// In place of its first word.
+    AtOnce,
+    /// With nothing to do.
+    Ready,
+    /// In place of a result.
+    InPlace,
+    /// After a result that is right.
+    Behind,
+}
+
+/// What workers have done.
+#[derive(Default)]
+struct Deeds {
+    /// Tests that the honest ones passed.
+    passed: Mutex<Vec<String>>,
+    told: Mutex<usize>,
+}
+
+/// Where a peer is, and what it has been told.
+struct Peer {
+    to: UnixStream,
+    at: At,
+}
+
+impl Peer {
+    fn say(&mut self, message: &FromWorker) -> io::Result<()> {
+        write_frame(&mut self.to, message)
+    }
+
+    fn passed(&mut self, task: &Task) -> io::Result<()> {
+        self.say(&passed(task.number))
+    }
+
+    /// What an honest peer does, without doing it.
+    fn answer(&mut self, message: &ToWorker) -> io::Result<()> {
+        match message {
+            ToWorker::Setup(_) => self.say(&FromWorker::Ready),
+            ToWorker::Run(task) => self.passed(task),
+            ToWorker::Unit(tasks) => {
+                tasks.iter().try_for_each(|task| self.passed(task))?;
+                self.say(&FromWorker::UnitDone(tasks[0].number, Vec::new()))
+            }
+            ToWorker::Revoke(_) | ToWorker::Interrupt => self.say(&FromWorker::Revoked(Vec::new())),
+            ToWorker::SetUp(shared) => {
+                let SharedTask {
+                    number, travels, ..
+                } = **shared;
+                let value = travels.then(|| ByteBuf::from(vec![0xf6]));
+                let set_up = SetUp {
+                    value,
+                    wrote: Vec::new(),
+                };
+                self.say(&FromWorker::SetUp(number, Box::new(Ok(set_up))))
+            }
+            ToWorker::TearDown(number) => self.say(&FromWorker::TornDown(*number, Vec::new())),
+            ToWorker::List { module, .. } => self.say(&FromWorker::Listed {
+                module: *module,
+                tests: Ok(Listing {
+                    tests: vec![ListedTest::named("main", command::NAME)],
+                    holds: Holds::ForTheModule,
+                }),
+            }),
+            ToWorker::Module(_)
+            | ToWorker::Fixture(_)
+            | ToWorker::Value(..)
+            | ToWorker::Snapshot(..)
+            | ToWorker::Stop { .. } => Ok(()),
+        }
+    }
+
+    fn note(&mut self, message: &ToWorker) {
+        let task = match message {
+            ToWorker::Run(task) => Some(task),
+            ToWorker::Unit(tasks) => tasks.first(),
+            ToWorker::SetUp(shared) => {
+                self.at.value = shared.number;
+                None
+            }
+            _ => None,
+        };
+        if let Some(task) = task {
+            self.at.task = task.number;
+            let state = task.snapshot.map(|of| of.number);
+            self.at.snapshot = state.unwrap_or(self.at.snapshot);
+        }
+    }
+}
+
+/// Whether a peer is to do something for a liar, and what: all is honest but for this.
+type Lie = Box<dyn Fn(&mut Peer, &ToWorker) -> Option<io::Result<()>> + Send + Sync>;
+
+/// Serves as an honest worker does, but for the lies.
+fn peer(channel: UnixStream, is_liar: impl Fn(&ToWorker) -> bool, lie: &Lie, deeds: &Deeds) {
+    let mut from = channel.try_clone().expect("a descriptor is left");
+    let mut peer = Peer {
+        to: channel,
+        at: At {
+            task: TaskNumber(0),
+            module: ModuleNumber(0),
+            snapshot: SnapshotNumber(0),
+            value: ValueNumber(0),
+        },
+    };
+    let mut lies = false;
+    while let Ok(Some(message)) = read_frame::<ToWorker>(&mut from) {
+        lies |= is_liar(&message);
+        peer.note(&message);
+        let told = match lies {
+            true => lie(&mut peer, &message),
+            false => None,
+        };
+        if told.is_some() {
+            *deeds.told.lock().expect("no panic") += 1;
+        }
+        let mut done = told.unwrap_or_else(|| peer.answer(&message));
+        if !lies && done.is_ok() {
+            let tasks = match &message {
+                ToWorker::Run(task) => std::slice::from_ref(task),
+                ToWorker::Unit(tasks) => tasks.as_slice(),
+                _ => &[],
+            };
+            let paths = tasks.iter().map(|task| task.path.clone());
+            deeds.passed.lock().expect("no panic").extend(paths);
+            done = peer.to.flush();
+        }
+        if done.is_err() {
+            break;
+        }
+    }
+}
+
+/// How each test ended, and what errors there were.
+#[derive(Default)]
+struct Verdicts {
+    ends: BTreeMap<String, Vec<Outcome>>,
+    errors: Vec<String>,
+}
+
+impl Reporter for Verdicts {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Ended(end) | Event::NeverBegun(end) => {
+                let ends = self.ends.entry(end.test.id.path.to_string());
+                ends.or_default().push(end.outcome.clone());
+            }
+            Event::ModuleFailed(error) | Event::SuiteFailed(error) => {
+                let message = &error.cause.message;
+                self.errors.push(format!("{}: {message}", error.module));
+            }
+            _ => {}
+        }
+    }
+
+    fn result(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A folder with a module, a cache, and files that are nobody's business.
+struct World {
+    folder: tempfile::TempDir,
+    files: Vec<PathBuf>,
+}
+
+impl World {
+    fn new(modules: &[(&str, Vec<u8>)]) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut files = Vec::new();
+        for (name, bytes) in modules {
+            let file = folder.path().join(name);
+            fs::write(&file, bytes).expect("written");
+            files.push(file);
+        }
+        fs::write(folder.path().join("canary"), "sings").expect("written");
+        World { folder, files }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    /// A run of two workers with peers that do this.
+    fn run(&self, home: Home<'static>) -> (Summary, Verdicts) {
+        let words = ["wasmtest", "run", "--no-config", "--processes", "2"];
+        let mut words: Vec<String> = words.map(str::to_owned).to_vec();
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        words.extend(["--cache-dir".to_owned(), text(&self.cache())]);
+        words.extend(self.files.iter().map(|file| text(file)));
+        let Command::Run(args) = Cli::parse_from(words).command else {
+            unreachable!("it says `run`");
+        };
+        let settings = Settings::for_run(&args, &ProcessEnv::read()).expect("they make sense");
+        let mut verdicts = Verdicts::default();
+        let (summary, ..) = go_with(&settings, Goal::Run, home, 2, &mut verdicts, &mut |_| ())
+            .expect("the runner itself works");
+        let canary = fs::read_to_string(self.folder.path().join("canary"));
+        assert_eq!(canary.expect("it is there"), "sings");
+        (summary, verdicts)
+    }
+}
+
+/// Whether this says that its hearer is the worker in the first slot.
+fn is_first(message: &ToWorker) -> bool {
+    matches!(message, ToWorker::Setup(setup) if setup.own.contains("-w0-"))
+}
+
+fn is_work(message: &ToWorker) -> bool {
+    matches!(
+        message,
+        ToWorker::Run(_) | ToWorker::Unit(_) | ToWorker::SetUp(_) | ToWorker::TearDown(_)
+    )
+}
+
+/// The lie of this number, told then.
+fn telling(number: usize, when: When) -> Lie {
+    Box::new(move |peer, message| {
+        let is_setup = matches!(message, ToWorker::Setup(_));
+        let now = match when {
+            When::AtOnce | When::Ready => is_setup,
+            When::InPlace | When::Behind => is_work(message),
+        };
+        if !now {
+            return None;
+        }
+        let (_, lie) = lies::all(peer.at).swap_remove(number);
+        if matches!(when, When::Ready | When::Behind) {
+            let honest = peer.answer(message);
+            return Some(honest.and_then(|()| peer.say(&lie)));
+        }
+        Some(peer.say(&lie))
+    })
+}
+
+/// Each planned test has one verdict, and that of the honest worker's tests is the honest one.
+fn is_fair(verdicts: &Verdicts, deeds: &Deeds, why: &str) {
+    let paths: Vec<&str> = verdicts.ends.keys().map(String::as_str).collect();
+    assert_eq!(paths, TESTS, "{why}");
+    for (path, ends) in &verdicts.ends {
+        assert_eq!(ends.len(), 1, "{why}: {path} {ends:?}");
+    }
+    for path in deeds.passed.lock().expect("no panic").iter() {
+        assert_eq!(verdicts.ends[path], [Outcome::Passed], "{why}: {path}");
+    }
+}
+
+fn one_of_all(when: When, role: Role) {
+    let world = World::new(&[("m.wasm", module())]);
+    let at = At {
+        task: TaskNumber(0),
+        module: ModuleNumber(0),
+        snapshot: SnapshotNumber(0),
+        value: ValueNumber(0),
+    };
+    for (number, (what, _)) in lies::all(at).into_iter().enumerate() {
+        let deeds: &'static Deeds = Box::leak(Box::default());
+        let lie = telling(number, when);
+        let never: Lie = Box::new(|_, _| None);
+        let home = fake(move |its, channel| match (its, role) {
+            (Role::Compiler, _) => compile(channel),
+            (Role::Worker, Role::Worker) => peer(channel, is_first, &lie, deeds),
+            (Role::FixtureHost, Role::FixtureHost) => {
+                peer(channel, |_| true, &lie, &Deeds::default())
+            }
+            (Role::FixtureHost, _) => peer(channel, |_| false, &never, &Deeds::default()),
+            _ => peer(channel, |_| false, &never, deeds),
+        });
+        let (_, verdicts) = world.run(home);
+        let why = format!("{role:?} {when:?} {what}");
+        is_fair(&verdicts, deeds, &why);
+    }
+}
+
+#[test]
+fn a_worker_that_lies_at_once_harms_nobody() {
+    one_of_all(When::AtOnce, Role::Worker);
+}
+
+#[test]
+fn a_worker_that_lies_when_it_has_nothing_to_do_harms_nobody() {
+    one_of_all(When::Ready, Role::Worker);
+}
+
+#[test]
+fn a_worker_that_lies_in_place_of_a_result_harms_nobody_else() {
+    one_of_all(When::InPlace, Role::Worker);
+}
+
+#[test]
+fn a_worker_that_was_honest_and_then_lies_harms_nobody_else() {
+    one_of_all(When::Behind, Role::Worker);
+}
+
+#[test]
+fn a_fixture_host_that_lies_harms_nobody_who_needs_nothing_of_it() {
+    for when in [When::AtOnce, When::Ready, When::InPlace, When::Behind] {
+        one_of_all(when, Role::FixtureHost);
+    }
+}
