@@ -65,6 +65,31 @@ fn files_that_are_no_modules_are_named_with_what_they_are() {
 }
 
 #[test]
+fn a_file_costs_the_primary_no_more_than_its_sections() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let sparse = |name: &str, head: &[u8], length: u64| {
+        let path = dir.path().join(name);
+        fs::write(&path, head).expect("written");
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        file.expect("ours").set_len(length).expect("sparse");
+        path
+    };
+    let said = beside_a_good_one(&sparse("huge.wasm", b"\0asm\x01\0\0\0", 3 << 30), &[]);
+    assert!(said.contains("larger than 1024 MiB"), "{said}");
+    // one section of about 900 MB of debug information, and what has less memory than that
+    let head = b"\0asm\x01\0\0\0\0\xf7\xff\xff\xac\x03\x06.debug";
+    let large = sparse("large.wasm", head, 8 + 1 + 5 + 899_678_199);
+    let mut command = std::process::Command::new("sh");
+    let limited = "ulimit -v 900000; exec \"$@\"";
+    command.args(["-c", limited, "sh", env!("CARGO_BIN_EXE_wasmtest"), "list"]);
+    let cache = tempfile::tempdir().expect("a folder");
+    command.args([arg(&large), "--cache-dir", arg(cache.path())]);
+    let ran = finish(command.current_dir(crate::support::workspace()));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("exports no `_start`"), "{ran:?}");
+}
+
+#[test]
 fn an_empty_folder_is_said_and_there_is_nothing_to_run() {
     let dir = tempfile::tempdir().expect("a folder");
     let ran = run([arg(dir.path())]);

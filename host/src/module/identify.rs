@@ -5,10 +5,32 @@
 //! debug information nor `target_features` is looked at, since stripped and
 //! post-processed files are common.
 
+use super::read;
+use super::sections::{self, Kind, Sections, SectionsError};
 use crate::event::{Cause, Format, HarnessName};
 use crate::harness::{self, Facts, command, sdk};
+use crate::protocol::ContentHash;
 use memchr::memmem;
-use wasmparser::{ComponentExternalKind, Encoding, ExternalKind, Parser, Payload, TypeRef};
+use std::io::Read;
+use std::path::Path;
+use wasmparser::{
+    BinaryReader, BinaryReaderError, ComponentExportSectionReader, ComponentExternalKind,
+    ExportSectionReader, ExternalKind, FunctionSectionReader, ImportSectionReader, Payload,
+    TypeRef, TypeSectionReader,
+};
+use wasmtest_section::NAME;
+
+/// The numbers of a module's sections, and of a component's that is looked at.
+const CUSTOM: u8 = 0;
+const TYPES: u8 = 1;
+const IMPORTS: u8 = 2;
+const FUNCTIONS: u8 = 3;
+const EXPORTS: u8 = 7;
+const DATA: u8 = 11;
+const COMPONENT_EXPORTS: u8 = 11;
+
+/// No mark of a harness's is longer, in bytes.
+const LONGEST_MARK: usize = 64;
 
 /// What a file turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,79 +43,153 @@ pub struct Identity {
     pub sdk: sdk::Contents,
 }
 
-/// Tells what a file is; a plain program is a command.
-///
-/// # Errors
-/// As those of [`identify_as`].
-pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
-    identify_as(bytes, command::NAME)
+impl Identity {
+    /// Whether there is anything in it to start.
+    pub fn holds_tests(&self) -> bool {
+        self.harness.is_some() || !self.sdk.tests.is_empty()
+    }
 }
 
-/// Tells what a file is, where plain programs are taken for this harness's.
+/// A file that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// What it holds.
+    pub content: ContentHash,
+    /// How long it is, in bytes.
+    pub size: u64,
+    pub identity: Identity,
+}
+
+/// Reads a file once, and tells what it holds and what it is, where plain programs are taken for
+/// this harness's. Little of it is ever in memory.
 ///
 /// # Errors
-/// A cause for the user if these bytes are no WebAssembly, are cut short, lie
-/// about their tests, or need what no wasmtime offers.
-pub fn identify_as(bytes: &[u8], taken_for: HarnessName) -> Result<Identity, Cause> {
-    if !bytes.starts_with(b"\0asm") {
-        return Err(not_wasm(bytes));
-    }
+/// A cause for the user if it cannot be read or is larger than any module may be; if it is no
+/// WebAssembly, cut short, lies about its tests, or needs what no wasmtime offers.
+pub fn look(path: &Path, taken_for: HarnessName) -> Result<Looked, Cause> {
+    let file = read::regular(path).map_err(|e| read::unreadable(&e))?;
+    let size = read::length(&file).map_err(|e| read::unreadable(&e))?;
+    let (content, identity) = identify_as(&file, size, taken_for)?;
+    Ok(Looked {
+        content,
+        size,
+        identity,
+    })
+}
+
+/// Tells what these bytes of a file's are; a plain program is a command.
+///
+/// # Errors
+/// As those of [`look`].
+pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
+    let (_, identity) = identify_as(bytes, bytes.len() as u64, command::NAME)?;
+    Ok(identity)
+}
+
+/// What an engine takes of functions and of types, as all of them do.
+const MOST: u32 = 1_000_000;
+
+fn identify_as(
+    from: impl Read,
+    length: u64,
+    taken_for: HarnessName,
+) -> Result<(ContentHash, Identity), Cause> {
+    let wrong = |e| cause_of(e, length);
+    let damaged = |e: BinaryReaderError| damaged(e.message(), e.offset() as u64, length);
+    let mut sections = Sections::new(from, length).map_err(wrong)?;
+    let format = match sections.kind() {
+        Kind::Module => Format::Core,
+        Kind::Component => Format::Component,
+    };
     let mut marks: Vec<(&str, bool)> = harness::marks().map(|mark| (mark, false)).collect();
     let mut starts = false;
-    let mut format = Format::Core;
-    let mut depth = 0usize;
     let mut sdk = sdk::Found::default();
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|e| damaged(&e, bytes.len()))?;
-        match &payload {
-            Payload::Version { encoding, .. } => {
-                if depth == 0 && *encoding == Encoding::Component {
-                    format = Format::Component;
+    while let Some(head) = sections.next().map_err(wrong)? {
+        let is_wanted = match (head.of, head.id) {
+            (Kind::Module, IMPORTS) => true,
+            (Kind::Module, TYPES | FUNCTIONS | EXPORTS) => format == Format::Core,
+            (Kind::Component, COMPONENT_EXPORTS) => head.depth == 1,
+            _ => false,
+        };
+        if (head.of, head.id) == (Kind::Module, DATA) {
+            let all = |piece: &[u8]| find(&mut marks, piece);
+            sections
+                .overlapping(head, LONGEST_MARK, all)
+                .map_err(wrong)?;
+            continue;
+        }
+        if head.id == CUSTOM {
+            let name = sections.name(head, NAME.len()).map_err(wrong)?;
+            if name.is_some_and(|name| name == NAME.as_bytes()) {
+                let records = sections.whole(head).map_err(wrong)?;
+                if sdk.add(&records) > sections::LARGEST_SECTION as usize {
+                    return Err(wrong(SectionsError::TooLarge(format!(
+                        "its sections `{NAME}` have more than {} MiB together",
+                        sections::LARGEST_SECTION >> 20
+                    ))));
                 }
-                depth += 1;
             }
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ImportSection(section) => {
+        }
+        if !is_wanted {
+            sections.skip(head).map_err(wrong)?;
+            continue;
+        }
+        let bytes = sections.whole(head).map_err(wrong)?;
+        let reader = BinaryReader::new(&bytes, head.start());
+        let too_many = |count: u32| match count > MOST {
+            true => Err(wrong(SectionsError::TooLarge(format!(
+                "its section {} lists {count} things, and no engine takes more than {MOST}",
+                head.id
+            )))),
+            false => Ok(()),
+        };
+        let payload = match (head.of, head.id) {
+            (Kind::Module, TYPES) => {
+                let section = TypeSectionReader::new(reader).map_err(damaged)?;
+                too_many(section.count())?;
+                Payload::TypeSection(section)
+            }
+            (Kind::Module, IMPORTS) => {
+                let section = ImportSectionReader::new(reader).map_err(damaged)?;
                 for import in section.clone().into_imports() {
-                    let import = import.map_err(|e| damaged(&e, bytes.len()))?;
+                    let import = import.map_err(damaged)?;
                     refuse_threads(import.module, import.name, &import.ty)?;
                 }
+                Payload::ImportSection(section)
             }
-            Payload::ExportSection(section) if format == Format::Core => {
+            (Kind::Module, FUNCTIONS) => {
+                let section = FunctionSectionReader::new(reader).map_err(damaged)?;
+                too_many(section.count())?;
+                Payload::FunctionSection(section)
+            }
+            (Kind::Module, _) => {
+                let section = ExportSectionReader::new(reader).map_err(damaged)?;
                 for export in section.clone() {
-                    let export = export.map_err(|e| damaged(&e, bytes.len()))?;
+                    let export = export.map_err(damaged)?;
                     starts |= export.name == "_start" && export.kind == ExternalKind::Func;
                 }
+                Payload::ExportSection(section)
             }
-            Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section.clone() {
-                    let export = export.map_err(|e| damaged(&e, bytes.len()))?;
+            (Kind::Component, _) => {
+                let section = ComponentExportSectionReader::new(reader).map_err(damaged)?;
+                for export in section {
+                    let export = export.map_err(damaged)?;
                     starts |= export.name.name.starts_with("wasi:cli/run@")
                         && export.kind == ComponentExternalKind::Instance;
                 }
+                continue;
             }
-            Payload::DataSection(section) => {
-                for data in section.clone() {
-                    let data = data.map_err(|e| damaged(&e, bytes.len()))?;
-                    for (mark, found) in &mut marks {
-                        *found = *found || memmem::find(data.data, mark.as_bytes()).is_some();
-                    }
-                }
-            }
-            _ => {}
-        }
-        match format {
-            Format::Core => sdk
-                .look_at(&payload)
-                .map_err(|e| damaged(&e, bytes.len()))?,
-            Format::Component => sdk.look_at_component(&payload),
+        };
+        if format == Format::Core {
+            sdk.look_at(&payload).map_err(damaged)?;
         }
     }
+    let content = sections.content().map_err(wrong)?;
     let sdk = match format {
         Format::Core => sdk.contents()?,
         Format::Component => sdk.contents_of_component()?,
     };
-    Ok(Identity {
+    let identity = Identity {
         format,
         harness: harness::recognise(&Facts {
             format,
@@ -103,7 +199,27 @@ pub fn identify_as(bytes: &[u8], taken_for: HarnessName) -> Result<Identity, Cau
             taken_for,
         }),
         sdk,
-    })
+    };
+    Ok((content, identity))
+}
+
+fn find(marks: &mut [(&str, bool)], data: &[u8]) {
+    for (mark, found) in marks {
+        *found = *found || memmem::find(data, mark.as_bytes()).is_some();
+    }
+}
+
+fn cause_of(error: SectionsError, length: u64) -> Cause {
+    match error {
+        SectionsError::Io(e) => read::unreadable(&e),
+        SectionsError::NotWasm(first) => not_wasm(&first),
+        SectionsError::Version => {
+            Cause::new("it is WebAssembly of a version that is not known here")
+                .hint("a newer wasmtest may know it")
+        }
+        SectionsError::Damaged { what, at } => damaged(what, at, length),
+        SectionsError::TooLarge(what) => Cause::new(what),
+    }
 }
 
 fn refuse_threads(module: &str, name: &str, ty: &TypeRef) -> Result<(), Cause> {
@@ -140,15 +256,9 @@ fn not_wasm(bytes: &[u8]) -> Cause {
         .hint("a test module is what `cargo test --no-run --target wasm32-wasip1` makes")
 }
 
-fn damaged(error: &wasmparser::BinaryReaderError, length: usize) -> Cause {
-    if error.offset() < 8 && length >= 8 {
-        return Cause::new("it is WebAssembly of a version that is not known here")
-            .hint("a newer wasmtest may know it");
-    }
+fn damaged(what: &str, at: u64, length: u64) -> Cause {
     Cause::new(format!(
-        "the file is damaged or cut short: {} at byte {} of {length}",
-        error.message(),
-        error.offset()
+        "the file is damaged or cut short: {what} at byte {at} of {length}"
     ))
     .hint("build it again")
 }

@@ -9,3 +9,5 @@ pub mod compile;
 pub mod forms;
 pub mod identify;
 pub mod names;
+pub mod read;
+mod sections;

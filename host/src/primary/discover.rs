@@ -6,7 +6,7 @@ use crate::event::{Cause, Format, HarnessName};
 use crate::harness::sdk::Contents;
 use crate::harness::{self, Harness};
 use crate::layout;
-use crate::module::identify::{self, Identity};
+use crate::module::identify::{self, Looked};
 use crate::module::names;
 use crate::protocol::{ContentHash, ListedTest};
 use crate::settings::Selection;
@@ -30,6 +30,8 @@ pub struct DiscoveredModule {
     pub order: usize,
     /// The hash of its bytes.
     pub content: ContentHash,
+    /// How long it is, in bytes.
+    pub size: u64,
     pub format: Format,
     /// How it runs when it is started; `None` if there is nothing to start.
     pub harness: Option<HarnessName>,
@@ -82,8 +84,8 @@ const PASSED_OVER: [&str; 3] = ["build", "incremental", "node_modules"];
 /// kept of it.
 const LONGEST_SIDE_FILE: u64 = 4 << 20;
 
-/// What was found in a file: its hash, what it is, and its tests where they are known already.
-type Looked = (ContentHash, Identity, Option<Vec<ListedTest>>);
+/// What was found in a file, and its tests where they are known already.
+type Found = (Looked, Option<Vec<ListedTest>>);
 
 /// Looks at everything that was given.
 pub fn discover(selection: &Selection) -> Discovered {
@@ -139,23 +141,21 @@ pub fn discover(selection: &Selection) -> Discovered {
         .iter()
         .map(|(path, _)| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
         .collect();
-    let look = |(path, given): &(PathBuf, FoundBy)| -> Result<Looked, Cause> {
-        let bytes =
-            std::fs::read(path).map_err(|e| Cause::new(format!("it cannot be read: {e}")))?;
+    let look = |(path, given): &(PathBuf, FoundBy)| -> Result<Found, Cause> {
         let named = match given {
             FoundBy::Named(at) => Some(&selection.files[*at]),
             FoundBy::ByName | FoundBy::BySearch => None,
         };
         let taken_for = named.map_or(selection.unmarked, |named| named.unmarked);
-        let mut identity = identify::identify_as(&bytes, taken_for)?;
+        let mut looked = identify::look(path, taken_for)?;
         let mut listed = named.and_then(|n| n.listed.clone());
         if let Some(first) = listed.as_ref().and_then(|tests| tests.first()) {
-            identity.harness = Some(first.harness);
+            looked.identity.harness = Some(first.harness);
         }
-        if let (None, Some(name)) = (&listed, identity.harness) {
+        if let (None, Some(name)) = (&listed, looked.identity.harness) {
             listed = read_beside(harness::of(name), path)?;
         }
-        Ok((ContentHash::of(&bytes), identity, listed))
+        Ok((looked, listed))
     };
     // threads of rayon's are not started for one file
     let looked: Vec<_> = match files.len() {
@@ -165,7 +165,7 @@ pub fn discover(selection: &Selection) -> Discovered {
     let is_program: Vec<bool> = looked
         .iter()
         .map(|l| match l {
-            Ok((_, i, _)) => {
+            Ok((Looked { identity: i, .. }, _)) => {
                 let is_named_by_cargo = |h| harness::of(h).is_named_by_cargo();
                 !i.harness.is_some_and(is_named_by_cargo) && i.sdk.tests.is_empty()
             }
@@ -182,12 +182,14 @@ pub fn discover(selection: &Selection) -> Discovered {
         files.into_iter().zip(names).zip(looked).enumerate()
     {
         match looked {
-            Ok((content, i, listed)) if i.harness.is_some() || !i.sdk.tests.is_empty() => {
+            Ok((looked, listed)) if looked.identity.holds_tests() => {
+                let i = looked.identity;
                 found.modules.push(DiscoveredModule {
                     file,
                     name,
                     order,
-                    content,
+                    content: looked.content,
+                    size: looked.size,
                     format: i.format,
                     harness: i.harness,
                     sdk: i.sdk,
@@ -202,11 +204,11 @@ pub fn discover(selection: &Selection) -> Discovered {
                 "{} exports nothing that can be started: a library, passed over",
                 file.display()
             )),
-            Ok((_, i, _)) => found.unusable.push(Unusable {
+            Ok((looked, _)) => found.unusable.push(Unusable {
                 name,
                 file,
                 order,
-                cause: nothing_to_start(i.format),
+                cause: nothing_to_start(looked.identity.format),
             }),
             Err(cause) => found.unusable.push(Unusable {
                 name,

@@ -22,7 +22,7 @@ use crate::grant::variables::once_each;
 use crate::harness::{command, libtest as libtest_harness, libtest_like};
 use crate::module::cache::Cache;
 use crate::module::{identify, names};
-use crate::protocol::{ContentHash, ListedTest, UnknownImports};
+use crate::protocol::{ListedTest, UnknownImports};
 use crate::settings::{self, Exec, Marks, Output, ProcessEnv, Silence, TestFile};
 use crate::text::{Escaped, tell};
 use anyhow::Context as _;
@@ -215,12 +215,11 @@ fn harness(file: &Path, args: &CargoRunnerArgs) -> Result<Option<HarnessName>, C
     if let Some(known) = known {
         return Ok(known);
     }
-    let bytes = std::fs::read(file).map_err(unreadable)?;
-    let harness = identify::identify(&bytes)?.harness;
+    let looked = identify::look(file, command::NAME)?;
+    let harness = looked.identity.harness;
     if let Some(cache) = &cache {
-        let content = ContentHash::of(&bytes);
-        let _ = cache.store_content(&meta, content);
-        cache.store_kind(content, harness);
+        let _ = cache.store_content(&meta, looked.content);
+        cache.store_kind(looked.content, harness);
     }
     Ok(harness)
 }

@@ -81,7 +81,7 @@ enum Item {
 }
 
 impl Found {
-    /// Looks at one part of the file.
+    /// Looks at one part of a module.
     ///
     /// # Errors
     /// If that part is damaged.
@@ -126,21 +126,15 @@ impl Found {
                     }
                 }
             }
-            Payload::CustomSection(custom) if custom.name() == section::NAME => {
-                self.section.extend_from_slice(custom.data());
-            }
             _ => {}
         }
         Ok(())
     }
 
-    /// Looks at one part of a component, or of a module in it.
-    pub fn look_at_component(&mut self, payload: &Payload<'_>) {
-        if let Payload::CustomSection(custom) = payload
-            && custom.name() == section::NAME
-        {
-            self.section.extend_from_slice(custom.data());
-        }
+    /// Adds records of a section of the SDK's; gives how many bytes of them there are by now.
+    pub fn add(&mut self, records: &[u8]) -> usize {
+        self.section.extend_from_slice(records);
+        self.section.len()
     }
 
     /// What a component lists: what its tests ask of the host.
