@@ -487,7 +487,7 @@ mod tests {
         let export = |module: &str| Some(format!("wasmtest:{module}::t"));
         test.export = export(&modules[MAX_DEPTH - 1]);
         assert!(check(&[test.clone()], &mut module_fixtures.clone()).is_ok());
-        test.export = export(&modules[598]);
+        test.export = export(&modules[99]);
         let why = check(&[test], &mut module_fixtures).expect_err("too deep");
         assert!(why.message.contains("in over 32 suites"));
     }
