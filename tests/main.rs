@@ -5,6 +5,7 @@ mod backtraces;
 mod bad_input;
 mod cache;
 mod cargo;
+mod compiling;
 mod console;
 mod denied;
 mod disk;

@@ -101,6 +101,10 @@ pub struct PlanArgs {
     )]
     pub processes: String,
 
+    /// What it may cost to compile a module.
+    #[command(flatten)]
+    pub compile: CompileArgs,
+
     /// Which configuration file.
     #[command(flatten)]
     pub configuration: ConfigArgs,
@@ -173,6 +177,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "SECONDS", help_heading = "Running")]
     pub run_timeout: Option<String>,
 
+    /// What it may cost to compile a module.
+    #[command(flatten)]
+    pub compile: CompileArgs,
+
     /// Which configuration file.
     #[command(flatten)]
     pub configuration: ConfigArgs,
@@ -243,9 +251,11 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 11] = [
+pub(crate) const RERUN: [&str; 13] = [
     "processes",
     "process-timeout",
+    "compile-timeout",
+    "compile-memory",
     "config",
     "no-config",
     "dir",
@@ -259,6 +269,18 @@ pub(crate) const RERUN: [&str; 11] = [
 
 /// The flags of a selection that say what its programs are taken for: they decide it as well.
 pub(crate) const TAKEN_FOR: [&str; 1] = ["side-files"];
+
+/// What it may cost to compile a module.
+#[derive(Clone, Debug, Args)]
+pub struct CompileArgs {
+    /// How much CPU time compiling one module may take, in whole seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Running")]
+    pub compile_timeout: u64,
+
+    /// How much memory compiling one module may take, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..=1_048_576), help_heading = "Running")]
+    pub compile_memory: u64,
+}
 
 /// Which configuration file is read.
 #[derive(Clone, Debug, Args)]
@@ -391,6 +413,10 @@ pub struct ListArgs {
     /// What to print: ids, or everything known as one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
+
+    /// What it may cost to compile a module.
+    #[command(flatten)]
+    pub compile: Given<CompileArgs>,
 
     /// Which configuration file.
     #[command(flatten)]

@@ -13,9 +13,10 @@ use crate::cli::{Cli, Command, RunArgs, UsageError};
 use crate::config::ConfigError;
 use crate::exec::{self, NotRun};
 use crate::grant::InputError;
+use crate::module::compile;
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Exec, ProcessEnv, Settings};
-use crate::{cargo, exit, guardian, module, primary, resources, runner, text, worker};
+use crate::{cargo, exit, guardian, primary, resources, runner, text, worker};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io;
@@ -65,8 +66,7 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
             .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
             .map(|()| exit::OK),
         Command::Compiler => tied_channel()
-            // in the middle of a module there is nothing to be left in order
-            .and_then(|(from, to)| module::compile::serve(from, to, || std::process::exit(1)))
+            .and_then(|(from, to)| compile::serve(from, to, compile::Place::OwnProcess))
             .map(|()| exit::OK),
         // it outlives its primary: it has a fixture to end
         Command::Guardian => channel()

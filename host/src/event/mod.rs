@@ -90,7 +90,8 @@ pub enum Event {
         /// Modules not yet compiled.
         left: usize,
     },
-    /// All modules are listed: how many tests there will be.
+    /// How many tests there will be: once all modules are listed, and before that once if what
+    /// has ended would wait for it for too long.
     Planned {
         /// Tests selected, skipped ones included.
         tests: usize,

@@ -22,8 +22,8 @@ use crate::harness::{command, hints, limit};
 use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, PassFacts};
 use crate::module::cache::{self, ArtefactPart, Cache, CacheError};
-use crate::module::{compile, identify};
-use crate::protocol::{ContentHash, Form, ModuleNumber, ModuleSpec};
+use crate::module::{compile, identify, read};
+use crate::protocol::{CompileLimits, ContentHash, Form, ModuleNumber, ModuleSpec};
 use crate::sandbox::call::SingleRun;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
@@ -219,8 +219,7 @@ impl Source {
         if meta.is_file() {
             file.rewind()?;
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        let bytes = read::all_of(&file)?;
         let content = ContentHash::of(&bytes);
         if let Some(cache) = cache {
             // where it cannot be kept it is read again next time
@@ -237,9 +236,8 @@ impl Source {
     /// All of the file, which is what was known of it.
     fn bytes(&mut self) -> io::Result<&[u8]> {
         if self.bytes.is_none() {
-            let mut bytes = Vec::new();
             self.file.rewind()?;
-            self.file.read_to_end(&mut bytes)?;
+            let bytes = read::all_of(&self.file)?;
             self.content = ContentHash::of(&bytes);
             self.format = format_of(&bytes);
             self.bytes = Some(bytes);
@@ -284,7 +282,8 @@ fn load(
     identify::identify(bytes).map_err(|cause| refused(&cause))?;
     // many may be started at once: one compiles, the others wait for it
     let name = artefact_name(exec, source);
-    let lock = cache.and_then(|c| c.lock(&name).ok());
+    let patience = CompileLimits::DEFAULT.lock_patience();
+    let lock = cache.and_then(|c| c.lock_within(&name, patience, || true));
     if lock.is_some()
         && let Some(found) = kept(source)
     {

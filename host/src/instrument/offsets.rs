@@ -42,7 +42,8 @@ pub(super) enum RunKind {
 impl Run {
     fn original(&self, offset: usize) -> usize {
         match self.kind {
-            RunKind::Kept => offset - self.at + self.original,
+            // a map that was kept is believed to be of its module, not to be one
+            RunKind::Kept => offset.wrapping_sub(self.at).wrapping_add(self.original),
             RunKind::New => self.original,
         }
     }

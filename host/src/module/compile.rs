@@ -1,110 +1,139 @@
-//! The compiler: a process of its own that turns modules into artefacts.
+//! The compiler: a process of its own that turns one module into an artefact.
 //!
-//! Takes [`CompileJobs`] on its channel, answers with a [`CompileResult`] for
-//! each module as it gets done, and ends. It is started only where the cache
-//! does not answer. rayon works across the modules and, inside wasmtime,
-//! within each. It runs no guest code.
+//! Takes a [`CompileJob`] on its channel, writes what it makes into the folder that the job
+//! names, answers with a [`CompileResult`] and ends. It is started only where the cache does
+//! not answer. What it may cost it limits itself, before it reads a byte of the module: of a
+//! module that costs more it dies alone. It runs no guest code.
 
-use super::cache::{self, ArtefactPart, Cache};
+use super::cache::{ArtefactPart, Cache, LARGEST_ARTEFACT, Parts};
+use super::read;
 use crate::event::{Cause, Format};
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
-    ArtefactForm, CompileJob, CompileJobs, CompileResult, Compiled, Compiler, ContentHash, Rebuild,
-    StateJob, StdGaps, read_frame, write_frame,
+    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiler, ContentHash,
+    ModuleJob, StateJob, StdGaps, read_frame, write_frame,
 };
-use crate::sandbox::engine;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::io::{Read, Write};
+use crate::sandbox::engine::{self, Threads};
+use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::thread;
 
 /// What compiles what has no code.
 const OF_STATES: Compiler = Compiler::BEST_FIRST[0];
 
-/// Serves one primary until its jobs are done. `on_alone` is called, from another thread, once
-/// that is gone or wants no more, and has to end what goes on here.
+/// Where a compiler works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a process that does nothing else: its limits are the job's, and it ends with its
+    /// primary.
+    OwnProcess,
+    /// In a thread of a process that does much else.
+    Thread,
+}
+
+/// Serves one primary until its job is done.
 ///
 /// # Errors
-/// If the channel breaks, no engine can be made on this machine or it has no thread left.
+/// If the channel breaks, or the machine has no thread left.
 pub fn serve(
     mut from: impl Read + Send + 'static,
-    to: impl Write + Send,
-    on_alone: impl FnOnce() + Send + 'static,
+    mut to: impl Write,
+    place: Place,
 ) -> anyhow::Result<()> {
-    let Some(jobs) = read_frame::<CompileJobs>(&mut from)? else {
+    let Some(job) = read_frame::<CompileJob>(&mut from)? else {
         return Ok(());
     };
-    thread::Builder::new().spawn(move || {
-        // nothing more is sent to a compiler: what comes is the end
-        let _ = from.read(&mut [0]);
-        on_alone();
-    })?;
-    let cache = Cache::at(jobs.cache);
-    let mut engines = HashMap::new();
-    let wanted = jobs.jobs.iter().map(|job| job.form.compiler);
-    for compiler in wanted.chain(jobs.states.first().map(|_| OF_STATES)) {
-        if let Entry::Vacant(place) = engines.entry(compiler) {
-            place.insert(engine::for_compiling(compiler)?);
+    let of = job.source.of();
+    let threads = Threads::of(job.threads);
+    let limited = match place {
+        Place::OwnProcess => {
+            thread::Builder::new().spawn(move || {
+                // nothing more is sent to a compiler: what comes is the end, and in the middle of
+                // a module there is nothing to be left in order
+                let _ = from.read(&mut [0]);
+                std::process::exit(1);
+            })?;
+            limit(job.limits).and_then(|()| start(threads))
         }
-    }
-    let to = Mutex::new(to);
-    let answer = |of, result| {
-        let mut to = to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        // a primary that is gone needs no answer
-        let _ = write_frame(&mut *to, &CompileResult { of, result });
+        Place::Thread => Ok(()),
     };
-    let (cache, engines, answer) = (&cache, &engines, &answer);
-    rayon::scope_fifo(|scope| {
-        for job in &jobs.jobs {
-            scope.spawn_fifo(move |_| {
-                let engine = &engines[&job.form.compiler];
-                answer(Compiled::Module(job.module), compile(cache, engine, job));
-            });
-        }
-        for job in &jobs.states {
-            scope.spawn_fifo(move |_| {
-                let result = compile_state(cache, &engines[&OF_STATES], job);
-                answer(Compiled::State(job.number), result);
-            });
-        }
+    let parts = Parts::at(job.parts);
+    let result = limited.and_then(|()| match &job.source {
+        CompileSource::Module(module) => compile(&parts, threads, module),
+        CompileSource::State(state) => compile_state(&parts, threads, state),
     });
-    cache.prune(cache::MAX_BYTES, cache::MAX_AGE);
+    let result = result.map_err(|cause| match is_without_memory(&cause) {
+        true => job.limits.too_large(),
+        false => cause,
+    });
+    write_frame(&mut to, &CompileResult { of, result })?;
     Ok(())
 }
 
-/// Compiles one module into the cache, unless another process has done so meanwhile.
-fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result<(), Cause> {
-    let name = |part| Cache::artefact_name(job.content, job.form, part);
-    let std_gaps = job.form.passes.std_gaps;
-    let unusable = |e| {
-        Cause::new(format!(
-            "the cache folder {} cannot be used: {e}",
-            cache.dir().display()
-        ))
+/// Whether this is what is said where the system gives no more memory.
+fn is_without_memory(cause: &Cause) -> bool {
+    let enomem = format!("(os error {})", libc::ENOMEM);
+    cause.message.contains(&enomem) || cause.message.contains("out of memory")
+}
+
+/// Limits this process to what a module may cost.
+fn limit(limits: CompileLimits) -> Result<(), Cause> {
+    let set = |resource, soft: u64, hard: u64| -> io::Result<()> {
+        let mut now = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: it writes to a structure of ours that is there.
+        if unsafe { libc::getrlimit(resource, &raw mut now) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let wanted = libc::rlimit {
+            rlim_cur: soft.min(now.rlim_max),
+            rlim_max: hard.min(now.rlim_max),
+        };
+        // SAFETY: it reads a structure of ours that is there.
+        match unsafe { libc::setrlimit(resource, &raw const wanted) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
     };
-    let _lock = cache.lock(&name(ArtefactPart::Plain)).map_err(unusable)?;
-    if job.rebuild == Rebuild::IfAbsent && job.form.is_there(cache, job.content) {
+    let bytes = limits.mebibytes.saturating_mul(1 << 20);
+    // a signal says that it was the time; one that cannot be survived comes after it
+    let times = limits.seconds..=limits.seconds.saturating_add(1);
+    set(libc::RLIMIT_CPU, *times.start(), *times.end())
+        .and_then(|()| set(libc::RLIMIT_DATA, bytes, bytes))
+        .and_then(|()| set(libc::RLIMIT_FSIZE, LARGEST_ARTEFACT, LARGEST_ARTEFACT))
+        // whoever passes one has nothing to look at
+        .and_then(|()| set(libc::RLIMIT_CORE, 0, 0))
+        .map_err(|e| Cause::new(format!("the compiler cannot limit itself: {e}")))
+}
+
+/// Makes as many threads as there are to be, where there is to be more than one.
+fn start(threads: Threads) -> Result<(), Cause> {
+    let Threads::Several(threads) = threads else {
         return Ok(());
-    }
-    let bytes = std::fs::read(&job.file).map_err(|e| format!("it cannot be read: {e}"))?;
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let made = pool.build_global();
+    made.map_err(|e| Cause::new(format!("the compiler cannot start its threads: {e}")))
+}
+
+/// Compiles one module.
+fn compile(parts: &Parts, threads: Threads, job: &ModuleJob) -> Result<(), Cause> {
+    let engine = &engine::for_compiling(job.form.compiler, threads)
+        .map_err(|e| Cause::new(e.to_string()))?;
+    let std_gaps = job.form.passes.std_gaps;
+    let bytes = read::whole(&job.file)?;
     if ContentHash::of(&bytes) != job.content {
         return Err(Cause::new("it changed while the run began; run again"));
     }
     let store = |part, artefact: &[u8]| -> Result<(), Cause> {
-        cache.store_artefact(&name(part), artefact).map_err(|e| {
-            Cause::new(format!(
-                "its compiled form cannot be written to {}: {e}",
-                cache.dir().display()
-            ))
-        })
+        parts.write_artefact(part, artefact).map_err(unwritten)
     };
     let store_made = |part, (artefact, facts): (Vec<u8>, PassFacts)| {
-        let kept = cache.store_pass_facts(&name(part), &facts);
-        kept.map_err(unusable)?;
+        parts.write_pass_facts(part, &facts).map_err(unwritten)?;
         store(part, &artefact)
     };
     let as_it_is = || -> Result<(), Cause> {
@@ -135,8 +164,22 @@ fn compile(cache: &Cache, engine: &wasmtime::Engine, job: &CompileJob) -> Result
             Err(why.to_string())
         }
     };
-    let kept = cache.store_rewrite_facts(job.content, &facts);
-    kept.map_err(unusable)
+    parts.write_rewrite_facts(&facts).map_err(unwritten)
+}
+
+fn unwritten(error: io::Error) -> Cause {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return too_large_to_keep();
+    }
+    Cause::new(format!("its compiled form cannot be written: {error}"))
+}
+
+/// What is said of a module whose compiled form is larger than any may be.
+pub fn too_large_to_keep() -> Cause {
+    Cause::new(format!(
+        "its compiled form is larger than {} MiB, which is as much as is kept of a module",
+        LARGEST_ARTEFACT >> 20
+    ))
 }
 
 /// Compiles a module without debug information, its memory its own.
@@ -217,12 +260,16 @@ fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result
 }
 
 /// Compiles a state, which has no code, for the workers to map.
-fn compile_state(cache: &Cache, engine: &wasmtime::Engine, job: &StateJob) -> Result<(), Cause> {
-    let bytes = cache
-        .take_state(&job.state)
-        .map_err(|e| format!("it cannot be read: {e}"))?;
+fn compile_state(parts: &Parts, threads: Threads, job: &StateJob) -> Result<(), Cause> {
+    let engine =
+        &engine::for_compiling(OF_STATES, threads).map_err(|e| Cause::new(e.to_string()))?;
+    // a worker wrote it, and it is read as everything of the cache is
+    let (dir, name) = (job.state.parent(), job.state.file_name());
+    let (Some(dir), Some(name)) = (dir, name.and_then(|name| name.to_str())) else {
+        return Err(Cause::new("its file has no name"));
+    };
+    let read = Cache::at(dir.to_owned()).read_state(name);
+    let bytes = read.map_err(|e| read::unreadable(&e))?;
     let artefact = precompile(engine, &bytes, Format::Core)?;
-    cache
-        .store_artefact(&job.artefact, &artefact)
-        .map_err(|e| Cause::new(format!("it cannot be written: {e}")))
+    parts.write_state(&artefact).map_err(unwritten)
 }

@@ -9,8 +9,8 @@ use super::cache::{ArtefactPart, Cache};
 use crate::event::Format;
 use crate::instrument::PassFacts;
 use crate::protocol::{
-    ArtefactForm, CompileJob, CompileJobs, CompileResult, Compiled, Compiler, ContentHash, Form,
-    ModuleNumber, Passes, Rebuild, ReplaySpec, StateJob, StdGaps,
+    ArtefactForm, CompileSource, Compiled, Compiler, ContentHash, Form, ModuleJob, ModuleNumber,
+    Passes, ReplaySpec, StateJob, StdGaps,
 };
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -55,6 +55,8 @@ pub struct ModuleSource {
     /// What it held.
     pub content: ContentHash,
     pub format: Format,
+    /// How long it was, in bytes.
+    pub size: u64,
 }
 
 /// A compiled form that is there.
@@ -74,21 +76,20 @@ pub struct Best {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobNumber(u64);
 
-/// What an answer of a compiler's is worth.
+/// What came of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It was waited for.
-    Expected,
-    /// Nobody wants it any more.
-    Stale,
-    /// It is of what was not given to it.
-    Unasked,
+pub enum Made {
+    /// The cache has all of it.
+    Whole,
+    Nothing,
 }
 
 /// The compiled forms of a run's modules.
 pub struct Forms {
     cache: Cache,
     std_gaps: StdGaps,
+    /// How many modules are compiled at once, and on how many threads in all.
+    at_once: usize,
     modules: Vec<Module>,
     waiting: VecDeque<Waiting>,
     given: Vec<GivenJob>,
@@ -103,37 +104,46 @@ struct Module {
     rebuild: Rebuild,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rebuild {
+    /// Not if it fits: another process may have made it by now.
+    IfAbsent,
+    /// A worker refused it.
+    Refused,
+}
+
 enum Waiting {
-    /// With all others that wait like this.
     Module(ModuleNumber),
-    /// In a compiler of its own, after all others.
-    Alone(ModuleNumber),
     State(StateJob),
 }
 
 struct GivenJob {
     number: JobNumber,
-    kind: GivenKind,
-    /// What compiles its modules.
+    of: Compiled,
+    /// What compiles it.
     compiler: Compiler,
-    undone: Vec<Compiled>,
+}
+
+/// A job that is given out.
+#[derive(Clone, Debug)]
+pub struct NextJob {
+    pub number: JobNumber,
+    /// How many threads it may take.
+    pub threads: usize,
+    pub source: CompileSource,
 }
 
 /// What compiles what has no form that is there yet: that which is ready soonest.
 const FIRST: Compiler = Compiler::BEST_FIRST[0];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum GivenKind {
-    Modules,
-    State,
-}
-
 impl Forms {
-    /// For a run that has this cache, and this become of what std lacks.
-    pub fn new(cache: Cache, std_gaps: StdGaps) -> Forms {
+    /// For a run that has this cache, this become of what std lacks, and so many modules
+    /// compiled at once.
+    pub fn new(cache: Cache, std_gaps: StdGaps, at_once: usize) -> Forms {
         Forms {
             cache,
             std_gaps,
+            at_once,
             modules: Vec::new(),
             waiting: VecDeque::new(),
             given: Vec::new(),
@@ -207,7 +217,7 @@ impl Forms {
         })
     }
 
-    /// Has a module compiled, with all others of which this is said before the next job.
+    /// Has a module compiled, after those of which this was said before.
     pub fn want(&mut self, module: ModuleNumber) {
         self.waiting.push_back(Waiting::Module(module));
     }
@@ -220,7 +230,7 @@ impl Forms {
         }
         self.modules[module.0].there.clear();
         self.modules[module.0].rebuild = Rebuild::Refused;
-        self.waiting.push_back(Waiting::Alone(module));
+        self.waiting.push_back(Waiting::Module(module));
         true
     }
 
@@ -235,132 +245,114 @@ impl Forms {
     }
 
     /// What is to be compiled next, in a process of its own beside those that run.
-    pub fn next_job(&mut self) -> Option<(JobNumber, CompileJobs)> {
-        let mut job = CompileJobs {
-            cache: self.cache.dir().to_owned(),
-            jobs: Vec::new(),
-            states: Vec::new(),
-        };
+    pub fn next_job(&mut self) -> Option<NextJob> {
+        // a state has no code, and workers set up again what they could begin from
         let is_state = |w: &Waiting| matches!(w, Waiting::State(_));
-        let busy = |g: &GivenJob| g.kind == GivenKind::Modules;
-        let (kind, undone) = if let Some(at) = self.waiting.iter().position(is_state) {
-            // it has no code, and workers set up again what they could begin from
-            let Some(Waiting::State(state)) = self.waiting.remove(at) else {
-                return None;
-            };
-            let undone = vec![Compiled::State(state.number)];
-            job.states.push(state);
-            (GivenKind::State, undone)
-        } else if self.given.iter().any(busy) {
-            // the one that runs uses all processors
-            return None;
-        } else {
-            let modules = self.next_modules();
-            if modules.is_empty() {
-                return None;
-            }
-            let jobs = modules.iter().map(|module| self.job(*module, FIRST));
-            job.jobs = jobs.collect();
-            let undone = modules.into_iter().map(Compiled::Module).collect();
-            (GivenKind::Modules, undone)
+        let state = self.waiting.iter().position(is_state);
+        let at = match state.filter(|_| self.given_of(is_state_of) < self.at_once) {
+            Some(at) => at,
+            None if self.given_of(is_module_of) >= self.at_once => return None,
+            None => self.waiting.iter().position(|w| !is_state(w))?,
+        };
+        let (threads, source) = match self.waiting.remove(at)? {
+            Waiting::State(state) => (1, CompileSource::State(state)),
+            Waiting::Module(module) => (
+                self.threads(module),
+                CompileSource::Module(self.job(module, FIRST)),
+            ),
         };
         self.jobs += 1;
         let number = JobNumber(self.jobs);
         self.given.push(GivenJob {
             number,
-            kind,
+            of: source.of(),
             compiler: FIRST,
-            undone,
         });
-        Some((number, job))
+        Some(NextJob {
+            number,
+            threads,
+            source,
+        })
     }
 
-    /// Where no state waits.
-    fn next_modules(&mut self) -> Vec<ModuleNumber> {
-        let mut together = Vec::new();
-        self.waiting.retain(|waiting| match waiting {
-            Waiting::Module(module) => {
-                together.push(*module);
-                false
-            }
-            Waiting::Alone(_) | Waiting::State(_) => true,
-        });
-        if together.is_empty()
-            && let Some(Waiting::Alone(module)) = self.waiting.pop_front()
-        {
-            together.push(module);
-        }
-        together
+    fn given_of(&self, which: fn(Compiled) -> bool) -> usize {
+        self.given.iter().filter(|g| which(g.of)).count()
     }
 
-    fn job(&self, number: ModuleNumber, compiler: Compiler) -> CompileJob {
+    /// A module's share of all threads, by its size among all that is still to be compiled: so
+    /// there are about as many as fit, and one that is large does not come last on one alone.
+    fn threads(&self, module: ModuleNumber) -> usize {
+        let size = |module: ModuleNumber| u128::from(self.modules[module.0].source.size).max(1);
+        let waiting = self.waiting.iter().filter_map(|waiting| match waiting {
+            Waiting::Module(module) => Some(*module),
+            Waiting::State(_) => None,
+        });
+        let given = self.given.iter().filter_map(|given| match given.of {
+            Compiled::Module(module) => Some(module),
+            Compiled::State(_) => None,
+        });
+        let own = size(module);
+        let all = waiting.chain(given).map(size).sum::<u128>() + own;
+        let share = (own * self.at_once as u128).div_ceil(all);
+        usize::try_from(share).unwrap_or(1).clamp(1, self.at_once)
+    }
+
+    fn job(&self, number: ModuleNumber, compiler: Compiler) -> ModuleJob {
         let module = &self.modules[number.0];
-        CompileJob {
+        ModuleJob {
             module: number,
             file: module.source.file.clone(),
             content: module.source.content,
             format: module.source.format,
             form: self.form(module, compiler),
-            rebuild: module.rebuild,
         }
     }
 
-    /// A compiler is done with something.
-    pub fn answered(&mut self, job: JobNumber, result: &CompileResult) -> Answer {
-        let Some(given) = self.given.iter_mut().find(|g| g.number == job) else {
-            return Answer::Stale;
-        };
-        let Some(at) = given.undone.iter().position(|of| *of == result.of) else {
-            return Answer::Unasked;
-        };
-        given.undone.swap_remove(at);
-        if let (Compiled::Module(module), Ok(())) = (result.of, &result.result) {
-            self.modules[module.0].there.push(given.compiler);
-        }
-        Answer::Expected
+    /// Whether another run has made by now what this job is to make.
+    pub fn is_made(&self, job: &ModuleJob) -> bool {
+        !self.was_rebuilt(job.module) && job.form.is_there(&self.cache, job.content)
     }
 
-    /// A compiler has ended. Gives what it died on, if that is known; where it can have been
-    /// one of several, each will be compiled alone, so that the one that kills it is found
-    /// and the others still run.
-    pub fn ended(&mut self, job: JobNumber) -> Option<Compiled> {
+    /// A job is over; gives what it was of, if that is still wanted.
+    pub fn done(&mut self, job: JobNumber, made: Made) -> Option<Compiled> {
         let at = self.given.iter().position(|g| g.number == job)?;
         let given = self.given.swap_remove(at);
-        if let [alone] = given.undone.as_slice() {
-            return Some(*alone);
+        if let (Compiled::Module(module), Made::Whole) = (given.of, made) {
+            self.modules[module.0].there.push(given.compiler);
         }
-        let modules = given.undone.into_iter().filter_map(|of| match of {
-            Compiled::Module(module) => Some(Waiting::Alone(module)),
-            Compiled::State(_) => None,
-        });
-        self.waiting.extend(modules);
-        None
+        Some(given.of)
     }
 
     /// How many modules are still to be compiled.
     pub fn modules_left(&self) -> usize {
-        let is_module = |of: &&Compiled| matches!(of, Compiled::Module(_));
-        let given = self.given.iter().flat_map(|g| &g.undone);
-        let is_waiting = |w: &&Waiting| !matches!(w, Waiting::State(_));
-        given.filter(is_module).count() + self.waiting.iter().filter(is_waiting).count()
+        let is_waiting = |w: &&Waiting| matches!(w, Waiting::Module(_));
+        self.given_of(is_module_of) + self.waiting.iter().filter(is_waiting).count()
     }
 
     /// No module is wanted any more; gives the jobs that are done in vain.
     pub fn forget_modules(&mut self) -> Vec<JobNumber> {
         self.waiting.retain(|w| matches!(w, Waiting::State(_)));
-        self.forget(|given| given.kind == GivenKind::Modules)
+        self.forget(is_module_of)
     }
 
     /// No state is wanted any more; gives the jobs that are done in vain.
     pub fn forget_states(&mut self) -> Vec<JobNumber> {
-        self.waiting.retain(|w| !matches!(w, Waiting::State(_)));
-        self.forget(|given| given.kind == GivenKind::State && !given.undone.is_empty())
+        self.waiting.retain(|w| matches!(w, Waiting::Module(_)));
+        self.forget(is_state_of)
     }
 
-    fn forget(&mut self, which: impl Fn(&GivenJob) -> bool) -> Vec<JobNumber> {
-        let forgotten = self.given.extract_if(.., |given| which(given));
+    fn forget(&mut self, which: fn(Compiled) -> bool) -> Vec<JobNumber> {
+        let forgotten = self.given.extract_if(.., |given| which(given.of));
         forgotten.map(|given| given.number).collect()
     }
+}
+
+fn is_module_of(of: Compiled) -> bool {
+    matches!(of, Compiled::Module(_))
+}
+
+fn is_state_of(of: Compiled) -> bool {
+    matches!(of, Compiled::State(_))
 }
 
 #[cfg(test)]
@@ -370,15 +362,17 @@ mod tests {
 
     const M: [ModuleNumber; 3] = [ModuleNumber(0), ModuleNumber(1), ModuleNumber(2)];
 
+    /// Three modules, of which each is as large as all before it and a bit, on two processors.
     fn forms() -> (tempfile::TempDir, Forms) {
         let root = tempfile::tempdir().expect("a folder");
         let cache = Cache::open(root.path()).expect("a private folder");
-        let mut forms = Forms::new(cache, StdGaps::Left);
+        let mut forms = Forms::new(cache, StdGaps::Left, 2);
         for module in M {
             let source = ModuleSource {
                 file: PathBuf::from(format!("{}.wasm", module.0)),
                 content: ContentHash::of(&[module.0 as u8]),
                 format: Format::Core,
+                size: 10 << module.0,
             };
             forms.add(source, ArtefactForm::Plain);
         }
@@ -388,20 +382,12 @@ mod tests {
     fn state(number: usize) -> StateJob {
         StateJob {
             number: SnapshotNumber(number),
-            state: "s.state".to_owned(),
-            artefact: "s.cwasm".to_owned(),
+            state: "s.state".into(),
         }
     }
 
-    fn compiled(module: ModuleNumber) -> CompileResult {
-        CompileResult {
-            of: Compiled::Module(module),
-            result: Ok(()),
-        }
-    }
-
-    fn modules(jobs: &CompileJobs) -> Vec<ModuleNumber> {
-        jobs.jobs.iter().map(|job| job.module).collect()
+    fn next(forms: &mut Forms) -> NextJob {
+        forms.next_job().expect("there is something to do")
     }
 
     #[test]
@@ -410,72 +396,75 @@ mod tests {
         assert!(!forms.find(M[0]));
         assert_eq!(forms.best(M[0]), None);
         forms.want(M[0]);
-        let (job, jobs) = forms.next_job().expect("there is something to do");
-        assert_eq!(modules(&jobs), [M[0]]);
-        assert_eq!(jobs.jobs[0].rebuild, Rebuild::IfAbsent);
+        let job = next(&mut forms);
+        assert_eq!(job.source.of(), Compiled::Module(M[0]));
         assert!(forms.next_job().is_none());
         assert_eq!(forms.modules_left(), 1);
-        assert_eq!(forms.answered(job, &compiled(M[0])), Answer::Expected);
+        let of = forms.done(job.number, Made::Whole);
+        assert_eq!(of, Some(Compiled::Module(M[0])));
         assert_eq!(forms.modules_left(), 0);
         let best = forms.best(M[0]).expect("it was compiled");
         assert_eq!((best.replay, best.why_plain), (None, None));
-        assert_eq!(forms.answered(job, &compiled(M[0])), Answer::Unasked);
-        assert_eq!(forms.ended(job), None);
-        assert_eq!(forms.answered(job, &compiled(M[0])), Answer::Stale);
+        assert_eq!(forms.done(job.number, Made::Whole), None);
     }
 
     #[test]
-    fn of_modules_on_which_a_compiler_dies_each_is_tried_alone() {
+    fn as_many_are_compiled_at_once_as_there_are_processors_and_one_that_fails_is_alone() {
         let (_root, mut forms) = forms();
         for module in M {
             forms.want(module);
         }
-        let (job, jobs) = forms.next_job().expect("there is something to do");
-        assert_eq!(modules(&jobs), M);
-        assert_eq!(forms.answered(job, &compiled(M[1])), Answer::Expected);
-        assert_eq!(forms.ended(job), None);
-        assert_eq!(forms.modules_left(), 2);
-        let (first, jobs) = forms.next_job().expect("two are left");
-        assert_eq!(modules(&jobs).len(), 1);
+        let (first, second) = (next(&mut forms), next(&mut forms));
         assert!(forms.next_job().is_none());
-        let died = forms.ended(first).expect("it was alone");
-        assert_eq!(died, Compiled::Module(jobs.jobs[0].module));
-        let (_, jobs) = forms.next_job().expect("one is left");
-        assert_ne!(died, Compiled::Module(jobs.jobs[0].module));
+        // of all that is left the large one has the larger share
+        assert_eq!((first.threads, second.threads), (1, 1));
+        let of = forms.done(first.number, Made::Nothing);
+        assert_eq!(of, Some(Compiled::Module(M[0])));
+        assert_eq!(forms.best(M[0]), None);
+        let third = next(&mut forms);
+        assert_eq!(
+            (third.source.of(), third.threads),
+            (Compiled::Module(M[2]), 2)
+        );
+        assert_eq!(forms.modules_left(), 2);
+        for job in [second, third] {
+            forms.done(job.number, Made::Whole);
+        }
+        assert!(forms.best(M[1]).is_some() && forms.best(M[2]).is_some());
     }
 
     #[test]
     fn a_state_waits_for_no_module_and_goes_down_alone() {
         let (_root, mut forms) = forms();
-        forms.want(M[0]);
-        let (module, _) = forms.next_job().expect("there is something to do");
+        for module in M {
+            forms.want(module);
+        }
+        let modules = [next(&mut forms).number, next(&mut forms).number];
         forms.want_state(state(0));
         forms.want_state(state(1));
-        let (first, jobs) = forms.next_job().expect("states do not wait");
-        assert_eq!(jobs.states, [state(0)]);
-        let (second, _) = forms.next_job().expect("nor for each other");
-        let died = Some(Compiled::State(SnapshotNumber(0)));
-        assert_eq!(forms.ended(first), died);
+        let first = next(&mut forms);
+        let of = Compiled::State(SnapshotNumber(0));
+        assert_eq!(first.source.of(), of);
+        let second = next(&mut forms);
+        assert_eq!(forms.done(first.number, Made::Nothing), Some(of));
         assert!(forms.next_job().is_none());
         // a run that stops compiles no more modules, and at its end no more states
-        assert_eq!(forms.forget_modules(), [module]);
-        assert_eq!(forms.answered(module, &compiled(M[0])), Answer::Stale);
-        assert_eq!(forms.forget_states(), [second]);
-        assert_eq!(forms.ended(second), None);
+        assert_eq!(forms.forget_modules(), modules);
+        assert_eq!(forms.done(modules[0], Made::Whole), None);
+        assert_eq!(forms.forget_states(), [second.number]);
+        assert_eq!(forms.done(second.number, Made::Whole), None);
     }
 
     #[test]
     fn a_refused_form_is_made_again_once() {
         let (_root, mut forms) = forms();
         forms.want(M[2]);
-        let (job, _) = forms.next_job().expect("there is something to do");
-        forms.answered(job, &compiled(M[2]));
-        forms.ended(job);
+        let job = next(&mut forms);
+        forms.done(job.number, Made::Whole);
         assert!(forms.rebuild(M[2]));
         assert_eq!(forms.best(M[2]), None);
-        let (job, jobs) = forms.next_job().expect("it is made again");
-        assert_eq!(jobs.jobs[0].rebuild, Rebuild::Refused);
-        forms.answered(job, &compiled(M[2]));
+        let job = next(&mut forms);
+        forms.done(job.number, Made::Whole);
         assert!(forms.best(M[2]).is_some() && forms.was_rebuilt(M[2]));
         assert!(!forms.rebuild(M[2]));
     }

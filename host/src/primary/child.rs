@@ -127,6 +127,11 @@ impl Process {
         }
     }
 
+    /// The signal that ended it, once its end was seen to.
+    pub(super) fn signal(&mut self) -> Option<i32> {
+        self.child.try_wait().ok()??.signal()
+    }
+
     /// Sees to its end and that nothing is left of it.
     pub(super) fn reap(&mut self, patience: Duration) {
         if self.watched.end_within(patience) {

@@ -1,83 +1,330 @@
 //! The stage that compiles: a process for each job that there is, and what comes of it.
 //!
-//! What is compiled, and when, says [`Forms`](crate::module::forms::Forms); here its jobs are
-//! given to compiler processes and their answers dealt with. Should a compiler die, what it
-//! left undone is tried again one module at a time.
+//! What is compiled, and when, says [`Forms`](crate::module::forms::Forms); here each of its
+//! jobs goes its way. It waits for another run that makes the same just now; a compiler makes
+//! its parts, within the limits that it is given; once that is gone, a thread takes them over
+//! into the cache. A compiler that dies or is too late has cost its own module alone.
 
 use super::peer::{Peer, Role};
 use super::pipeline::ModulePhase;
 use super::{Goal, Message, Run};
 use crate::event::{Cause, Event, Progress};
-use crate::module::forms::{Answer, JobNumber};
-use crate::protocol::{CompileResult, Compiled, LoadError, ModuleNumber};
+use crate::module::cache::{ArtefactPart, Cache, MAX_AGE, MAX_BYTES, NewParts};
+use crate::module::compile;
+use crate::module::forms::{JobNumber, Made, NextJob};
+use crate::protocol::{
+    CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, LoadError, ModuleNumber,
+};
 use crate::settings::Verbosity;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
 
 /// The compilers that run, and what was said of them.
 #[derive(Default)]
 pub(super) struct Compilers {
-    running: Vec<(JobNumber, Peer)>,
+    jobs: Vec<Job>,
     /// Modules that were compiled, not counting again.
     compiled: usize,
     said: bool,
 }
 
+/// A job under way.
+struct Job {
+    number: JobNumber,
+    source: CompileSource,
+    threads: usize,
+    stage: Stage,
+    /// Held until its result is kept: who wants the same waits for it.
+    lock: Option<File>,
+}
+
+enum Stage {
+    /// Another run has the lock.
+    Waiting { _until_gone: Wanted },
+    /// A compiler is at work.
+    Compiling(Compiling),
+    /// What it made is taken over.
+    Keeping,
+}
+
+struct Compiling {
+    peer: Peer,
+    parts: NewParts,
+    /// When it has to be done.
+    due: Instant,
+    said: Option<Result<(), Cause>>,
+}
+
+/// Whether somebody still waits; no more once this is gone.
+struct Wanted(Arc<AtomicBool>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Compilers {
+    fn drop(&mut self) {
+        for job in &mut self.jobs {
+            if let Stage::Compiling(compiling) = &mut job.stage {
+                compiling.peer.kill();
+            }
+        }
+    }
+}
+
 impl Compilers {
     /// Ends them by force: nothing that they make is wanted any more.
     pub(super) fn end(&mut self, jobs: &[JobNumber]) {
-        for (_, peer) in self.running.extract_if(.., |(job, _)| jobs.contains(job)) {
-            let mut peer = peer;
-            peer.kill();
-            peer.post_mortem();
+        let unwanted = self.jobs.extract_if(.., |job| jobs.contains(&job.number));
+        for job in unwanted {
+            if let Stage::Compiling(mut compiling) = job.stage {
+                compiling.peer.kill();
+                compiling.peer.post_mortem();
+            }
         }
+    }
+
+    /// When one of them has to be done.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let due = self.jobs.iter().filter_map(|job| match &job.stage {
+            Stage::Compiling(compiling) if compiling.said.is_none() => Some(compiling.due),
+            _ => None,
+        });
+        due.min()
+    }
+
+    /// Ends those that are too late.
+    pub(super) fn end_late(&mut self, limits: CompileLimits) {
+        let now = Instant::now();
+        for job in &mut self.jobs {
+            if let Stage::Compiling(compiling) = &mut job.stage
+                && compiling.due <= now
+                && compiling.said.is_none()
+            {
+                compiling.said = Some(Err(limits.not_done()));
+                compiling.peer.kill();
+            }
+        }
+    }
+
+    fn job(&mut self, number: JobNumber) -> Option<&mut Job> {
+        self.jobs.iter_mut().find(|job| job.number == number)
     }
 }
 
 impl Run<'_> {
     /// Has all compiled that can be now.
     pub(super) fn compile(&mut self) {
-        while let Some((job, jobs)) = self.forms.next_job() {
-            let tx = self.tx.clone();
-            let started =
-                Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
-                    let _ = tx.send(match messages {
-                        Some(results) => Message::Compiled(job, results),
-                        None => Message::CompilerEnded(job),
-                    });
-                });
-            let of_state = jobs.states.first().map(|state| state.number);
-            match started.and_then(|mut peer| peer.send(&[jobs]).map(|()| peer)) {
-                Ok(peer) => self.compilers.running.push((job, peer)),
-                Err(e) => {
-                    let why = format!("no compiler process can be started: {e}");
-                    match of_state {
-                        Some(number) => {
-                            self.forms.ended(job);
-                            self.not_shared(number, &why);
-                        }
-                        None => {
-                            self.fatal = Some(anyhow::anyhow!(why));
-                            return;
-                        }
+        while let Some(next) = self.forms.next_job() {
+            let NextJob {
+                number,
+                threads,
+                source,
+            } = next;
+            let locked = match &source {
+                CompileSource::State(_) => Ok(None),
+                CompileSource::Module(job) => {
+                    let part = ArtefactPart::Plain;
+                    let name = Cache::artefact_name(job.content, job.form, part);
+                    match self.cache.try_lock(&name) {
+                        Ok(None) => Err(name),
+                        Ok(lock) => Ok(lock),
+                        // what is written is whole all the same
+                        Err(_) => Ok(None),
                     }
                 }
+            };
+            let waits = locked.is_err();
+            let (lock, stage) = match locked {
+                Ok(lock) => (lock, Stage::Keeping),
+                Err(name) => {
+                    let _until_gone = self.wait_for(number, name);
+                    (None, Stage::Waiting { _until_gone })
+                }
+            };
+            self.compilers.jobs.push(Job {
+                number,
+                source,
+                threads,
+                stage,
+                lock,
+            });
+            if !waits {
+                self.begin(number);
             }
         }
     }
 
-    /// A compiler is done with something.
-    pub(super) fn compiled(&mut self, job: JobNumber, result: CompileResult) {
-        match self.forms.answered(job, &result) {
-            Answer::Stale => return,
-            Answer::Unasked => {
-                let what = "the compiler reported what it was not given";
-                return self.ledger.internal_error(what.into());
+    /// Waits, elsewhere, until another run is done with this, or has had the time for it.
+    fn wait_for(&self, number: JobNumber, name: String) -> Wanted {
+        let wanted = Arc::new(AtomicBool::new(true));
+        let (cache, tx, is_wanted) = (self.cache.clone(), self.tx.clone(), wanted.clone());
+        let patience = self.settings.compile.lock_patience();
+        let waits = thread::Builder::new().spawn(move || {
+            let is_wanted = || is_wanted.load(Ordering::Relaxed);
+            let lock = cache.lock_within(&name, patience, is_wanted);
+            let _ = tx.send(Message::Locked(number, lock));
+        });
+        if waits.is_err() {
+            // what is compiled twice is written twice
+            let _ = self.tx.send(Message::Locked(number, None));
+        }
+        Wanted(wanted)
+    }
+
+    /// Another run is done with what a job is to make, or was waited for long enough.
+    pub(super) fn locked(&mut self, number: JobNumber, lock: Option<File>) {
+        if let Some(job) = self.compilers.job(number) {
+            job.lock = lock;
+            self.begin(number);
+        }
+    }
+
+    /// Has a job's compiler do its work, unless another run has done it by now.
+    fn begin(&mut self, number: JobNumber) {
+        let Some(job) = self.compilers.job(number) else {
+            return;
+        };
+        if let CompileSource::Module(module) = &job.source
+            && self.forms.is_made(module)
+        {
+            return self.job_done(number, Ok(()));
+        }
+        let (source, threads) = (job.source.clone(), job.threads);
+        let parts = match self.cache.new_parts() {
+            Ok(parts) => parts,
+            Err(e) => {
+                let dir = self.cache.dir().display();
+                let why = format!("the cache folder {dir} cannot be used: {e}");
+                return self.job_done(number, Err(Cause::new(why)));
             }
-            Answer::Expected => {}
+        };
+        let limits = self.settings.compile;
+        let order = CompileJob {
+            parts: parts.path().to_owned(),
+            threads,
+            limits,
+            source,
+        };
+        let tx = self.tx.clone();
+        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
+            let _ = tx.send(match messages {
+                Some(results) => Message::Compiled(number, results),
+                None => Message::CompilerEnded(number),
+            });
+        });
+        match started.and_then(|mut peer| peer.send(&[order]).map(|()| peer)) {
+            Ok(peer) => {
+                if let Some(job) = self.compilers.job(number) {
+                    job.stage = Stage::Compiling(Compiling {
+                        peer,
+                        parts,
+                        due: Instant::now() + limits.patience(),
+                        said: None,
+                    });
+                }
+            }
+            Err(e) => {
+                let why = format!("no compiler process can be started: {e}");
+                self.job_done(number, Err(Cause::new(why)));
+            }
         }
-        match result.of {
-            Compiled::State(number) => self.state_compiled(number, result.result),
-            Compiled::Module(number) => self.module_compiled(number, result.result),
+    }
+
+    /// A compiler has said what became of its job.
+    pub(super) fn compiled(&mut self, number: JobNumber, result: CompileResult) {
+        let Some(job) = self.compilers.job(number) else {
+            return;
+        };
+        let asked = job.source.of();
+        let Stage::Compiling(compiling) = &mut job.stage else {
+            return;
+        };
+        // its first word counts, and is all that is wanted of it
+        if compiling.said.is_none() {
+            compiling.said = Some(match result.of == asked {
+                true => result.result,
+                false => Err(Cause::new(
+                    "the compiler reported what it was not given: this is a bug in wasmtest",
+                )),
+            });
+            compiling.peer.kill();
         }
+    }
+
+    /// A compiler has ended: as it should, or it died.
+    pub(super) fn compiler_ended(&mut self, number: JobNumber) {
+        let limits = self.settings.compile;
+        let Some(job) = self.compilers.job(number) else {
+            return;
+        };
+        let Stage::Compiling(compiling) = std::mem::replace(&mut job.stage, Stage::Keeping) else {
+            return;
+        };
+        let source = job.source.clone();
+        let Compiling {
+            mut peer,
+            parts,
+            said,
+            ..
+        } = compiling;
+        let end = peer.post_mortem();
+        match said {
+            Some(Ok(())) => self.keep(number, source, parts),
+            Some(Err(cause)) => self.job_done(number, Err(cause)),
+            None => self.job_done(number, Err(why_it_died(&end, peer.signal(), limits))),
+        }
+    }
+
+    /// Has the cache take over what a compiler made, while the loop goes on.
+    fn keep(&mut self, number: JobNumber, source: CompileSource, parts: NewParts) {
+        let (cache, tx) = (self.cache.clone(), self.tx.clone());
+        let state = match &source {
+            CompileSource::State(job) => self.state_artefact(job.number),
+            CompileSource::Module(_) => None,
+        };
+        let keeps = thread::Builder::new().spawn(move || {
+            let kept = match &source {
+                CompileSource::Module(job) => cache.admit_module(&parts, job.content, job.form),
+                CompileSource::State(_) => match state {
+                    Some(name) => cache.admit_state(&parts, &name),
+                    None => Err(io::Error::other("nobody wants it any more")),
+                },
+            };
+            drop(parts);
+            let kept = kept.map_err(|e| {
+                let dir = cache.dir().display();
+                Cause::new(format!("its compiled form cannot be kept in {dir}: {e}"))
+            });
+            let _ = tx.send(Message::Kept(number, kept));
+        });
+        if let Err(e) = keeps {
+            let why = format!("no thread can be started to keep its compiled form: {e}");
+            let kept = Err(Cause::new(why));
+            let _ = self.tx.send(Message::Kept(number, kept));
+        }
+    }
+
+    /// A job is over.
+    pub(super) fn job_done(&mut self, number: JobNumber, result: Result<(), Cause>) {
+        // with it goes its lock
+        self.compilers.jobs.retain(|job| job.number != number);
+        let made = match &result {
+            Ok(()) => Made::Whole,
+            Err(_) => Made::Nothing,
+        };
+        match self.forms.done(number, made) {
+            Some(Compiled::State(number)) => self.state_compiled(number, result),
+            Some(Compiled::Module(number)) => self.module_compiled(number, result),
+            None => {}
+        }
+        self.compile();
     }
 
     fn module_compiled(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
@@ -109,28 +356,10 @@ impl Run<'_> {
             let cached = self.modules.len() - compiled;
             self.ledger
                 .progress(Progress::compiled(compiled, cached, elapsed));
+            let cache = self.cache.clone();
+            // where no thread can be started the next run does it
+            let _ = thread::Builder::new().spawn(move || cache.prune(MAX_BYTES, MAX_AGE));
         }
-    }
-
-    /// A compiler has ended: as it should, or it died.
-    pub(super) fn compiler_ended(&mut self, job: JobNumber) {
-        let running = &mut self.compilers.running;
-        let Some(at) = running.iter().position(|(of, _)| *of == job) else {
-            return;
-        };
-        let (_, mut peer) = running.swap_remove(at);
-        let end = peer.post_mortem();
-        match self.forms.ended(job) {
-            Some(Compiled::Module(number)) => {
-                let why = format!("the compiler process died on it: {end}");
-                self.module_failed(number, LoadError::Module(Cause::new(why)));
-            }
-            Some(Compiled::State(number)) => {
-                self.not_shared(number, &format!("the compiler died on it: {end}"));
-            }
-            None => {}
-        }
-        self.compile();
     }
 
     /// Which of a module's compiled forms is used, now that they are there.
@@ -172,5 +401,25 @@ impl Run<'_> {
         let waiting = self.take_waiting(number);
         self.modules[number.0].held.extend(waiting);
         self.compile();
+    }
+}
+
+/// How many modules are compiled at once, and on how many threads in all.
+pub(super) fn at_once() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What std says where there is no memory, or the end of its backtrace, of which one stays.
+const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of ", "handle_alloc_error"];
+
+/// Why a compiler died without a word.
+fn why_it_died(end: &str, signal: Option<i32>, limits: CompileLimits) -> Cause {
+    match signal {
+        Some(libc::SIGXCPU) => limits.too_slow(),
+        Some(libc::SIGXFSZ) => compile::too_large_to_keep(),
+        Some(libc::SIGABRT) if OUT_OF_MEMORY.iter().any(|mark| end.contains(mark)) => {
+            limits.too_large()
+        }
+        _ => Cause::new(format!("the compiler process died on it: {end}")),
     }
 }

@@ -15,6 +15,7 @@ pub struct Ledger<'a> {
     reporter: &'a mut dyn Reporter,
     summary: Summary,
     began: Instant,
+    has_results: bool,
     /// Tests planned so far, skipped ones included.
     pub planned: usize,
     /// The tests of each host fixture, and whether one of them did not pass.
@@ -31,6 +32,7 @@ impl<'a> Ledger<'a> {
                 ..Summary::default()
             },
             began: Instant::now(),
+            has_results: false,
             planned: 0,
             fixtures: Vec::new(),
         }
@@ -54,6 +56,11 @@ impl<'a> Ledger<'a> {
         self.began
     }
 
+    /// Whether anything has come of the run.
+    pub fn has_results(&self) -> bool {
+        self.has_results
+    }
+
     /// Reports what is no result.
     pub fn emit(&mut self, event: &Event) {
         self.reporter.event(event);
@@ -66,6 +73,7 @@ impl<'a> Ledger<'a> {
 
     /// Records how a test ended.
     pub fn ended(&mut self, end: TestEnd) {
+        self.has_results = true;
         self.summary.count(&end.outcome);
         if !end.outcome.is_good() && end.ran.is_some() {
             for (tests, implicated) in &mut self.fixtures {
@@ -121,6 +129,7 @@ impl<'a> Ledger<'a> {
 
     /// Records a module that could not be run.
     pub fn module_failed(&mut self, error: ModuleError) {
+        self.has_results = true;
         self.summary.errors += 1;
         self.summary.modules_failed += 1;
         self.emit(&Event::ModuleFailed(Box::new(error)));

@@ -30,7 +30,7 @@ mod tests;
 mod timeouts;
 mod workers;
 
-use crate::event::{Event, Interrupt, SuitePart, Summary};
+use crate::event::{Cause, Event, Interrupt, SuitePart, Summary};
 use crate::grant::protected;
 use crate::guardian::FromGuardian;
 use crate::harness::limit;
@@ -54,6 +54,7 @@ use host_fixtures::HostFixtures;
 use ledger::Ledger;
 use peer::{Heard, Home};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -65,12 +66,33 @@ const SLOW: Duration = Duration::from_secs(10);
 /// How often a person who watches is shown what runs.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How long results are kept back for the number of all tests, which is told first.
+const HOLD: Duration = Duration::from_secs(2);
+
+/// Whether it was said how many tests there are.
+#[derive(Clone, Copy, Debug)]
+enum Planned {
+    /// No; since when there are results.
+    Unsaid(Option<Instant>),
+    /// Of how many it is known, while modules are still compiled or listed.
+    Some,
+    All,
+}
+
+impl Default for Planned {
+    fn default() -> Self {
+        Planned::Unsaid(None)
+    }
+}
+
 /// Something that the loop has to deal with.
 enum Message {
     Worker(usize, u64, Heard<FromWorker>),
     WorkerEnded(usize, u64),
     Compiled(JobNumber, Heard<CompileResult>),
     CompilerEnded(JobNumber),
+    Locked(JobNumber, Option<File>),
+    Kept(JobNumber, Result<(), Cause>),
     FixtureHost(u64, Heard<FromWorker>),
     FixtureHostEnded(u64),
     Guardian(FixtureNumber, Heard<FromGuardian>),
@@ -125,7 +147,7 @@ struct Run<'a> {
     interrupted_at: Option<Instant>,
     /// Whether those who did not stop by themselves were asked to.
     asked_all: bool,
-    planned_said: bool,
+    planned: Planned,
     kept_scratch: bool,
     /// What tests were seen making that ran for long.
     making: making::Making,
@@ -268,7 +290,7 @@ fn go_with(
         ledger,
         tx,
         modules: Vec::new(),
-        forms: Forms::new(cache.clone(), settings.std_gaps),
+        forms: Forms::new(cache.clone(), settings.std_gaps, compiling::at_once()),
         cache,
         compilers: compiling::Compilers::default(),
         to_list: VecDeque::new(),
@@ -290,7 +312,7 @@ fn go_with(
         stopped_since: None,
         interrupted_at: None,
         asked_all: false,
-        planned_said: false,
+        planned: Planned::default(),
         kept_scratch: false,
         making: making::Making::default(),
         found: Vec::new(),
@@ -440,6 +462,8 @@ impl Run<'_> {
                 }
             }
             Message::CompilerEnded(job) => self.compiler_ended(job),
+            Message::Locked(job, lock) => self.locked(job, lock),
+            Message::Kept(job, kept) => self.job_done(job, kept),
             Message::FixtureHost(life, mut messages) => {
                 for message in messages.take() {
                     self.fixture_host_said(life, message);
@@ -467,16 +491,33 @@ impl Run<'_> {
             && self.workers.iter().all(workers::WorkerSlot::is_idle)
     }
 
-    /// Says how many tests there are, once that is known.
+    /// Says how many tests there are, once that is known; and how many are known of, once what
+    /// has ended would wait for the others for too long.
     fn say_planned(&mut self) {
         let known = self.stopping || self.modules.iter().all(pipeline::Module::is_listed);
-        if known && !self.planned_said {
-            self.planned_said = true;
-            let planned = Event::Planned {
-                tests: self.ledger.planned,
-                filtered_out: self.ledger.filtered(),
-            };
-            self.ledger.emit(&planned);
+        let overdue = self.planned_due().is_some_and(|due| due <= Instant::now());
+        self.planned = match self.planned {
+            Planned::All => return,
+            _ if known => Planned::All,
+            _ if overdue => Planned::Some,
+            Planned::Unsaid(None) if self.ledger.has_results() => {
+                self.planned = Planned::Unsaid(Some(Instant::now()));
+                return;
+            }
+            Planned::Unsaid(_) | Planned::Some => return,
+        };
+        let planned = Event::Planned {
+            tests: self.ledger.planned,
+            filtered_out: self.ledger.filtered(),
+        };
+        self.ledger.emit(&planned);
+    }
+
+    /// When results have waited long enough for the number of all tests.
+    fn planned_due(&self) -> Option<Instant> {
+        match self.planned {
+            Planned::Unsaid(Some(since)) => Some(since + HOLD),
+            _ => None,
         }
     }
 

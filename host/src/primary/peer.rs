@@ -8,9 +8,10 @@
 
 use super::child::Process;
 use super::oom;
+use crate::module::compile;
 use crate::protocol::{MAX_FRAME, MAX_RESULT, read_frame_within, write_frame};
 use crate::settings::HostPaths;
-use crate::{module, worker};
+use crate::worker;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
@@ -189,7 +190,7 @@ impl Peer {
                             let _ = socket.shutdown(Shutdown::Both);
                         })
                     }
-                    Role::Compiler => module::compile::serve(from, theirs, || ()),
+                    Role::Compiler => compile::serve(from, theirs, compile::Place::Thread),
                     Role::Guardian => unreachable!("it adopts and waits for all orphans"),
                 })?;
                 Body::Thread
@@ -327,6 +328,14 @@ impl Peer {
     /// Asks it to end, without waiting.
     pub fn close(&mut self) {
         let _ = self.to.shutdown(Shutdown::Write);
+    }
+
+    /// The signal that ended it, once its end was seen to.
+    pub fn signal(&mut self) -> Option<i32> {
+        match &mut self.body {
+            Body::Process { process, .. } => process.signal(),
+            Body::Thread => None,
+        }
     }
 
     /// Sees to its end and says how it came about and what it wrote to stderr last.

@@ -18,6 +18,7 @@ use crate::protocol::{
 use crate::settings::{Processes, Silence, Snapshots, Verbosity};
 use crate::text::shell_quote;
 use std::sync::Arc;
+use std::thread;
 
 /// A module of the run.
 pub(super) struct Module {
@@ -59,6 +60,9 @@ impl Module {
 impl Run<'_> {
     /// Finds the modules and sets each on its way.
     pub(super) fn discover(&mut self) {
+        let cache = self.cache.clone();
+        // where no thread can be started another run does it
+        let _ = thread::Builder::new().spawn(move || cache.sweep());
         let Discovered {
             modules,
             unusable,
@@ -128,6 +132,7 @@ impl Run<'_> {
             file: file.file.clone(),
             content: file.content,
             format: file.format,
+            size: file.size,
         };
         // where there are fixtures, states are worth keeping
         let form = match file.sdk.module_fixtures.functions.is_empty() {

@@ -196,8 +196,7 @@ impl Run<'_> {
         snapshot.wrote = wrote;
         self.forms.want_state(StateJob {
             number,
-            state: state.clone(),
-            artefact: snapshot.artefact.clone(),
+            state: self.cache.dir().join(&state),
         });
         snapshot.phase = Phase::Compiling { state, beside };
         self.compile();
@@ -205,6 +204,12 @@ impl Run<'_> {
         if matches!(self.snapshots.all[number.0].phase, Phase::Compiling { .. }) {
             self.say_snapshot(number, SnapshotStep::Kept { bytes: size });
         }
+    }
+
+    /// The name of the file in which a state's compiled form is kept.
+    pub(super) fn state_artefact(&self, number: SnapshotNumber) -> Option<String> {
+        let snapshot = self.snapshots.all.get(number.0);
+        snapshot.map(|snapshot| snapshot.artefact.clone())
     }
 
     /// Workers go on with what each of them took.
@@ -232,10 +237,11 @@ impl Run<'_> {
             return;
         };
         let taken = std::mem::replace(&mut snapshot.phase, Phase::Unshared);
-        let Phase::Compiling { beside, .. } = taken else {
+        let Phase::Compiling { state, beside } = taken else {
             snapshot.phase = taken;
             return;
         };
+        self.cache.remove_state(&state);
         if let Err(why) = result {
             return self.not_shared(number, &why.message);
         }

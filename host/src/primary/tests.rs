@@ -88,7 +88,7 @@ fn fake(does: impl Fn(Role, UnixStream) + Send + Sync + 'static) -> Home<'static
 /// Compiles as a compiler does.
 fn compile(channel: UnixStream) {
     let from = channel.try_clone().expect("a descriptor is left");
-    let _ = crate::module::compile::serve(from, channel, || ());
+    let _ = crate::module::compile::serve(from, channel, crate::module::compile::Place::Thread);
 }
 
 /// Two tests on one worker that does this.

@@ -60,6 +60,12 @@ impl Run<'_> {
         if let (None, Some(over)) = (self.interrupted_at, self.out_of_time_at()) {
             at(over);
         }
+        if let Some(due) = self.compilers.due() {
+            at(due);
+        }
+        if let Some(due) = self.planned_due() {
+            at(due);
+        }
         wake
     }
 
@@ -85,6 +91,7 @@ impl Run<'_> {
 
     /// Deals with what takes too long.
     pub(super) fn look_at_clocks(&mut self) {
+        self.compilers.end_late(self.settings.compile);
         for number in 0..self.workers.len() {
             let Some(worker) = &self.workers[number].worker else {
                 continue;

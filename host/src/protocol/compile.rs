@@ -1,36 +1,106 @@
-//! What the primary and the compiler say to each other.
+//! What the primary and a compiler say to each other.
 
 use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::{Cause, Format};
 use crate::paths::path_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// From the primary to the compiler.
+/// From the primary to a compiler, which does nothing else.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CompileJobs {
-    /// The cache folder to write to.
+pub struct CompileJob {
+    /// The folder that its parts are written to, and nothing else is.
     #[serde(with = "path_bytes")]
-    pub cache: PathBuf,
-    /// What to compile, the most wanted first.
-    pub jobs: Vec<CompileJob>,
-    /// States to compile.
-    pub states: Vec<StateJob>,
+    pub parts: PathBuf,
+    /// How many threads it may take.
+    pub threads: usize,
+    /// What it may cost.
+    pub limits: CompileLimits,
+    /// What is to be compiled.
+    pub source: CompileSource,
+}
+
+/// What is to be compiled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum CompileSource {
+    Module(ModuleJob),
+    State(StateJob),
+}
+
+impl CompileSource {
+    /// What an answer calls it.
+    pub fn of(&self) -> Compiled {
+        match self {
+            CompileSource::Module(job) => Compiled::Module(job.module),
+            CompileSource::State(job) => Compiled::State(job.number),
+        }
+    }
+}
+
+/// What it may cost to compile one module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompileLimits {
+    /// CPU time, in seconds.
+    pub seconds: u64,
+    /// Memory, in MiB.
+    pub mebibytes: u64,
+}
+
+impl CompileLimits {
+    /// Far above what a debug binary of 100 MB takes.
+    pub const DEFAULT: CompileLimits = CompileLimits {
+        seconds: 120,
+        mebibytes: 4096,
+    };
+
+    /// How long a compiler is waited for: a machine can be busy, and a process be stopped.
+    pub fn patience(self) -> Duration {
+        Duration::from_secs(self.seconds.saturating_mul(5).saturating_add(60))
+    }
+
+    /// How long another run is waited for that makes the same.
+    pub fn lock_patience(self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Its CPU time is up.
+    pub fn too_slow(self) -> Cause {
+        let seconds = self.seconds;
+        let what = format!("compiling it takes more than {seconds} s of CPU time, its limit");
+        Cause::new(what).hint("--compile-timeout SECONDS sets another limit")
+    }
+
+    /// It did not end.
+    pub fn not_done(self) -> Cause {
+        let patience = self.patience().as_secs();
+        let what = format!(
+            "compiling it did not come to an end in {patience} s, five times its limit of {} s of CPU time and a minute",
+            self.seconds
+        );
+        Cause::new(what).hint("--compile-timeout SECONDS sets another limit")
+    }
+
+    /// It has asked for more memory than it may have.
+    pub fn too_large(self) -> Cause {
+        let mebibytes = self.mebibytes;
+        let what = format!("compiling it takes more than {mebibytes} MiB of memory, its limit");
+        Cause::new(what).hint("--compile-memory MIB sets another limit")
+    }
 }
 
 /// A state to compile, which has no code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateJob {
     pub number: SnapshotNumber,
-    /// Its file in the cache folder, which goes.
-    pub state: String,
-    /// The file name of its compiled form.
-    pub artefact: String,
+    /// Its file, in the cache folder.
+    #[serde(with = "path_bytes")]
+    pub state: PathBuf,
 }
 
 /// One module to compile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CompileJob {
+pub struct ModuleJob {
     pub module: ModuleNumber,
     #[serde(with = "path_bytes")]
     pub file: PathBuf,
@@ -39,8 +109,6 @@ pub struct CompileJob {
     pub format: Format,
     /// What it is to be made into.
     pub form: Form,
-    /// What becomes of what is there already.
-    pub rebuild: Rebuild,
 }
 
 /// A form in which a module can be run: what compiles it, and what goes over it before.
@@ -90,20 +158,11 @@ pub enum ArtefactForm {
     Replayable,
 }
 
-/// Whether what the cache has of a module is made again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Rebuild {
-    /// Not if it fits: another process may have made it by now.
-    IfAbsent,
-    /// A worker refused it.
-    Refused,
-}
-
-/// From the compiler to the primary.
+/// From a compiler to the primary.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CompileResult {
     pub of: Compiled,
-    /// Whether its compiled form is in the cache now.
+    /// Whether all its parts are written.
     pub result: Result<(), Cause>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The channel is a socket that is the child's stdin: nobody's stdout. `frame` is how
 //! messages go over it, `setup` what a worker is told once, `task` what it is given to
-//! do, `listed` what it finds in a module, `compile` what is said to the compiler.
+//! do, `listed` what it finds in a module, `compile` what is said to a compiler.
 
 mod compile;
 mod content;
@@ -14,8 +14,8 @@ pub mod suites;
 mod task;
 
 pub use compile::{
-    ArtefactForm, CompileJob, CompileJobs, CompileResult, Compiled, Compiler, Form, Passes,
-    Rebuild, StateJob,
+    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, Compiler,
+    Form, ModuleJob, Passes, StateJob,
 };
 pub use content::ContentHash;
 pub use frame::{

@@ -2,7 +2,7 @@
 //!
 //! What libtest has no word for is in one extra object, `wasmtest`. The opening
 //! line says how many tests there will be, so what ends before all modules are
-//! listed waits for it.
+//! listed waits for it, but not for long.
 
 use super::output::{Output, json};
 use super::{Notes, ReportKind, Reporter};
@@ -60,9 +60,13 @@ impl<W: Write> Reporter for Json<W> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Planned { tests, .. } => {
+                // the first says it; what more there is to be the closing line counts
+                let Some(waiting) = self.waiting.take() else {
+                    return;
+                };
                 let opening = json!({"type": "suite", "event": "started", "test_count": tests});
                 write_line(&mut self.out, &opening);
-                for value in self.waiting.take().unwrap_or_default() {
+                for value in waiting {
                     write_line(&mut self.out, &value);
                 }
             }

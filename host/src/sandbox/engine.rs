@@ -30,12 +30,32 @@ pub fn fingerprint() -> String {
     )
 }
 
+/// On how many threads something is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// On that which asks for it.
+    One,
+    /// On so many of rayon's.
+    Several(usize),
+}
+
+impl Threads {
+    /// So many.
+    pub fn of(number: usize) -> Threads {
+        match number {
+            0 | 1 => Threads::One,
+            n => Threads::Several(n),
+        }
+    }
+}
+
 /// An engine that compiles with this and runs nothing.
 ///
 /// # Errors
 /// If wasmtime cannot work on this machine.
-pub fn for_compiling(compiler: Compiler) -> anyhow::Result<Engine> {
+pub fn for_compiling(compiler: Compiler, threads: Threads) -> anyhow::Result<Engine> {
     let mut config = config(DEFAULT_WASM_STACK);
+    config.parallel_compilation(threads != Threads::One);
     config.strategy(match compiler {
         Compiler::Cranelift => Strategy::Cranelift,
     });

@@ -18,12 +18,14 @@ pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    ConfigArgs, Given, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs, RunOptions,
-    UsageError, When, usage,
+    CompileArgs, ConfigArgs, Given, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs,
+    RunOptions, UsageError, When, usage,
 };
 use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
-use crate::protocol::{DEFAULT_WASM_STACK, Keep, LimitOf, Outputs, StdGaps, UnknownImports};
+use crate::protocol::{
+    CompileLimits, DEFAULT_WASM_STACK, Keep, LimitOf, Outputs, StdGaps, UnknownImports,
+};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -87,6 +89,8 @@ pub struct Settings {
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
     pub std_gaps: StdGaps,
+    /// What it may cost to compile a module.
+    pub compile: CompileLimits,
     /// Whether states of split fixtures are kept.
     pub snapshots: Snapshots,
     /// Whose output is reported.
@@ -174,6 +178,7 @@ impl Settings {
         let base = Settings::base(Selection::new(&args.select)?, process);
         Ok(Settings {
             processes: processes("auto", process)?,
+            compile: compile_limits(&args.compile),
             config: configuration(&args.configuration, process)?,
             rerun: rerun::of_a_list(args),
             ..base
@@ -188,6 +193,7 @@ impl Settings {
         let base = Settings::base(Selection::new(&args.select)?, process);
         Ok(Settings {
             processes: processes(&args.processes, process)?,
+            compile: compile_limits(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
             config: configuration(&args.configuration, process)?,
             ..base
@@ -210,6 +216,7 @@ impl Settings {
             wasm_stack: DEFAULT_WASM_STACK,
             unknown_imports: UnknownImports::Trap,
             std_gaps: StdGaps::Filled,
+            compile: CompileLimits::DEFAULT,
             snapshots: Snapshots::On,
             outputs: Outputs::NotPassed,
             shuffle: None,
@@ -244,6 +251,7 @@ impl Settings {
                 None => None,
                 Some(text) => Some(seconds("--run-timeout", text)?),
             },
+            compile: compile_limits(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
             outputs: match args.show_output {
                 true => Outputs::All,
@@ -314,6 +322,13 @@ impl Snapshots {
             true => Snapshots::Off,
             false => Snapshots::On,
         }
+    }
+}
+
+fn compile_limits(args: &CompileArgs) -> CompileLimits {
+    CompileLimits {
+        seconds: args.compile_timeout,
+        mebibytes: args.compile_memory,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The flags with which a test is run again in the mode in which it was run, or would be.
 
-use crate::cli::{Given, ListArgs, RERUN, RunOptions, SelectArgs, TAKEN_FOR};
+use crate::cli::{Given, ListArgs, RERUN, RunOptions, SelectArgs, TAKEN_FOR, Words};
 
 pub(crate) fn rerun(options: &Given<RunOptions>) -> String {
     let words = options.words().only(&RERUN);
@@ -18,5 +18,6 @@ pub(super) fn of_selection(select: &Given<SelectArgs>) -> String {
 
 /// The flags of a test that was only listed.
 pub(super) fn of_a_list(args: &ListArgs) -> String {
-    args.configuration.words().for_shell() + &of_selection(&args.select)
+    let flags = [args.configuration.words(), args.compile.words()];
+    flags.map(Words::for_shell).concat() + &of_selection(&args.select)
 }

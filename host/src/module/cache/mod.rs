@@ -14,10 +14,12 @@
 
 mod housekeeping;
 mod known;
+mod parts;
 mod passes;
 mod stamp;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
+pub use parts::{LARGEST_ARTEFACT, NewParts, Parts};
 
 use crate::instrument::gaps;
 use crate::protocol::{ContentHash, Form, StdGaps};
@@ -26,11 +28,11 @@ use housekeeping::IN_USE;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stamp::Stamp;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What is compiled of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +69,10 @@ const LAYOUT: &str = "v1";
 /// The largest state that is written down for the compiler, in bytes: several times what a
 /// worker takes to be small.
 const MAX_STATE: u64 = 64 << 20;
+/// What the names of files begin with that are being written.
+const NEW: &str = ".new-";
+/// How often a lock that somebody else has is asked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What can be wrong with a cache folder.
 #[derive(Debug, thiserror::Error)]
@@ -231,15 +237,14 @@ impl Cache {
         self.write_whole(name, module)
     }
 
-    /// Reads such a state, and removes its file.
+    /// Reads such a state.
     ///
     /// # Errors
-    /// Those of the file system.
-    pub fn take_state(&self, name: &str) -> io::Result<Vec<u8>> {
+    /// Those of the file system; that it is larger than any.
+    pub fn read_state(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let file = self.open_file(name)?;
         file.take(MAX_STATE + 1).read_to_end(&mut bytes)?;
-        fs::remove_file(self.dir.join(name))?;
         match bytes.len() as u64 > MAX_STATE {
             true => Err(io::Error::other("it is larger than any state")),
             false => Ok(bytes),
@@ -315,15 +320,50 @@ impl Cache {
     /// # Errors
     /// Those of the file system.
     pub fn lock(&self, name: &str) -> io::Result<File> {
-        let file = OpenOptions::new()
+        let file = self.lock_file(name)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// The same if nobody else has it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn try_lock(&self, name: &str) -> io::Result<Option<File>> {
+        let file = self.lock_file(name)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// The same within such a time, as long as it is wanted; `None` if somebody else keeps it.
+    pub fn lock_within(
+        &self,
+        name: &str,
+        patience: Duration,
+        is_wanted: impl Fn() -> bool,
+    ) -> Option<File> {
+        let began = Instant::now();
+        while began.elapsed() < patience && is_wanted() {
+            match self.try_lock(name) {
+                Ok(None) => std::thread::sleep(LOOK_AGAIN),
+                Ok(locked) => return locked,
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn lock_file(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-            .open(self.dir.join(format!("{name}.lock")))?;
-        file.lock()?;
-        Ok(file)
+            .open(self.dir.join(format!("{name}.lock")))
     }
 
     /// Stores a compiled form: whole, or not at all.
@@ -345,9 +385,12 @@ impl Cache {
 
     /// A file that is not there yet for others.
     fn new_file(&self) -> io::Result<tempfile::NamedTempFile> {
-        tempfile::Builder::new()
-            .prefix(".new-")
-            .tempfile_in(&self.dir)
+        let file = tempfile::Builder::new()
+            .prefix(NEW)
+            .tempfile_in(&self.dir)?;
+        // held while it is written; where there are no locks nobody sweeps either
+        let _ = file.as_file().try_lock();
+        Ok(file)
     }
 
     fn record_path(&self, name: &str) -> PathBuf {

@@ -15,6 +15,9 @@ const REWRITING: u32 = 2;
 /// To be raised with any change in what is kept beside each compiled form.
 const PASSES: u32 = 1;
 
+/// No more is read of what is kept of a module, in bytes: a debug binary of 100 MB has some MiB.
+pub(super) const MAX_FACTS: u64 = 128 << 20;
+
 impl Cache {
     /// What is known of a module's rewriting, or why it cannot be rewritten; `None` if
     /// that was not tried.
@@ -50,7 +53,8 @@ impl Cache {
 
     fn read_facts<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let mut bytes = Vec::new();
-        self.open_file(name).ok()?.read_to_end(&mut bytes).ok()?;
+        let file = self.open_file(name).ok()?;
+        file.take(MAX_FACTS).read_to_end(&mut bytes).ok()?;
         ciborium::from_reader(bytes.as_slice()).ok()
     }
 

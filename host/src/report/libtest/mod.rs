@@ -105,7 +105,9 @@ impl<'a, W: Write> LibtestReporter<'a, W> {
     fn planned(&mut self, tests: usize, filtered_out: usize) {
         self.tally.total = tests;
         self.tally.filtered_out = filtered_out;
-        let waiting = self.waiting.take().unwrap_or_default();
+        let Some(waiting) = self.waiting.take() else {
+            return;
+        };
         if self.tally.broken {
             return;
         }
