@@ -9,7 +9,7 @@
 
 use super::Run;
 use crate::event::{Cause, FixtureKind, Progress, SetupOutput, SnapshotStep};
-use crate::module::cache::Cache;
+use crate::module::cache::{Cache, RunMark};
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::{FixtureStep, StepAction};
 use crate::protocol::{
@@ -25,6 +25,8 @@ pub(super) struct SnapshotTable {
     /// How many tests would begin from each.
     planned: HashMap<Key, usize>,
     all: Vec<Snapshot>,
+    /// Says that what is kept of them is not left over, once there is one.
+    mark: Option<RunMark>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -101,6 +103,10 @@ impl Run<'_> {
             _ if last.is_none() => Some("it is marked `fresh`".to_owned()),
             _ => None,
         };
+        if self.snapshots.all.is_empty() {
+            // where it cannot be marked it is swept by nobody
+            self.snapshots.mark = self.cache.mark_run(&self.setup.run).ok();
+        }
         let number = SnapshotNumber(self.snapshots.all.len());
         self.snapshots.known.insert(key, number);
         self.snapshots.all.push(Snapshot {

@@ -1,10 +1,8 @@
 //! How large the cache is, and what of it goes.
 
-use super::{Cache, NEW};
-use std::fs::{self, OpenOptions};
+use super::Cache;
+use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,9 +13,6 @@ pub const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
 pub const MAX_BYTES: u64 = 2 << 30;
 /// An entry in use by a run that is under way is never removed.
 pub(super) const IN_USE: Duration = Duration::from_secs(3600);
-
-/// What is younger may not have been locked yet by whoever writes it.
-const JUST_BEGUN: Duration = Duration::from_secs(60);
 
 /// What the cache holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +48,7 @@ impl Cache {
             // `gaps` is what versions before the first wrote
             let ours = [
                 "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "kind", "state",
+                "alive",
             ];
             if !path
                 .extension()
@@ -100,25 +96,6 @@ impl Cache {
         }
     }
 
-    /// Removes what processes that are gone were writing when they ended.
-    pub fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.dir) else {
-            return;
-        };
-        let new = |entry: &fs::DirEntry| entry.file_name().as_bytes().starts_with(NEW.as_bytes());
-        for entry in entries.flatten().filter(new) {
-            if entry
-                .metadata()
-                .is_ok_and(|meta| is_abandoned(&entry, &meta))
-            {
-                let _ = match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => fs::remove_dir_all(entry.path()),
-                    _ => fs::remove_file(entry.path()),
-                };
-            }
-        }
-    }
-
     fn files(&self) -> io::Result<Vec<(PathBuf, fs::Metadata)>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
@@ -133,61 +110,12 @@ impl Cache {
     }
 }
 
-/// Whether nobody holds what is written there any more. Between its beginning and its lock it
-/// is held by nobody, too, but not for as long as this.
-fn is_abandoned(entry: &fs::DirEntry, meta: &fs::Metadata) -> bool {
-    let is_new = || {
-        let age = meta.modified().ok().and_then(|t| t.elapsed().ok());
-        age.is_none_or(|age| age < JUST_BEGUN)
-    };
-    if !meta.is_file() && !meta.is_dir() || is_new() {
-        return false;
-    }
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(entry.path());
-    opened.is_ok_and(|file| file.try_lock().is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::cache;
     use super::*;
-    use std::fs::File;
+    use std::fs::OpenOptions;
     use std::time::SystemTime;
-
-    #[test]
-    fn what_is_half_written_goes_once_its_writer_is_gone() {
-        let (_root, cache) = cache();
-        let old = |path: &std::path::Path| {
-            let file = File::open(path).expect("there");
-            let hour = Duration::from_secs(3600);
-            file.set_modified(SystemTime::now() - hour).expect("ours");
-        };
-        let parts = cache.new_parts().expect("made");
-        let file = cache.new_file().expect("made");
-        fs::write(parts.path().join("plain"), b"half").expect("written");
-        for held in [parts.path(), file.path()] {
-            old(held);
-        }
-        // as a process leaves them that was killed
-        let left = [
-            cache.dir().join(".new-file"),
-            cache.dir().join(".new-folder"),
-            cache.dir().join(".new-a-moment-ago"),
-        ];
-        fs::write(&left[0], b"half").expect("written");
-        fs::create_dir(&left[1]).expect("made");
-        fs::write(left[1].join("plain"), b"half").expect("written");
-        fs::write(&left[2], b"half").expect("written");
-        for old_one in &left[..2] {
-            old(old_one);
-        }
-        cache.sweep();
-        assert_eq!(left.map(|path| path.exists()), [false, false, true]);
-        assert!(parts.path().join("plain").exists() && file.path().exists());
-    }
 
     #[test]
     fn old_entries_go_first_and_those_in_use_stay() {

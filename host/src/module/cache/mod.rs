@@ -17,9 +17,11 @@ mod known;
 mod parts;
 mod passes;
 mod stamp;
+mod sweep;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
 pub use parts::{LARGEST_ARTEFACT, NewParts, Parts};
+pub use sweep::RunMark;
 
 use crate::instrument::gaps;
 use crate::protocol::{ContentHash, Form, StdGaps};
