@@ -18,6 +18,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_MODULES: usize = 128;
 /// Nor sets up more that is shared.
 const MAX_SHARED: usize = 1000;
+/// Nor has more fixtures and hooks, for each of which it is remembered what it needs.
+const MAX_FUNCTIONS: usize = 50_000;
 /// What is run around all tests of a file together, in bytes of its names.
 const MAX_AROUND: usize = 64 << 20;
 
@@ -38,6 +40,12 @@ fn step() {
 /// # Errors
 /// In words for the user, if something does not fit.
 pub fn check(tests: &[ListedTest], module_fixtures: &mut ModuleFixtures) -> Result<(), Cause> {
+    let all = module_fixtures.functions.len();
+    if all > MAX_FUNCTIONS {
+        return Err(lies(format!(
+            "it lists {all} fixtures and hooks, and {MAX_FUNCTIONS} are read at most"
+        )));
+    }
     one_of_each(module_fixtures)?;
     settle_marks(module_fixtures)?;
     not_too_many_shared(module_fixtures)?;
@@ -538,6 +546,8 @@ mod tests {
         assert!(said(shared.clone()).contains("1001 shared suites and fixtures"));
         shared.pop();
         assert_eq!(said(shared), "");
+        let many = (0..=MAX_FUNCTIONS).map(|i| function(&format!("c::f{i}"), Role::Fixture, &[]));
+        assert!(said(many.collect()).contains("50001 fixtures and hooks"));
         let mut test = ListedTest::named("t", crate::harness::sdk::NAME);
         test.export = Some(format!("wasmtest:{}t", "m::".repeat(MAX_MODULES + 1)));
         let why = check(&[test], &mut ModuleFixtures::default()).expect_err("too deep");
