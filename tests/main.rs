@@ -19,6 +19,7 @@ mod house;
 mod instrument;
 mod isolation;
 mod json;
+mod limits;
 mod listing;
 mod processes;
 mod proposals;

@@ -124,9 +124,12 @@ fn a_module_that_fits_no_slot_of_the_pool_runs_without_it() {
     let dir = tempfile::tempdir().expect("a folder");
     // a memory of more than 4 GiB; one of more than a slot's tables
     let memory = "(module (memory i64 65600) (func (export \"_start\") (i64.store (i64.const 0x1_0010_0000) (i64.const 1))))";
-    assert_eq!(run([arg(&wat(dir.path(), "memory.wasm", memory))]).code, 0);
-    let table = "(module (table 6000000 funcref) (func (export \"_start\")))";
-    assert_eq!(run([arg(&wat(dir.path(), "table.wasm", table))]).code, 0);
+    let memory = wat(dir.path(), "memory.wasm", memory);
+    assert_eq!(run([arg(&memory), "--max-memory", "5GiB"]).code, 0);
+    let table = "(module (table 11000000 funcref) (func (export \"_start\")))";
+    let table = wat(dir.path(), "table.wasm", table);
+    let more = ["--max-table-elements", "none"];
+    assert_eq!(run([&[arg(&table)], &more[..]].concat()).code, 0);
     let memories = format!(
         "(module {} (func (export \"_start\")))",
         "(memory 1)".repeat(20)

@@ -37,7 +37,6 @@ fn raise(file: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// Those of the system.
-#[allow(dead_code)] // for the roles, which take it up one by one
 pub fn limit_data(bytes: u64) -> io::Result<()> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -57,7 +56,6 @@ pub fn limit_data(bytes: u64) -> io::Result<()> {
 
 /// How much private writable memory this process has, in bytes; `None` where the system does not
 /// tell.
-#[allow(dead_code)]
 pub fn data() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmData:"))?;

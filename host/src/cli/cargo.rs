@@ -235,7 +235,16 @@ pub(crate) const RERUN: [&str; 8] = [
 
 /// Flags of the run that the runner of doctests needs, beside those of what is granted
 /// inside cargo.
-pub(crate) const OF_RUNNER: [&str; 5] = ["dir", "env", "wasm-stack", "stub-imports", "no-std-gaps"];
+pub(crate) const OF_RUNNER: [&str; 8] = [
+    "dir",
+    "env",
+    "wasm-stack",
+    "max-memory",
+    "max-table-elements",
+    "max-instances",
+    "stub-imports",
+    "no-std-gaps",
+];
 
 /// What cargo is told of how something is built, for one target.
 pub fn words_of_build(build: &Words, target: &OsStr) -> Words {

@@ -4,9 +4,11 @@ pub mod advice;
 pub mod cargo;
 mod given;
 pub mod libtest;
+mod limits;
 mod usage;
 
 pub use given::{Given, Words};
+pub use limits::LimitArgs;
 pub use usage::UsageError;
 pub(crate) use usage::usage;
 
@@ -45,7 +47,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run tests.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List tests without running them.
     List(ListArgs),
     /// Show what goes where, and why, without running tests.
@@ -251,7 +253,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 13] = [
+pub(crate) const RERUN: [&str; 16] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -261,6 +263,9 @@ pub(crate) const RERUN: [&str; 13] = [
     "dir",
     "env",
     "wasm-stack",
+    "max-memory",
+    "max-table-elements",
+    "max-instances",
     "stub-imports",
     "no-std-gaps",
     "no-snapshot",
@@ -320,6 +325,10 @@ pub struct GuestArgs {
     /// file in which that can be put right for certain; -v says what was done.
     #[arg(long)]
     pub no_std_gaps: bool,
+
+    /// How much it may take.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// Which tests.

@@ -63,7 +63,10 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
         }
         Command::Worker | Command::FixtureHost => tied_channel()
             // its panic is on stderr already
-            .and_then(|(from, to)| worker::serve(from, to, || std::process::exit(101)))
+            .and_then(|(from, to)| {
+                let on_death = || std::process::exit(101);
+                worker::serve(from, to, on_death, worker::Runs::InItsOwnProcess)
+            })
             .map(|()| exit::OK),
         Command::Compiler => tied_channel()
             .and_then(|(from, to)| compile::serve(from, to, compile::Place::OwnProcess))

@@ -171,6 +171,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
         limit: exec.timeout,
         kept: kept.as_ref(),
         home_dir: exec.host.home_dir.as_deref(),
+        limits: exec.limits,
     };
     let ran = single.run(&program, &given)?;
     at_end.let_it_end();
@@ -185,7 +186,10 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     let ending = ran.ending;
     if matches!(
         ending,
-        Termination::DeadlinePassed | Termination::Interrupted | Termination::Refused(_)
+        Termination::DeadlinePassed
+            | Termination::Limit(_)
+            | Termination::Interrupted
+            | Termination::Refused(_)
     ) {
         exec.output.tell_stop();
     }
@@ -356,7 +360,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         Termination::ReturnedFailure => return 1,
         Termination::Exited(status) => return *status,
         Termination::DeadlinePassed => exit::TIMED_OUT,
-        Termination::Trapped(_) | Termination::Skipped(_) => exit::TRAPPED,
+        Termination::Trapped(_) | Termination::Limit(_) | Termination::Skipped(_) => exit::TRAPPED,
         Termination::Interrupted | Termination::Refused(_) => exit::CANNOT_RUN,
     };
     let PassFacts { offsets, gaps } = pass_facts(exec, cache, source);
@@ -397,18 +401,22 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         limit_of: exec.limit_of,
         wasm_stack: exec.wasm_stack,
         denied: &Denials::default(),
+        limit_hit: ran.limit_hit.as_ref(),
     };
-    let mut cause = match evidence.common_outcome() {
+    let outcome = evidence.common_outcome();
+    let mut cause = match outcome.map(|o| evidence.knowing_limits(o)) {
         // in its own words on stderr already
-        _ if ran.ending == Termination::Trapped(Trap::Unreachable) => Cause::new(
-            if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
-                PANICKED
-            } else if through(&["abort", "std::process::abort"]) {
-                "it aborted"
-            } else {
-                "it trapped: an `unreachable` instruction was reached"
-            },
-        ),
+        _ if ran.ending == Termination::Trapped(Trap::Unreachable) && ran.limit_hit.is_none() => {
+            Cause::new(
+                if through(&["rust_panic", "core::panicking::", "std::panicking::"]) {
+                    PANICKED
+                } else if through(&["abort", "std::process::abort"]) {
+                    "it aborted"
+                } else {
+                    "it trapped: an `unreachable` instruction was reached"
+                },
+            )
+        }
         Some(Outcome::Skipped { reason }) => {
             Cause::new(format!("it asked to be skipped, as a test can: {reason}"))
         }

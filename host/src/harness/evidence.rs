@@ -4,7 +4,7 @@
 //! ([`Scan`]) and the names on its stack; gives an [`Outcome`]. Pure.
 
 use super::hints::{self, Failure};
-use super::limit;
+use super::limit::{self, LimitHit};
 use super::scan::Scan;
 use super::termination::{Backtrace, Termination, Trap};
 use crate::event::denials::Denials;
@@ -36,6 +36,8 @@ pub struct Evidence<'a> {
     pub gaps: &'a Gaps,
     /// What was refused to the guest.
     pub denied: &'a Denials,
+    /// What it asked for and was refused, since it had reached a limit.
+    pub limit_hit: Option<&'a LimitHit>,
     /// The time limit of the test.
     pub timeout: Duration,
     /// Who set that limit, where that is to be said.
@@ -62,10 +64,55 @@ impl Evidence<'_> {
                 reason: reason.clone(),
             }),
             Termination::Trapped(trap) => Some(self.trapped(trap)),
+            Termination::Limit(hit) => Some(hit.outcome()),
             Termination::Interrupted => Some(Outcome::Interrupted),
             Termination::DeadlinePassed => Some(Outcome::TimedOut(self.stopped())),
             Termination::Refused(why) => Some(Outcome::Errored(Cause::new(why.clone()))),
         }
+    }
+
+    /// An outcome, knowing what was refused to the guest: a trap that follows from it is told as
+    /// what it is, and of other failures it is said beside. What passed has coped.
+    pub fn knowing_limits(&self, mut outcome: Outcome) -> Outcome {
+        let Some(hit) = self.limit_hit else {
+            return outcome;
+        };
+        if matches!(self.ending, Termination::Limit(_)) {
+            return outcome;
+        }
+        let Cause { message, hint, .. } = hit.cause();
+        match (&mut outcome, self.ending) {
+            // which allocation it was is told already
+            (Outcome::OutOfMemory(cause), Termination::Trapped(Trap::Unreachable)) => {
+                let limit = message.trim_start_matches("out of memory: ");
+                let hint = hint.unwrap_or_default();
+                cause.hint = Some(format!("{limit}; {hint}"));
+                return outcome;
+            }
+            (Outcome::OutOfMemory(_), _) => return hit.outcome(),
+            // an allocation that fails ends in these where nothing is said of it
+            (
+                Outcome::Errored(cause),
+                Termination::Trapped(Trap::Unreachable | Trap::OutOfBounds { .. }),
+            ) => {
+                let then = std::mem::replace(&mut cause.message, message);
+                cause.message.push_str(&format!("\nthen: {then}"));
+                cause.hint = hint;
+                let cause = std::mem::take(cause);
+                return match hit.outcome() {
+                    Outcome::OutOfMemory(_) => Outcome::OutOfMemory(cause),
+                    _ => Outcome::Errored(cause),
+                };
+            }
+            _ => {}
+        }
+        if let Outcome::Failed(cause) | Outcome::Errored(cause) = &mut outcome
+            && cause.hint.is_none()
+        {
+            let hint = hint.unwrap_or_default();
+            cause.hint = Some(format!("before that it was {message}; {hint}"));
+        }
+        outcome
     }
 
     fn trapped(&self, trap: &Trap) -> Outcome {
@@ -79,6 +126,9 @@ impl Evidence<'_> {
                 .hint("an endless recursion? otherwise allow more: --wasm-stack MIB"),
             ),
             Trap::OutOfBounds { address, memory } => self.out_of_bounds(*address, *memory),
+            Trap::HeapFull => Outcome::OutOfMemory(Cause::new(
+                "out of memory: its heap of garbage-collected values is full",
+            )),
             Trap::DivisionByZero => Outcome::Errored(Cause::new("integer division by zero")),
             Trap::StubCalled(name) => Outcome::Errored(
                 Cause::new(format!(
@@ -246,6 +296,7 @@ pub(super) mod sample {
             gaps: &Gaps::left(""),
             denied: &Denials::default(),
             timeout: Duration::from_secs(60),
+            limit_hit: None,
             limit_of: None,
             wasm_stack: 8 << 20,
         };

@@ -1,7 +1,8 @@
-//! What is said when a time limit has passed: here, and nowhere else.
+//! What is said of a guest that reached a limit: here, and nowhere else.
 
-use crate::event::Cause;
+use crate::event::{Cause, Outcome};
 use crate::protocol::LimitOf;
+use crate::text::size;
 use std::time::Duration;
 
 /// What is said of a guest that was stopped at its limit, and of who set that.
@@ -36,4 +37,91 @@ pub fn passed_in_the_host(limit: Duration, of: LimitOf) -> Cause {
         .message
         .push_str("; it was blocked in a host call, so its worker was given up");
     cause
+}
+
+/// A limit that a guest reached: it asked for more than it may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LimitHit {
+    /// Its memories, tables and heap may be so large together, in bytes.
+    Memory {
+        limit: u64,
+        used: u64,
+        asked: u64,
+        of: MemoryLimitOf,
+    },
+    /// The limit left it room, and the machine did not.
+    Machine {
+        used: u64,
+        asked: u64,
+        /// In the system's words.
+        why: String,
+    },
+    /// Its tables may have so many elements together.
+    TableElements { limit: u64, asked: u64 },
+    /// It may be made of so many core instances.
+    Instances { limit: u64 },
+}
+
+/// Who set a limit of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryLimitOf {
+    /// The run.
+    Run,
+    /// The test, by its mark.
+    Test,
+}
+
+impl LimitHit {
+    /// What is said of it, and what to do.
+    pub fn cause(&self) -> Cause {
+        match self {
+            LimitHit::Memory {
+                limit,
+                used,
+                asked,
+                of,
+            } => {
+                let asked = size(*asked);
+                let cause = Cause::new(match used {
+                    0 => format!("out of memory: it asks for {asked}, and may have {}", size(*limit)),
+                    _ => format!(
+                        "out of memory: it has {} of the {} that it may have, and asked for {asked} more",
+                        size(*used),
+                        size(*limit)
+                    ),
+                });
+                cause.hint(match of {
+                    MemoryLimitOf::Run => {
+                        "its memories, tables and heap count together: --max-memory SIZE allows more"
+                    }
+                    MemoryLimitOf::Test => "that limit is the test's own, by its mark `max_memory`",
+                })
+            }
+            LimitHit::Machine { used, asked, why } => Cause::new(format!(
+                "out of memory: it has {}, and the machine has no {} more for it: {why}",
+                size(*used),
+                size(*asked)
+            ))
+            .hint("fewer tests at once leave more for each: --processes N"),
+            LimitHit::TableElements { limit, asked } => Cause::new(format!(
+                "out of table elements: its tables may have {limit} together, and it asked for {asked}"
+            ))
+            .hint("--max-table-elements N allows more"),
+            LimitHit::Instances { limit } => Cause::new(format!(
+                "it is made of more than {limit} instances, memories or tables"
+            ))
+            .hint("--max-instances N allows more"),
+        }
+    }
+
+    /// How a guest ends that could not go on for it.
+    pub fn outcome(&self) -> Outcome {
+        let cause = self.cause();
+        match self {
+            LimitHit::Memory { .. } | LimitHit::Machine { .. } | LimitHit::TableElements { .. } => {
+                Outcome::OutOfMemory(cause)
+            }
+            LimitHit::Instances { .. } => Outcome::Errored(cause),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! `sandbox` makes these from what wasmtime reports; its neighbours here
 //! turn them into outcomes. Knows neither wasmtime nor tests.
 
+use super::limit::LimitHit;
 use crate::event::{Frame, Library};
 
 /// How a guest's entry point came back.
@@ -17,6 +18,8 @@ pub enum Termination {
     /// It asked to be skipped, for this reason.
     Skipped(String),
     Trapped(Trap),
+    /// It asked for more than it may have, and could not go on.
+    Limit(LimitHit),
     /// It was stopped at its deadline.
     DeadlinePassed,
     /// It was stopped, or never begun, because the run was interrupted.
@@ -41,6 +44,8 @@ pub enum Trap {
     },
     /// An integer division by zero.
     DivisionByZero,
+    /// The heap of garbage-collected values has no room for another.
+    HeapFull,
     /// A function that `--stub-imports` put in place of a missing import was called.
     StubCalled(String),
     /// Any other trap, in wasmtime's words.

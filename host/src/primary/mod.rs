@@ -271,6 +271,7 @@ fn go_with(
         how_to_grant: settings.how_to_grant,
         env: settings.env.clone(),
         wasm_stack: settings.wasm_stack,
+        limits: settings.limits,
         after_failure: match settings.max_fail {
             MaxFail::Unlimited => AfterFailure::GoOn,
             MaxFail::After(_) => AfterFailure::GiveBack,

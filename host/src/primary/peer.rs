@@ -186,9 +186,11 @@ impl Peer {
                     // both ends of an error: the socket closes, the primary notices
                     Role::Worker | Role::FixtureHost => {
                         let socket = theirs.try_clone()?;
-                        worker::serve(BufReader::new(from), theirs, move || {
+                        let on_death = move || {
                             let _ = socket.shutdown(Shutdown::Both);
-                        })
+                        };
+                        let runs = worker::Runs::BesideThePrimary;
+                        worker::serve(BufReader::new(from), theirs, on_death, runs)
                     }
                     Role::Compiler => compile::serve(from, theirs, compile::Place::Thread),
                     Role::Guardian => unreachable!("it adopts and waits for all orphans"),

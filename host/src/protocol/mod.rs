@@ -7,6 +7,7 @@
 mod compile;
 mod content;
 mod frame;
+mod limits;
 mod listed;
 mod setup;
 mod snapshot;
@@ -22,6 +23,7 @@ pub use frame::{
     MAX_FRAME, MAX_RESULT, is_one_value, read_frame, read_frame_within, write_frame,
     write_frame_within,
 };
+pub use limits::GuestLimits;
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
     AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, ModuleNumber,
@@ -259,6 +261,7 @@ mod tests {
             how_to_grant: HowToGrant::Rw,
             env: vec![("TMPDIR".into(), "/tmp".into())],
             wasm_stack: 8 << 20,
+            limits: GuestLimits::OF_TESTS,
             after_failure: AfterFailure::GiveBack,
             capture: 1024,
             outputs: Outputs::All,

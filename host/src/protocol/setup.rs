@@ -1,5 +1,6 @@
 //! What a worker is told once: grants, modules, numbers by which later messages name things.
 
+use super::limits::GuestLimits;
 use crate::event::{Format, HarnessName};
 use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
 use crate::instrument::gaps::Gaps;
@@ -138,6 +139,8 @@ pub struct WorkerSetup {
     pub env: Vec<(String, String)>,
     /// The WebAssembly stack, in bytes.
     pub wasm_stack: usize,
+    /// How much a guest may take.
+    pub limits: GuestLimits,
     /// What it does with waiting tasks after a test that did not pass.
     pub after_failure: AfterFailure,
     /// How many bytes of each stream are kept at its head, and again at its tail.

@@ -162,6 +162,7 @@ impl<'a> RunnerCall<'a> {
         // a doctest is a test, and rustdoc limits neither its time nor its output
         if doctests::is_rustdocs(self.file) {
             exec.timeout.get_or_insert(settings::DEFAULT_TIMEOUT);
+            exec.limits = settings::limits_of_tests(&args.guest.limits)?;
             exec.output = Output::Bounded {
                 cap: settings::CAPTURE,
                 marks: marks(args),

@@ -3,7 +3,7 @@
 use super::capture::Stream;
 use crate::grant::{CopyGrant, DirGrant};
 use crate::harness::TmpVariable;
-use crate::protocol::{FixtureNumber, ModuleNumber};
+use crate::protocol::{FixtureNumber, GuestLimits, ModuleNumber};
 use std::path::Path;
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ pub struct SingleRun<'a> {
     /// Where its stdout and stderr are kept, if they are not this process's. Then what is
     /// refused to it is noted, too, as for a test of cargo's.
     pub kept: Option<&'a (Stream, Stream)>,
+    /// How much it may take.
+    pub limits: GuestLimits,
     /// Where all that the user has lies, as it is set.
     pub home_dir: Option<&'a Path>,
 }

@@ -6,13 +6,18 @@
 use super::capture::Stream;
 use super::deadline::StopReason;
 use super::engine;
+use super::limits::Limits;
 use super::state::{Refused, Skipped, State};
 use super::stubs::StubCalled;
 use crate::event::TestOutput;
+use crate::harness::limit::LimitHit;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{StackFrame, Termination, Trap};
-use wasmtime::{Instance, Store, WasmBacktrace};
+use wasmtime::{GcHeapOutOfMemory, Instance, Store, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+
+/// What wasmtime says of instances, memories and tables that are too many.
+const TOO_MANY: &str = " count too high at ";
 
 /// How a call came back.
 pub struct CallResult {
@@ -26,6 +31,8 @@ pub struct CallResult {
     pub output: TestOutput,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
+    /// What it asked for and was refused, since it had reached a limit.
+    pub limit_hit: Option<LimitHit>,
     /// Its stack when it had run for [`super::deadline::GLANCE`], if it did.
     pub seen_at: Vec<StackFrame>,
     /// What was seen in its stdout.
@@ -65,6 +72,7 @@ impl CallResult {
                 ..TestOutput::default()
             },
             stack: Vec::new(),
+            limit_hit: None,
             seen_at: Vec::new(),
             stdout_scan,
             stderr_scan,
@@ -91,10 +99,9 @@ impl Seen {
         export: &str,
     ) -> wasmtime::Result<Termination> {
         self.entered = true;
-        if let Some(allowed) = store.data().max_memory
-            && let Some(memory) = instance.get_memory(&mut *store, "memory")
-        {
-            enough(allowed, memory.data_size(&*store) as u64)?;
+        let limits = &store.data().limits;
+        if let Some(allowed) = limits.own() {
+            enough(allowed, limits.used())?;
         }
         let run = instance.get_typed_func::<(), i32>(&mut *store, export)?;
         match run.call(&mut *store, ()) {
@@ -116,13 +123,14 @@ impl Seen {
         (result, stopped): (Option<wasmtime::Result<Termination>>, Option<StopReason>),
         streams: &(Stream, Stream),
     ) -> CallResult {
-        let (ending, stack) = ended(result, stopped);
         let state = store.data_mut();
+        let (ending, stack) = ended(result, stopped, self.entered, &mut state.limits);
         let mut called = CallResult {
             entered: self.entered,
             returned: self.returned,
             panicked: self.panicked,
             stack,
+            limit_hit: state.limits.take_hit(),
             seen_at: std::mem::take(&mut state.seen_at),
             as_source: state.watch.take_source(),
             touched_files: state.touched_files,
@@ -150,6 +158,8 @@ pub(super) fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
 pub(super) fn ended(
     result: Option<wasmtime::Result<Termination>>,
     stopped: Option<StopReason>,
+    entered: bool,
+    limits: &mut Limits,
 ) -> (Termination, Vec<StackFrame>) {
     let error = match result {
         None => return (Termination::Interrupted, Vec::new()),
@@ -161,6 +171,17 @@ pub(super) fn ended(
         stack = frames(trace);
     }
     let ending = match ending_of(&error) {
+        Termination::Trapped(Trap::Other(why)) => {
+            if why.contains(TOO_MANY) {
+                let limit = limits.max_instances().unwrap_or(u64::MAX);
+                limits.set_hit(LimitHit::Instances { limit });
+            }
+            match limits.hit() {
+                // what was refused is what it cannot begin without
+                Some(hit) if !entered => Termination::Limit(hit.clone()),
+                _ => Termination::Trapped(Trap::Other(why)),
+            }
+        }
         Termination::DeadlinePassed if stopped == Some(StopReason::Interrupt) => {
             Termination::Interrupted
         }
@@ -233,7 +254,9 @@ fn ending_of(error: &wasmtime::Error) -> Termination {
             let (address, memory) = fault(error).unzip();
             Termination::Trapped(Trap::OutOfBounds { address, memory })
         }
+        Some(T::AllocationTooLarge) => Termination::Trapped(Trap::HeapFull),
         Some(trap) => Termination::Trapped(Trap::Other(trap.to_string())),
+        None if error.is::<GcHeapOutOfMemory<()>>() => Termination::Trapped(Trap::HeapFull),
         None => Termination::Trapped(Trap::Other(engine::chain(error))),
     }
 }

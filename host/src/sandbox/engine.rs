@@ -129,7 +129,7 @@ fn pool(scan: Enabled) -> PoolingAllocationConfig {
         .total_tables(64)
         .max_tables_per_module(32)
         .max_tables_per_component(32)
-        .table_elements(4 << 20)
+        .table_elements(10_000_000)
         .total_stacks(4)
         .total_gc_heaps(4)
         .linear_memory_keep_resident(256 << 10)

@@ -2,12 +2,14 @@
 //!
 //! Hot path: [`Sandbox::call`] runs for every test.
 
+use super::backstop::Backstop;
 use super::call::{Call, Entry};
 use super::call_result::{self, CallResult, Seen};
 use super::clock::{self, Clock};
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
 use super::grants::Grants;
+use super::limits::Limits;
 use super::load::Host;
 use super::program::{LoadProblem, Program};
 use super::scratch::Scratch;
@@ -16,7 +18,7 @@ use crate::event::Format;
 use crate::grant::ModuleGrants;
 use crate::harness::termination::Termination;
 use crate::instrument::RewriteFacts;
-use crate::protocol::{FixtureGrant, Keep, ModuleNumber, UnknownImports, WorkerSetup};
+use crate::protocol::{FixtureGrant, GuestLimits, Keep, ModuleNumber, UnknownImports, WorkerSetup};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::path::PathBuf;
@@ -26,9 +28,11 @@ use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 /// Everything that guests run in.
 pub struct Sandbox {
     pooled: Host,
+    pub(super) backstop: Backstop,
     /// For what no slot of the pool has room for.
     plain: OnceCell<Host>,
     wasm_stack: usize,
+    limits: GuestLimits,
     grants: Grants,
     keep_scratch: Keep,
     /// What the machine's monotonic clock showed when the run began.
@@ -41,12 +45,20 @@ impl Sandbox {
     ///
     /// # Errors
     /// If wasmtime cannot work here or the scratch folder cannot be opened.
-    pub fn new(setup: &WorkerSetup, deadline: Deadline) -> anyhow::Result<Sandbox> {
+    pub fn new(
+        setup: &WorkerSetup,
+        deadline: Deadline,
+        backstop: Backstop,
+    ) -> anyhow::Result<Sandbox> {
         let scratch = Scratch::new(&setup.scratch)?;
+        let pooled = Host::new(engine::for_running(setup.wasm_stack)?);
+        backstop.begin();
         Ok(Sandbox {
-            pooled: Host::new(engine::for_running(setup.wasm_stack)?),
+            pooled,
+            backstop,
             plain: OnceCell::new(),
             wasm_stack: setup.wasm_stack,
+            limits: setup.limits,
             grants: Grants::new(
                 setup.dirs.clone(),
                 setup.env.clone(),
@@ -80,7 +92,8 @@ impl Sandbox {
         self.wasm_stack
     }
 
-    /// Makes a program of an artefact, which must come from this user's cache.
+    /// Makes a program of an artefact, which must come from this user's cache. `file` gives
+    /// what it was made of, where that has to be known.
     ///
     /// # Errors
     /// Tells a bad artefact from a module that cannot run.
@@ -90,6 +103,7 @@ impl Sandbox {
         format: Format,
         replay: Option<(&File, &RewriteFacts)>,
         unknown: UnknownImports,
+        file: impl FnOnce() -> Result<Vec<u8>, LoadProblem>,
     ) -> Result<Program, LoadProblem> {
         let again = |file: &File| {
             file.try_clone()
@@ -114,9 +128,11 @@ impl Sandbox {
                         self.plain.get_or_init(|| Host::new(engine))
                     }
                 };
-                load(plain)
+                load(plain)?.with_file(&file()?)
             }
-            done => done,
+            done if self.pooled.has_pool() => done,
+            // it would have told which have shared memories
+            done => done?.with_file(&file()?),
         }
     }
 
@@ -142,6 +158,9 @@ impl Sandbox {
         if let Some(made) = made {
             made.release(&mut store);
         }
+        let had = store.data().limits.used();
+        drop(store);
+        self.backstop.set(had);
         called
     }
 
@@ -162,7 +181,14 @@ impl Sandbox {
         })?;
         state.guard = self.deadline.guard();
         state.report.test_id = call.test_id.to_owned();
-        state.limit_memory(call.max_memory);
+        state.limits = Limits::new(self.limits);
+        state.limits.set_own(call.max_memory);
+        if !state.limits.take(program.unseen)
+            && let Some(hit) = state.limits.take_hit()
+        {
+            let ending = Termination::Limit(hit);
+            return Err(Box::new(CallResult::without_store(ending, &call.streams)));
+        }
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);

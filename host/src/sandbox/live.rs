@@ -197,7 +197,7 @@ impl Sandbox {
         call: impl FnOnce(&mut Store<State>, &mut Seen) -> wasmtime::Result<Termination>,
     ) -> CallResult {
         let store = &mut live.store;
-        store.data_mut().limit_memory(how.max_memory);
+        store.data_mut().limits.set_own(how.max_memory);
         store.set_epoch_deadline(1);
         let mut seen = Seen::default();
         let result = self
@@ -206,6 +206,7 @@ impl Sandbox {
                 call(store, &mut seen)
             });
         let called = seen.account(store, result, &live.streams);
+        self.backstop.set(store.data().limits.used());
         live.touched_files |= called.touched_files();
         called
     }

@@ -40,6 +40,11 @@ impl Host {
         }
     }
 
+    /// Whether its instances come from a pool.
+    pub(super) fn has_pool(&self) -> bool {
+        self.engine.pooling_allocator_metrics().is_some()
+    }
+
     pub(super) fn load(
         &self,
         artefact: File,

@@ -5,6 +5,7 @@
 //! no sockets, and nothing else of the host.
 
 mod access;
+pub mod backstop;
 pub mod call;
 pub mod call_result;
 pub mod capture;
@@ -16,6 +17,7 @@ pub mod grants;
 pub mod guest;
 mod hostcall;
 mod interruptible_poll;
+mod limits;
 mod linker;
 mod listing;
 pub mod live;
@@ -25,6 +27,7 @@ pub mod process_id;
 pub mod program;
 pub mod scratch;
 pub mod sdk;
+mod shared_memory;
 pub mod single;
 pub mod snapshot;
 mod state;

@@ -2,6 +2,7 @@
 
 use super::call_result::enough;
 use super::process_id::Setter;
+use super::shared_memory;
 use super::snapshot::{Replayed, SnapshotImage};
 use super::state::State;
 use crate::event::Cause;
@@ -17,6 +18,8 @@ pub struct Program {
     pub(super) engine: Engine,
     pub(super) kind: ProgramKind,
     process_id: Setter,
+    /// By how many bytes its memories may grow unseen.
+    pub(super) unseen: u64,
 }
 
 pub(super) enum ProgramKind {
@@ -63,7 +66,20 @@ impl Program {
             engine,
             kind,
             process_id: Setter::None,
+            unseen: 0,
         }
+    }
+
+    /// The same, knowing the file that it was made of: how far its shared memories may grow.
+    ///
+    /// # Errors
+    /// If that is no module.
+    pub fn with_file(mut self, bytes: &[u8]) -> Result<Program, LoadProblem> {
+        let growth = shared_memory::growth(bytes);
+        let refused =
+            |e: wasmparser::BinaryReaderError| LoadProblem::Module(Cause::new(e.to_string()));
+        self.unseen = growth.map_err(refused)?;
+        Ok(self)
     }
 
     /// The same, knowing what was filled in before it was compiled: a function of a guest's own that
@@ -109,7 +125,7 @@ impl Program {
 
     /// An instance whose exports are called one by one.
     pub(super) fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Made> {
-        let allowed = store.data().max_memory;
+        let allowed = store.data().limits.own();
         match &self.kind {
             ProgramKind::Component(_) => {
                 wasmtime::bail!("the tests of a component cannot be called one by one")

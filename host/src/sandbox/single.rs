@@ -7,14 +7,16 @@
 use super::call::SingleRun;
 use super::call_result::ended;
 use super::deadline::{AtInterrupt, Deadline};
+use super::limits::Limits;
 pub use super::load::Artefact;
 use super::load::Host;
 use super::program::{LoadProblem, Program, ProgramKind};
 use super::{engine, grants};
 use crate::event::denials::Denials;
 use crate::event::{Cause, Format};
+use crate::harness::limit::LimitHit;
 use crate::harness::termination::{StackFrame, Termination};
-use crate::protocol::UnknownImports;
+use crate::protocol::{GuestLimits, UnknownImports};
 use std::time::Duration;
 use wasmtime::{Engine, ExternType, Store};
 
@@ -25,6 +27,8 @@ pub struct ProgramEnd {
     pub entered: bool,
     /// Its stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
+    /// What it asked for and was refused, since it had reached a limit.
+    pub limit_hit: Option<LimitHit>,
     /// What was refused to it, if that was noted.
     pub denied: Denials,
     /// Whether it looked for folders and found that there is none.
@@ -84,14 +88,20 @@ impl Single {
         let mut deadline = Deadline::default();
         let mut state = grants::inheriting(given)?;
         state.guard = deadline.guard();
+        state.limits = Limits::new(given.limits);
         let mut store = Store::new(&program.engine, state);
+        if given.limits != GuestLimits::OF_PROGRAMS {
+            store.limiter(|state| &mut state.limits);
+        }
         store.set_epoch_deadline(1);
         let mut entered = false;
         let limit = given.limit.unwrap_or(Duration::MAX);
         let (result, stopped) = deadline.during(&program.engine, limit, AtInterrupt::Stop, || {
             program.start(&mut store, &mut entered, &mut None)
         });
-        let (ending, stack) = ended(result, stopped);
+        let limits = &mut store.data_mut().limits;
+        let (ending, stack) = ended(result, stopped, entered, limits);
+        let limit_hit = limits.take_hit();
         let denied = store.data_mut().watch.take();
         let found_no_folder = store.data().found_no_folder;
         // the process ends now: what the system takes back by itself need not be given back
@@ -100,6 +110,7 @@ impl Single {
             ending,
             entered,
             stack,
+            limit_hit,
             denied,
             found_no_folder,
         })

@@ -3,11 +3,12 @@
 use super::access::Watch;
 use super::clock::Clock;
 use super::deadline::Guard;
+use super::limits::Limits;
 use super::listing::kept::Listings;
 use crate::event::Attachment;
 use crate::harness::termination::StackFrame;
+use crate::protocol::GuestLimits;
 use std::time::Duration;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -20,10 +21,8 @@ pub struct State {
     pub found_no_folder: bool,
     /// What it has been told of folders.
     pub(super) listings: Listings,
-    /// How much memory it may use.
-    pub limits: StoreLimits,
-    /// The same, where the test says it itself, in bytes.
-    pub max_memory: Option<u64>,
+    /// What it holds, and may hold.
+    pub(super) limits: Limits,
     /// What the SDK's host functions need and gather.
     pub report: Report,
     /// Who stops the guest, for functions in which it waits.
@@ -55,17 +54,6 @@ impl State {
         (&mut self.wasi, &mut self.watch, &mut self.touched_files)
     }
 
-    /// Limits the memory to what a test says itself, in bytes.
-    pub fn limit_memory(&mut self, max: Option<u64>) {
-        self.max_memory = max;
-        self.limits = match max {
-            None => StoreLimits::default(),
-            Some(bytes) => StoreLimitsBuilder::new()
-                .memory_size(usize::try_from(bytes).unwrap_or(usize::MAX))
-                .build(),
-        };
-    }
-
     /// A state that reaches nothing, for looking at a module.
     pub fn nothing() -> State {
         let clock = Clock::showing(Duration::ZERO);
@@ -79,8 +67,7 @@ impl State {
             touched_files: false,
             found_no_folder: false,
             listings: Listings::default(),
-            limits: StoreLimits::default(),
-            max_memory: None,
+            limits: Limits::new(GuestLimits::OF_PROGRAMS),
             report: Report::default(),
             guard: Guard::default(),
             clock,

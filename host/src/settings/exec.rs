@@ -1,9 +1,10 @@
 //! `wasmtest exec`: what its flags mean.
 
+use super::limits::limits;
 use super::{HostPaths, ProcessEnv, cache_root, env_grant, limit_of, seconds};
 use crate::cli::{CargoRunnerArgs, ExecArgs, UsageError, usage};
 use crate::grant::{DirGrant, Tmp};
-use crate::protocol::{LimitOf, StdGaps, UnknownImports};
+use crate::protocol::{GuestLimits, LimitOf, StdGaps, UnknownImports};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Exec {
     pub tmp: Tmp,
     /// WebAssembly stack, in bytes.
     pub wasm_stack: usize,
+    /// How much it may take beside that.
+    pub limits: GuestLimits,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
@@ -91,6 +94,7 @@ impl Exec {
             tmp,
             dirs: super::dirs(&args.guest.dirs, tmp, process)?,
             wasm_stack: (args.guest.wasm_stack as usize) << 20,
+            limits: limits(&args.guest.limits, GuestLimits::OF_PROGRAMS)?,
             unknown_imports: UnknownImports::stubbed(args.guest.stub_imports),
             std_gaps: StdGaps::left(args.guest.no_std_gaps),
             cache_root: cache_root(args.cache_dir.as_deref())?,

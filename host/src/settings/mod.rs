@@ -5,12 +5,14 @@
 
 mod exec;
 mod libtest;
+mod limits;
 mod process_env;
 mod reports;
 mod rerun;
 mod selection;
 
 pub use exec::{Exec, Marks, Output};
+pub use limits::limits_of_tests;
 pub use process_env::{HostPaths, ProcessEnv};
 pub use reports::{ReportFile, Reporting, report_files};
 pub(crate) use rerun::rerun;
@@ -24,7 +26,7 @@ use crate::cli::{
 use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
 use crate::protocol::{
-    CompileLimits, DEFAULT_WASM_STACK, Keep, LimitOf, Outputs, StdGaps, UnknownImports,
+    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LimitOf, Outputs, StdGaps, UnknownImports,
 };
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// WebAssembly stack, in bytes.
     pub wasm_stack: usize,
+    /// How much a guest may take beside that.
+    pub limits: GuestLimits,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
@@ -214,6 +218,7 @@ impl Settings {
             how_to_grant: HowToGrant::Dir,
             env: Vec::new(),
             wasm_stack: DEFAULT_WASM_STACK,
+            limits: GuestLimits::OF_TESTS,
             unknown_imports: UnknownImports::Trap,
             std_gaps: StdGaps::Filled,
             compile: CompileLimits::DEFAULT,
@@ -302,6 +307,7 @@ impl Settings {
             dirs: dirs(&guest.dirs, Tmp::Own, process)?,
             env: env_grants(&guest.env, process)?,
             wasm_stack: (guest.wasm_stack as usize) << 20,
+            limits: limits_of_tests(&guest.limits)?,
             unknown_imports: UnknownImports::stubbed(guest.stub_imports),
             std_gaps: StdGaps::left(guest.no_std_gaps),
             ..self

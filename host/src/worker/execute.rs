@@ -2,6 +2,7 @@
 //!
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
+use super::Runs;
 use super::current::Current;
 use super::fixture_instance::{FixtureInstance, SharedFixture};
 use super::judge::{JudgedAs, start_trapped};
@@ -19,6 +20,7 @@ use crate::protocol::{
     Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
     ModuleSpec, Outputs, Task, WorkerSetup,
 };
+use crate::sandbox::backstop::Backstop;
 use crate::sandbox::call::{Call, Entry, GuestAccess, Own};
 use crate::sandbox::call_result::CallResult;
 use crate::sandbox::capture::Stream;
@@ -56,10 +58,18 @@ impl Executor {
         setup: &WorkerSetup,
         deadline: Deadline,
         tell: Box<dyn Fn(&FromWorker)>,
+        runs: Runs,
     ) -> anyhow::Result<Executor> {
         let cache = || Cache::at(setup.cache.clone());
         Ok(Executor {
-            sandbox: Sandbox::new(setup, deadline)?,
+            sandbox: Sandbox::new(
+                setup,
+                deadline,
+                match runs {
+                    Runs::InItsOwnProcess => Backstop::of_this_process(&setup.limits),
+                    Runs::BesideThePrimary => Backstop::none(),
+                },
+            )?,
             capture: setup.capture,
             outputs: setup.outputs,
             benchmarks: setup.benchmarks,

@@ -92,11 +92,13 @@ impl JudgedModule<'_> {
             backtrace: &backtrace,
             gaps: &spec.gaps,
             denied: &called.output.denied,
+            limit_hit: called.limit_hit.as_ref(),
             timeout,
             limit_of,
             wasm_stack: self.wasm_stack,
         };
-        let mut outcome = by.harness.judge(&evidence, &by.case);
+        let outcome = by.harness.judge(&evidence, &by.case);
+        let mut outcome = evidence.knowing_limits(outcome);
         if let Outcome::Failed(cause)
         | Outcome::Errored(cause)
         | Outcome::OutOfMemory(cause)

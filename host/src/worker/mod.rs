@@ -106,6 +106,15 @@ impl Queue {
     }
 }
 
+/// Where a worker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// Limits of the process are its own.
+    InItsOwnProcess,
+    /// In a thread of the primary.
+    BesideThePrimary,
+}
+
 /// Serves one primary until it closes the channel. `on_death` is called if the
 /// thread that runs guests panics, and has to make the channel end.
 ///
@@ -115,6 +124,7 @@ pub fn serve(
     mut from: impl Read,
     to: impl Write + Send + 'static,
     on_death: impl FnOnce() + Send + 'static,
+    runs: Runs,
 ) -> anyhow::Result<()> {
     let Some(first) = read_frame::<ToWorker>(&mut from)? else {
         return Ok(());
@@ -136,7 +146,8 @@ pub fn serve(
             .name("guest".to_owned())
             .stack_size(setup.wasm_stack + HOST_STACK)
             .spawn(move || {
-                let all = AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current));
+                let all =
+                    AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current, runs));
                 if catch_unwind(all).is_err() {
                     // the primary must not wait for a thread that is gone
                     on_death();
@@ -179,13 +190,14 @@ fn execute_all(
     queue: &Queue,
     to: Arc<Mutex<impl Write + Send + 'static>>,
     current: &Current,
+    runs: Runs,
 ) {
     let tell = {
         let to = to.clone();
         Box::new(move |message: &FromWorker| send(&to, message))
     };
     let to = &to;
-    let mut executor = match Executor::new(setup, deadline, tell) {
+    let mut executor = match Executor::new(setup, deadline, tell, runs) {
         Ok(executor) => executor,
         Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
     };

@@ -3,7 +3,7 @@
 use super::judge::{self, JudgedAs, JudgedModule};
 use crate::event::{Cause, Outcome};
 use crate::module::cache::Cache;
-use crate::protocol::{LimitOf, LoadError, ModuleNumber, ModuleSpec};
+use crate::protocol::{ContentHash, LimitOf, LoadError, ModuleNumber, ModuleSpec};
 use crate::sandbox::call_result::CallResult;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::program::{LoadProblem, Program};
@@ -100,7 +100,10 @@ impl Modules {
                     let replay = replay.map(|r| Ok((open(&r.initial_memory)?, &r.facts)));
                     let replay = replay.transpose()?;
                     let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
-                    let program = sandbox.load(&file, spec.format, replay, spec.unknown_imports)?;
+                    let program =
+                        sandbox.load(&file, spec.format, replay, spec.unknown_imports, || {
+                            original(spec)
+                        })?;
                     Ok(program.filled_in(&spec.gaps))
                 };
                 let program = load().map(Rc::new).map_err(|e| match e {
@@ -114,5 +117,16 @@ impl Modules {
             Ok(program) => Ok((loaded.spec.clone(), program.clone())),
             Err(e) => Err(e.clone()),
         }
+    }
+}
+
+/// The file that a module was compiled from.
+fn original(spec: &ModuleSpec) -> Result<Vec<u8>, LoadProblem> {
+    let refused = |why: String| LoadProblem::Module(Cause::new(why));
+    let bytes = std::fs::read(&spec.file)
+        .map_err(|e| refused(format!("its file cannot be read any more: {e}")))?;
+    match ContentHash::of(&bytes) == spec.content {
+        true => Ok(bytes),
+        false => Err(refused("its file was changed while it ran".to_owned())),
     }
 }

@@ -1,0 +1,110 @@
+//! How much a guest may take: what its flags mean.
+
+use crate::cli::{LimitArgs, UsageError, usage};
+use crate::protocol::GuestLimits;
+
+/// What these flags ask for, of tests.
+///
+/// # Errors
+/// For the first value that makes no sense.
+pub fn limits_of_tests(args: &LimitArgs) -> Result<GuestLimits, UsageError> {
+    limits(args, GuestLimits::OF_TESTS)
+}
+
+/// What these flags ask for; what they leave open is as in `default`.
+///
+/// # Errors
+/// For the first value that makes no sense.
+pub(super) fn limits(args: &LimitArgs, default: GuestLimits) -> Result<GuestLimits, UsageError> {
+    type Read = fn(&'static str, &str) -> Result<u64, UsageError>;
+    let limit = |flag, text: &Option<String>, default, read: Read| match text.as_deref() {
+        None => Ok(default),
+        Some("none") => Ok(None),
+        Some(text) => read(flag, text).map(Some),
+    };
+    let memory = limit("--max-memory", &args.max_memory, default.memory, size)?;
+    let elements = &args.max_table_elements;
+    let flag = "--max-table-elements";
+    let table_elements = limit(flag, elements, default.table_elements, number)?;
+    let flag = "--max-instances";
+    let instances = limit(flag, &args.max_instances, default.instances, number)?;
+    Ok(GuestLimits {
+        memory,
+        table_elements,
+        instances,
+    })
+}
+
+/// A size in bytes: `512MiB`, `2G`, `65536`. Units are powers of 1024, whatever their spelling.
+///
+/// # Errors
+/// If it is none.
+pub(super) fn size(flag: &'static str, text: &str) -> Result<u64, UsageError> {
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (count, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let shift = match unit.as_str() {
+        "" | "b" => Some(0),
+        "k" | "kb" | "kib" => Some(10),
+        "m" | "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        "t" | "tb" | "tib" => Some(40),
+        _ => None,
+    };
+    let size = count.parse::<u64>().ok().zip(shift);
+    match size.and_then(|(count, shift)| count.checked_mul(1 << shift)) {
+        Some(size) => Ok(size),
+        None => usage(
+            flag,
+            format!("`{text}` is no size, as 512MiB or 2GiB are, nor `none`"),
+        ),
+    }
+}
+
+fn number(flag: &'static str, text: &str) -> Result<u64, UsageError> {
+    let wrong = || usage(flag, format!("`{text}` is no number, nor `none`"));
+    text.parse().or_else(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_numbers_with_or_without_a_unit() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("65536", 65536),
+            ("64k", 65536),
+            ("512MiB", 512 << 20),
+            ("2 GiB", 2 << 30),
+            ("1tb", 1 << 40),
+        ] {
+            assert_eq!(size("--x", text).expect(text), bytes, "{text}");
+        }
+        for bad in [
+            "",
+            "-1",
+            "1.5G",
+            "G",
+            "1x",
+            "99999999999999999999",
+            "18446744073709551615k",
+        ] {
+            assert!(size("--x", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_as_it_was_and_none_is_no_limit() {
+        let args = LimitArgs {
+            max_memory: Some("none".to_owned()),
+            max_instances: Some("7".to_owned()),
+            ..LimitArgs::default()
+        };
+        let found = limits(&args, GuestLimits::OF_TESTS).expect("it makes sense");
+        assert_eq!(found.memory, None);
+        assert_eq!(found.instances, Some(7));
+        assert_eq!(found.table_elements, GuestLimits::OF_TESTS.table_elements);
+    }
+}

@@ -1,0 +1,288 @@
+//! What a guest may take: its limits, each with a name, a value and a flag, and its siblings
+//! unharmed.
+
+use crate::support::{Events, arg, events, finish, run, wasmtest, wat};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A module without tests of its own that passes.
+fn sibling(folder: &Path) -> PathBuf {
+    wat(
+        folder,
+        "sibling.wasm",
+        "(module (func (export \"_start\")))",
+    )
+}
+
+/// What is said of one program beside one that passes.
+fn beside(name: &str, text: &str, more: &[&str]) -> Value {
+    let dir = tempfile::tempdir().expect("a folder");
+    let module = wat(dir.path(), &format!("{name}.wasm"), text);
+    let ok = sibling(dir.path());
+    let ran = events([&[arg(&module), arg(&ok)], more].concat());
+    let of = |module: &str| -> Value {
+        let mut ends = ran.ends();
+        let end = ends.find(|e| e["wasmtest"]["module"].as_str() == Some(module));
+        end.unwrap_or_else(|| panic!("{module} in {ran:#?}"))["wasmtest"].clone()
+    };
+    assert_eq!(of("sibling.wasm")["outcome"], "passed", "{ran:#?}");
+    of(&format!("{name}.wasm"))
+}
+
+/// That a program ended so, and that this is said of it and in its hint.
+fn ends(name: &str, text: &str, more: &[&str], outcome: &str, said: &str, hint: &str) {
+    let end = beside(name, text, more);
+    let told = |key: &str| end[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!(told("outcome"), outcome, "{end:#}");
+    assert!(told("message").contains(said), "{end:#}");
+    assert!(told("hint").contains(hint), "{end:#}");
+}
+
+/// A program that has each of these memories grow by a page until it is refused, and then traps.
+fn grows(memories: &str, count: usize, page: &str) -> String {
+    let grow = |memory: usize| {
+        format!(
+            "(block $full{memory} (loop $more (br_if $full{memory} (i64.lt_s ({page} (memory.grow {memory} (call $by))) (i64.const 0))) (br $more)))"
+        )
+    };
+    let all: String = (0..count).map(grow).collect();
+    let (ty, by) = match page {
+        "i64.extend_i32_s" => ("i32", "i32.const 4096"),
+        _ => ("i64", "i64.const 4096"),
+    };
+    format!(
+        "(module {memories} (func $same (param i64) (result i64) (local.get 0)) (func $by (result {ty}) ({by})) (func (export \"_start\") {all} unreachable))"
+    )
+}
+
+#[test]
+fn eight_memories_are_limited_by_their_sum() {
+    let text = grows(&"(memory 0) ".repeat(8), 8, "i64.extend_i32_s");
+    ends(
+        "eight",
+        &text,
+        &[],
+        "out-of-memory",
+        "of the 2 GiB that it may have",
+        "--max-memory",
+    );
+    let less = ["--max-memory", "300MiB"];
+    ends(
+        "eight",
+        &text,
+        &less,
+        "out-of-memory",
+        "of the 300 MiB that it may have",
+        "--max-memory",
+    );
+}
+
+#[test]
+fn a_memory_of_64_bits_is_limited_as_others_are() {
+    let text = grows("(memory i64 0)", 1, "call $same");
+    ends(
+        "wide",
+        &text,
+        &[],
+        "out-of-memory",
+        "of the 2 GiB that it may have",
+        "--max-memory",
+    );
+}
+
+#[test]
+fn a_memory_that_begins_above_the_limit_is_its_modules_error() {
+    let text = "(module (memory i64 65600) (func (export \"_start\")))";
+    ends(
+        "large",
+        text,
+        &[],
+        "out-of-memory",
+        "it asks for 4 GiB, and may have 2 GiB",
+        "--max-memory",
+    );
+    let end = beside("large", text, &["--max-memory", "5GiB"]);
+    assert_eq!(end["outcome"], "passed");
+    let end = beside("large", text, &["--max-memory", "none"]);
+    assert_eq!(end["outcome"], "passed");
+}
+
+#[test]
+fn tables_are_limited_by_their_elements_and_count_as_memory() {
+    let text = "(module (table $t 0 funcref) (func (export \"_start\")
+        (loop $more (br_if $more (i32.ge_s (table.grow $t (ref.null func) (i32.const 100000)) (i32.const 0))))
+        unreachable))";
+    ends(
+        "grows",
+        text,
+        &[],
+        "out-of-memory",
+        "may have 10000000 together",
+        "--max-table-elements",
+    );
+    let less = ["--max-memory", "1MiB"];
+    ends(
+        "grows",
+        text,
+        &less,
+        "out-of-memory",
+        "it has 781.3 KiB of the 1 MiB",
+        "--max-memory",
+    );
+    let huge = "(module (table 4294967295 funcref) (func (export \"_start\")))";
+    ends(
+        "huge",
+        huge,
+        &[],
+        "out-of-memory",
+        "it asked for 4294967295",
+        "--max-table-elements",
+    );
+}
+
+#[test]
+fn a_heap_of_garbage_collected_values_is_limited() {
+    let keeps = "(module (type $node (struct (field (ref null $node)) (field i64)))
+        (global $list (mut (ref null $node)) (ref.null $node))
+        (func (export \"_start\") (loop $more
+            (global.set $list (struct.new $node (global.get $list) (i64.const 1)))
+            (br $more))))";
+    let less = ["--max-memory", "64MiB"];
+    ends(
+        "keeps",
+        keeps,
+        &less,
+        "out-of-memory",
+        "of the 64 MiB that it may have",
+        "--max-memory",
+    );
+    let array = "(module (type $bytes (array (mut i8)))
+        (func (export \"_start\") (drop (array.new $bytes (i32.const 1) (i32.const -16)))))";
+    ends(
+        "array",
+        array,
+        &[],
+        "out-of-memory",
+        "of garbage-collected values is full",
+        "",
+    );
+}
+
+#[test]
+fn a_shared_memory_counts_with_all_that_it_may_ever_have() {
+    let text = |most: u32| {
+        format!(
+            "(module (memory (export \"memory\") 1 {most} shared) (func (export \"_start\") (drop (memory.grow (i32.const 1)))))"
+        )
+    };
+    ends(
+        "shared",
+        &text(65536),
+        &[],
+        "out-of-memory",
+        "it asks for 4.0 GiB, and may have 2 GiB",
+        "--max-memory",
+    );
+    let end = beside("shared", &text(16384), &[]);
+    assert_eq!(end["outcome"], "passed", "{end:#}");
+    let end = beside("shared", &text(65536), &["--max-memory", "4GiB"]);
+    assert_eq!(end["outcome"], "passed", "{end:#}");
+}
+
+#[test]
+fn a_test_that_copes_with_what_it_is_refused_has_passed() {
+    let text = "(module (memory 1) (func (export \"_start\")
+        (if (i32.ne (memory.grow (i32.const 60000)) (i32.const -1)) (then unreachable))))";
+    assert_eq!(beside("copes", text, &[])["outcome"], "passed");
+}
+
+#[test]
+fn what_was_refused_is_said_beside_another_failure() {
+    let text = "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
+        (memory (export \"memory\") 1) (func (export \"_start\")
+        (if (i32.eq (memory.grow (i32.const 60000)) (i32.const -1)) (then (call $exit (i32.const 3))))))";
+    ends(
+        "leaves",
+        text,
+        &[],
+        "failed",
+        "status 3",
+        "asked for 3.7 GiB more",
+    );
+}
+
+#[test]
+fn a_component_is_made_of_so_many_instances_and_no_more() {
+    let instances = "(core instance (instantiate $m)) ".repeat(12);
+    let text = format!(
+        "(component (core module $m (func (export \"run\") (result i32) (i32.const 0))) {instances}
+            (core instance $i (instantiate $m))
+            (func $run (result (result)) (canon lift (core func $i \"run\")))
+            (instance $run (export \"run\" (func $run)))
+            (export \"wasi:cli/run@0.2.0\" (instance $run)))"
+    );
+    assert_eq!(beside("many", &text, &[])["outcome"], "passed");
+    let less = ["--max-instances", "5"];
+    ends(
+        "many",
+        &text,
+        &less,
+        "errored",
+        "more than 5 instances",
+        "--max-instances",
+    );
+}
+
+#[test]
+fn exec_has_no_limit_unless_one_is_given() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = "(module (memory 1) (func (export \"_start\")
+        (if (i32.eq (memory.grow (i32.const 49152)) (i32.const -1)) (then unreachable))))";
+    let module = wat(dir.path(), "grows.wasm", text);
+    let exec = |more: &[&str]| finish(wasmtest().arg("exec").args(more).arg(&module));
+    assert_eq!(exec(&[]).code, 0);
+    let limited = exec(&["--max-memory", "1GiB"]);
+    assert_eq!(limited.code, 134, "{limited:?}");
+    assert!(
+        limited.stderr.contains("of the 1 GiB that it may have"),
+        "{limited:?}"
+    );
+    assert!(limited.stderr.contains("--max-memory"), "{limited:?}");
+}
+
+#[test]
+fn a_limit_that_makes_no_sense_is_refused_with_its_flag() {
+    for (flag, value) in [
+        ("--max-memory", "lots"),
+        ("--max-table-elements", "-1"),
+        ("--max-instances", "1k"),
+    ] {
+        let ran = run(["x.wasm", &format!("{flag}={value}")]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(
+            ran.stderr.contains(flag) && ran.stderr.contains(value),
+            "{ran:?}"
+        );
+    }
+}
+
+/// Slots of the pool keep what their guests had mapped; a worker whose own limit counted that
+/// would refuse later guests what they may have.
+#[test]
+fn one_large_guest_after_another_has_all_that_it_may_have() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let modules: Vec<PathBuf> = (0..20)
+        .map(|n| {
+            let text = format!(
+                "(module (memory 1) (func (export \"_start\")
+                    (if (i32.eq (memory.grow (i32.const 30000)) (i32.const -1)) (then unreachable))
+                    (i32.store (i32.const {n}) (i32.const 1))))"
+            );
+            wat(dir.path(), &format!("m{n}.wasm"), &text)
+        })
+        .collect();
+    let mut args: Vec<&str> = modules.iter().map(|m| arg(m)).collect();
+    args.extend(["--processes", "1"]);
+    let ran: Events = events(args);
+    assert_eq!(ran.summary()["passed"], 20, "{ran:#?}");
+}
