@@ -1,3 +1,4 @@
 //! What runs and their tests leave on the disk: nothing, however they end.
 
 mod left_over;
+mod quota;

@@ -5,6 +5,7 @@ pub mod cargo;
 mod given;
 pub mod libtest;
 mod limits;
+mod size;
 mod usage;
 
 pub use given::{Given, Words};
@@ -204,6 +205,28 @@ pub struct RunOptions {
     #[command(flatten)]
     pub guest: GuestArgs,
 
+    /// How much a test may have in its own /tmp: bytes, or with KiB, MiB, GiB
+    ///
+    /// More is refused to it as a full disk refuses it. What counts is what the disk gives for it: neither holes in files nor what was removed.
+    /// Folders that --dir grants for writing are not counted.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "1GiB",
+        value_parser = size::parse,
+        help_heading = "Running"
+    )]
+    pub max_scratch: u64,
+
+    /// How many files, folders and links a test may have in its own /tmp
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100_000,
+        help_heading = "Running"
+    )]
+    pub max_scratch_entries: u64,
+
     /// Run the setup of split suites and fixtures again for each test
     ///
     /// Otherwise a setup that does nothing outside of its own memory is run once a
@@ -253,7 +276,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 16] = [
+pub(crate) const RERUN: [&str; 18] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -268,6 +291,8 @@ pub(crate) const RERUN: [&str; 16] = [
     "max-instances",
     "stub-imports",
     "no-std-gaps",
+    "max-scratch",
+    "max-scratch-entries",
     "no-snapshot",
     "keep-scratch",
 ];

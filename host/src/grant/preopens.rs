@@ -69,6 +69,11 @@ impl Preopen {
         }
     }
 
+    /// Whether what lies there is the test's own, and goes with it.
+    pub fn is_own(&self) -> bool {
+        matches!(self.mount, Mount::Scratch | Mount::Copy)
+    }
+
     /// Whether it is a test's own copy of this name, to wasi-libc.
     pub fn is_copy_called(&self, name: &str) -> bool {
         matches!(self.mount, Mount::Copy) && self.is_called(name)
@@ -206,6 +211,14 @@ impl Preopens {
     /// Adds one that nobody has granted.
     pub fn push(&mut self, preopen: Preopen) {
         self.list.push(preopen);
+    }
+
+    /// Whether there is a folder of the host's to write to.
+    pub fn writes_to_the_host(&self) -> bool {
+        let mut list = self.list.iter();
+        list.any(|preopen| {
+            matches!(&preopen.mount, Mount::Granted { access, .. } if *access == Access::ReadWrite)
+        })
     }
 
     /// All of them.

@@ -266,6 +266,7 @@ fn go_with(
         own: String::new(),
         began: crate::sandbox::clock::of_the_machine(),
         scratch: scratch.path().to_owned(),
+        max_scratch: settings.max_scratch,
         keep_scratch: settings.keep_scratch,
         dirs: settings.dirs.clone(),
         how_to_grant: settings.how_to_grant,

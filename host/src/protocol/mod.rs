@@ -26,9 +26,9 @@ pub use frame::{
 pub use limits::GuestLimits;
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
-    AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, ModuleNumber,
-    ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps, TaskNumber,
-    UnknownImports, WorkerSetup,
+    AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, MaxScratch,
+    ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps,
+    TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task};
@@ -252,6 +252,7 @@ mod tests {
             own: "run-7-w0-1".into(),
             began: Duration::from_secs(1),
             scratch: "/s".into(),
+            max_scratch: MaxScratch::DEFAULT,
             keep_scratch: Keep::Failed,
             dirs: vec![DirGrant {
                 host: std::ffi::OsStr::from_bytes(b"/a/\xff").into(),

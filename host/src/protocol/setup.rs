@@ -130,6 +130,8 @@ pub struct WorkerSetup {
     /// Where scratch folders are made; the primary removes it at the end.
     #[serde(with = "path_bytes")]
     pub scratch: PathBuf,
+    /// How much each of them may hold.
+    pub max_scratch: MaxScratch,
     /// Whether scratch folders outlive their test.
     pub keep_scratch: Keep,
     pub dirs: Vec<DirGrant>,
@@ -155,6 +157,32 @@ pub struct WorkerSetup {
     /// Where all that the user has lies, as it is set: no advice grants that.
     #[serde(with = "path_bytes::optional")]
     pub home_dir: Option<PathBuf>,
+}
+
+/// How much a test may have in its own folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaxScratch {
+    /// On the disk, in bytes.
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub entries: u64,
+}
+
+impl MaxScratch {
+    /// Unless asked for otherwise: more than tests need, and what a disk has left for each worker.
+    pub const DEFAULT: MaxScratch = MaxScratch {
+        bytes: 1 << 30,
+        entries: 100_000,
+    };
+
+    /// How long one file may be that a worker writes, holes included, in bytes, unless all of
+    /// a test's may be more. States of guests are among them, and as large as their memory.
+    pub const LONGEST_FILE: u64 = 8 << 30;
+
+    /// How long one file may be.
+    pub fn longest_file(self) -> u64 {
+        self.bytes.max(MaxScratch::LONGEST_FILE)
+    }
 }
 
 /// A module as a worker needs it.

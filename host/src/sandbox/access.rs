@@ -8,6 +8,8 @@ pub(super) mod component;
 pub(super) mod core;
 mod folders;
 mod sources;
+mod stored;
+pub(super) mod writing;
 
 use crate::event::denials::{AccessKind, DenialReason, Denials};
 use crate::grant::advice::{GuestPath, Target, denied};

@@ -41,6 +41,8 @@ pub struct CallResult {
     pub stderr_scan: Scan,
     /// A source that it found by the name that `file!()` gives it, where that is no path.
     pub as_source: Option<String>,
+    /// What was refused to it since its own folders were full, in words.
+    pub no_room: Option<String>,
     touched_files: bool,
 }
 
@@ -77,6 +79,7 @@ impl CallResult {
             stdout_scan,
             stderr_scan,
             as_source: None,
+            no_room: None,
             touched_files: false,
         }
     }
@@ -133,6 +136,7 @@ impl Seen {
             limit_hit: state.limits.take_hit(),
             seen_at: std::mem::take(&mut state.seen_at),
             as_source: state.watch.take_source(),
+            no_room: state.account.take_refused(),
             touched_files: state.touched_files,
             ..CallResult::without_store(ending, streams)
         };

@@ -10,6 +10,7 @@ use super::call::{Call, GuestAccess, Own, SingleRun};
 use super::clock::Clock;
 use super::copies::{self, Budget};
 use super::process_id;
+use super::quota::Account;
 use super::scratch::Scratch;
 use super::state::State;
 use super::stdin::Stdin;
@@ -132,6 +133,7 @@ impl Grants {
         builder.envs(call.env);
         let mut wasi = builder.build_p1();
         let mut watch = Watch::default();
+        let mut account = Account::default();
         match call.reach {
             GuestAccess::Closed => {}
             GuestAccess::Readable(module) => {
@@ -149,10 +151,14 @@ impl Grants {
                     _ => self.open(of, &call.own)?,
                 };
                 *wasi.ctx().ctx.filesystem() = opened.files;
+                let writes_elsewhere = opened.preopens.writes_to_the_host();
+                account = Account::new(self.scratch.quota(), writes_elsewhere);
                 watch = Watch::new(opened.preopens);
             }
         }
-        Ok(State::new(wasi, clock, watch, process_id::next()))
+        let mut state = State::new(wasi, clock, watch, process_id::next());
+        state.account = account;
+        Ok(state)
     }
 
     /// The run's variables for a call, but for those that it brings along itself: a guest sees
@@ -272,6 +278,8 @@ impl Grants {
                 .context("the folder of copies")?;
             all.push(Preopen::copy(&copied.guest));
         }
+        // what was copied counts as well
+        self.scratch.quota().recount();
         Ok(())
     }
 

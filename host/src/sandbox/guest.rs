@@ -8,6 +8,7 @@ use super::call_result::{self, CallResult, Seen};
 use super::clock::{self, Clock};
 use super::deadline::{AtInterrupt, Deadline, Guard};
 use super::engine;
+use super::file_length;
 use super::grants::Grants;
 use super::limits::Limits;
 use super::load::Host;
@@ -50,7 +51,8 @@ impl Sandbox {
         deadline: Deadline,
         backstop: Backstop,
     ) -> anyhow::Result<Sandbox> {
-        let scratch = Scratch::new(&setup.scratch)?;
+        file_length::allow(setup.max_scratch);
+        let scratch = Scratch::new(&setup.scratch, setup.max_scratch)?;
         let pooled = Host::new(engine::for_running(setup.wasm_stack)?);
         backstop.begin();
         Ok(Sandbox {
@@ -180,6 +182,7 @@ impl Sandbox {
             ))
         })?;
         state.guard = self.deadline.guard();
+        state.account.stopped_by(self.deadline.guard());
         state.report.test_id = call.test_id.to_owned();
         state.limits = Limits::new(self.limits);
         state.limits.set_own(call.max_memory);

@@ -44,6 +44,7 @@ pub fn core_linker(engine: &Engine) -> anyhow::Result<wasmtime::Linker<State>> {
         interruptible_poll::add_to_core_linker(&mut linker)?;
         listing::add_to_linker(&mut linker)?;
         access::core::add_to_linker(&mut linker)?;
+        access::writing::add_to_linker(&mut linker)?;
         linker.allow_shadowing(false);
         sdk::add_to_linker(&mut linker)
     };

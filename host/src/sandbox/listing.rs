@@ -68,6 +68,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                         state.touched_files = true;
                         state.listings.forget(fd);
                         access::core::closed(state, fd);
+                        state.account.renumbered(fd as u32, None);
                         in_tokio($abi::fd_close(state.wasi(), memory, fd))
                     })
                 },
@@ -82,7 +83,11 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                             state.listings.forget(fd);
                             access::core::closed(state, fd);
                         }
-                        in_tokio($abi::fd_renumber(state.wasi(), memory, from, to))
+                        let errno = in_tokio($abi::fd_renumber(state.wasi(), memory, from, to))?;
+                        if errno == 0 && from != to {
+                            state.account.renumbered(from as u32, Some(to as u32));
+                        }
+                        Ok(errno)
                     })
                 },
             )?;

@@ -5,13 +5,16 @@
 //! small test does. Handled through cap-std, so that nothing a guest left in
 //! it, links included, leads outside.
 
+use super::quota::Quota;
 use crate::grant::DirGrant;
 use crate::grant::protected::where_it_lies;
+use crate::protocol::MaxScratch;
 use crate::temporary::remove;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The folder that stays empty, below the run's own.
 pub const NOTHING: &str = "nothing";
@@ -30,6 +33,9 @@ pub struct Scratch {
     copies: Option<String>,
     /// Whether the folder that stays empty is known to be there.
     has_nothing: bool,
+    max: MaxScratch,
+    /// What may still be written to the folders that there are now.
+    quota: Arc<Quota>,
 }
 
 impl Scratch {
@@ -37,7 +43,7 @@ impl Scratch {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn new(root: &Path) -> io::Result<Scratch> {
+    pub fn new(root: &Path, max: MaxScratch) -> io::Result<Scratch> {
         Ok(Scratch {
             root: root.to_owned(),
             dir: Dir::open_ambient_dir(root, ambient_authority())?,
@@ -46,6 +52,8 @@ impl Scratch {
             current: None,
             copies: None,
             has_nothing: false,
+            max,
+            quota: Quota::new(max),
         })
     }
 
@@ -58,7 +66,9 @@ impl Scratch {
             Some(name) => name,
             None => self.make()?,
         };
-        Ok(self.root.join(self.current.insert(name)))
+        let path = self.root.join(self.current.insert(name));
+        self.quota.covers(&path);
+        Ok(path)
     }
 
     /// The run's folder in which nothing ever is: to be granted for reading alone.
@@ -85,7 +95,14 @@ impl Scratch {
         self.discard_copies();
         let name = self.make()?;
         let name = self.copies.insert(name);
-        Ok((self.root.join(&*name), self.dir.open_dir(&*name)?))
+        let path = self.root.join(&*name);
+        self.quota.covers(&path);
+        Ok((path, self.dir.open_dir(&*name)?))
+    }
+
+    /// What may still be written to the folders that there are.
+    pub(super) fn quota(&self) -> Arc<Quota> {
+        self.quota.clone()
     }
 
     /// Whether there is a folder of copies.
@@ -115,6 +132,7 @@ impl Scratch {
     /// Keeps the folder as a test left it, with its copies of others in it; the next test gets
     /// another.
     pub fn keep(&mut self) -> Option<PathBuf> {
+        self.quota = Quota::new(self.max);
         if let (Some(name), Some(copies)) = (&self.current, self.copies.take()) {
             // the test may have made something of that name itself
             let mut names = std::iter::once(KEPT_COPIES.to_owned())
@@ -132,6 +150,7 @@ impl Scratch {
 
     /// Removes the folder and what a test left in it; the next test gets another.
     pub fn discard(&mut self) {
+        self.quota = Quota::new(self.max);
         self.discard_copies();
         if let Some(name) = self.current.take() {
             // what cannot be removed goes with the run's own folder

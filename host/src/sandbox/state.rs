@@ -5,6 +5,7 @@ use super::clock::Clock;
 use super::deadline::Guard;
 use super::limits::Limits;
 use super::listing::kept::Listings;
+use super::quota::Account;
 use crate::event::Attachment;
 use crate::harness::termination::StackFrame;
 use crate::protocol::GuestLimits;
@@ -31,6 +32,8 @@ pub struct State {
     pub(super) clock: Clock,
     /// What was refused to it.
     pub(super) watch: Watch,
+    /// What it writes to its own folders.
+    pub(super) account: Account,
     /// What it is told as its process's id.
     pub(super) process_id: u32,
     /// Its stack when it was looked at, if it ran for so long.
@@ -49,9 +52,17 @@ impl State {
         &mut self.wasi
     }
 
-    /// WASI's part, where refusals are noted, and whether files were touched, at once.
-    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut bool) {
-        (&mut self.wasi, &mut self.watch, &mut self.touched_files)
+    /// WASI's part, where refusals are noted, what it writes, and whether files were touched, at
+    /// once.
+    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut Account, &mut bool) {
+        let State {
+            wasi,
+            watch,
+            account,
+            touched_files,
+            ..
+        } = self;
+        (wasi, watch, account, touched_files)
     }
 
     /// A state that reaches nothing, for looking at a module.
@@ -72,6 +83,7 @@ impl State {
             guard: Guard::default(),
             clock,
             watch,
+            account: Account::default(),
             process_id,
             seen_at: Vec::new(),
         }

@@ -26,7 +26,8 @@ use crate::cli::{
 use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
 use crate::protocol::{
-    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LimitOf, Outputs, StdGaps, UnknownImports,
+    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LimitOf, MaxScratch, Outputs, StdGaps,
+    UnknownImports,
 };
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -101,6 +102,8 @@ pub struct Settings {
     pub outputs: Outputs,
     /// The order in which tests are begun: the plan's, or one that follows from a seed.
     pub shuffle: Option<u64>,
+    /// How much each scratch folder may hold.
+    pub max_scratch: MaxScratch,
     /// What becomes of scratch folders.
     pub keep_scratch: Keep,
     /// What `wasmtest.toml` says.
@@ -225,6 +228,7 @@ impl Settings {
             snapshots: Snapshots::On,
             outputs: Outputs::NotPassed,
             shuffle: None,
+            max_scratch: MaxScratch::DEFAULT,
             keep_scratch: Keep::Nothing,
             config: Config::default(),
             host: process.host_paths(),
@@ -261,6 +265,10 @@ impl Settings {
             outputs: match args.show_output {
                 true => Outputs::All,
                 false => Outputs::NotPassed,
+            },
+            max_scratch: MaxScratch {
+                bytes: args.max_scratch,
+                entries: args.max_scratch_entries,
             },
             keep_scratch: match args.keep_scratch {
                 true => Keep::Failed,

@@ -3,10 +3,12 @@
 //! A [`TempFolder`] is one run's or one program's. A file in it is locked for as long as its
 //! process lives, however that ends: a folder whose lock nobody holds was left behind, and the
 //! next run removes it ([`sweep`]). What guests and host fixtures left in one is removed without
-//! a call or a descriptor for each level of it, and no link is followed ([`remove`]).
+//! a call or a descriptor for each level of it, and no link is followed ([`remove`]); what they
+//! hold can be counted in the same way ([`usage`]).
 
 pub mod remove;
 pub mod sweep;
+pub mod usage;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat, renameat};
 use rustix::io::Errno;

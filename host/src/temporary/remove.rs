@@ -5,7 +5,9 @@
 //! followed, no other file system entered, and rights that are missing are given.
 
 use super::FOLDER;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fstat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dev, Dir, FileType, Mode, OFlags, fchmod, fstat, openat, renameat, unlinkat,
+};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::io;
@@ -71,7 +73,7 @@ pub fn folder_in(parent: impl AsFd, name: &Path) -> io::Result<()> {
 
 struct Removal<'a> {
     root: BorrowedFd<'a>,
-    device: u64,
+    device: Dev,
     /// How many folders were moved up; also what the last of them was called.
     moved: u64,
     /// What could not be removed first.

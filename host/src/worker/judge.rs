@@ -106,6 +106,12 @@ impl JudgedModule<'_> {
         | Outcome::ExpectedFailure { cause, .. } = &mut outcome
         {
             cause.frames = backtrace.shown;
+            if let Some(no_room) = &called.no_room {
+                cause.hint = Some(match cause.hint.take() {
+                    None => no_room.clone(),
+                    Some(hint) => format!("{no_room}; {hint}"),
+                });
+            }
             if !called.entered && matches!(ending, Termination::Trapped(_)) {
                 cause.message = format!(
                     "it died at its start, before its entry was called: {}",

@@ -27,6 +27,7 @@ use crate::protocol::{
 };
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::engine::HOST_STACK;
+use crate::sandbox::file_length;
 use anyhow::Context as _;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -113,6 +114,11 @@ pub enum Runs {
     InItsOwnProcess,
     /// In a thread of the primary.
     BesideThePrimary,
+}
+
+/// Holds this process, which is to serve and to do nothing else, to what guests may make it do.
+pub fn limit_this_process() {
+    file_length::limit();
 }
 
 /// Serves one primary until it closes the channel. `on_death` is called if the

@@ -2,9 +2,11 @@
 //!
 //! All of it is wasmtime's own; of what takes a path, what is refused is noted.
 
+use super::super::quota::Account;
 use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
+use super::stored::Stored;
 use super::{AccessError, PathArg, Source, Watch};
 use crate::event::denials::AccessKind;
 use crate::grant::advice::{GuestPath, Target};
@@ -32,10 +34,11 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     types::add_to_linker::<State, HasWatched>(linker, |state| {
         let before = std::mem::replace(&mut state.touched_files, true);
-        let (wasi, watch, touched) = state.parts();
+        let (wasi, watch, account, touched) = state.parts();
         Watched {
             files: wasi.filesystem(),
             watch,
+            account,
             touched,
             before,
         }
@@ -52,6 +55,7 @@ impl HasData for HasWatched {
 struct Watched<'a> {
     files: WasiFilesystemCtxView<'a>,
     watch: &'a mut Watch,
+    account: &'a mut Account,
     touched: &'a mut bool,
     /// Whether files had been touched before this call.
     before: bool,
@@ -86,6 +90,60 @@ impl Watched<'_> {
             if self.watch.refused(tried, target, error, args) {
                 *self.touched = self.before;
             }
+        }
+        result
+    }
+
+    /// Counts what may be made in this folder.
+    fn make_room(&mut self, makes: bool, folder: u32) -> FsResult<()> {
+        match makes && !self.account.has_room_for_entry() {
+            true => self.refuse(folder),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses what there is no room for, unless it is for a folder of the host's.
+    #[cold]
+    fn refuse(&mut self, descriptor: u32) -> FsResult<()> {
+        if self.is_own(descriptor) {
+            self.account.refuse();
+            return Err(Code::InsufficientSpace.into());
+        }
+        Ok(())
+    }
+
+    /// Whether what is below a descriptor, or behind it, is in the guest's own folders.
+    fn is_own(&mut self, descriptor: u32) -> bool {
+        if !self.account.tells_apart() {
+            return true;
+        }
+        if self.account.is_elsewhere(descriptor) {
+            return false;
+        }
+        let preopen = self.path_arg((descriptor, GuestPath::new(&[], 0))).preopen;
+        preopen.is_none_or(|at| self.watch.list()[at].is_own())
+    }
+
+    /// A stream to a file, of which what is written counts if it is the guest's own.
+    fn counted(
+        &mut self,
+        file: u32,
+        stream: Resource<OutputStream>,
+    ) -> FsResult<Resource<OutputStream>> {
+        if !self.is_own(file) {
+            return Ok(stream);
+        }
+        let inner = self.files.table.delete(stream).map_err(FsError::trap)?;
+        let counted: OutputStream = Box::new(Stored::new(inner, self.account.clone()));
+        self.files.table.push(counted).map_err(FsError::trap)
+    }
+
+    /// Notes that the system refused a file's length.
+    fn look_at_length<T>(&self, result: FsResult<T>) -> FsResult<T> {
+        if let Err(e) = &result
+            && matches!(e.downcast_ref(), Some(Code::FileTooLarge))
+        {
+            self.account.too_long();
         }
         result
     }
@@ -227,9 +285,10 @@ macro_rules! watched {
             $path: String,
             $($after: $aty,)*
         ) -> FsResult<$ret> {
-            let (at, (tried, target)) = (at(&$fd, &$path), $tried);
+            let (at, Tried { kind, target, makes }) = (at(&$fd, &$path), $tried);
+            self.make_room(makes, at.0)?;
             let result = HostDescriptor::$name(&mut self.files, $fd, $($before,)* $path, $($after,)*);
-            self.look(result, tried, target, [at])
+            self.look(result, kind, target, [at])
         }
     )*};
 }
@@ -244,21 +303,29 @@ macro_rules! sought {
             $path: String,
             $($after: $aty,)*
         ) -> FsResult<$ret> {
-            let (at, (tried, target)) = (at(&$fd, &$path), $tried);
+            let (at, Tried { kind, target, makes }) = (at(&$fd, &$path), $tried);
+            self.make_room(makes, at.0)?;
             let result = HostDescriptor::$name(&mut self.files, $fd, $($before,)* $path, $($after,)*);
             if result.as_ref().err().and_then(access_error).is_some()
-                && let Some(found) = self.as_source((tried, target), &at, |this, fd, path| {
+                && let Some(found) = self.as_source((kind, target), &at, |this, fd, path| {
                     HostDescriptor::$name(&mut this.files, fd, $($before,)* path, $($after,)*)
                 })
             {
+                if let Some(opened) = found.as_ref().ok().and_then(Opened::number) {
+                    self.account.opened(opened, false);
+                }
                 return found;
             }
-            if let Ok(opened) = &result
-                && target == Target::Folder
-            {
-                self.remember(&at, opened);
+            if let Ok(opened) = &result {
+                if target == Target::Folder {
+                    self.remember(&at, opened);
+                }
+                if let (true, Some(opened)) = (self.account.tells_apart(), opened.number()) {
+                    let is_own = self.is_own(at.0);
+                    self.account.opened(opened, is_own);
+                }
             }
-            self.look(result, tried, target, [at])
+            self.look(result, kind, target, [at])
         }
     )*};
 }
@@ -280,21 +347,34 @@ impl Opened for Resource<Descriptor> {
     }
 }
 
-fn entry(tried: AccessKind) -> (AccessKind, Target) {
-    (tried, Target::Entry)
+/// What is tried, at what, and whether it may make an entry.
+struct Tried {
+    kind: AccessKind,
+    target: Target,
+    makes: bool,
 }
 
-fn opening(how: OpenFlags, flags: DescriptorFlags) -> (AccessKind, Target) {
+fn entry(kind: AccessKind) -> Tried {
+    Tried {
+        kind,
+        target: Target::Entry,
+        makes: matches!(kind, AccessKind::Create | AccessKind::Link),
+    }
+}
+
+fn opening(how: OpenFlags, flags: DescriptorFlags) -> Tried {
     let writes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
         || flags.contains(DescriptorFlags::WRITE);
-    let tried = if writes {
-        AccessKind::Write
-    } else {
-        AccessKind::Read
-    };
-    match how.contains(OpenFlags::DIRECTORY) {
-        true => (tried, Target::Folder),
-        false => (tried, Target::Entry),
+    Tried {
+        kind: match writes {
+            true => AccessKind::Write,
+            false => AccessKind::Read,
+        },
+        target: match how.contains(OpenFlags::DIRECTORY) {
+            true => Target::Folder,
+            false => Target::Entry,
+        },
+        makes: how.contains(OpenFlags::CREATE),
     }
 }
 
@@ -322,7 +402,11 @@ impl HostDescriptor for Watched<'_> {
         as_path: String,
     ) -> FsResult<()> {
         let both = [at(&fd, &path), at(&new, &as_path)];
+        let comes_in = self.account.tells_apart() && !self.is_own(fd.rep());
         let result = HostDescriptor::rename_at(&mut self.files, fd, path, new, as_path);
+        if comes_in {
+            self.account.recount();
+        }
         self.look(result, AccessKind::Rename, Target::Entry, both)
     }
 
@@ -335,6 +419,11 @@ impl HostDescriptor for Watched<'_> {
         as_path: String,
     ) -> FsResult<()> {
         let both = [at(&fd, &path), at(&new, &as_path)];
+        self.make_room(true, new.rep())?;
+        let comes_in = self.account.tells_apart() && !self.is_own(fd.rep());
+        if comes_in {
+            self.account.recount();
+        }
         let result = HostDescriptor::link_at(&mut self.files, fd, flags, path, new, as_path);
         self.look(result, AccessKind::Link, Target::Entry, both)
     }
@@ -344,17 +433,50 @@ impl HostDescriptor for Watched<'_> {
         sync_data(fd: Resource<Descriptor>) -> FsResult<()>;
         get_flags(fd: Resource<Descriptor>) -> FsResult<DescriptorFlags>;
         get_type(fd: Resource<Descriptor>) -> FsResult<DescriptorType>;
-        set_size(fd: Resource<Descriptor>, size: Filesize) -> FsResult<()>;
         set_times(fd: Resource<Descriptor>, read: NewTimestamp, written: NewTimestamp) -> FsResult<()>;
         read(fd: Resource<Descriptor>, length: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)>;
-        write(fd: Resource<Descriptor>, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize>;
         sync(fd: Resource<Descriptor>) -> FsResult<()>;
         stat(fd: Resource<Descriptor>) -> FsResult<DescriptorStat>;
         read_via_stream(fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<InputStream>>;
-        write_via_stream(fd: Resource<Descriptor>, offset: Filesize) -> FsResult<Resource<OutputStream>>;
-        append_via_stream(fd: Resource<Descriptor>) -> FsResult<Resource<OutputStream>>;
         is_same_object(a: Resource<Descriptor>, b: Resource<Descriptor>) -> Result<bool>;
         metadata_hash(fd: Resource<Descriptor>) -> FsResult<MetadataHashValue>;
+    }
+
+    fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        if !self.account.has_room_for_length(size) {
+            self.refuse(fd.rep())?;
+        }
+        let set = HostDescriptor::set_size(&mut self.files, fd, size);
+        self.look_at_length(set)
+    }
+
+    fn write(
+        &mut self,
+        fd: Resource<Descriptor>,
+        bytes: Vec<u8>,
+        offset: Filesize,
+    ) -> FsResult<Filesize> {
+        if !self.account.has_room_for_bytes(bytes.len()) {
+            self.refuse(fd.rep())?;
+        }
+        let written = HostDescriptor::write(&mut self.files, fd, bytes, offset);
+        self.look_at_length(written)
+    }
+
+    fn write_via_stream(
+        &mut self,
+        fd: Resource<Descriptor>,
+        offset: Filesize,
+    ) -> FsResult<Resource<OutputStream>> {
+        let of = fd.rep();
+        let stream = HostDescriptor::write_via_stream(&mut self.files, fd, offset)?;
+        self.counted(of, stream)
+    }
+
+    fn append_via_stream(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<OutputStream>> {
+        let of = fd.rep();
+        let stream = HostDescriptor::append_via_stream(&mut self.files, fd)?;
+        self.counted(of, stream)
     }
 
     fn read_directory(
@@ -373,6 +495,7 @@ impl HostDescriptor for Watched<'_> {
 
     fn drop(&mut self, fd: Resource<Descriptor>) -> Result<()> {
         self.watch.folders.remove(fd.rep());
+        self.account.renumbered(fd.rep(), None);
         HostDescriptor::drop(&mut self.files, fd)
     }
 }

@@ -20,6 +20,9 @@ use wiggle::{GuestMemory, GuestPtr};
 /// The version of WASI 0.1 that is built for.
 const SNAPSHOT: &str = "wasi_snapshot_preview1";
 
+/// The number of the error for what there is no room for.
+pub(super) const NOSPC: i32 = 51;
+
 /// Puts them in front of those that are there.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                 path_link(fd: i32, flags: i32, path: i32, length: i32, new: i32, as_path: i32, as_length: i32)
                     at(AccessKind::Link, fd, path, length).and(new, as_path, as_length);
                 path_open(fd: i32, flags: i32, path: i32, length: i32, how: i32, rights: i64, inherited: i64, status: i32, to: i32)
-                    opening(how, rights, (fd, path, length))
+                    opening(how, rights, (fd, path, length), to)
                         .again(Again::Open { flags, how, rights, inherited, status, to });
                 path_readlink(fd: i32, path: i32, length: i32, to: i32, room: i32, told: i32)
                     at(AccessKind::LookAt, fd, path, length);
@@ -83,6 +86,10 @@ struct Attempt {
     at: At,
     and: Option<At>,
     again: Option<Again>,
+    /// Whether it may make an entry.
+    makes: bool,
+    /// Where the number of what was opened is written.
+    opens: Option<i32>,
 }
 
 /// How a lookup of a source is made at another path: the arguments beside that.
@@ -110,6 +117,8 @@ fn at(tried: AccessKind, fd: i32, path: i32, length: i32) -> Attempt {
         at: (fd, path, length),
         and: None,
         again: None,
+        makes: matches!(tried, AccessKind::Create | AccessKind::Link),
+        opens: None,
     }
 }
 
@@ -129,7 +138,7 @@ impl Attempt {
     }
 }
 
-fn opening(how: i32, rights: i64, (fd, path, length): At) -> Attempt {
+fn opening(how: i32, rights: i64, (fd, path, length): At, to: i32) -> Attempt {
     const CREATE: i32 = 1;
     const DIRECTORY: i32 = 1 << 1;
     const TRUNCATE: i32 = 1 << 3;
@@ -145,6 +154,8 @@ fn opening(how: i32, rights: i64, (fd, path, length): At) -> Attempt {
             0 => Target::Entry,
             _ => Target::Folder,
         },
+        makes: how & CREATE != 0,
+        opens: Some(to),
         ..at(tried, fd, path, length)
     }
 }
@@ -172,7 +183,17 @@ fn watched(
 ) -> Result<i32> {
     hostcall::enter(caller, |state, memory| {
         let before = std::mem::replace(&mut state.touched_files, true);
+        if attempt.makes && !state.account.has_room_for_entry() {
+            let (into, ..) = attempt.and.unwrap_or(attempt.at);
+            if is_own(state, into) {
+                state.account.refuse();
+                return Ok(NOSPC);
+            }
+        }
         let errno = in_tokio(call(state.wasi(), memory))?;
+        if errno == 0 && state.account.tells_apart() {
+            went_elsewhere(state, memory, attempt);
+        }
         let Some(error) = access_error(errno) else {
             if let (0, Target::Folder, Some(Again::Open { to, .. })) =
                 (errno, attempt.target, attempt.again)
@@ -187,6 +208,37 @@ fn watched(
         note(state, memory, attempt, error, before);
         Ok(errno)
     })
+}
+
+/// Whether what is below a descriptor, or behind it, is in the guest's own folders.
+pub(super) fn is_own(state: &mut State, fd: i32) -> bool {
+    if !state.account.tells_apart() {
+        return true;
+    }
+    if state.account.is_elsewhere(fd as u32) {
+        return false;
+    }
+    match name_of(state.wasi(), fd) {
+        None => true,
+        Some(name) => {
+            let preopen = state.watch.preopen_of(&name);
+            preopen.is_some_and(|at| state.watch.list()[at].is_own())
+        }
+    }
+}
+
+/// Tells apart what was opened of the host's folders, and what came from there.
+#[cold]
+fn went_elsewhere(state: &mut State, memory: &GuestMemory<'_>, attempt: Attempt) {
+    let is_own = is_own(state, attempt.at.0);
+    if let Some(to) = attempt.opens
+        && let Ok(opened) = memory.read(GuestPtr::<u32>::new(to as u32))
+    {
+        state.account.opened(opened, is_own);
+    }
+    if attempt.and.is_some() && !is_own {
+        state.account.recount();
+    }
 }
 
 /// Remembers as what a folder was opened, whose number was written to this address.
@@ -290,6 +342,11 @@ fn as_source(
         Made::Written(at, bytes) => {
             let to = GuestPtr::<[u8]>::new((at as u32, bytes.len() as u32));
             memory.copy_from_slice(&bytes, to)?;
+            if attempt.opens.is_some()
+                && let Ok(opened) = bytes.as_slice().try_into()
+            {
+                state.account.opened(u32::from_le_bytes(opened), false);
+            }
             Ok(Some(0))
         }
         Made::NotThere => Ok(None),

@@ -1,0 +1,134 @@
+//! The functions of WASI 0.1 and its predecessor that write to files, counted.
+//!
+//! They do what wasmtime's own do, once there is room in the guest's own folders: in front of
+//! `fd_write`, `fd_pwrite` and `fd_filestat_set_size`; what makes entries is counted in `core`.
+//! `fd_allocate` needs nothing: wasmtime has none.
+
+use super::super::hostcall;
+use super::super::state::State;
+use super::core::{NOSPC, is_own};
+use wasmtime::{Caller, Linker, Result};
+use wasmtime_wasi::p0::wasi_unstable as unstable;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot};
+use wasmtime_wasi::runtime::in_tokio;
+use wiggle::{GuestMemory, GuestPtr};
+
+/// The number of the error for a file that is longer than the system allows.
+const FBIG: i32 = 22;
+
+/// Puts them in front of those that are there.
+///
+/// # Errors
+/// If wasmtime refuses a definition.
+pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    macro_rules! add {
+        ($module:literal, $abi:ident) => {
+            linker.func_wrap(
+                $module,
+                "fd_write",
+                |mut caller: Caller<'_, State>, fd: i32, buffers: i32, count: i32, told: i32| {
+                    written(&mut caller, fd, (buffers, count), async |wasi, memory| {
+                        $abi::fd_write(wasi, memory, fd, buffers, count, told).await
+                    })
+                },
+            )?;
+            linker.func_wrap(
+                $module,
+                "fd_pwrite",
+                |mut caller: Caller<'_, State>,
+                 fd: i32,
+                 buffers: i32,
+                 count: i32,
+                 at: i64,
+                 told: i32| {
+                    written(&mut caller, fd, (buffers, count), async |wasi, memory| {
+                        $abi::fd_pwrite(wasi, memory, fd, buffers, count, at, told).await
+                    })
+                },
+            )?;
+            linker.func_wrap(
+                $module,
+                "fd_filestat_set_size",
+                |mut caller: Caller<'_, State>, fd: i32, size: i64| {
+                    hostcall::enter(&mut caller, |state, memory| {
+                        if !state.account.has_room_for_length(size as u64) && is_full(state, fd) {
+                            return Ok(NOSPC);
+                        }
+                        let set = $abi::fd_filestat_set_size(state.wasi(), memory, fd, size);
+                        let errno = in_tokio(set)?;
+                        told(state, errno)
+                    })
+                },
+            )?;
+        };
+    }
+    add!("wasi_snapshot_preview1", snapshot);
+    add!("wasi_unstable", unstable);
+    Ok(())
+}
+
+/// Writes, if there is room.
+fn written(
+    caller: &mut Caller<'_, State>,
+    fd: i32,
+    buffers: (i32, i32),
+    call: impl AsyncFnOnce(&mut WasiP1Ctx, &mut GuestMemory<'_>) -> Result<i32>,
+) -> Result<i32> {
+    hostcall::enter(caller, |state, memory| {
+        // without files there is nothing to write to but its output
+        if state.touched_files
+            && let Some(bytes) = first_length(memory, buffers)
+            && !state.account.has_room_for_bytes(bytes as usize)
+            && is_full(state, fd)
+        {
+            return Ok(NOSPC);
+        }
+        let errno = in_tokio(call(state.wasi(), memory))?;
+        told(state, errno)
+    })
+}
+
+fn told(state: &State, errno: i32) -> Result<i32> {
+    if errno == FBIG {
+        state.account.too_long();
+    }
+    Ok(errno)
+}
+
+/// How long the first buffer is that holds anything, which is the one that wasmtime writes;
+/// `None` if wasmtime refuses the call.
+fn first_length(memory: &GuestMemory<'_>, (at, count): (i32, i32)) -> Option<u32> {
+    /// An address and a length.
+    const BUFFER: u32 = 8;
+    for n in 0..count as u32 {
+        let at = (at as u32).checked_add(n.checked_mul(BUFFER)?)?;
+        let length = memory.read(GuestPtr::<u32>::new(at.checked_add(BUFFER / 2)?));
+        match length.ok()? {
+            0 => {}
+            length => return Some(length),
+        }
+    }
+    None
+}
+
+/// Whether what there is no room for would go to a file in the guest's own folders.
+#[cold]
+fn is_full(state: &mut State, fd: i32) -> bool {
+    let is_full = is_own(state, fd) && is_file(state.wasi(), fd);
+    if is_full {
+        state.account.refuse();
+    }
+    is_full
+}
+
+/// Whether a descriptor is a file's, and no stream's.
+fn is_file(wasi: &mut WasiP1Ctx, fd: i32) -> bool {
+    const STATUS: usize = 24;
+    const FILE: u8 = 4;
+    let mut room = vec![0; hostcall::room(STATUS)];
+    let room = hostcall::aligned(&mut room);
+    let mut memory = GuestMemory::Unshared(&mut *room);
+    let told = in_tokio(snapshot::fd_fdstat_get(wasi, &mut memory, fd, 0));
+    told.is_ok_and(|errno| errno == 0) && room[0] == FILE
+}
