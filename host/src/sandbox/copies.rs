@@ -4,9 +4,11 @@
 //! whoever changes what meanwhile. Links in it are copied as links: where they lead is looked at
 //! when the guest follows them, and that is held in its own folders.
 
+use crate::temporary;
 use anyhow::{Context as _, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -50,29 +52,53 @@ pub(super) fn copy(root: &Path, path: &str, to: &Dir, budget: &mut Budget) -> an
             root.display()
         )
     })?;
-    copy_folder(&from, to, DEEPEST, budget).with_context(|| format!("`{path}` cannot be copied"))
+    copy_all(&from, to, budget).with_context(|| format!("`{path}` cannot be copied"))
 }
 
-fn copy_folder(from: &Dir, to: &Dir, deeper: usize, budget: &mut Budget) -> anyhow::Result<()> {
-    if deeper == 0 {
-        bail!("it is more than {DEEPEST} folders deep");
+/// A folder that is still to be copied, by the names on the way there.
+struct Rest(Vec<OsString>);
+
+impl Rest {
+    /// Opens the folder there. Its names are those that were read on the way.
+    fn open(&self, root: &Dir) -> io::Result<Dir> {
+        let mut names = self.0.iter();
+        names.try_fold(root.try_clone()?, |folder, name| folder.open_dir(name))
     }
+}
+
+/// Copies folder by folder, and no further than so deep.
+fn copy_all(from: &Dir, to: &Dir, budget: &mut Budget) -> anyhow::Result<()> {
+    let mut rest = vec![Rest(Vec::new())];
+    while let Some(Rest(path)) = rest.pop() {
+        let here = Rest(path);
+        let folders = copy_folder(&here.open(from)?, &here.open(to)?, budget)?;
+        if here.0.len() + 1 == DEEPEST && !folders.is_empty() {
+            bail!("it is more than {DEEPEST} folders deep");
+        }
+        let below = |name| Rest(here.0.iter().cloned().chain([name]).collect());
+        rest.extend(folders.into_iter().map(below));
+    }
+    Ok(())
+}
+
+/// Copies what lies in one folder, of the folders in it their names alone, which it gives.
+fn copy_folder(from: &Dir, to: &Dir, budget: &mut Budget) -> anyhow::Result<Vec<OsString>> {
+    let mut folders = Vec::new();
     for entry in from.entries()? {
         let entry = entry?;
         let name = entry.file_name();
         let kind = entry.file_type()?;
+        if kind.is_dir() && temporary::is_one(from, &name) {
+            // a run's own, of which this copy may be a part
+            continue;
+        }
         budget.entries = match budget.entries.checked_sub(1) {
             Some(left) => left,
             None => bail!("it holds more than {MOST_ENTRIES} files and folders"),
         };
         if kind.is_dir() {
             to.create_dir(&name)?;
-            copy_folder(
-                &from.open_dir(&name)?,
-                &to.open_dir(&name)?,
-                deeper - 1,
-                budget,
-            )?;
+            folders.push(name);
         } else if kind.is_file() {
             let mut file = from.open(&name)?.take(budget.bytes + 1);
             let copied = io::copy(&mut file, &mut to.create(&name)?)?;
@@ -89,12 +115,13 @@ fn copy_folder(from: &Dir, to: &Dir, deeper: usize, budget: &mut Budget) -> anyh
             );
         }
     }
-    Ok(())
+    Ok(folders)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::temporary::{Purpose, TempFolder};
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -157,6 +184,38 @@ mod tests {
             let meta = fs::symlink_metadata(copy.join(link)).expect("there");
             assert!(meta.is_symlink(), "{link}");
         }
+    }
+
+    #[test]
+    fn a_copy_takes_no_folder_of_a_run_into_itself() {
+        let place = tempfile::tempdir().expect("a folder");
+        let root = place.path().join("root");
+        fs::create_dir_all(root.join("tmp")).expect("made");
+        fs::write(root.join("f"), "text").expect("written");
+        // the run's own folder, with the copy in it, lies in what is copied
+        let run = TempFolder::new(Purpose::Run, &root.join("tmp")).expect("made");
+        let to = run.empty().expect("made");
+        let to_dir = Dir::open_ambient_dir(&to, ambient_authority()).expect("there");
+        copy(place.path(), "root", &to_dir, &mut Budget::new()).expect("it has an end");
+        assert!(to.join("f").exists() && to.join("tmp").exists());
+        assert_eq!(fs::read_dir(to.join("tmp")).expect("there").count(), 0);
+    }
+
+    #[test]
+    fn folders_are_copied_as_deep_as_that_is_allowed() {
+        let deep = |levels: usize| vec!["d"; levels].join("/");
+        let nested = |levels| {
+            copied(
+                "in",
+                |root| fs::create_dir_all(root.join("in").join(deep(levels))).expect("made"),
+                &mut Budget::new(),
+            )
+        };
+        let (place, result) = nested(DEEPEST - 1);
+        result.expect("as deep as it may be");
+        assert!(place.path().join("copy").join(deep(DEEPEST - 1)).exists());
+        let why = format!("{:#}", nested(DEEPEST).1.expect_err("too deep"));
+        assert!(why.contains("64 folders deep"), "{why}");
     }
 
     #[test]

@@ -10,11 +10,12 @@ pub mod remove;
 pub mod sweep;
 pub mod usage;
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat, renameat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, openat, renameat, statat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -117,6 +118,14 @@ impl Drop for TempFolder {
         }
         drop(self.lock.take());
     }
+}
+
+/// Whether a name in a folder is one of these folders, whoever's.
+pub fn is_one(parent: impl AsFd, name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+        && openat(parent, name, FOLDER, Mode::empty())
+            .and_then(|folder| statat(folder, LOCK, AtFlags::SYMLINK_NOFOLLOW))
+            .is_ok()
 }
 
 /// Makes the file that is locked. Under its name it is never seen unlocked while its owner lives.
