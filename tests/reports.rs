@@ -202,6 +202,13 @@ fn what_the_run_reads_is_no_report_and_what_is_refused_leaves_nothing() {
     }
     assert!(fs::metadata(file("m.wasm")).expect("there").len() > 0);
     assert_eq!(read(&file("m.json")), "{}");
+    // another name of one that tests may write to
+    fs::create_dir(file("rw")).expect("made");
+    fs::write(file("linked"), "stays").expect("written");
+    fs::hard_link(file("linked"), file("rw/in")).expect("made");
+    let ran = run("json=linked", &["--dir", "rw:rw"]);
+    assert_eq!((ran.code, &*read(&file("linked"))), (2, "stays"), "{ran:?}");
+    assert!(ran.stderr.contains("hard links"), "{ran:?}");
     // a later one that cannot be made takes the earlier along
     let ran = run("json=new", &["--report", "json=cache"]);
     assert_eq!(ran.code, 2, "{ran:?}");

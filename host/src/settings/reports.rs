@@ -12,6 +12,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// A report that is written to a file.
@@ -69,6 +70,19 @@ impl Settings {
                 return usage(
                     FLAG,
                     format!("`{report}` is {what}, which would be lost; choose another file"),
+                );
+            }
+            let writes = |grant: &&DirGrant| grant.access == Access::ReadWrite;
+            let has_other_names = || {
+                let there = std::fs::metadata(&file);
+                there.is_ok_and(|meta| meta.is_file() && meta.nlink() > 1)
+            };
+            if self.granted().iter().any(writes) && has_other_names() {
+                return usage(
+                    FLAG,
+                    format!(
+                        "`{report}` has other names (hard links), and tests may write to a folder that can hold one; choose another file"
+                    ),
                 );
             }
             let is_writable = |grant: &&&DirGrant| {
