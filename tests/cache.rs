@@ -36,6 +36,27 @@ fn artefact(cache: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_cache_below_a_folder_that_others_can_write_to_is_refused() {
+    let open = tempfile::tempdir().expect("a folder");
+    let cache = open.path().join("mine");
+    let set = |mode| {
+        fs::set_permissions(open.path(), fs::Permissions::from_mode(mode)).expect("set");
+    };
+    assert!(compiled(&mut with_cache(&cache)));
+    set(0o777);
+    let ran = finish(&mut with_cache(&cache));
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr.contains("above it has mode 777"),
+        "{}",
+        ran.stderr
+    );
+    // there only its owner can put another in its place
+    set(0o1777);
+    assert!(!compiled(&mut with_cache(&cache)));
+}
+
+#[test]
 fn a_module_is_compiled_once_and_again_only_when_what_is_kept_does_not_fit() {
     let cache = tempfile::tempdir().expect("a folder");
     let cache = cache.path();

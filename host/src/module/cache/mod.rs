@@ -16,6 +16,7 @@ mod housekeeping;
 mod known;
 mod parts;
 mod passes;
+mod private;
 mod stamp;
 mod sweep;
 
@@ -140,22 +141,8 @@ impl Cache {
             .mode(0o700)
             .create(&dir)
             .map_err(io)?;
-        let meta = fs::symlink_metadata(&dir).map_err(io)?;
-        let not_private = |why: String| CacheError::NotPrivate {
-            dir: dir.clone(),
-            why,
-        };
-        if !meta.is_dir() {
-            return Err(not_private("it is a link".into()));
-        }
-        if meta.uid() != current_user() {
-            return Err(not_private(format!("it belongs to user {}", meta.uid())));
-        }
-        if meta.mode() & 0o077 != 0 {
-            return Err(not_private(format!(
-                "its mode is {:o}; chmod 700 it",
-                meta.mode() & 0o777
-            )));
+        if let Some(why) = private::trouble(&dir).map_err(io)? {
+            return Err(CacheError::NotPrivate { dir, why });
         }
         Ok(Cache { dir })
     }
@@ -385,7 +372,7 @@ impl Cache {
         Ok(())
     }
 
-    /// A file that is not there yet for others.
+    /// A file that is not there yet for others, locked for as long as it is written.
     fn new_file(&self) -> io::Result<tempfile::NamedTempFile> {
         let file = tempfile::Builder::new()
             .prefix(NEW)
