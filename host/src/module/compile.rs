@@ -172,6 +172,7 @@ fn unwritten(error: io::Error) -> Cause {
         return too_large_to_keep();
     }
     Cause::new(format!("its compiled form cannot be written: {error}"))
+        .hint("--cache-dir names another place; `wasmtest cache clear` makes room")
 }
 
 /// What is said of a module whose compiled form is larger than any may be.

@@ -35,11 +35,13 @@ struct State {
 
 /// What was too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
+pub enum Refused {
     Bytes,
     Entries,
     /// A single file, whose length the system limits.
     Length,
+    /// Nothing of its own: the disk has no room.
+    Disk,
 }
 
 impl Quota {
@@ -165,6 +167,7 @@ impl Quota {
                 "a file was to be longer than {}, which none may be that a test writes (--max-scratch SIZE allows more)",
                 text::size(self.most.longest_file())
             ),
+            Refused::Disk => "the disk that its own folder (/tmp) lies on is full, whoever filled it (TMPDIR names another place)".to_owned(),
         })
     }
 
@@ -253,11 +256,11 @@ impl Account {
         }
     }
 
-    /// The system refused a file's length.
+    /// The system refused what was counted.
     #[cold]
-    pub fn too_long(&self) {
+    pub fn refused_by_the_system(&self, what: Refused) {
         if let Some(quota) = &self.quota {
-            quota.lock().refused.get_or_insert(Refused::Length);
+            quota.lock().refused.get_or_insert(what);
         }
     }
 

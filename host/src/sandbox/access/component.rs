@@ -2,7 +2,7 @@
 //!
 //! All of it is wasmtime's own; of what takes a path, what is refused is noted.
 
-use super::super::quota::Account;
+use super::super::quota::{Account, Refused};
 use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
@@ -138,12 +138,14 @@ impl Watched<'_> {
         self.files.table.push(counted).map_err(FsError::trap)
     }
 
-    /// Notes that the system refused a file's length.
-    fn look_at_length<T>(&self, result: FsResult<T>) -> FsResult<T> {
-        if let Err(e) = &result
-            && matches!(e.downcast_ref(), Some(Code::FileTooLarge))
-        {
-            self.account.too_long();
+    /// Notes what the system refused.
+    fn look_at_room<T>(&mut self, file: u32, result: FsResult<T>) -> FsResult<T> {
+        match result.as_ref().err().and_then(FsError::downcast_ref) {
+            Some(Code::FileTooLarge) => self.account.refused_by_the_system(Refused::Length),
+            Some(Code::InsufficientSpace) if self.is_own(file) => {
+                self.account.refused_by_the_system(Refused::Disk);
+            }
+            _ => {}
         }
         result
     }
@@ -443,11 +445,12 @@ impl HostDescriptor for Watched<'_> {
     }
 
     fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
+        let of = fd.rep();
         if !self.account.has_room_for_length(size) {
-            self.refuse(fd.rep())?;
+            self.refuse(of)?;
         }
         let set = HostDescriptor::set_size(&mut self.files, fd, size);
-        self.look_at_length(set)
+        self.look_at_room(of, set)
     }
 
     fn write(
@@ -456,11 +459,12 @@ impl HostDescriptor for Watched<'_> {
         bytes: Vec<u8>,
         offset: Filesize,
     ) -> FsResult<Filesize> {
+        let of = fd.rep();
         if !self.account.has_room_for_bytes(bytes.len()) {
-            self.refuse(fd.rep())?;
+            self.refuse(of)?;
         }
         let written = HostDescriptor::write(&mut self.files, fd, bytes, offset);
-        self.look_at_length(written)
+        self.look_at_room(of, written)
     }
 
     fn write_via_stream(

@@ -4,6 +4,7 @@
 //! what is refused is noted. Descriptors, addresses and lengths are the guest's word.
 
 use super::super::hostcall;
+use super::super::quota::Refused;
 use super::super::state::State;
 use super::folders::Folder;
 use super::sources::{Lookup, Wanted};
@@ -191,6 +192,9 @@ fn watched(
             }
         }
         let errno = in_tokio(call(state.wasi(), memory))?;
+        if errno == NOSPC && is_own(state, attempt.at.0) {
+            state.account.refused_by_the_system(Refused::Disk);
+        }
         if errno == 0 && state.account.tells_apart() {
             went_elsewhere(state, memory, attempt);
         }

@@ -1,6 +1,6 @@
 //! What components write to files through a stream, counted before it is.
 
-use super::super::quota::Account;
+use super::super::quota::{Account, Refused};
 use bytes::Bytes;
 use std::io;
 use wasmtime_wasi::async_trait;
@@ -33,9 +33,12 @@ impl Stored {
     fn noted<T>(&self, result: StreamResult<T>) -> StreamResult<T> {
         if let Err(StreamError::LastOperationFailed(e)) = &result
             && let Some(e) = e.downcast_ref::<io::Error>()
-            && e.raw_os_error() == Some(libc::EFBIG)
         {
-            self.account.too_long();
+            match e.raw_os_error() {
+                Some(libc::EFBIG) => self.account.refused_by_the_system(Refused::Length),
+                Some(libc::ENOSPC) => self.account.refused_by_the_system(Refused::Disk),
+                _ => {}
+            }
         }
         result
     }

@@ -5,6 +5,7 @@
 //! `fd_allocate` needs nothing: wasmtime has none.
 
 use super::super::hostcall;
+use super::super::quota::Refused;
 use super::super::state::State;
 use super::core::{NOSPC, is_own};
 use wasmtime::{Caller, Linker, Result};
@@ -57,7 +58,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                         }
                         let set = $abi::fd_filestat_set_size(state.wasi(), memory, fd, size);
                         let errno = in_tokio(set)?;
-                        told(state, errno)
+                        looked_at(state, fd, errno)
                     })
                 },
             )?;
@@ -85,13 +86,16 @@ fn written(
             return Ok(NOSPC);
         }
         let errno = in_tokio(call(state.wasi(), memory))?;
-        told(state, errno)
+        looked_at(state, fd, errno)
     })
 }
 
-fn told(state: &State, errno: i32) -> Result<i32> {
-    if errno == FBIG {
-        state.account.too_long();
+/// Notes what the system refused.
+fn looked_at(state: &mut State, fd: i32, errno: i32) -> Result<i32> {
+    match errno {
+        FBIG => state.account.refused_by_the_system(Refused::Length),
+        NOSPC if is_own(state, fd) => state.account.refused_by_the_system(Refused::Disk),
+        _ => {}
     }
     Ok(errno)
 }
