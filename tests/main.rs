@@ -7,6 +7,7 @@ mod cache;
 mod cargo;
 mod compiling;
 mod console;
+mod debug_info;
 mod denied;
 mod disk;
 mod ecosystem;

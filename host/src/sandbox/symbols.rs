@@ -6,7 +6,9 @@
 //! section serves where there is none. Whose each function is says [`owner`], what
 //! is shown of them [`show()`].
 
+mod budget;
 mod code;
+mod debug;
 mod optimised;
 mod owner;
 mod show;
@@ -15,9 +17,8 @@ use crate::event::Library;
 use crate::harness::termination::{Backtrace, Function, RuntimeCalls, StackFrame, path_in};
 use crate::instrument::OffsetMap;
 use crate::protocol::{ContentHash, ModuleSpec};
-use addr2line::Context;
 use code::Code;
-use gimli::{EndianRcSlice, LittleEndian};
+use debug::Debug;
 use owner::{Crates, Sources};
 use show::{is_caller, show};
 use std::collections::{HashMap, HashSet};
@@ -26,18 +27,18 @@ use std::path::Path;
 use std::rc::Rc;
 use wasmparser::{Encoding, KnownCustom, Name, Parser, Payload, TypeRef};
 
-type Slice = EndianRcSlice<LittleEndian>;
-
 /// Names kept for a verdict: the innermost tell what happened.
 const MAX_FUNCTIONS: usize = 512;
 /// The longest cycle of recursion that is folded.
 const MAX_CYCLE: usize = 4;
 /// Names and paths are as long as a guest likes.
 const MAX_NAME: usize = 300;
-/// Functions inlined at one address, as many as a guest likes.
-const MAX_INLINED: usize = 64;
+/// What is looked at of a mangled name: it is shown as it is where it is longer.
+const MAX_MANGLED: usize = 16 << 10;
 /// Functions of one stack, inlined ones included.
 const MAX_ALL: usize = 1 << 18;
+/// What is remembered of frames, in bytes of their names: then it is found again.
+const MAX_REMEMBERED: usize = 64 << 20;
 
 /// The symbols of one file.
 pub struct Symbols {
@@ -45,15 +46,19 @@ pub struct Symbols {
     offsets: OffsetMap,
     modules: Vec<CoreModule>,
     resolved: HashMap<StackFrame, Rc<[Rc<Resolved>]>>,
+    /// How many bytes that is, about.
+    remembered: usize,
+    /// What the developer's code calls of std, once that was asked for.
+    called_anywhere: Option<Vec<String>>,
     sources: Sources,
+    noted: bool,
 }
 
 #[derive(Default)]
 struct CoreModule {
     range: Range<usize>,
     code: Code,
-    debug: HashMap<String, Rc<[u8]>>,
-    context: Option<Context<Slice>>,
+    debug: Debug,
     names: HashMap<u32, String>,
     /// Folders of packages that its data names.
     packages: HashSet<String>,
@@ -68,6 +73,15 @@ struct Resolved {
     library: Option<Library>,
 }
 
+/// What a frame takes that is remembered, beside its names, in bytes.
+const OF_FRAME: usize = 128;
+
+impl Resolved {
+    fn bytes(&self) -> usize {
+        OF_FRAME + self.name.len() + self.location.as_ref().map_or(0, String::len)
+    }
+}
+
 impl Symbols {
     /// Reads the symbols of a module's file; there are none if it was changed or has none. What
     /// lies in `current_dir` is taken for the developer's own.
@@ -76,7 +90,10 @@ impl Symbols {
             offsets: spec.offsets.clone(),
             modules: Vec::new(),
             resolved: HashMap::new(),
+            remembered: 0,
+            called_anywhere: None,
             sources: Sources::new(current_dir),
+            noted: false,
         };
         if let Ok(bytes) = std::fs::read(&spec.file)
             && ContentHash::of(&bytes) == spec.content
@@ -88,6 +105,13 @@ impl Symbols {
 
     /// The stack as the verdict and the reader want it.
     pub fn backtrace(&mut self, stack: &[StackFrame]) -> Backtrace {
+        for module in &mut self.modules {
+            module.debug.begin();
+        }
+        if self.remembered > MAX_REMEMBERED {
+            self.resolved.clear();
+            self.remembered = 0;
+        }
         let mut functions = Vec::new();
         let mut outside = false;
         let mut all: Vec<Rc<Resolved>> = Vec::new();
@@ -112,6 +136,14 @@ impl Symbols {
             shown: show(&all),
             ..Backtrace::default()
         }
+    }
+
+    /// What is to be said of names that are not there since there was too much to read: once.
+    pub fn take_note(&mut self) -> Option<String> {
+        let gave_up = self.modules.iter().any(|m| m.debug.gave_up());
+        (gave_up && !std::mem::replace(&mut self.noted, true)).then(|| {
+            "its debug information takes too much to read: functions have the names that the file has besides, and no lines".to_owned()
+        })
     }
 
     /// The core module of a frame, and the address in it.
@@ -142,9 +174,13 @@ impl Symbols {
         let Some((module, address)) = own.and_then(|f| self.place(f)) else {
             return false;
         };
-        let context = self.modules[module].context();
-        let unit = context.map(|c| c.find_dwarf_and_unit(address as u64).skip_all_loads());
-        unit.flatten().is_some_and(|unit| optimised::is_not(&unit))
+        let debug = &mut self.modules[module].debug;
+        let is_not = debug.ask(|context| {
+            let unit = context.find_dwarf_and_unit(address as u64);
+            unit.skip_all_loads()
+                .is_some_and(|unit| optimised::is_not(&unit))
+        });
+        is_not == Some(true)
     }
 
     /// What the developer's code had called when it panicked, and what it calls at all.
@@ -156,18 +192,24 @@ impl Symbols {
             let called = module.code.called_before(address).into_iter();
             called.filter_map(|f| module.name_in_std(f)).collect()
         });
-        let mut anywhere = HashSet::new();
-        for module in &mut self.modules {
-            module.learn();
-            let called = module
-                .code
-                .called_by(|f| module.is_developers(&mut self.sources, f));
-            anywhere.extend(called.into_iter().filter_map(|f| module.name_in_std(f)));
-        }
         RuntimeCalls {
             before,
-            anywhere: anywhere.into_iter().collect(),
+            anywhere: self.called_anywhere().to_vec(),
         }
+    }
+
+    /// What the developer's code calls of std: all code is read for it, once.
+    fn called_anywhere(&mut self) -> &[String] {
+        let (modules, sources) = (&mut self.modules, &mut self.sources);
+        self.called_anywhere.get_or_insert_with(|| {
+            let mut anywhere = HashSet::new();
+            for module in modules {
+                module.learn();
+                let called = module.code.called_by(|f| module.is_developers(sources, f));
+                anywhere.extend(called.into_iter().filter_map(|f| module.name_in_std(f)));
+            }
+            anywhere.into_iter().collect()
+        })
     }
 
     /// Whether code of the developer's or of a dependency's is active in a frame.
@@ -194,6 +236,7 @@ impl Symbols {
         }
         let resolved = self.resolve(frame).into_iter().map(Rc::new);
         let resolved: Rc<[Rc<Resolved>]> = resolved.collect();
+        self.remembered += resolved.iter().map(|f| f.bytes()).sum::<usize>() + OF_FRAME;
         self.resolved.insert(*frame, resolved.clone());
         resolved
     }
@@ -204,24 +247,10 @@ impl Symbols {
         };
         let function = self.function(frame);
         let (module, address) = (&mut self.modules[module], address as u64);
-        let mut found = Vec::new();
         module.learn();
         // debug information of lines alone has no name for what is not inlined
         let outermost = module.names.get(&function).cloned();
-        if let Some(context) = module.context()
-            && let Ok(mut frames) = context.find_frames(address).skip_all_loads()
-        {
-            while let (true, Ok(Some(frame))) = (found.len() < MAX_INLINED, frames.next()) {
-                let name = match &frame.function {
-                    Some(function) => function.raw_name().ok().map(std::borrow::Cow::into_owned),
-                    None => outermost.clone(),
-                };
-                let location = frame
-                    .location
-                    .and_then(|l| Some((l.file?.to_owned(), l.line)));
-                found.extend(name.map(|name| (name, location)));
-            }
-        }
+        let mut found = module.debug.at(address, outermost.as_deref());
         if found.is_empty() {
             found.extend(outermost.map(|name| (name, None)));
         }
@@ -285,20 +314,6 @@ impl CoreModule {
             self.crates = Some(Crates::new(names, &self.packages));
         }
     }
-
-    /// The DWARF context, made at its first use.
-    fn context(&mut self) -> Option<&Context<Slice>> {
-        if self.context.is_none() && self.debug.contains_key(".debug_info") {
-            let debug = std::mem::take(&mut self.debug);
-            let load = |id: gimli::SectionId| -> Result<Slice, gimli::Error> {
-                let bytes = debug.get(id.name()).cloned().unwrap_or_default();
-                Ok(Slice::new(bytes, LittleEndian))
-            };
-            let dwarf = gimli::Dwarf::load(load).ok()?;
-            self.context = Context::from_dwarf(dwarf).ok();
-        }
-        self.context.as_ref()
-    }
 }
 
 /// Where each core module's code lies in the file, with its names and debug sections.
@@ -338,16 +353,14 @@ fn core_modules(bytes: &[u8]) -> Vec<CoreModule> {
                     continue;
                 };
                 if section.name().starts_with(".debug_") {
-                    module
-                        .debug
-                        .insert(section.name().to_owned(), section.data().into());
+                    module.debug.add(section.name(), section.data());
                 } else if let KnownCustom::Name(names) = section.as_known() {
                     for name in names {
                         if let Ok(Name::Function(map)) = name {
                             let names = map.into_iter().filter_map(Result::ok);
-                            module
-                                .names
-                                .extend(names.map(|n| (n.index, n.name.to_owned())));
+                            let short =
+                                |n: &str| n[..n.floor_char_boundary(MAX_MANGLED)].to_owned();
+                            module.names.extend(names.map(|n| (n.index, short(n.name))));
                         }
                     }
                 }

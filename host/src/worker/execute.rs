@@ -38,7 +38,7 @@ pub struct Executor {
     pub(super) capture: usize,
     pub(super) outputs: Outputs,
     benchmarks: Benchmarks,
-    modules: Modules,
+    pub(super) modules: Modules,
     /// Values of shared fixtures.
     pub(super) values: HashMap<ValueNumber, Vec<u8>>,
     /// Shared fixtures that stand here.
@@ -225,6 +225,7 @@ impl Executor {
         }
         let mut output = self.kept_of(called.output, &outcome);
         output.scratch = scratch.map(|s| s.display().to_string());
+        output.notes.append(&mut self.modules.take_notes());
         if !output.stdout.is_empty() {
             harness.clean(&mut output.stdout, &task.path, Some(&outcome));
         }

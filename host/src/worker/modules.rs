@@ -19,6 +19,8 @@ pub struct Modules {
     /// The folder that the run was started in.
     current_dir: Option<PathBuf>,
     loaded: HashMap<ModuleNumber, Loaded>,
+    /// What is to be said of modules, with the next test that is told of.
+    notes: Vec<String>,
 }
 
 struct Loaded {
@@ -34,6 +36,7 @@ impl Modules {
             cache,
             current_dir,
             loaded: HashMap::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -72,7 +75,15 @@ impl Modules {
             current_dir: self.current_dir.as_deref(),
             wasm_stack: sandbox.wasm_stack(),
         };
-        judged.judge(called, limit, by)
+        let outcome = judged.judge(called, limit, by);
+        let symbols = loaded.symbols.as_mut();
+        self.notes.extend(symbols.and_then(Symbols::take_note));
+        outcome
+    }
+
+    /// What is to be said of modules since this was asked for last.
+    pub(super) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// A module as a program, loaded if it is not yet.

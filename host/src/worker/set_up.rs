@@ -138,6 +138,7 @@ impl Executor {
         called.output.denied = denied;
         current.end()?;
         let outcome = self.judge(instance.module, &called, task.limit(), verdict);
+        instance.report.notes.append(&mut self.modules.take_notes());
         instance.poisoned |= called.ending != Termination::Returned && called.entered;
         Some((called, outcome))
     }

@@ -5,7 +5,7 @@
 //! opt-level: 97 of 100 in a frame at 0, below 3 of 100 at 1, 2, 3, s and z.
 //! That needs debug information about variables: where there is none, nothing is known.
 
-use super::Slice;
+use super::budget::Counted;
 use gimli::{
     AttributeValue, DW_AT_location, DW_OP_fbreg, DW_TAG_formal_parameter, Reader as _, UnitRef,
 };
@@ -23,7 +23,7 @@ struct Seen {
 }
 
 /// Whether the code of this unit's crate is not optimised, so far as is known.
-pub(super) fn is_not(unit: &UnitRef<'_, Slice>) -> bool {
+pub(super) fn is_not(unit: &UnitRef<'_, Counted>) -> bool {
     let mut seen = Seen::default();
     seen.look_at(unit);
     // a crate is compiled in pieces, and this one may be small
@@ -45,7 +45,7 @@ pub(super) fn is_not(unit: &UnitRef<'_, Slice>) -> bool {
 }
 
 /// The first source of the crate that a unit is a piece of: `src/lib.rs` of `src/lib.rs/@/1b2c`.
-fn root(unit: &UnitRef<'_, Slice>) -> Option<Vec<u8>> {
+fn root(unit: &UnitRef<'_, Counted>) -> Option<Vec<u8>> {
     let name = unit.name.as_ref()?.to_slice().ok()?;
     let end = memchr::memmem::find(&name, b"/@/")?;
     Some(name[..end].to_vec())
@@ -56,7 +56,7 @@ impl Seen {
         self.in_frame + self.elsewhere >= ENOUGH
     }
 
-    fn look_at(&mut self, unit: &UnitRef<'_, Slice>) {
+    fn look_at(&mut self, unit: &UnitRef<'_, Counted>) {
         let mut entries = unit.entries();
         for _ in 0..MAX_ENTRIES {
             let Ok(Some(entry)) = entries.next_dfs() else {

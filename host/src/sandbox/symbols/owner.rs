@@ -273,9 +273,30 @@ pub(super) fn packages_in(data: &[u8], packages: &mut HashSet<String>) {
     }
 }
 
-/// A name as people know it.
+/// How long a demangled name may be: a short mangled one can stand for a very long one, and what
+/// is shown is shorter still.
+const MAX_DEMANGLED: usize = 4 << 10;
+
+/// A name as people know it, as far as it is read.
 pub(super) fn demangled(mangled: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(mangled))
+    struct Short(String);
+    impl std::fmt::Write for Short {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            let room = MAX_DEMANGLED - self.0.len();
+            self.0.push_str(&text[..text.floor_char_boundary(room)]);
+            match text.len() > room {
+                true => Err(std::fmt::Error),
+                false => Ok(()),
+            }
+        }
+    }
+    let mut name = Short(String::new());
+    // an error says that there is more
+    let _ = std::fmt::write(
+        &mut name,
+        format_args!("{:#}", rustc_demangle::demangle(mangled)),
+    );
+    name.0
 }
 
 /// A function of the runtime's that is in no crate.
