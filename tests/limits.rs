@@ -286,3 +286,70 @@ fn one_large_guest_after_another_has_all_that_it_may_have() {
     let ran: Events = events(args);
     assert_eq!(ran.summary()["passed"], 20, "{ran:#?}");
 }
+
+/// A program that calls the SDK's functions: 64 MiB of memory, zeros but for `text`, which begins
+/// at 16.
+fn reports(text: &str, body: &str) -> String {
+    format!(
+        "(module
+            (import \"wasmtest:test/host@0.1.0\" \"attach\" (func $attach (param i32 i32 i32 i32 i32 i32)))
+            (import \"wasmtest:test/host@0.1.0\" \"log\" (func $log (param i32 i32)))
+            (import \"wasi_snapshot_preview1\" \"fd_write\" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export \"memory\") 1024) (data (i32.const 16) \"{text}\")
+            (func $times (param $n i32) (param $length i32)
+                (loop $more
+                    (call $attach (i32.const 16) (local.get $length) (i32.const 16) (local.get $length) (i32.const 0) (i32.const 0))
+                    (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                    (br_if $more (local.get $n))))
+            (func (export \"_start\") {body}))"
+    )
+}
+
+/// How long the longest line is that a run prints of a program, and how the program ended.
+fn longest_line(text: &str) -> (usize, Value) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let module = wat(dir.path(), "reports.wasm", text);
+    let ran = run(["--message-format", "json", arg(&module)]);
+    let longest = ran.stdout.lines().map(str::len).max();
+    let end = Events::of(ran).end("main")["wasmtest"].clone();
+    (longest.expect("there are lines"), end)
+}
+
+#[test]
+fn names_of_attachments_count_as_their_content_does() {
+    let many = reports(
+        &"n".repeat(1000),
+        "(call $times (i32.const 10000) (i32.const 1000))",
+    );
+    let (longest, end) = longest_line(&many);
+    assert_eq!(end["outcome"], "errored", "{}", end["message"]);
+    let message = end["message"].as_str().expect("told");
+    assert!(message.contains("more than 16 MiB"), "{message}");
+    assert!(longest < 17 << 20, "{longest}");
+}
+
+#[test]
+fn what_is_escaped_counts_as_it_is_written() {
+    // 4 MiB of zeros at once, as a log: 24 MiB of a report
+    let logs = reports("", "(call $log (i32.const 65536) (i32.const 4194304))");
+    let (longest, end) = longest_line(&logs);
+    assert_eq!(end["outcome"], "errored");
+    assert!(longest < 1 << 20, "{longest}");
+    // as an attachment it is written otherwise
+    let attaches = "(call $attach (i32.const 16) (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 65536) (i32.const 4194304))";
+    let (longest, end) = longest_line(&reports("n", attaches));
+    assert_eq!(end["outcome"], "passed", "{}", end["message"]);
+    assert!(end["attachments"][0]["base64"].is_string());
+    assert!(longest < 6 << 20, "{longest}");
+}
+
+#[test]
+fn output_of_zeros_alone_makes_no_longer_a_line_than_other_output() {
+    // one piece of 16 MiB, from address 65536
+    let body =
+        "(i32.store (i32.const 0) (i32.const 65536)) (i32.store (i32.const 4) (i32.const 16777216))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) unreachable";
+    let (longest, end) = longest_line(&reports("", body));
+    assert_eq!(end["outcome"], "errored");
+    assert!(longest < 1 << 20, "{longest}");
+}

@@ -1,7 +1,9 @@
 //! A stream, kept up to a cap: its head and its tail, and how much was between them.
 //!
-//! Takes bytes as they come, gives what an event holds of them; looks at none of them.
+//! Takes bytes as they come, gives what an event holds of them. A byte counts for what it becomes
+//! in a report, so that a guest that writes zeros alone makes no line that is six times as long.
 
+use super::written::{cost, counted};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -10,7 +12,10 @@ use std::collections::VecDeque;
 pub struct Capture {
     cap: usize,
     head: Vec<u8>,
+    /// What its bytes count for; more than the cap once a byte has not fitted.
+    head_counts: usize,
     tail: VecDeque<u8>,
+    tail_counts: usize,
     dropped: u64,
 }
 
@@ -20,19 +25,61 @@ impl Capture {
         Capture {
             cap,
             head: Vec::new(),
+            head_counts: 0,
             tail: VecDeque::new(),
+            tail_counts: 0,
             dropped: 0,
         }
     }
 
     /// Takes more of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        let (head, rest) = bytes.split_at(bytes.len().min(self.cap - self.head.len()));
+        let fits = self.fits_head(bytes);
+        let (head, rest) = bytes.split_at(fits);
         self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        if let Some(excess) = self.tail.len().checked_sub(self.cap) {
-            self.tail.drain(..excess);
-            self.dropped += excess as u64;
+        if !rest.is_empty() {
+            self.push_tail(rest);
+        }
+    }
+
+    /// How many of these bytes the head takes.
+    fn fits_head(&mut self, bytes: &[u8]) -> usize {
+        let counts = counted(bytes);
+        if self.head_counts + counts <= self.cap {
+            self.head_counts += counts;
+            return bytes.len();
+        }
+        for (at, byte) in bytes.iter().enumerate() {
+            self.head_counts += cost(*byte);
+            if self.head_counts > self.cap {
+                // and nothing that comes later, small as it may be
+                self.head_counts = usize::MAX >> 1;
+                return at;
+            }
+        }
+        bytes.len()
+    }
+
+    fn push_tail(&mut self, bytes: &[u8]) {
+        // of much that comes at once most is not even copied
+        let mut counts = 0;
+        let last = bytes.iter().rev().take_while(|byte| {
+            counts += cost(**byte);
+            counts <= self.cap
+        });
+        let (passed, last) = bytes.split_at(bytes.len() - last.count());
+        if !passed.is_empty() {
+            self.dropped += (self.tail.len() + passed.len()) as u64;
+            self.tail.clear();
+            self.tail_counts = 0;
+        }
+        self.tail.extend(last);
+        self.tail_counts += counted(last);
+        while self.tail_counts > self.cap
+            && let Some(first) = self.tail.pop_front()
+        {
+            self.tail_counts -= cost(first);
+            self.dropped += 1;
         }
     }
 
@@ -111,5 +158,18 @@ mod tests {
                 (&b"abcd"[..], &b"lmno"[..], 7)
             );
         }
+    }
+
+    #[test]
+    fn a_byte_that_is_written_as_six_counts_for_six() {
+        let mut capture = Capture::new(13);
+        capture.push(&[0; 3]);
+        capture.push(b"ab\n");
+        capture.push(&[0; 100]);
+        let kept = capture.take();
+        assert_eq!(
+            (kept.head.len(), kept.tail.len(), kept.dropped),
+            (2, 2, 102)
+        );
     }
 }

@@ -13,6 +13,7 @@ mod progress;
 mod setup;
 mod suite;
 mod test;
+mod written;
 
 pub use capture::{Capture, Captured};
 pub use frame::{BACKTRACE, Frame, FrameLine, Library, Other, Others, unfolded};
@@ -24,6 +25,7 @@ pub use progress::{
 pub use setup::{SetupKind, SetupOutput, SetupRun};
 pub use suite::{FixtureKind, SuiteFailure, SuitePart};
 pub use test::{Format, HarnessName, InUnit, Ran, TestEnd, TestId, TestInfo};
+pub use written::written;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -103,6 +103,20 @@ impl Cause {
         }
     }
 
+    /// How long a message may be that is told, in bytes.
+    const LONGEST: usize = 64 << 10;
+
+    /// Cuts what is longer than anybody reads: a guest's panic may be of any length.
+    pub fn bound(&mut self) {
+        if self.message.len() > Self::LONGEST {
+            let left_out = self.message.len() - Self::LONGEST;
+            let end = self.message.floor_char_boundary(Self::LONGEST);
+            self.message.truncate(end);
+            self.message
+                .push_str(&format!("\n[{left_out} bytes left out]"));
+        }
+    }
+
     /// The same with a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -3,6 +3,7 @@
 //! What a test can leave more is one field here; nobody in between names them.
 
 use super::denials::Denials;
+use super::written::written;
 use super::{Captured, SetupOutput};
 use serde::{Deserialize, Serialize};
 
@@ -78,4 +79,28 @@ pub struct Attachment {
     pub media_type: String,
     #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
+}
+
+impl Attachment {
+    /// Texts that are no longer are always written as texts, in bytes.
+    const SHORT: usize = 256;
+    /// What an attachment is written with beside what is in it, in bytes.
+    const AROUND: usize = 64;
+
+    /// Its content as text, where it is written so: as it is, and not in base 64. What would
+    /// be more escapes than text is not.
+    pub fn text(&self) -> Option<&str> {
+        let text = std::str::from_utf8(&self.content).ok()?;
+        let is_short = text.len() <= Self::SHORT;
+        (is_short || written(text) <= 2 * text.len()).then_some(text)
+    }
+
+    /// How many bytes it becomes in a report.
+    pub fn written(&self) -> usize {
+        let content = match self.text() {
+            Some(text) => written(text),
+            None => self.content.len().div_ceil(3) * 4,
+        };
+        Self::AROUND + written(&self.name) + written(&self.media_type) + content
+    }
 }

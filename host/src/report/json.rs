@@ -192,12 +192,12 @@ fn setup(wrote: &SetupOutput) -> Value {
     })
 }
 
-/// Text as it is; anything else in base 64.
+/// Text as it is; anything else, and what would be more escapes than text, in base 64.
 fn attachment(attachment: &Attachment) -> Value {
     let mut value = json!({"name": attachment.name, "media_type": attachment.media_type});
-    match std::str::from_utf8(&attachment.content) {
-        Ok(text) => value["text"] = json!(text),
-        Err(_) => value["base64"] = json!(BASE64_STANDARD.encode(&attachment.content)),
+    match attachment.text() {
+        Some(text) => value["text"] = json!(text),
+        None => value["base64"] = json!(BASE64_STANDARD.encode(&attachment.content)),
     }
     value
 }

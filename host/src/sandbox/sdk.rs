@@ -44,10 +44,9 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         MODULE,
         "log",
         |mut caller: Caller<'_, State>, at: u32, length: u32| {
-            caller.data_mut().report.charge(length)?;
+            caller.data().report.ask_for(length as usize)?;
             let text = text(&mut caller, at, length)?;
-            caller.data_mut().report.logs.push(text);
-            Ok(())
+            caller.data_mut().report.log(text)
         },
     )?;
     linker.func_wrap(
@@ -67,14 +66,13 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                     ));
                 }
             }
-            caller.data_mut().report.charge(length)?;
+            caller.data().report.ask_for(length as usize)?;
             let attachment = Attachment {
                 name: text(&mut caller, name, name_len)?,
                 media_type: text(&mut caller, media, media_len)?,
                 content: bytes(&mut caller, at, length)?,
             };
-            caller.data_mut().report.attachments.push(attachment);
-            Ok(())
+            caller.data_mut().report.attach(attachment)
         },
     )?;
     linker.func_wrap(

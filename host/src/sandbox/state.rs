@@ -6,7 +6,7 @@ use super::deadline::Guard;
 use super::limits::Limits;
 use super::listing::kept::Listings;
 use super::quota::Account;
-use crate::event::Attachment;
+use crate::event::{Attachment, written};
 use crate::harness::termination::StackFrame;
 use crate::protocol::GuestLimits;
 use std::time::Duration;
@@ -90,8 +90,10 @@ impl State {
     }
 }
 
-/// What one test may log and attach altogether.
+/// What one test may log and attach altogether, in bytes of a report: names and escapes count.
 pub(super) const MAX_BYTES: usize = 16 << 20;
+/// What a line of log is written with beside its text, in bytes.
+const AROUND: usize = 4;
 /// How often it may.
 const MAX_ENTRIES: usize = 10_000;
 
@@ -117,20 +119,38 @@ impl Report {
         self.bytes = 0;
     }
 
-    /// Before anything is copied.
-    pub(super) fn charge(&mut self, bytes: u32) -> wasmtime::Result<()> {
-        self.bytes = self.bytes.saturating_add(bytes as usize);
+    /// Before anything is copied: whether there is room for so many bytes.
+    pub(super) fn ask_for(&self, bytes: usize) -> wasmtime::Result<()> {
+        let all = self.bytes.saturating_add(bytes);
         let entries = self.logs.len() + self.attachments.len();
-        if self.bytes > MAX_BYTES || entries >= MAX_ENTRIES {
-            return Err(Refused(match self.bytes > MAX_BYTES {
+        if all > MAX_BYTES || entries >= MAX_ENTRIES {
+            return Err(Refused(match all > MAX_BYTES {
                 true => format!(
-                    "the test logs and attaches more than {} MiB",
+                    "the test logs and attaches more than {} MiB, as a report has it: names and escapes count",
                     MAX_BYTES >> 20
                 ),
                 false => format!("the test logs and attaches more than {MAX_ENTRIES} times"),
             })
             .into());
         }
+        Ok(())
+    }
+
+    /// Keeps a line of log.
+    pub(super) fn log(&mut self, text: String) -> wasmtime::Result<()> {
+        let bytes = AROUND + written(&text);
+        self.ask_for(bytes)?;
+        self.bytes += bytes;
+        self.logs.push(text);
+        Ok(())
+    }
+
+    /// Keeps an attachment.
+    pub(super) fn attach(&mut self, attachment: Attachment) -> wasmtime::Result<()> {
+        let bytes = attachment.written();
+        self.ask_for(bytes)?;
+        self.bytes += bytes;
+        self.attachments.push(attachment);
         Ok(())
     }
 }

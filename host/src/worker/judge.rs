@@ -112,6 +112,7 @@ impl JudgedModule<'_> {
                     Some(hint) => format!("{no_room}; {hint}"),
                 });
             }
+            cause.bound();
             if !called.entered && matches!(ending, Termination::Trapped(_)) {
                 cause.message = format!(
                     "it died at its start, before its entry was called: {}",
