@@ -353,3 +353,88 @@ fn output_of_zeros_alone_makes_no_longer_a_line_than_other_output() {
     assert_eq!(end["outcome"], "errored");
     assert!(longest < 1 << 20, "{longest}");
 }
+
+#[test]
+fn files_that_are_open_are_limited_and_the_guest_is_told() {
+    let text = "(module
+        (import \"wasi_snapshot_preview1\" \"path_open\" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
+        (memory (export \"memory\") 1) (data (i32.const 16) \"a\")
+        (func (export \"_start\") (local $errno i32)
+            (loop $more
+                (local.set $errno (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 1) (i64.const 66) (i64.const 0) (i32.const 0) (i32.const 32)))
+                (br_if $more (i32.eqz (local.get $errno))))
+            (call $exit (local.get $errno))))";
+    // what WASI calls EMFILE
+    ends(
+        "opens",
+        text,
+        &[],
+        "failed",
+        "status 33",
+        "has 1000 files and folders open",
+    );
+    let less = ["--max-open-files", "50"];
+    ends(
+        "opens",
+        text,
+        &less,
+        "failed",
+        "status 33",
+        "--max-open-files",
+    );
+}
+
+/// A program that writes so many pieces of a MiB.
+fn writes(pieces: u32) -> String {
+    format!(
+        "(module
+            (import \"wasi_snapshot_preview1\" \"fd_write\" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export \"memory\") 32)
+            (func (export \"_start\") (local $n i32)
+                (local.set $n (i32.const {pieces}))
+                (i32.store (i32.const 0) (i32.const 65536)) (i32.store (i32.const 4) (i32.const 1048576))
+                (loop $more
+                    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                    (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                    (br_if $more (local.get $n)))))"
+    )
+}
+
+#[test]
+fn what_a_test_writes_is_limited() {
+    let less = ["--max-output", "10MiB"];
+    ends(
+        "flood",
+        &writes(1_000_000),
+        &less,
+        "errored",
+        "more than 10 MiB to stdout",
+        "--max-output",
+    );
+    assert_eq!(beside("little", &writes(10), &less)["outcome"], "passed");
+}
+
+#[test]
+fn how_much_is_kept_of_what_a_test_writes_is_an_option() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = writes(2).replace("32)\n", "32) (data (i32.const 65536) \"begin\")\n");
+    let text = text.replace(
+        "(br_if $more (local.get $n)))))",
+        "(br_if $more (local.get $n))) unreachable))",
+    );
+    let module = wat(dir.path(), "writes.wasm", &text);
+    let stdout = |more: &[&str]| {
+        let ran = events([&[arg(&module)], more].concat());
+        ran.end("main")["stdout"].as_str().expect("told").to_owned()
+    };
+    let left_out = |bytes: u64| format!("[{bytes} bytes left out]");
+    let few = stdout(&["--keep-output", "5"]);
+    assert!(
+        few.starts_with("begin\n[2097147 bytes left out]\n"),
+        "{few}"
+    );
+    // zeros count for six
+    let kept = 5 + (262_144 - 5) / 6 + 262_144 / 6;
+    assert!(stdout(&[]).contains(&left_out((2 << 20) - kept)));
+}

@@ -54,6 +54,27 @@ pub fn limit_data(bytes: u64) -> io::Result<()> {
     }
 }
 
+/// Lets this process have so many files open, or as many as the system allows it.
+///
+/// # Errors
+/// Those of the system.
+pub fn allow_open_files(count: u64) -> io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: it writes a whole `rlimit` to the place that it is given.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max.min(limit.rlim_cur.max(count));
+    // SAFETY: it reads a whole `rlimit` from there.
+    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// How much private writable memory this process has, in bytes; `None` where the system does not
 /// tell.
 pub fn data() -> Option<u64> {

@@ -235,13 +235,14 @@ pub(crate) const RERUN: [&str; 8] = [
 
 /// Flags of the run that the runner of doctests needs, beside those of what is granted
 /// inside cargo.
-pub(crate) const OF_RUNNER: [&str; 8] = [
+pub(crate) const OF_RUNNER: [&str; 9] = [
     "dir",
     "env",
     "wasm-stack",
     "max-memory",
     "max-table-elements",
     "max-instances",
+    "max-open-files",
     "stub-imports",
     "no-std-gaps",
 ];

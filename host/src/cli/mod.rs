@@ -9,7 +9,7 @@ mod size;
 mod usage;
 
 pub use given::{Given, Words};
-pub use limits::LimitArgs;
+pub use limits::{LimitArgs, OutputArgs};
 pub use usage::UsageError;
 pub(crate) use usage::usage;
 
@@ -227,6 +227,10 @@ pub struct RunOptions {
     )]
     pub max_scratch_entries: u64,
 
+    /// What they may write.
+    #[command(flatten)]
+    pub output: OutputArgs,
+
     /// Run the setup of split suites and fixtures again for each test
     ///
     /// Otherwise a setup that does nothing outside of its own memory is run once a
@@ -276,7 +280,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 18] = [
+pub(crate) const RERUN: [&str; 20] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -289,6 +293,8 @@ pub(crate) const RERUN: [&str; 18] = [
     "max-memory",
     "max-table-elements",
     "max-instances",
+    "max-open-files",
+    "max-output",
     "stub-imports",
     "no-std-gaps",
     "max-scratch",

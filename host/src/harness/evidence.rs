@@ -82,6 +82,7 @@ impl Evidence<'_> {
         }
         let Cause { message, hint, .. } = hit.cause();
         match (&mut outcome, self.ending) {
+            _ if !hit.is_memory() => {}
             // which allocation it was is told already
             (Outcome::OutOfMemory(cause), Termination::Trapped(Trap::Unreachable)) => {
                 let limit = message.trim_start_matches("out of memory: ");
@@ -110,7 +111,7 @@ impl Evidence<'_> {
             && cause.hint.is_none()
         {
             let hint = hint.unwrap_or_default();
-            cause.hint = Some(format!("before that it was {message}; {hint}"));
+            cause.hint = Some(format!("{message}; {hint}"));
         }
         outcome
     }

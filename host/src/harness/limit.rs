@@ -58,6 +58,10 @@ pub enum LimitHit {
     },
     /// Its tables may have so many elements together.
     TableElements { limit: u64, asked: u64 },
+    /// It may have so many files and folders open.
+    OpenFiles { limit: u64 },
+    /// It may write so many bytes to a stream.
+    Output { limit: u64 },
     /// It may be made of so many core instances.
     Instances { limit: u64 },
 }
@@ -107,11 +111,25 @@ impl LimitHit {
                 "out of table elements: its tables may have {limit} together, and it asked for {asked}"
             ))
             .hint("--max-table-elements N allows more"),
+            LimitHit::OpenFiles { limit } => Cause::new(format!(
+                "it has {limit} files and folders open, and may have no more"
+            ))
+            .hint("--max-open-files N allows more"),
+            LimitHit::Output { limit } => Cause::new(format!(
+                "it wrote more than {} to stdout or stderr, and was stopped",
+                size(*limit)
+            ))
+            .hint("--max-output SIZE allows more"),
             LimitHit::Instances { limit } => Cause::new(format!(
                 "it is made of more than {limit} instances, memories or tables"
             ))
             .hint("--max-instances N allows more"),
         }
+    }
+
+    /// Whether it is memory that was refused.
+    pub fn is_memory(&self) -> bool {
+        matches!(self.outcome(), Outcome::OutOfMemory(_))
     }
 
     /// How a guest ends that could not go on for it.
@@ -121,7 +139,9 @@ impl LimitHit {
             LimitHit::Memory { .. } | LimitHit::Machine { .. } | LimitHit::TableElements { .. } => {
                 Outcome::OutOfMemory(cause)
             }
-            LimitHit::Instances { .. } => Outcome::Errored(cause),
+            LimitHit::OpenFiles { .. } | LimitHit::Output { .. } | LimitHit::Instances { .. } => {
+                Outcome::Errored(cause)
+            }
         }
     }
 }

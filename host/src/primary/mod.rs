@@ -44,7 +44,7 @@ use crate::protocol::{
 };
 use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
-use crate::settings::{CAPTURE, MaxFail, Processes, Settings};
+use crate::settings::{MaxFail, Processes, Settings};
 use crate::temporary::sweep::Sweep;
 use crate::temporary::{Purpose, TempFolder};
 use crate::text;
@@ -277,7 +277,7 @@ fn go_with(
             MaxFail::Unlimited => AfterFailure::GoOn,
             MaxFail::After(_) => AfterFailure::GiveBack,
         },
-        capture: CAPTURE,
+        capture: settings.keep_output,
         outputs: settings.outputs,
         benchmarks: settings.selection.choice.benchmarks,
         current_dir: settings.host.current_dir.clone(),

@@ -11,6 +11,10 @@ pub struct GuestLimits {
     pub table_elements: Option<u64>,
     /// Its core instances: a component may be many.
     pub instances: Option<u64>,
+    /// Its open files and folders.
+    pub open_files: Option<u64>,
+    /// What a test writes to stdout, and again to stderr, in bytes.
+    pub output: Option<u64>,
 }
 
 impl GuestLimits {
@@ -21,6 +25,11 @@ impl GuestLimits {
         table_elements: Some(10_000_000),
         // as many as wasmtime allows where nothing is asked for
         instances: Some(10_000),
+        // about as many as a process has natively where nobody has asked for more
+        open_files: Some(1000),
+        // a flood costs no memory, and time has a limit of its own: this is for what writes
+        // faster than anybody means to
+        output: Some(8 << 30),
     };
 
     /// What holds for a program that is run as a plain runtime does.
@@ -28,5 +37,7 @@ impl GuestLimits {
         memory: None,
         table_elements: None,
         instances: None,
+        open_files: None,
+        output: None,
     };
 }

@@ -18,16 +18,24 @@ const MUCH: u64 = 64 << 20;
 /// Beyond this a memory moves as it grows, and is there twice meanwhile, in bytes.
 const MOVES: u64 = 4 << 30;
 
+/// Files that a worker has open itself, at most.
+const OWN_FILES: u64 = 256;
+
 /// Whether the system limits this process, and to what its guests may have.
 pub struct Backstop {
     /// What guests may have, in bytes; `None` if the system is not asked.
     memory: Option<u64>,
+    /// How many files guests may have open, where the process is to have room for them.
+    open_files: Option<u64>,
 }
 
 impl Backstop {
     /// None: what runs beside others in one process has no limit of its own.
     pub fn none() -> Backstop {
-        Backstop { memory: None }
+        Backstop {
+            memory: None,
+            open_files: None,
+        }
     }
 
     /// For a process that runs guests with these limits.
@@ -37,6 +45,7 @@ impl Backstop {
                 true => memory.saturating_mul(2),
                 false => memory,
             }),
+            open_files: limits.open_files,
         }
     }
 
@@ -55,5 +64,9 @@ impl Backstop {
     /// The same before the first guest.
     pub(super) fn begin(&self) {
         self.set(u64::MAX);
+        if let Some(open) = self.open_files {
+            // where the system allows less, it says so to whoever opens too many
+            let _ = resources::allow_open_files(open.saturating_add(OWN_FILES));
+        }
     }
 }

@@ -127,7 +127,12 @@ impl Seen {
         streams: &(Stream, Stream),
     ) -> CallResult {
         let state = store.data_mut();
-        let (ending, stack) = ended(result, stopped, self.entered, &mut state.limits);
+        let (mut ending, stack) = ended(result, stopped, self.entered, &mut state.limits);
+        if let Termination::Trapped(Trap::Other(_)) = ending
+            && let Some(limit) = streams.0.passed().or(streams.1.passed())
+        {
+            ending = Termination::Limit(LimitHit::Output { limit });
+        }
         let mut called = CallResult {
             entered: self.entered,
             returned: self.returned,

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 /// How much a guest may hand over in one write; it is all taken at once.
 const PERMIT: usize = 1 << 20;
@@ -26,25 +26,43 @@ pub struct Stream(Arc<Mutex<Written>>);
 struct Written {
     kept: Capture,
     scan: Scan,
+    /// How many bytes were written.
+    written: u64,
+    /// How many may be.
+    max: Option<u64>,
 }
 
 impl Stream {
     /// A stream that keeps `cap` bytes of its head and as many of its tail.
     pub fn new(cap: usize) -> Self {
+        Stream::limited(cap, None)
+    }
+
+    /// The same, to which so many bytes may be written.
+    pub fn limited(cap: usize, max: Option<u64>) -> Self {
         Stream(Arc::new(Mutex::new(Written {
             kept: Capture::new(cap),
             scan: Scan::default(),
+            written: 0,
+            max,
         })))
     }
 
     /// What was kept until now, and what was seen in it; the stream begins anew.
     pub fn finish(&self) -> (Captured, Scan) {
         let mut stream = self.lock();
+        stream.written = 0;
         let captured = stream.kept.take();
         let mut scan = std::mem::take(&mut stream.scan);
         drop(stream);
         scan.finish();
         (captured, scan)
+    }
+
+    /// The limit of what may be written, if more was.
+    pub fn passed(&self) -> Option<u64> {
+        let stream = self.lock();
+        stream.max.filter(|max| stream.written > *max)
     }
 
     fn lock(&self) -> MutexGuard<'_, Written> {
@@ -54,10 +72,20 @@ impl Stream {
     }
 }
 
+/// More was written than may be: the guest is stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("more is written than may be")]
+struct TooMuch;
+
 impl Written {
-    fn push(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), TooMuch> {
+        self.written = self.written.saturating_add(bytes.len() as u64);
+        if self.max.is_some_and(|max| self.written > max) {
+            return Err(TooMuch);
+        }
         self.scan.write(bytes);
         self.kept.push(bytes);
+        Ok(())
     }
 }
 
@@ -79,8 +107,9 @@ impl StdoutStream for Stream {
 #[async_trait]
 impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.lock().push(&bytes);
-        Ok(())
+        self.lock()
+            .push(&bytes)
+            .map_err(|e| StreamError::Trap(e.into()))
     }
     fn flush(&mut self) -> StreamResult<()> {
         Ok(())
@@ -101,8 +130,8 @@ impl AsyncWrite for Stream {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.lock().push(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let written = self.lock().push(bytes).map_err(io::Error::other);
+        Poll::Ready(written.map(|()| bytes.len()))
     }
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
@@ -119,10 +148,9 @@ mod tests {
     #[test]
     fn what_a_verdict_needs_is_seen_beyond_the_cap() {
         let stream = Stream::new(8);
-        stream.lock().push(
-            b"\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n",
-        );
-        stream.lock().push(&[b'x'; 100]);
+        let push = |bytes: &[u8]| stream.lock().push(bytes).expect("there is no limit");
+        push(b"\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
+        push(&[b'x'; 100]);
         assert_eq!(stream.finish().1.counts.expect("seen").passed, 1);
     }
 }

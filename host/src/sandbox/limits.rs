@@ -8,6 +8,8 @@
 use crate::harness::limit::{LimitHit, MemoryLimitOf};
 use crate::protocol::GuestLimits;
 use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::Descriptor;
 
 /// What an element of a table takes, in bytes: a pointer.
 const ELEMENT: u64 = 8;
@@ -76,6 +78,19 @@ impl Limits {
     /// How many core instances there may be.
     pub fn max_instances(&self) -> Option<u64> {
         self.limits.instances
+    }
+
+    /// Whether one more file may be opened, beside those that are open.
+    pub fn have_room_for_a_file(&mut self, open: &mut ResourceTable) -> bool {
+        let Some(limit) = self.limits.open_files else {
+            return true;
+        };
+        let files = open.iter_mut().filter(|entry| entry.is::<Descriptor>());
+        let has_room = (files.count() as u64) < limit;
+        if !has_room {
+            self.hit = Some(LimitHit::OpenFiles { limit });
+        }
+        has_room
     }
 
     /// Takes so many bytes, if they are there to be taken.

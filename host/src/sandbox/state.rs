@@ -52,17 +52,31 @@ impl State {
         &mut self.wasi
     }
 
-    /// WASI's part, where refusals are noted, what it writes, and whether files were touched, at
-    /// once.
-    pub(super) fn parts(&mut self) -> (&mut WasiP1Ctx, &mut Watch, &mut Account, &mut bool) {
+    /// WASI's part, where refusals are noted, what it writes, whether files were touched, and
+    /// what may be held, at once.
+    pub(super) fn parts(
+        &mut self,
+    ) -> (
+        &mut WasiP1Ctx,
+        &mut Watch,
+        &mut Account,
+        &mut bool,
+        &mut Limits,
+    ) {
         let State {
             wasi,
             watch,
             account,
             touched_files,
+            limits,
             ..
         } = self;
-        (wasi, watch, account, touched_files)
+        (wasi, watch, account, touched_files, limits)
+    }
+
+    /// Whether the guest may open one more file.
+    pub(super) fn has_room_for_a_file(&mut self) -> bool {
+        self.limits.have_room_for_a_file(self.wasi.ctx().table)
     }
 
     /// A state that reaches nothing, for looking at a module.

@@ -1,6 +1,6 @@
 //! How much a guest may take: what its flags mean.
 
-use crate::cli::{LimitArgs, UsageError, usage};
+use crate::cli::{LimitArgs, OutputArgs, UsageError, usage};
 use crate::protocol::GuestLimits;
 
 /// What these flags ask for, of tests.
@@ -22,6 +22,8 @@ pub(super) fn limits(args: &LimitArgs, default: GuestLimits) -> Result<GuestLimi
         Some("none") => Ok(None),
         Some(text) => read(flag, text).map(Some),
     };
+    let flag = "--max-open-files";
+    let open_files = limit(flag, &args.max_open_files, default.open_files, number)?;
     let memory = limit("--max-memory", &args.max_memory, default.memory, size)?;
     let elements = &args.max_table_elements;
     let flag = "--max-table-elements";
@@ -32,7 +34,38 @@ pub(super) fn limits(args: &LimitArgs, default: GuestLimits) -> Result<GuestLimi
         memory,
         table_elements,
         instances,
+        open_files,
+        output: default.output,
     })
+}
+
+/// How much a test may write, in bytes; `None` if that is not said here.
+///
+/// # Errors
+/// If it makes no sense.
+pub(super) fn max_output(args: &OutputArgs) -> Result<Option<Option<u64>>, UsageError> {
+    Ok(match args.max_output.as_deref() {
+        None => None,
+        Some("none") => Some(None),
+        Some(text) => Some(Some(size("--max-output", text)?)),
+    })
+}
+
+/// What is kept of a stream's beginning, and of its end, in bytes.
+///
+/// # Errors
+/// If it makes no sense.
+pub(super) fn keep_output(args: &OutputArgs) -> Result<usize, UsageError> {
+    // more than this no report is for, and a message to the primary has to hold four of it
+    const MOST: u64 = 64 << 20;
+    let flag = "--keep-output";
+    let Some(text) = &args.keep_output else {
+        return Ok(super::CAPTURE);
+    };
+    match size(flag, text)? {
+        bytes if bytes <= MOST => Ok(bytes as usize),
+        _ => usage(flag, format!("`{text}` is more than 64MiB")),
+    }
 }
 
 /// A size in bytes: `512MiB`, `2G`, `65536`. Units are powers of 1024, whatever their spelling.

@@ -90,6 +90,8 @@ pub struct Settings {
     pub wasm_stack: usize,
     /// How much a guest may take beside that.
     pub limits: GuestLimits,
+    /// What is kept of the beginning of each stream of a test's, and again of its end, in bytes.
+    pub keep_output: usize,
     /// What is done about unknown imports.
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
@@ -222,6 +224,7 @@ impl Settings {
             env: Vec::new(),
             wasm_stack: DEFAULT_WASM_STACK,
             limits: GuestLimits::OF_TESTS,
+            keep_output: CAPTURE,
             unknown_imports: UnknownImports::Trap,
             std_gaps: StdGaps::Filled,
             compile: CompileLimits::DEFAULT,
@@ -249,7 +252,16 @@ impl Settings {
             When::Auto => process.allows_color() && std::io::stdout().is_terminal(),
         };
         let limit = args.process_timeout.as_deref();
+        let settings = self
+            .limited_to(limit, process)?
+            .granting(&args.guest, process)?;
+        let mut limits = settings.limits;
+        if let Some(output) = limits::max_output(&args.output)? {
+            limits.output = output;
+        }
         Ok(Settings {
+            limits,
+            keep_output: limits::keep_output(&args.output)?,
             processes: processes(&args.processes, process)?,
             max_fail: match (args.fail_fast, args.max_fail) {
                 (true, _) => MaxFail::After(1),
@@ -288,9 +300,7 @@ impl Settings {
                 && std::io::stderr().is_terminal()
                 && process.var_os("TERM").is_none_or(|t| t != "dumb"),
             rerun: rerun(args),
-            ..self
-                .limited_to(limit, process)?
-                .granting(&args.guest, process)?
+            ..settings
         })
     }
 

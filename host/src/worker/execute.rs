@@ -36,6 +36,8 @@ use std::time::{Duration, Instant};
 pub struct Executor {
     pub(super) sandbox: Sandbox,
     pub(super) capture: usize,
+    /// How much a guest may write to each of its streams, in bytes.
+    max_output: Option<u64>,
     pub(super) outputs: Outputs,
     benchmarks: Benchmarks,
     pub(super) modules: Modules,
@@ -71,6 +73,7 @@ impl Executor {
                 },
             )?,
             capture: setup.capture,
+            max_output: setup.limits.output,
             outputs: setup.outputs,
             benchmarks: setup.benchmarks,
             modules: Modules::new(cache(), setup.current_dir.clone()),
@@ -138,7 +141,10 @@ impl Executor {
                 args: &args,
                 env: question.env,
                 timeout: question.at_most.map_or(timeout, |most| timeout.min(most)),
-                streams: (Stream::new(question.longest), Stream::new(self.capture)),
+                streams: (
+                    Stream::limited(question.longest, self.max_output),
+                    Stream::limited(self.capture, self.max_output),
+                ),
                 own: Own::default(),
             },
         );
@@ -199,7 +205,7 @@ impl Executor {
             args: &args,
             env: &env,
             timeout: task.timeout,
-            streams: (Stream::new(self.capture), Stream::new(self.capture)),
+            streams: self.streams(),
             own: Own {
                 stdin: &invocation.stdin,
                 tmp_variable: invocation.tmp_variable,
@@ -234,6 +240,12 @@ impl Executor {
         done.as_source = called.as_source;
         done.outcome = Ok(outcome);
         Some(done)
+    }
+
+    /// A test's stdout and stderr.
+    pub(super) fn streams(&self) -> (Stream, Stream) {
+        let new = || Stream::limited(self.capture, self.max_output);
+        (new(), new())
     }
 
     /// What is told of what a test left: of one that passed, only what it meant for the report.

@@ -18,7 +18,6 @@ use crate::protocol::Task;
 use crate::protocol::suites::{FixtureStep, StepAction};
 use crate::sandbox::call::{Call, GuestAccess, Own};
 use crate::sandbox::call_result::CallResult;
-use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::AtInterrupt;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::live::{Guarded, Live};
@@ -40,7 +39,7 @@ impl Executor {
             Ok(found) => found,
             Err(e) => return Some(Err(SetupError::Load(e))),
         };
-        let streams = (Stream::new(self.capture), Stream::new(self.capture));
+        let streams = self.streams();
         current.begin(task, &streams);
         self.snapshots.map(task, &program, &self.sandbox);
         let (beginning, held) = self.snapshots.beginning(task);

@@ -2,6 +2,7 @@
 //!
 //! All of it is wasmtime's own; of what takes a path, what is refused is noted.
 
+use super::super::limits::Limits;
 use super::super::quota::{Account, Refused};
 use super::super::state::State;
 use super::folders::Folder;
@@ -34,12 +35,13 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     types::add_to_linker::<State, HasWatched>(linker, |state| {
         let before = std::mem::replace(&mut state.touched_files, true);
-        let (wasi, watch, account, touched) = state.parts();
+        let (wasi, watch, account, touched, limits) = state.parts();
         Watched {
             files: wasi.filesystem(),
             watch,
             account,
             touched,
+            limits,
             before,
         }
     })
@@ -57,6 +59,7 @@ struct Watched<'a> {
     watch: &'a mut Watch,
     account: &'a mut Account,
     touched: &'a mut bool,
+    limits: &'a mut Limits,
     /// Whether files had been touched before this call.
     before: bool,
 }
@@ -305,6 +308,10 @@ macro_rules! sought {
             $path: String,
             $($after: $aty,)*
         ) -> FsResult<$ret> {
+            if <$ret as Opened>::OPENS && !self.limits.have_room_for_a_file(self.files.table) {
+                // it has no number for files that are too many
+                return Err(Code::InsufficientMemory.into());
+            }
             let (at, Tried { kind, target, makes }) = (at(&$fd, &$path), $tried);
             self.make_room(makes, at.0)?;
             let result = HostDescriptor::$name(&mut self.files, $fd, $($before,)* $path, $($after,)*);
@@ -334,6 +341,9 @@ macro_rules! sought {
 
 /// What an attempt may give.
 trait Opened {
+    /// Whether it is something that was opened.
+    const OPENS: bool = false;
+
     /// A folder's number, if it gives that.
     fn number(&self) -> Option<u32> {
         None
@@ -344,6 +354,8 @@ impl Opened for () {}
 impl Opened for DescriptorStat {}
 impl Opened for MetadataHashValue {}
 impl Opened for Resource<Descriptor> {
+    const OPENS: bool = true;
+
     fn number(&self) -> Option<u32> {
         Some(self.rep())
     }

@@ -161,6 +161,9 @@ fn opening(how: i32, rights: i64, (fd, path, length): At, to: i32) -> Attempt {
     }
 }
 
+/// What a guest is told that has too many files open.
+const MFILE: i32 = 33;
+
 /// What an error number means here, if it means anything.
 fn access_error(errno: i32) -> Option<AccessError> {
     const ACCES: i32 = 2;
@@ -184,6 +187,9 @@ fn watched(
 ) -> Result<i32> {
     hostcall::enter(caller, |state, memory| {
         let before = std::mem::replace(&mut state.touched_files, true);
+        if attempt.opens.is_some() && !state.has_room_for_a_file() {
+            return Ok(MFILE);
+        }
         if attempt.makes && !state.account.has_room_for_entry() {
             let (into, ..) = attempt.and.unwrap_or(attempt.at);
             if is_own(state, into) {
