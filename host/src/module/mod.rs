@@ -1,7 +1,7 @@
 //! Files: what each one is, what it is called, and its compiled form.
 //!
-//! [`identify`] tells a file's format and harness from its bytes alone, [`names`] gives it
-//! a name, [`cache`] keeps compiled forms and listings, [`compile`] makes forms in a process
+//! [`identify`] tells a file's format and harness from its bytes alone, of which [`read`] says
+//! how many there may be, [`names`] gives it a name, [`cache`] keeps compiled forms and listings, [`compile`] makes forms in a process
 //! of its own, [`forms`] says which is used and what is made next. No guest code runs in here.
 
 pub mod cache;

@@ -155,8 +155,8 @@ impl Run<'_> {
                 stage,
                 lock,
             });
-            if !waits {
-                self.begin(number);
+            if !waits && let Some(result) = self.begin(number) {
+                self.settle_job(number, result);
             }
         }
     }
@@ -182,19 +182,20 @@ impl Run<'_> {
     pub(super) fn locked(&mut self, number: JobNumber, lock: Option<File>) {
         if let Some(job) = self.compilers.job(number) {
             job.lock = lock;
-            self.begin(number);
+            if let Some(result) = self.begin(number) {
+                self.job_done(number, result);
+            }
         }
     }
 
-    /// Has a job's compiler do its work, unless another run has done it by now.
-    fn begin(&mut self, number: JobNumber) {
-        let Some(job) = self.compilers.job(number) else {
-            return;
-        };
+    /// Has a job's compiler do its work; gives what comes of it where that is known at once, as
+    /// where another run has done it by now.
+    fn begin(&mut self, number: JobNumber) -> Option<Result<(), Cause>> {
+        let job = self.compilers.job(number)?;
         if let CompileSource::Module(module) = &job.source
             && self.forms.is_made(module)
         {
-            return self.job_done(number, Ok(()));
+            return Some(Ok(()));
         }
         let (source, threads) = (job.source.clone(), job.threads);
         let parts = match self.cache.new_parts() {
@@ -202,7 +203,7 @@ impl Run<'_> {
             Err(e) => {
                 let dir = self.cache.dir().display();
                 let why = format!("the cache folder {dir} cannot be used: {e}");
-                return self.job_done(number, Err(Cause::new(why)));
+                return Some(Err(Cause::new(why)));
             }
         };
         let limits = self.settings.compile;
@@ -229,10 +230,11 @@ impl Run<'_> {
                         said: None,
                     });
                 }
+                None
             }
             Err(e) => {
                 let why = format!("no compiler process can be started: {e}");
-                self.job_done(number, Err(Cause::new(why)));
+                Some(Err(Cause::new(why)))
             }
         }
     }
@@ -311,8 +313,13 @@ impl Run<'_> {
         }
     }
 
-    /// A job is over.
+    /// A job is over: there is room for another.
     pub(super) fn job_done(&mut self, number: JobNumber, result: Result<(), Cause>) {
+        self.settle_job(number, result);
+        self.compile();
+    }
+
+    fn settle_job(&mut self, number: JobNumber, result: Result<(), Cause>) {
         // with it goes its lock
         self.compilers.jobs.retain(|job| job.number != number);
         let made = match &result {
@@ -324,7 +331,6 @@ impl Run<'_> {
             Some(Compiled::Module(number)) => self.module_compiled(number, result),
             None => {}
         }
-        self.compile();
     }
 
     fn module_compiled(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
