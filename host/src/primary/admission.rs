@@ -9,7 +9,7 @@ mod values;
 
 use super::Run;
 use super::workers::{Doing, Job, Worker};
-use crate::event::{Outcome, SetupOutput, SuiteFailure, SuitePart};
+use crate::event::{Cause, Outcome, SetupOutput, SuiteFailure, SuitePart};
 use crate::harness::{command, listing};
 use crate::plan::PlannedTest;
 use crate::protocol::suites::ValueNumber;
@@ -120,6 +120,14 @@ impl Run<'_> {
             true => Err("a result while it kept a state"),
             false => Ok(()),
         }
+    }
+
+    /// Whether a compiler can have this to say of a module.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn admit_cause(&self, cause: &Cause) -> Result<(), Lie> {
+        self.bounds().cause(cause)
     }
 
     fn bounds(&self) -> Bounds<'_> {

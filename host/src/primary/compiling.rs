@@ -240,7 +240,12 @@ impl Run<'_> {
     }
 
     /// A compiler has said what became of its job.
-    pub(super) fn compiled(&mut self, number: JobNumber, result: CompileResult) {
+    pub(super) fn compiled(&mut self, number: JobNumber, mut result: CompileResult) {
+        if let Err(cause) = &result.result
+            && self.admit_cause(cause).is_err()
+        {
+            result.result = Err(Cause::new("the compiler said more than it can have to say"));
+        }
         let Some(job) = self.compilers.job(number) else {
             return;
         };

@@ -26,23 +26,50 @@ pub(super) struct At {
     /// The state that it may begin from, or another.
     pub snapshot: SnapshotNumber,
     pub value: ValueNumber,
+    /// Whether they are told, or only counted: some are large.
+    pub told: bool,
 }
 
-/// Each lie of each message, with what is wrong in it. Some could be true at some moments: those
-/// must do no harm either.
-pub(super) fn all(at: At) -> Vec<(String, FromWorker)> {
-    let mut lies = Vec::new();
+/// The names of all lies: those of each message, with what is wrong in it. Some could be true at
+/// some moments: those must do no harm either.
+pub(super) fn names(at: At) -> Vec<String> {
+    let mut names = Vec::new();
+    each(At { told: false, ..at }, |name, lies, _| {
+        names.extend(lies.iter().map(|(what, _)| format!("{name}: {what}")));
+        None
+    });
+    names
+}
+
+/// The lie of this number.
+pub(super) fn lie(number: usize, at: At) -> FromWorker {
+    let mut before = 0;
+    let found = each(At { told: false, ..at }, |_, lies, last| {
+        let its = number.checked_sub(before).filter(|n| *n < lies.len());
+        before += lies.len();
+        let its = its?;
+        let (_, mut lies) = next(last, At { told: true, ..at })?;
+        Some(lies.swap_remove(its).1)
+    });
+    found.expect("there are as many")
+}
+
+/// Goes along the chain, until something is found.
+fn each(
+    at: At,
+    mut found: impl FnMut(&str, &Lies, Option<&FromWorker>) -> Option<FromWorker>,
+) -> Option<FromWorker> {
     let mut last = None;
-    while let Some((message, its)) = next(last.as_ref(), at) {
+    while let Some((message, lies)) = next(last.as_ref(), at) {
         let name = format!("{message:?}");
         let name = name.split(['(', ' ', '{']).next().unwrap_or_default();
-        lies.extend(
-            its.into_iter()
-                .map(|(what, lie)| (format!("{name}: {what}"), lie)),
-        );
+        let its = found(name, &lies, last.as_ref());
+        if its.is_some() {
+            return its;
+        }
         last = Some(message);
     }
-    lies
+    None
 }
 
 type Lies = Vec<(&'static str, FromWorker)>;
@@ -67,7 +94,10 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ("nothing", FromWorker::Revoked(Vec::new())),
             ("what runs", FromWorker::Revoked(vec![at.task])),
             ("twice", FromWorker::Revoked(vec![at.task, at.task])),
-            ("strangers", FromWorker::Revoked(vec![stranger(); 10_000])),
+            (
+                "strangers",
+                FromWorker::Revoked(vec![stranger(); at.many(10_000)]),
+            ),
         ],
         Some(FromWorker::Revoked(_)) => stopped(at),
         Some(FromWorker::Stopped(_)) => vec![
@@ -75,7 +105,7 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ("a stranger", FromWorker::UnitDone(stranger(), Vec::new())),
             (
                 "many",
-                FromWorker::UnitDone(at.task, vec![failure("c::u"); 5000]),
+                FromWorker::UnitDone(at.task, vec![failure("c::u"); at.many(5000)]),
             ),
             (
                 "a setup",
@@ -105,7 +135,7 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
                 "a stranger",
                 FromWorker::NoState(strange_state(), String::new()),
             ),
-            ("a long word", FromWorker::NoState(at.snapshot, long())),
+            ("a long word", FromWorker::NoState(at.snapshot, at.long())),
             (
                 "an escape",
                 FromWorker::NoState(at.snapshot, "\u{1b}[2J".into()),
@@ -119,7 +149,7 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ),
             (
                 "a long name",
-                FromWorker::TakingDown(long(), FixtureKind::Fixture),
+                FromWorker::TakingDown(at.long(), FixtureKind::Fixture),
             ),
         ],
         Some(FromWorker::TakingDown(..)) => vec![
@@ -133,7 +163,7 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ),
             (
                 "many",
-                FromWorker::Logged(at.value, vec!["x".into(); 150_000]),
+                FromWorker::Logged(at.value, vec!["x".into(); at.many(150_000)]),
             ),
         ],
         Some(FromWorker::Logged(..)) => vec![
@@ -144,7 +174,7 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ),
             (
                 "many",
-                FromWorker::TornDown(at.value, vec![failure("c::s"); 5000]),
+                FromWorker::TornDown(at.value, vec![failure("c::s"); at.many(5000)]),
             ),
         ],
         Some(FromWorker::TornDown(..)) => return None,
@@ -165,8 +195,19 @@ fn strange_value() -> ValueNumber {
     ValueNumber(usize::MAX)
 }
 
-fn long() -> String {
-    "x".repeat(8 << 20)
+impl At {
+    /// A text that is longer than any may be.
+    fn long(self) -> String {
+        "x".repeat(self.many(4 << 20))
+    }
+
+    /// So many, where it is told.
+    fn many(self, count: usize) -> usize {
+        match self.told {
+            true => count,
+            false => 1,
+        }
+    }
 }
 
 fn listed(at: At) -> Lies {
@@ -190,8 +231,8 @@ fn listed(at: At) -> Lies {
         ("nothing", of(at.module, Vec::new())),
         ("a stranger", of(ModuleNumber(usize::MAX), Vec::new())),
         ("an export", of(at.module, vec![exported])),
-        ("a long name", of(at.module, vec![named(&long())])),
-        ("an artefact", failed(LoadError::Artefact(long()))),
+        ("a long name", of(at.module, vec![named(&at.long())])),
+        ("an artefact", failed(LoadError::Artefact(at.long()))),
         ("a module", failed(LoadError::Module(Cause::new("no")))),
     ]
 }
@@ -232,27 +273,27 @@ fn done(at: At) -> Lies {
             ..plain()
         },
     ));
-    for (what, outcome) in outcomes() {
+    for (what, outcome) in outcomes(at) {
         lies.push((what, Done { outcome, ..plain() }));
     }
-    for (what, output) in outputs() {
+    for (what, output) in outputs(at) {
         lies.push((what, Done { output, ..plain() }));
     }
     let suites = vec![failure("c::s::begin")];
     lies.push(("another's suite", Done { suites, ..plain() }));
-    let suites = vec![failure("c::u"); 5000];
+    let suites = vec![failure("c::u"); at.many(5000)];
     lies.push(("many suites", Done { suites, ..plain() }));
     lies.push((
         "a static",
         Done {
-            made: Some(long()),
+            made: Some(at.long()),
             ..plain()
         },
     ));
     lies.push((
         "a source",
         Done {
-            as_source: Some(long()),
+            as_source: Some(at.long()),
             ..plain()
         },
     ));
@@ -260,7 +301,7 @@ fn done(at: At) -> Lies {
     lies.into_iter().map(message).collect()
 }
 
-fn outcomes() -> Vec<(&'static str, Result<Outcome, LoadError>)> {
+fn outcomes(at: At) -> Vec<(&'static str, Result<Outcome, LoadError>)> {
     let mut all = vec![
         ("interrupted", Ok(Outcome::Interrupted)),
         (
@@ -269,7 +310,7 @@ fn outcomes() -> Vec<(&'static str, Result<Outcome, LoadError>)> {
                 reason: "why".into(),
             }),
         ),
-        ("a long reason", Ok(Outcome::Skipped { reason: long() })),
+        ("a long reason", Ok(Outcome::Skipped { reason: at.long() })),
         (
             "an expected failure",
             Ok(Outcome::ExpectedFailure {
@@ -284,14 +325,14 @@ fn outcomes() -> Vec<(&'static str, Result<Outcome, LoadError>)> {
             Err(LoadError::List(Cause::new("no"), Box::default())),
         ),
     ];
-    for (what, cause) in causes() {
+    for (what, cause) in causes(at) {
         all.push((what, Ok(Outcome::Crashed(cause.clone()))));
         all.push((what, Ok(Outcome::Failed(cause))));
     }
     all
 }
 
-fn causes() -> Vec<(&'static str, Cause)> {
+fn causes(at: At) -> Vec<(&'static str, Cause)> {
     let frames = |frames| Cause {
         frames,
         ..Cause::new("no")
@@ -306,10 +347,10 @@ fn causes() -> Vec<(&'static str, Cause)> {
         ..Others::default()
     });
     vec![
-        ("a long message", Cause::new(long())),
-        ("a long hint", Cause::new("no").hint(long())),
+        ("a long message", Cause::new(at.long())),
+        ("a long hint", Cause::new("no").hint(at.long())),
         ("an escape", Cause::new("\u{1b}[2J\n\u{9b}2J")),
-        ("many frames", frames(vec![folded.clone(); 20_000])),
+        ("many frames", frames(vec![folded.clone(); at.many(20_000)])),
         (
             "counts of frames",
             frames(vec![folded, repeated, others.clone(), others]),
@@ -317,7 +358,7 @@ fn causes() -> Vec<(&'static str, Cause)> {
     ]
 }
 
-fn outputs() -> Vec<(&'static str, TestOutput)> {
+fn outputs(at: At) -> Vec<(&'static str, TestOutput)> {
     let plain = TestOutput::default;
     let none = plain();
     // each field has its lies
@@ -332,7 +373,7 @@ fn outputs() -> Vec<(&'static str, TestOutput)> {
         denied: _,
     } = &none;
     let long_stream = || Captured {
-        head: vec![b'x'; 4 << 20],
+        head: vec![b'x'; at.many(4 << 20)],
         tail: Vec::new(),
         dropped: u64::MAX,
     };
@@ -342,9 +383,9 @@ fn outputs() -> Vec<(&'static str, TestOutput)> {
         dropped: u64::MAX,
     };
     let one = json!({"tried": "read", "path": "x", "why": "read-only"});
-    let denied = json!({"refused": vec![one; 500], "not_there": [], "left_out": u64::MAX});
+    let denied = json!({"refused": vec![one; at.many(500)], "not_there": [], "left_out": u64::MAX});
     let denied: Denials = serde_json::from_value(denied).expect("it is one");
-    let logs = vec!["\u{1b}[2J".to_owned(); 1000];
+    let logs = vec!["\u{1b}[2J".to_owned(); at.many(1000)];
     vec![
         (
             "a long stdout",
@@ -370,7 +411,7 @@ fn outputs() -> Vec<(&'static str, TestOutput)> {
         (
             "setups",
             TestOutput {
-                setups: vec![wrote(); 500],
+                setups: vec![wrote(); at.many(500)],
                 ..plain()
             },
         ),
@@ -385,14 +426,14 @@ fn outputs() -> Vec<(&'static str, TestOutput)> {
         (
             "notes",
             TestOutput {
-                notes: vec!["x".into(); 50_000],
+                notes: vec!["x".into(); at.many(50_000)],
                 ..plain()
             },
         ),
         (
             "a long note",
             TestOutput {
-                notes: vec![long()],
+                notes: vec![at.long()],
                 ..plain()
             },
         ),
@@ -441,7 +482,10 @@ fn states(at: At) -> Lies {
         ..Beside::default()
     };
     let many = Beside {
-        globals: Globals(vec![(u32::MAX, crate::protocol::Value::I32(0)); 20_000]),
+        globals: Globals(vec![
+            (u32::MAX, crate::protocol::Value::I32(0));
+            at.many(20_000)
+        ]),
         ..Beside::default()
     };
     vec![
@@ -454,7 +498,7 @@ fn states(at: At) -> Lies {
         ("globals", of(at.snapshot, many, Vec::new())),
         (
             "output",
-            of(at.snapshot, Beside::default(), vec![wrote(); 500]),
+            of(at.snapshot, Beside::default(), vec![wrote(); at.many(500)]),
         ),
     ]
 }
@@ -469,12 +513,12 @@ fn set_up(at: At) -> Lies {
     };
     let large = || {
         let mut bytes = vec![0x5a, 0x02, 0, 0, 0];
-        bytes.resize(5 + (32 << 20), 0);
+        bytes.resize(5 + at.many(32 << 20), 0);
         bytes
     };
     let much = Ok(SetUp {
         value: Some(ByteBuf::from(vec![0xf6])),
-        wrote: vec![wrote(); 500],
+        wrote: vec![wrote(); at.many(500)],
     });
     let failed = |path| Err(SharedSetupError::Failed(Box::new(failure(path))));
     let list = LoadError::List(Cause::new("no"), Box::default());
@@ -483,7 +527,10 @@ fn set_up(at: At) -> Lies {
         ("a stranger", of(strange_value(), Ok(SetUp::default()))),
         ("no value", of(at.value, value(Vec::new()))),
         ("two values", of(at.value, value(vec![0xf6, 0xf6]))),
-        ("a deep value", of(at.value, value(vec![0x81; 10_000]))),
+        (
+            "a deep value",
+            of(at.value, value(vec![0x81; at.many(10_000)])),
+        ),
         ("a large value", of(at.value, value(large()))),
         ("output", of(at.value, much)),
         ("another's failure", of(at.value, failed("c::s::begin"))),

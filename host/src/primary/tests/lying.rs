@@ -5,7 +5,9 @@
 
 use super::lies::{self, At};
 use super::*;
-use crate::protocol::{SharedTask, SnapshotNumber};
+use crate::protocol::{
+    CompileJobs, CompileResult, Compiled, LoadError, SharedTask, SnapshotNumber,
+};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 use std::fs;
@@ -170,6 +172,7 @@ fn peer(channel: UnixStream, is_liar: impl Fn(&ToWorker) -> bool, lie: &Lie, dee
             module: ModuleNumber(0),
             snapshot: SnapshotNumber(0),
             value: ValueNumber(0),
+            told: true,
         },
     };
     let mut lies = false;
@@ -293,12 +296,17 @@ fn telling(number: usize, when: When) -> Lie {
         if !now {
             return None;
         }
-        let (_, lie) = lies::all(peer.at).swap_remove(number);
+        let lie = lies::lie(number, peer.at);
         if matches!(when, When::Ready | When::Behind) {
             let honest = peer.answer(message);
             return Some(honest.and_then(|()| peer.say(&lie)));
         }
-        Some(peer.say(&lie))
+        let said = peer.say(&lie);
+        match when {
+            // nobody is kept waiting for the rest
+            When::InPlace => Some(said.and(Err(io::ErrorKind::Other.into()))),
+            _ => Some(said),
+        }
     })
 }
 
@@ -321,8 +329,9 @@ fn one_of_all(when: When, role: Role) {
         module: ModuleNumber(0),
         snapshot: SnapshotNumber(0),
         value: ValueNumber(0),
+        told: true,
     };
-    for (number, (what, _)) in lies::all(at).into_iter().enumerate() {
+    for (number, what) in lies::names(at).into_iter().enumerate() {
         let deeds: &'static Deeds = Box::leak(Box::default());
         let lie = telling(number, when);
         let never: Lie = Box::new(|_, _| None);
@@ -365,5 +374,164 @@ fn a_worker_that_was_honest_and_then_lies_harms_nobody_else() {
 fn a_fixture_host_that_lies_harms_nobody_who_needs_nothing_of_it() {
     for when in [When::AtOnce, When::Ready, When::InPlace, When::Behind] {
         one_of_all(when, Role::FixtureHost);
+    }
+}
+
+/// A worker that has set the suite up leaves what is no file in the place of the state's.
+#[test]
+fn a_state_that_is_no_file_is_not_waited_for() {
+    let world = World::new(&[("m.wasm", module())]);
+    let deeds: &'static Deeds = Box::leak(Box::default());
+    let cache = world.cache().join("v1");
+    let own: Mutex<String> = Mutex::default();
+    let lie: Lie = Box::new(move |peer, message| match message {
+        ToWorker::Setup(setup) => {
+            own.lock().expect("no panic").clone_from(&setup.own);
+            None
+        }
+        ToWorker::Run(task) => {
+            let state = task.snapshot?.number;
+            let own = own.lock().expect("no panic").clone();
+            let fifo = cache.join(Cache::name_in_a_run(&own, state.0, "state"));
+            let path = std::ffi::CString::new(fifo.to_str().expect("UTF-8")).expect("no NUL");
+            // SAFETY: the path is a string of this frame's, and ends in NUL.
+            unsafe { libc::mkfifo(path.as_ptr(), 0o600) };
+            let beside = crate::protocol::Beside::default();
+            let told = peer.say(&FromWorker::State(state, 1, beside, Vec::new()));
+            Some(told.and_then(|()| peer.passed(task)))
+        }
+        _ => None,
+    });
+    let home = fake(move |role, channel| match role {
+        Role::Compiler => compile(channel),
+        _ => peer(channel, is_first, &lie, deeds),
+    });
+    let (summary, verdicts) = world.run(home);
+    is_fair(&verdicts, deeds, "a FIFO");
+    assert_eq!(exit::of(&summary), exit::OK);
+    let left = fs::read_dir(world.cache().join("v1")).expect("it is there");
+    let names = left.map(|entry| entry.expect("readable").file_name());
+    let states = names.filter(|name| name.to_string_lossy().ends_with(".state"));
+    assert_eq!(states.count(), 0);
+}
+
+fn command_module() -> Vec<u8> {
+    let text = r#"(module (func (export "_start")) (memory (export "memory") 1))"#;
+    wat::parse_str(text).expect("it assembles")
+}
+
+/// The same with something that makes it another module.
+fn another(number: u8) -> Vec<u8> {
+    let mut bytes = command_module();
+    bytes.extend([0, 3, 1, b'n', number]);
+    bytes
+}
+
+#[test]
+fn nobody_lists_a_module_who_was_told_of_another() {
+    let modules: Vec<(String, Vec<u8>)> =
+        (0..6).map(|n| (format!("m{n}.wasm"), another(n))).collect();
+    let modules: Vec<(&str, Vec<u8>)> = modules
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect();
+    let world = World::new(&modules);
+    let asked: &'static Mutex<Vec<usize>> = Box::leak(Box::default());
+    // the harness asks for a list only what may be libtest's: here each is asked
+    let home = || {
+        fake(move |role, channel| {
+            if role == Role::Compiler {
+                return compile(channel);
+            }
+            let told: Mutex<HashSet<ModuleNumber>> = Mutex::default();
+            let watch: Lie = Box::new(move |peer, message| match message {
+                ToWorker::Module(spec) => {
+                    told.lock().expect("no panic").insert(spec.number);
+                    None
+                }
+                ToWorker::List { module, .. } => {
+                    let told = told.lock().expect("no panic");
+                    asked.lock().expect("no panic").push(told.len());
+                    // whoever knows another would have this believed for ever
+                    let tests = match told.len() {
+                        1 => vec![ListedTest::named("main", command::NAME)],
+                        _ => Vec::new(),
+                    };
+                    let tests = Ok(Listing {
+                        tests,
+                        holds: Holds::ForTheModule,
+                    });
+                    Some(peer.say(&FromWorker::Listed {
+                        module: *module,
+                        tests,
+                    }))
+                }
+                _ => None,
+            });
+            peer(channel, |_| true, &watch, &Deeds::default());
+        })
+    };
+    let (summary, verdicts) = world.run(home());
+    assert_eq!(*asked.lock().expect("no panic"), [1; 6]);
+    assert_eq!(summary.passed, 6, "{:?}", verdicts.errors);
+    // what is kept is what they told
+    let (summary, _) = world.run(home());
+    assert_eq!(asked.lock().expect("no panic").len(), 6);
+    assert_eq!(summary.passed, 6);
+}
+
+#[test]
+fn a_module_that_cannot_be_loaded_is_believed_of_who_knows_no_other() {
+    let world = World::new(&[("m1.wasm", another(1)), ("m2.wasm", another(2))]);
+    let told: &'static Mutex<usize> = Box::leak(Box::default());
+    let home = fake(move |role, channel| {
+        if role == Role::Compiler {
+            return compile(channel);
+        }
+        let known: Mutex<HashSet<ModuleNumber>> = Mutex::default();
+        let lie: Lie = Box::new(move |peer, message| match message {
+            ToWorker::Module(spec) => {
+                known.lock().expect("no panic").insert(spec.number);
+                None
+            }
+            ToWorker::Run(task) if known.lock().expect("no panic").len() > 1 => {
+                *told.lock().expect("no panic") += 1;
+                let no = Err(LoadError::Module(crate::event::Cause::new("no")));
+                let done = Done::new(task.number, no);
+                Some(peer.say(&FromWorker::Done(Box::new(done))))
+            }
+            _ => None,
+        });
+        peer(channel, |_| true, &lie, &Deeds::default());
+    });
+    let (summary, verdicts) = world.run(home);
+    assert_eq!(summary.passed, 2, "{:?}", verdicts.errors);
+    assert_eq!(exit::of(&summary), exit::OK);
+}
+
+#[test]
+fn a_compiler_that_lies_is_ended_and_heard_no_more() {
+    let strange = [
+        Compiled::Module(ModuleNumber(usize::MAX)),
+        Compiled::State(SnapshotNumber(usize::MAX)),
+    ];
+    for of in strange {
+        let world = World::new(&[("m.wasm", module())]);
+        let never: Lie = Box::new(|_, _| None);
+        let home = fake(move |role, mut channel| match role {
+            Role::Compiler => {
+                let _ = read_frame::<CompileJobs>(&mut channel);
+                let result = CompileResult { of, result: Ok(()) };
+                // as long as somebody reads
+                while write_frame(&mut channel, &result).is_ok() {}
+            }
+            _ => peer(channel, |_| false, &never, &Deeds::default()),
+        });
+        let (summary, verdicts) = world.run(home);
+        assert_eq!(exit::of(&summary), exit::LOAD);
+        // its own, and that its module has no compiled form
+        assert_eq!(verdicts.errors.len(), 2, "{:?}", verdicts.errors);
+        let told = "wasmtest: the compiler reported what it was not given";
+        assert_eq!(verdicts.errors[0], told);
     }
 }
