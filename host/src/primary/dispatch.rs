@@ -72,7 +72,7 @@ impl Run<'_> {
         let Some(module) = self.to_list.pop_front() else {
             return;
         };
-        if !matches!(self.home, Home::Thread) && self.knows_another(number, module) {
+        if !matches!(self.home, Home::Thread) && self.has_run_another(number, module) {
             self.retire(number);
         }
         if !self.has_worker(number) {

@@ -44,6 +44,8 @@ pub(super) struct WorkerSlot {
 pub(super) struct Worker {
     pub(super) peer: Peer,
     pub(super) told: HashSet<ModuleNumber>,
+    /// The modules of the jobs that have come to their end.
+    pub(super) has_run: HashSet<ModuleNumber>,
     /// The values that it knows.
     pub(super) values: HashSet<ValueNumber>,
     /// Units of which it has told something.
@@ -217,6 +219,7 @@ impl Run<'_> {
                 slot.worker = Some(Worker {
                     peer,
                     told: HashSet::new(),
+                    has_run: HashSet::new(),
                     values: HashSet::new(),
                     began: HashSet::new(),
                     told_fixtures: HashSet::new(),
@@ -249,10 +252,11 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a slot's worker was told of another module than this.
-    pub(super) fn knows_another(&self, number: usize, module: ModuleNumber) -> bool {
+    /// Whether a slot's worker has run another module's code than this one's: what it says of
+    /// this one may be that one's word.
+    pub(super) fn has_run_another(&self, number: usize, module: ModuleNumber) -> bool {
         let worker = self.workers[number].worker.as_ref();
-        worker.is_some_and(|worker| worker.told.iter().any(|told| *told != module))
+        worker.is_some_and(|worker| worker.has_run.iter().any(|ran| *ran != module))
     }
 
     /// Has a worker end that has nothing to do any more; nobody waits for that.
@@ -292,6 +296,7 @@ impl Run<'_> {
                 worker.jobs.pop_front();
                 slot.deaths = 0;
                 worker.peer.may_list(false);
+                worker.has_run.insert(module);
                 if !self.stopping {
                     self.listing_came(module, tests);
                 }
@@ -418,6 +423,9 @@ impl Run<'_> {
         let Some(test) = self.given.remove(&done.task) else {
             return;
         };
+        if let Some(worker) = &mut self.workers[number].worker {
+            worker.has_run.insert(test.module);
+        }
         let outcome = match done.outcome {
             Ok(Outcome::Interrupted) => self.cut_short(),
             Ok(outcome) => outcome,
@@ -477,7 +485,7 @@ impl Run<'_> {
     /// worker that has run no other module's code. Otherwise one that is new is asked.
     fn not_loadable(&mut self, number: usize, test: PlannedTest, error: LoadError) {
         let module = test.module;
-        if !matches!(self.home, Home::Thread) && self.knows_another(number, module) {
+        if !matches!(self.home, Home::Thread) && self.has_run_another(number, module) {
             return self.ask_another(number, test);
         }
         if let LoadError::Artefact(why) = error {
