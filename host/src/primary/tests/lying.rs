@@ -320,8 +320,12 @@ fn telling(number: usize, when: When) -> Lie {
 
 /// Each planned test has one verdict, and that of the honest worker's tests is the honest one.
 fn is_fair(verdicts: &Verdicts, deeds: &Deeds, why: &str) {
+    // a module that cannot be loaded, of which its own worker is believed, is told as that
+    let is_refused = why.ends_with(" its module") || why.ends_with(" its artefact");
     let paths: Vec<&str> = verdicts.ends.keys().map(String::as_str).collect();
-    assert_eq!(paths, TESTS, "{why}");
+    if !is_refused || verdicts.errors.is_empty() {
+        assert_eq!(paths, TESTS, "{why}");
+    }
     for (path, ends) in &verdicts.ends {
         assert_eq!(ends.len(), 1, "{why}: {path} {ends:?}");
     }
