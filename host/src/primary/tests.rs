@@ -2,6 +2,7 @@
 
 mod lies;
 mod lying;
+mod world;
 
 use super::peer::{FakePeer, Role};
 use super::*;
