@@ -126,7 +126,7 @@ fn tables_are_limited_by_their_elements_and_count_as_memory() {
         text,
         &less,
         "out-of-memory",
-        "it has 781.3 KiB of the 1 MiB",
+        "it has 781 KiB of the 1 MiB",
         "--max-memory",
     );
     let huge = "(module (table 4294967295 funcref) (func (export \"_start\")))";
