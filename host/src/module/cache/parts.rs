@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// No compiled form is larger, in bytes.
@@ -120,7 +120,10 @@ impl Cache {
     /// # Errors
     /// Those of the file system.
     pub fn new_parts(&self) -> io::Result<NewParts> {
-        let dir = tempfile::Builder::new().prefix(NEW).tempdir_in(&self.dir)?;
+        let dir = tempfile::Builder::new()
+            .prefix(NEW)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&self.dir)?;
         let lock = File::open(dir.path())?;
         // where there are no locks nobody sweeps either
         let _ = lock.try_lock();
