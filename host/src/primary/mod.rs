@@ -66,8 +66,9 @@ const SLOW: Duration = Duration::from_secs(10);
 /// How often a person who watches is shown what runs.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How long results are kept back for the number of all tests, which is told first.
-const HOLD: Duration = Duration::from_secs(2);
+/// How long results are kept back for the number of all tests, which is told first: it should be
+/// that of all wherever nothing compiles for remarkably long.
+const HOLD: Duration = SLOW;
 
 /// Whether it was said how many tests there are.
 #[derive(Clone, Copy, Debug)]
