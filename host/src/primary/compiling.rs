@@ -203,7 +203,8 @@ impl Run<'_> {
             Err(e) => {
                 let dir = self.cache.dir().display();
                 let why = format!("the cache folder {dir} cannot be used: {e}");
-                return Some(Err(Cause::new(why)));
+                let why = Cause::new(why).hint("--cache-dir names another place");
+                return Some(Err(why));
             }
         };
         let limits = self.settings.compile;
