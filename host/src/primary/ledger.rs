@@ -103,11 +103,6 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Records tests that were never started, since their module cannot be run.
-    pub fn not_run(&mut self, count: usize) {
-        self.summary.not_run += count;
-    }
-
     /// Records tests that the filters left out.
     pub fn filtered_out(&mut self, count: usize) {
         self.summary.filtered_out += count;

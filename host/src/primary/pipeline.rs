@@ -20,6 +20,9 @@ use crate::text::shell_quote;
 use std::sync::Arc;
 use std::thread;
 
+/// Why a test is not run whose module, it turns out, cannot be used; that is an error of its own.
+pub(super) const NO_MODULE: &str = "its module cannot be used";
+
 /// A module of the run.
 pub(super) struct Module {
     file: discover::DiscoveredModule,
@@ -328,7 +331,7 @@ impl Run<'_> {
         let module = &mut self.modules[number.0];
         match module.phase {
             ModulePhase::CompilingAgain => module.held.push(task),
-            ModulePhase::Failed => self.ledger.not_run(task.tests().len()),
+            ModulePhase::Failed => self.ledger.never_begun(task.tests(), NO_MODULE),
             ModulePhase::Compiling | ModulePhase::Listing | ModulePhase::Ready => {
                 return Some(task);
             }
@@ -386,7 +389,7 @@ impl Run<'_> {
         self.forget_shared(number);
         dropped.extend(self.take_waiting(number));
         for task in dropped {
-            self.ledger.not_run(task.tests().len());
+            self.ledger.never_begun(task.tests(), NO_MODULE);
         }
         let (what, cause, stderr) = match error {
             LoadError::List(cause, stderr) => ("cannot be listed", cause, *stderr),

@@ -6,6 +6,7 @@
 use super::admission::Lie;
 use super::ledger::since_epoch;
 use super::peer::{Home, Peer, Role};
+use super::pipeline::NO_MODULE;
 use super::{Message, Run};
 use crate::event::{Event, FixtureKind, Outcome, Progress, Ran, SuiteStep, TestEnd};
 use crate::harness::limit;
@@ -492,7 +493,7 @@ impl Run<'_> {
             self.compile_again(module, why);
             self.queue_again(vec![test]);
         } else {
-            self.ledger.not_run(1);
+            self.ledger.never_begun(&[test], NO_MODULE);
             self.module_failed(module, error);
         }
     }
