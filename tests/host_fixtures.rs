@@ -403,7 +403,16 @@ fn a_fixture_and_its_children_end_with_their_primary_however_it_ends() {
 }
 
 #[test]
-fn a_guardian_that_is_killed_takes_its_fixture_along() {
+fn a_guardian_that_is_killed_or_stopped_takes_its_fixture_along() {
+    for (signal, how) in [
+        (libc::SIGKILL, "killed by signal 9"),
+        (libc::SIGSTOP, "stopped from outside by signal 19"),
+    ] {
+        guardian_gets(signal, how);
+    }
+}
+
+fn guardian_gets(signal: i32, how: &str) {
     let (folder, file) = family("trap '' TERM");
     let module = guest("bound", Target::P1, "dev");
     let args = [
@@ -423,7 +432,7 @@ fn a_guardian_that_is_killed_takes_its_fixture_along() {
     };
     let guardians: Vec<u32> = run.children().into_iter().filter(is_guardian).collect();
     assert_eq!(guardians.len(), 1);
-    send(guardians[0], libc::SIGKILL);
+    send(guardians[0], signal);
     run.wait_for("failed", "fixture family");
     for process in members(folder.path()) {
         await_end(process);
@@ -431,7 +440,8 @@ fn a_guardian_that_is_killed_takes_its_fixture_along() {
     run.signal(libc::SIGINT);
     let events = run.finish();
     let message = failure(&events, "family")["message"].as_str();
-    assert!(message.is_some_and(|m| m.contains("its guardian process died")));
+    let told = format!("its guardian process died: {how}");
+    assert!(message.is_some_and(|m| m.contains(&told)), "{message:?}");
     assert_eq!(events.outcome("held::sleeps_for_ever"), "interrupted");
 }
 

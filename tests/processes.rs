@@ -202,21 +202,18 @@ fn an_interrupt_ends_a_run_whose_child_is_stopped_or_that_compiles_lists_or_sets
         (&lists, "__worker"),
         (&sets_up, "__fixture-host"),
     ] {
-        for (signal, code) in [(libc::SIGINT, 130), (libc::SIGTERM, 143)] {
-            for stops in [false, true] {
-                let run = Watched::start(&[arg(module), "--cache-dir", arg(&cache)]);
-                let child = await_role(&run, role);
-                let children: Vec<Handle> =
-                    run.children().into_iter().filter_map(Handle::of).collect();
-                if stops {
-                    send(child, libc::SIGSTOP);
-                }
-                run.signal(signal);
-                let events = run.finish();
-                assert_eq!(events.code, code, "{role} {stops}: {events:#?}");
-                for child in children {
-                    child.await_end();
-                }
+        for (signal, code, stops) in [(libc::SIGINT, 130, false), (libc::SIGTERM, 143, true)] {
+            let run = Watched::start(&[arg(module), "--cache-dir", arg(&cache)]);
+            let child = await_role(&run, role);
+            let children: Vec<Handle> = run.children().into_iter().filter_map(Handle::of).collect();
+            if stops {
+                send(child, libc::SIGSTOP);
+            }
+            run.signal(signal);
+            let events = run.finish();
+            assert_eq!(events.code, code, "{role} {stops}: {events:#?}");
+            for child in children {
+                child.await_end();
             }
         }
     }

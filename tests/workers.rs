@@ -382,3 +382,21 @@ fn a_run_that_is_out_of_time_while_it_lists_or_sets_up_says_so() {
     assert_eq!(events.code, 1, "{events:#?}");
     assert_eq!(events.outcome("needs_it"), "not-run");
 }
+
+#[test]
+fn whatever_a_guest_is_at_it_is_stopped_at_its_limit_and_others_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut modules = xtask::overshoot::guests(folder.path()).expect("they are written");
+    modules.push(guest("returns", Target::P1, "dev"));
+    let granted = format!("{}::/p", folder.path().display());
+    for processes in ["2", "0"] {
+        let mut args: Vec<&str> = modules.iter().map(|m| arg(m)).collect();
+        args.extend(["--processes", processes, "--process-timeout", "0.5"]);
+        args.extend(["--dir", &granted]);
+        let events = events(args);
+        assert_eq!(events.code, 1, "{events:#?}");
+        let counts = events.counts();
+        assert_eq!(counts["timed-out"], modules.len() - 1, "{events:#?}");
+        assert_eq!(counts["passed"], 1, "{events:#?}");
+    }
+}

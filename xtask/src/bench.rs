@@ -6,6 +6,7 @@
 
 use crate::compat;
 use crate::guest;
+use crate::overshoot;
 use crate::target::{WASIP1, WASIP2};
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -106,7 +107,8 @@ pub fn bench(root: &Path, wasmtest: &Path) -> Result<()> {
         }
     }
     sdk(root, wasmtest)?;
-    replay(root, wasmtest)
+    replay(root, wasmtest)?;
+    overshoot::measure(wasmtest, &tempdir(root, "bench-overshoot")?, &warm)
 }
 
 /// 10,000 trivial SDK tests, beside the least that they can cost.

@@ -35,7 +35,7 @@ pub fn passed_in_the_host(limit: Duration, of: LimitOf) -> Cause {
     let mut cause = passed(limit, Some(of));
     cause
         .message
-        .push_str("; it was blocked in a host call, so its worker was given up");
+        .push_str("; it did not come back from a call into the host, or from one large instruction, so its worker was given up");
     cause
 }
 

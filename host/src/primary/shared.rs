@@ -91,6 +91,12 @@ impl FixtureHost {
         since.checked_add(*limit + GRACE).filter(|_| !self.killed)
     }
 
+    /// Whether what it does has taken longer than one call may.
+    pub(super) fn is_late(&self, limit: Duration) -> bool {
+        let since = self.busy.as_ref().map(|(_, since, _)| since.elapsed());
+        since.is_some_and(|elapsed| elapsed >= limit)
+    }
+
     /// Ends it at once.
     pub(super) fn kill(&mut self) {
         self.life += 1;
@@ -321,6 +327,13 @@ impl Run<'_> {
                 if logs.len() > SHOWN {
                     let more = logs.len() - SHOWN;
                     self.ledger.note(format!("{of} logs {more} lines more"));
+                }
+            }
+            // what it calls does not come back
+            FromWorker::Stopped(_) => {
+                self.fixture_host.killed = true;
+                if let Some(peer) = &mut self.fixture_host.peer {
+                    peer.kill();
                 }
             }
             FromWorker::TakingDown(of, kind) => {

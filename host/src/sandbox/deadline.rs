@@ -4,9 +4,11 @@
 //! raises the engine's epoch, at which guest code traps; and once before, when a guest has
 //! run for [`GLANCE`], at which it only shows its stack. It wakes for nothing
 //! else: no ticking. A guest that sleeps or polls in the host is woken as well
-//! (`waiting` asks here); one that is blocked in any other host call does not
-//! notice, and the primary ends its worker instead.
+//! (`waiting` asks here). One that is in any other host call, blocked or busy (a `memory.fill` of
+//! gigabytes is one), does not notice: that is told a moment later (`on_stuck`), and the worker is
+//! given up.
 
+use super::own_thread::OwnThread;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +17,10 @@ use wasmtime::Engine;
 
 /// A guest that has run for so long is looked at, once: what is it at?
 pub const GLANCE: Duration = Duration::from_millis(500);
+/// What a guest is given to come back once it is to stop: guest code notices in a millisecond.
+const STUCK: Duration = Duration::from_millis(50);
+/// When to look again at one that had no processor to come back on.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Guards one guest at a time.
 #[derive(Default)]
@@ -23,6 +29,7 @@ pub struct Deadline {
     thread: Option<thread::JoinHandle<()>>,
     /// Whether guests are looked at: their stores have to know what to do then.
     glances: bool,
+    on_stuck: Option<Box<dyn FnMut() + Send>>,
 }
 
 /// Why a guest was stopped.
@@ -68,6 +75,8 @@ struct State {
     /// Why the guest of the moment, or the last one, was stopped.
     stopped: Option<StopReason>,
     interrupted: bool,
+    /// When a guest that was stopped at its limit should have come back.
+    overdue: Option<Instant>,
     /// When the thread will look again by itself.
     wakes: Option<Instant>,
     closed: bool,
@@ -103,6 +112,9 @@ impl Shared {
     fn stop(&self, state: &mut State, why: StopReason) {
         if let Some(armed) = state.armed.take() {
             armed.engine.increment_epoch();
+            if why == StopReason::Limit {
+                state.overdue = Instant::now().checked_add(STUCK);
+            }
             state.stopped = Some(why);
             self.woken.notify_all();
             self.notify.notify_waiters();
@@ -120,6 +132,13 @@ impl Deadline {
     /// [`Guard::is_to_stop`] says no is no end.
     pub fn with_glances(mut self) -> Deadline {
         self.glances = true;
+        self
+    }
+
+    /// The same with something to be called, from another thread, when a guest has reached
+    /// its limit and does not come back: it is not in its own code.
+    pub fn on_stuck(mut self, tell: impl FnMut() + Send + 'static) -> Deadline {
+        self.on_stuck = Some(Box::new(tell));
         self
     }
 
@@ -141,7 +160,8 @@ impl Deadline {
         // without a limit there is nothing to watch for
         if self.thread.is_none() && at.is_some() {
             let shared = self.shared.clone();
-            self.thread = Some(thread::spawn(move || watch(&shared)));
+            let (on_stuck, guest) = (self.on_stuck.take(), OwnThread::here());
+            self.thread = Some(thread::spawn(move || watch(&shared, on_stuck, &guest)));
         }
         {
             let mut state = self.shared.lock();
@@ -163,6 +183,7 @@ impl Deadline {
         let result = call();
         let mut state = self.shared.lock();
         state.armed = None;
+        state.overdue = None;
         (Some(result), state.stopped)
     }
 }
@@ -232,13 +253,15 @@ impl Drop for Deadline {
     }
 }
 
-fn watch(shared: &Shared) {
+fn watch(shared: &Shared, mut on_stuck: Option<Box<dyn FnMut() + Send>>, guest: &OwnThread) {
     let mut state = shared.lock();
+    let mut had = None;
     while !state.closed {
         let now = Instant::now();
         let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if let Some(armed) = &mut state.armed {
             if is_past(armed.at) {
+                had = guest.processor_time();
                 shared.stop(&mut state, StopReason::Limit);
             } else if is_past(armed.glance) {
                 // under the lock: the guest of this moment, and no later one
@@ -246,7 +269,22 @@ fn watch(shared: &Shared) {
                 armed.engine.increment_epoch();
             }
         }
-        state.wakes = match state.armed.as_ref().and_then(Armed::due) {
+        if is_past(state.overdue) {
+            if guest.waits_for_a_processor(had) {
+                state.overdue = now.checked_add(LOOK_AGAIN);
+            } else {
+                state.overdue = None;
+                if let Some(tell) = &mut on_stuck {
+                    // whoever is told takes locks of its own
+                    drop(state);
+                    tell();
+                    state = shared.lock();
+                    continue;
+                }
+            }
+        }
+        let overdue = state.overdue.filter(|_| on_stuck.is_some());
+        state.wakes = match state.armed.as_ref().and_then(Armed::due).or(overdue) {
             Some(at) => Some(at),
             // still asleep for a deadline that was met: look then, arm nothing
             None => state.wakes.filter(|w| *w > now),
@@ -262,5 +300,31 @@ fn watch(shared: &Shared) {
                 .wait(state)
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn of_a_guest_that_does_not_come_back_is_told_once_it_is_late() {
+        let (tx, rx) = mpsc::channel();
+        let told = Deadline::default();
+        let mut deadline = told.on_stuck(move || tx.send(()).expect("somebody waits"));
+        let engine = Engine::default();
+        let (stop, at_once) = (AtInterrupt::Stop, Duration::from_millis(1));
+        let (result, why) = deadline.during(&engine, at_once, stop, || rx.recv());
+        assert_eq!((result, why), (Some(Ok(())), Some(StopReason::Limit)));
+        // one that comes back at its limit is not told of, nor the next one in its place
+        let guard = deadline.guard();
+        let comes_back = || while !guard.is_to_stop() {};
+        let (_, why) = deadline.during(&engine, at_once, stop, comes_back);
+        assert_eq!(why, Some(StopReason::Limit));
+        let (_, why) = deadline.during(&engine, Duration::from_secs(3600), stop, || ());
+        assert_eq!(why, None);
+        drop(deadline);
+        assert!(rx.recv().is_err(), "nothing more was told");
     }
 }

@@ -24,6 +24,7 @@ mod listing;
 pub mod live;
 mod load;
 mod mapped;
+mod own_thread;
 pub mod process_id;
 pub mod program;
 mod quota;

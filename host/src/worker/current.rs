@@ -42,6 +42,12 @@ struct Running {
     streams: (Stream, Stream),
 }
 
+impl Running {
+    fn is_late(&self) -> bool {
+        self.began.elapsed() >= self.task.timeout
+    }
+}
+
 impl Current {
     /// Nothing runs yet; `tell` sends to the primary.
     pub fn new(tell: impl Fn(FromWorker) + Send + Sync + 'static) -> Self {
@@ -101,16 +107,24 @@ impl Current {
 
     /// Gives the test up, if it is this one and the reason holds.
     pub fn stop(&self, task: TaskNumber, why: Stop) -> Option<Stopped> {
+        self.give_up(|running| {
+            running.task.number == task && (why != Stop::Limit || running.is_late())
+        })
+    }
+
+    /// Gives up whichever test runs, if it has passed its limit.
+    pub fn stop_at_limit(&self) -> Option<Stopped> {
+        self.give_up(Running::is_late)
+    }
+
+    fn give_up(&self, is_to_stop: impl Fn(&Running) -> bool) -> Option<Stopped> {
         let mut current = self.lock();
-        let running = current.as_ref().filter(|r| r.task.number == task)?;
-        if why == Stop::Limit && running.began.elapsed() < running.task.timeout {
-            return None;
-        }
+        current.as_ref().filter(|running| is_to_stop(running))?;
         let running = current.take()?;
         let (mut stdout, stderr) = (running.streams.0.finish().0, running.streams.1.finish().0);
         harness::of(running.task.harness).clean(&mut stdout, &running.task.path, None);
         Some(Stopped {
-            task,
+            task: running.task.number,
             start: running.start,
             duration: running.began.elapsed(),
             output: TestOutput {

@@ -144,7 +144,15 @@ pub fn serve(
         let to = to.clone();
         Arc::new(Current::new(move |message| send(&to, &message)))
     };
-    let deadline = Deadline::default();
+    let deadline = {
+        let (to, current) = (to.clone(), current.clone());
+        Deadline::default().on_stuck(move || {
+            if let Some(stopped) = current.stop_at_limit() {
+                // the primary ends this process then, as it does when it has asked for it
+                send(&to, &FromWorker::Stopped(Box::new(stopped)));
+            }
+        })
+    };
     let guard = deadline.guard();
     {
         let (queue, to, current) = (queue.clone(), to.clone(), current.clone());
