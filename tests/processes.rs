@@ -4,34 +4,14 @@ use crate::support::{Events, Target, arg, guest, run, wasmtest, wat};
 use crate::workers::{Watched, send};
 use std::fmt::Write as _;
 use std::fs;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use xtask::processes::Handle;
 
-/// A process, by a handle that stands for no other once it has ended.
-struct Handle {
-    process: u32,
-    fd: OwnedFd,
-}
-
-impl Handle {
-    fn of(process: u32) -> Option<Handle> {
-        // SAFETY: a plain system call, whose result is a descriptor of this process's alone.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) } as i32;
-        // SAFETY: as above.
-        let fd = (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })?;
-        Some(Handle { process, fd })
-    }
-
-    fn await_end(&self) {
-        let mut poll = libc::pollfd {
-            fd: self.fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: the struct is this frame's.
-        let ended = unsafe { libc::poll(&mut poll, 1, 60_000) };
-        assert_eq!(ended, 1, "process {} is still there", self.process);
-    }
+/// Waits until a process has ended.
+fn await_end(child: &Handle) {
+    let ended = child.has_ended_within(Duration::from_secs(60));
+    assert!(ended, "process {} is still there", child.process());
 }
 
 /// The children of a run that were started for this.
@@ -79,7 +59,7 @@ fn dies_at(args: &[&str], role: &str) {
     let children: Vec<Handle> = run.children().into_iter().filter_map(Handle::of).collect();
     run.signal(libc::SIGKILL);
     for child in children {
-        child.await_end();
+        await_end(&child);
     }
     run.child.wait().expect("it is waited for");
 }
@@ -160,7 +140,7 @@ fn a_compiler_that_is_stopped_is_ended_and_the_run_goes_on() {
     let compiler = await_role(&run, "__compiler");
     let handle = Handle::of(compiler).expect("it is at work");
     send(compiler, libc::SIGSTOP);
-    handle.await_end();
+    await_end(&handle);
     let events = run.finish();
     // made once more, or told of
     match events.code {
@@ -213,7 +193,7 @@ fn an_interrupt_ends_a_run_whose_child_is_stopped_or_that_compiles_lists_or_sets
             let events = run.finish();
             assert_eq!(events.code, code, "{role} {stops}: {events:#?}");
             for child in children {
-                child.await_end();
+                await_end(&child);
             }
         }
     }

@@ -7,12 +7,12 @@
 //! afterwards does not.
 
 use crate::guest;
+use crate::processes::{Handle, children_of};
 use crate::target::WASIP1;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -326,7 +326,7 @@ impl Run<'_> {
             };
             // it may have ended meanwhile, and its number be another's
             if let Some(victim) = Handle::of(victim)
-                && children_of(run.id()).contains(&victim.process)
+                && children_of(run.id()).contains(&victim.process())
                 && victim.send(signal)
             {
                 compilers -= u64::from(role == COMPILER);
@@ -378,59 +378,6 @@ fn children(of: u32) -> Vec<(u32, &'static str)> {
         Some((process, found.1))
     };
     children_of(of).into_iter().filter_map(role).collect()
-}
-
-fn children_of(process: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task"));
-    let tasks = tasks.into_iter().flatten().flatten();
-    let lists = tasks.filter_map(|t| fs::read_to_string(t.path().join("children")).ok());
-    let lists: Vec<String> = lists.collect();
-    let numbers = lists.iter().flat_map(|list| list.split_whitespace());
-    numbers.filter_map(|n| n.parse().ok()).collect()
-}
-
-/// A process, by a handle that stands for no other once it has ended.
-struct Handle {
-    process: u32,
-    fd: OwnedFd,
-}
-
-impl Handle {
-    fn of(process: u32) -> Option<Handle> {
-        // SAFETY: a plain system call, whose result is a descriptor of this process's alone.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
-        let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
-        // SAFETY: as above.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Some(Handle { process, fd })
-    }
-
-    fn send(&self, signal: i32) -> bool {
-        let none = std::ptr::null::<libc::siginfo_t>();
-        // SAFETY: a plain system call on a descriptor of ours; without further information.
-        let sent = unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.fd.as_raw_fd(),
-                signal,
-                none,
-                0,
-            )
-        };
-        sent == 0
-    }
-
-    /// Waits for its end, for so long at most; whether it has ended.
-    fn has_ended_within(&self, at_most: Duration) -> bool {
-        let mut poll = libc::pollfd {
-            fd: self.fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let milliseconds = i32::try_from(at_most.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the struct is this frame's.
-        unsafe { libc::poll(&raw mut poll, 1, milliseconds) == 1 }
-    }
 }
 
 /// What the stream tells of a run.

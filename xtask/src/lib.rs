@@ -7,6 +7,7 @@ pub mod compat;
 pub mod faults;
 pub mod guest;
 pub mod overshoot;
+pub mod processes;
 pub mod suites;
 pub mod target;
 pub mod toolchains;
