@@ -16,6 +16,7 @@ mod exec;
 mod faults;
 mod hints;
 mod host_fixtures;
+mod hostile;
 mod house;
 mod instrument;
 mod isolation;

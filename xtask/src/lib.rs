@@ -6,6 +6,7 @@ pub mod bench;
 pub mod compat;
 pub mod faults;
 pub mod guest;
+pub mod hostile;
 pub mod overshoot;
 pub mod processes;
 pub mod suites;

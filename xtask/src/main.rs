@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::{bench, compat, faults, guest, target};
+use xtask::{bench, compat, faults, guest, hostile, target};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
@@ -18,6 +18,8 @@ cargo xtask newest                  have rustup install the newest stable Rust, 
 cargo xtask compat [PART...]        public crates' verdicts natively beside ours and the hints, on
                                     each Rust that is here, and beside the wasmtime command line
                                     and cargo-nextest (`cargo xtask compat --help`)
+cargo xtask hostile [NAME...]       attacks on the runner, and with --mutations N changed modules
+                                    (`cargo xtask hostile --help`)
 ";
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some("bench") => with_wasmtest(bench::bench),
         Some("compat") => compat(rest),
         Some("faults") => faults(rest),
+        Some("hostile") => hostile(rest),
         Some("newest") => {
             xtask::toolchains::install_newest();
             Ok(ExitCode::SUCCESS)
@@ -126,6 +129,24 @@ fn faults(args: &[OsString]) -> Result<ExitCode> {
     }
     let asked = faults::Asked::of(&args)?;
     with_wasmtest(|root, wasmtest| faults::faults(root, wasmtest, asked))
+}
+
+fn hostile(args: &[OsString]) -> Result<ExitCode> {
+    let args: Vec<String> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        print!("{}", hostile::USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = hostile::Asked::of(&args)?;
+    let wasmtest = match &asked.wasmtest {
+        Some(file) => file.clone(),
+        None => build_wasmtest()?,
+    };
+    let holds = hostile::hostile(&root(), &wasmtest, &asked)?;
+    Ok(ExitCode::from(u8::from(!holds)))
 }
 
 fn demo() -> Result<ExitCode> {

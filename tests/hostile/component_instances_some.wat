@@ -1,0 +1,52 @@
+;; attack: a component with a thousand instances of a module with a memory
+;; expect: errored "100 instances"
+;; exit: 1
+;; memory: 512
+;; flags: --max-instances 100
+(component
+  (component $l0 (core module $m (memory 1)) (core instance (instantiate $m)))
+  (component $l1
+    (alias outer 1 $l0 (component $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+  )
+  (component $l2
+    (alias outer 1 $l1 (component $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+  )
+  (component $l3
+    (alias outer 1 $l2 (component $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+    (instance (instantiate $below))
+  )
+  (instance (instantiate $l3))
+  (core module $main (func (export "run") (result i32) (i32.const 0)))
+  (core instance $i (instantiate $main))
+  (func $run (result (result)) (canon lift (core func $i "run")))
+  (instance $r (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $r)))

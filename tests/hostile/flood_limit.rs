@@ -1,0 +1,12 @@
+//! attack: more output than is allowed
+//! expect: errored "8 MiB"
+//! exit: 1
+//! flags: --max-output 8MiB
+//! open: `--max-output` is not there yet
+
+#[wasmtest::test]
+fn attack() {
+    loop {
+        println!("a line of some length, and one more after it, and so on");
+    }
+}

@@ -1,0 +1,8 @@
+//! attack: a log line of 64 MiB
+//! expect: errored "at once"
+//! exit: 1
+
+#[wasmtest::test]
+fn attack() {
+    wasmtest::log("x".repeat(64 << 20));
+}

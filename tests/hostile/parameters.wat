@@ -1,0 +1,4 @@
+;; attack: a function with 100,000 parameters
+;; expect: not-loaded "params"
+;; exit: 3
+;; make: parameters 100000
