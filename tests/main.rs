@@ -14,6 +14,7 @@ mod ecosystem;
 mod everywhere;
 mod exec;
 mod faults;
+mod fuzz_corpora;
 mod hints;
 mod host_fixtures;
 mod hostile;
