@@ -2,6 +2,7 @@
 //! unharmed.
 
 use crate::support::{Events, arg, events, finish, run, wasmtest, wat};
+use crate::workers::Watched;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -437,4 +438,42 @@ fn how_much_is_kept_of_what_a_test_writes_is_an_option() {
     // zeros count for six
     let kept = 5 + (262_144 - 5) / 6 + 262_144 / 6;
     assert!(stdout(&[]).contains(&left_out((2 << 20) - kept)));
+}
+
+/// What the system has of a process: its limit of private writable memory, and how willingly it
+/// is ended where memory runs out.
+fn of_process(process: u32) -> (String, i32) {
+    let read = |file: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{process}/{file}"));
+        text.expect("it is there")
+    };
+    let limits = read("limits");
+    let data = limits.lines().find_map(|l| l.strip_prefix("Max data size"));
+    let data = data.and_then(|l| l.split_whitespace().next());
+    let score = read("oom_score_adj").trim().parse();
+    (data.expect("told").to_owned(), score.expect("a number"))
+}
+
+#[test]
+fn the_system_limits_a_worker_and_ends_it_before_others() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = "(module (func (export \"_start\") (loop $for_ever (br $for_ever))))";
+    let spins = wat(dir.path(), "spins.wasm", text);
+    let mut run = Watched::start(&[arg(&spins), "--processes", "1"]);
+    run.wait_for("started", "main");
+    let (_, own) = of_process(run.child.id());
+    let worker = *run.children().first().expect("it runs the test");
+    let data = loop {
+        match of_process(worker) {
+            (data, score) if data != "unlimited" => {
+                assert_eq!(score, (own + 500).min(1000));
+                break data.parse::<u64>().expect("a number");
+            }
+            // it begins
+            _ => std::thread::yield_now(),
+        }
+    };
+    assert!(data > 3 << 30 && data < 16 << 30, "{data}");
+    run.signal(libc::SIGINT);
+    assert_eq!(run.finish().code, 130);
 }
