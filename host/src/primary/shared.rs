@@ -290,8 +290,12 @@ impl Run<'_> {
             });
         });
         let setup = ToWorker::Setup(self.setup.clone());
-        match started.and_then(|mut peer| peer.send(&[setup]).map(|()| peer)) {
-            Ok(peer) => host.peer = Some(peer),
+        match started {
+            Ok(mut peer) => {
+                // one that is gone already says so by the end of its channel
+                let _ = peer.send(&[setup]);
+                host.peer = Some(peer);
+            }
             Err(e) => {
                 self.fatal = Some(anyhow::anyhow!(
                     "no process for shared fixtures can be started: {e}"
