@@ -100,6 +100,10 @@ impl Layout {
             }
             validator.payload(&payload)?;
         }
+        // where a part of it says that it ends is not looked at by the parser
+        if end > bytes.len() {
+            return Err(Left::Unusual("a part of it is longer than all of it"));
+        }
         Ok(layout)
     }
 
