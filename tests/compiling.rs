@@ -96,12 +96,12 @@ fn a_module_that_takes_too_much_memory_to_compile_is_stopped_and_the_others_run(
         nested(dir.path(), 300_000),
         module(dir.path(), "many.wasm", 1_000_000, &[]),
     ] {
-        let (message, hint) = said(&module, &["--compile-memory", "128"]);
+        let (message, hint) = said(&module, &["--compile-memory", "128MiB"]);
         assert_eq!(
             message, "compiling it takes more than 128 MiB of memory, its limit",
             "{module:?}"
         );
-        assert!(hint.contains("--compile-memory MIB"), "{hint}");
+        assert!(hint.contains("--compile-memory SIZE"), "{hint}");
     }
 }
 
@@ -112,7 +112,7 @@ fn the_limits_hold_for_lists_and_plans_too() {
     let module = module(dir.path(), "many.wasm", 1_000_000, &[]);
     for command in ["run", "plan"] {
         let mut command_line = wasmtest();
-        command_line.args([command, arg(&module), "--compile-memory", "128"]);
+        command_line.args([command, arg(&module), "--compile-memory", "128MiB"]);
         let ran = finish(command_line.args(["--cache-dir", arg(cache.path())]));
         assert_eq!(ran.code, 3, "{command}: {ran:?}");
         let said = ran.stdout + &ran.stderr;

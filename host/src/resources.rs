@@ -4,6 +4,8 @@
 //! as it begins, and tells the system that it is to go first where memory runs out. Plain
 //! functions; how much each role needs is known there.
 
+pub use rustix::process::Resource;
+use rustix::process::{Rlimit, getrlimit, setrlimit};
 use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
 
@@ -38,20 +40,19 @@ fn raise(file: &str) -> io::Result<()> {
 /// # Errors
 /// Those of the system.
 pub fn limit_data(bytes: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: it writes a whole `rlimit` to the place that it is given.
-    if unsafe { libc::getrlimit(libc::RLIMIT_DATA, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    limit.rlim_cur = limit.rlim_max.min(bytes);
-    // SAFETY: it reads a whole `rlimit` from there.
-    match unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    let now = getrlimit(Resource::Data);
+    set(Resource::Data, least(now.maximum, bytes), now.maximum)
+}
+
+/// Limits this process for good: it is told at the first number, where it can be told, and ended
+/// at the second. A stricter limit of the user's stays as it is.
+///
+/// # Errors
+/// Those of the system.
+pub fn limit_for_good(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    let now = getrlimit(resource);
+    let (soft, hard) = (least(now.maximum, soft), least(now.maximum, hard));
+    set(resource, soft, Some(hard))
 }
 
 /// Lets this process have so many files open, or as many as the system allows it.
@@ -59,20 +60,24 @@ pub fn limit_data(bytes: u64) -> io::Result<()> {
 /// # Errors
 /// Those of the system.
 pub fn allow_open_files(count: u64) -> io::Result<()> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: it writes a whole `rlimit` to the place that it is given.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
+    let now = getrlimit(Resource::Nofile);
+    match now.current {
+        Some(current) if current < count => {
+            let wanted = least(now.maximum, count);
+            set(Resource::Nofile, wanted, now.maximum)
+        }
+        _ => Ok(()),
     }
-    limit.rlim_cur = limit.rlim_max.min(limit.rlim_cur.max(count));
-    // SAFETY: it reads a whole `rlimit` from there.
-    match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+}
+
+/// The smaller of two, where none is no limit.
+fn least(maximum: Option<u64>, wanted: u64) -> u64 {
+    maximum.map_or(wanted, |maximum| maximum.min(wanted))
+}
+
+fn set(resource: Resource, current: u64, maximum: Option<u64>) -> io::Result<()> {
+    let current = Some(current);
+    Ok(setrlimit(resource, Rlimit { current, maximum })?)
 }
 
 /// How much private writable memory this process has, in bytes; `None` where the system does not

@@ -2,7 +2,7 @@
 ;; expect: not-loaded "512 MiB"
 ;; exit: 3
 ;; memory: 640
-;; flags: --compile-memory 512 --compile-timeout 5
+;; flags: --compile-memory 512MiB --compile-timeout 5
 (component
   (component $l0 (core module $m (memory 1)) (core instance (instantiate $m)))
   (component $l1

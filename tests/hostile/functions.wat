@@ -3,4 +3,4 @@
 ;; exit: 3
 ;; make: empty-functions 1000000
 ;; memory: 640
-;; flags: --compile-memory 512
+;; flags: --compile-memory 512MiB

@@ -3,4 +3,4 @@
 ;; exit: 3
 ;; make: nested-loops 300000
 ;; memory: 640
-;; flags: --compile-memory 512 --compile-timeout 5
+;; flags: --compile-memory 512MiB --compile-timeout 5

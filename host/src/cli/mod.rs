@@ -5,7 +5,7 @@ pub mod cargo;
 mod given;
 pub mod libtest;
 mod limits;
-mod size;
+pub(crate) mod size;
 mod usage;
 
 pub use given::{Given, Words};
@@ -313,8 +313,8 @@ pub struct CompileArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Running")]
     pub compile_timeout: u64,
 
-    /// How much memory compiling one module may take, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(64..=1_048_576), help_heading = "Running")]
+    /// How much memory compiling one module may take
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse, help_heading = "Running")]
     pub compile_memory: u64,
 }
 

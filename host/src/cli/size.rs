@@ -1,15 +1,16 @@
-//! Sizes as they are typed: a number of bytes, or of units of 1024 and its powers.
+//! Sizes as they are typed: a number of bytes, or of units of 1024 and its powers, whatever their
+//! spelling.
 
 /// The bytes that a text stands for.
-pub(super) fn parse(text: &str) -> Result<u64, String> {
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
     let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
         "" | "b" => Some(0),
-        "k" | "kib" => Some(10),
-        "m" | "mib" => Some(20),
-        "g" | "gib" => Some(30),
-        "t" | "tib" => Some(40),
+        "k" | "kb" | "kib" => Some(10),
+        "m" | "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        "t" | "tb" | "tib" => Some(40),
         _ => None,
     };
     let bytes = number.parse::<u64>().ok().zip(shift);
@@ -30,10 +31,11 @@ mod tests {
             ("64 MiB", 64 << 20),
             ("2g", 2 << 30),
             ("1TiB", 1 << 40),
+            ("64kb", 65536),
         ] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
         }
-        for bad in ["", "MiB", "-1", "1.5GiB", "1 MB", "99999999999GiB"] {
+        for bad in ["", "MiB", "-1", "1.5GiB", "1 EB", "99999999999GiB"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

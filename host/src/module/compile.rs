@@ -15,6 +15,7 @@ use crate::protocol::{
     ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiler, ContentHash,
     ModuleJob, StateJob, StdGaps, read_frame, write_frame,
 };
+use crate::resources::{Resource, limit_for_good};
 use crate::sandbox::engine::{self, Threads};
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,33 +81,14 @@ fn is_without_memory(cause: &Cause) -> bool {
 
 /// Limits this process to what a module may cost.
 fn limit(limits: CompileLimits) -> Result<(), Cause> {
-    let set = |resource, soft: u64, hard: u64| -> io::Result<()> {
-        let mut now = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        // SAFETY: it writes to a structure of ours that is there.
-        if unsafe { libc::getrlimit(resource, &raw mut now) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let wanted = libc::rlimit {
-            rlim_cur: soft.min(now.rlim_max),
-            rlim_max: hard.min(now.rlim_max),
-        };
-        // SAFETY: it reads a structure of ours that is there.
-        match unsafe { libc::setrlimit(resource, &raw const wanted) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    };
-    let bytes = limits.mebibytes.saturating_mul(1 << 20);
+    let bytes = limits.memory;
     // a signal says that it was the time; one that cannot be survived comes after it
     let times = limits.seconds..=limits.seconds.saturating_add(1);
-    set(libc::RLIMIT_CPU, *times.start(), *times.end())
-        .and_then(|()| set(libc::RLIMIT_DATA, bytes, bytes))
-        .and_then(|()| set(libc::RLIMIT_FSIZE, LARGEST_ARTEFACT, LARGEST_ARTEFACT))
+    limit_for_good(Resource::Cpu, *times.start(), *times.end())
+        .and_then(|()| limit_for_good(Resource::Data, bytes, bytes))
+        .and_then(|()| limit_for_good(Resource::Fsize, LARGEST_ARTEFACT, LARGEST_ARTEFACT))
         // whoever passes one has nothing to look at
-        .and_then(|()| set(libc::RLIMIT_CORE, 0, 0))
+        .and_then(|()| limit_for_good(Resource::Core, 0, 0))
         .map_err(|e| Cause::new(format!("the compiler cannot limit itself: {e}")))
 }
 

@@ -3,6 +3,7 @@
 use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::{Cause, Format};
 use crate::paths::path_bytes;
+use crate::text;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,15 +44,15 @@ impl CompileSource {
 pub struct CompileLimits {
     /// CPU time, in seconds.
     pub seconds: u64,
-    /// Memory, in MiB.
-    pub mebibytes: u64,
+    /// Memory, in bytes.
+    pub memory: u64,
 }
 
 impl CompileLimits {
     /// Far above what a debug binary of 100 MB takes.
     pub const DEFAULT: CompileLimits = CompileLimits {
         seconds: 120,
-        mebibytes: 4096,
+        memory: 4 << 30,
     };
 
     /// How long a compiler is waited for: a machine can be busy, and a process be stopped.
@@ -83,9 +84,9 @@ impl CompileLimits {
 
     /// It has asked for more memory than it may have.
     pub fn too_large(self) -> Cause {
-        let mebibytes = self.mebibytes;
-        let what = format!("compiling it takes more than {mebibytes} MiB of memory, its limit");
-        Cause::new(what).hint("--compile-memory MIB sets another limit")
+        let memory = text::size(self.memory);
+        let what = format!("compiling it takes more than {memory} of memory, its limit");
+        Cause::new(what).hint("--compile-memory SIZE sets another limit")
     }
 }
 

@@ -3,48 +3,35 @@
 //! A process that passes it is told so by an error, as on any full disk, and not by a signal.
 
 use crate::protocol::MaxScratch;
-use std::io;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Limits this process. It must be one that runs guests and nothing else.
 pub fn limit() {
     // SAFETY: from now on the signal is ignored, for which nothing here has set a handler.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    if let Ok(limit) = get()
-        && limit.rlim_cur > MaxScratch::LONGEST_FILE
+    let limit = getrlimit(Resource::Fsize);
+    if limit
+        .current
+        .is_none_or(|now| now > MaxScratch::LONGEST_FILE)
     {
-        set(libc::rlimit {
-            rlim_cur: MaxScratch::LONGEST_FILE,
-            ..limit
-        });
+        set(limit, MaxScratch::LONGEST_FILE);
     }
 }
 
 /// Lets a process that was limited write files that are as long as its tests may have them.
 pub fn allow(max: MaxScratch) {
-    if let Ok(limit) = get()
-        && limit.rlim_cur == MaxScratch::LONGEST_FILE
-    {
-        set(libc::rlimit {
-            rlim_cur: max.longest_file().min(limit.rlim_max),
-            ..limit
-        });
+    let limit = getrlimit(Resource::Fsize);
+    if limit.current == Some(MaxScratch::LONGEST_FILE) {
+        let longest = max.longest_file();
+        set(
+            limit,
+            limit.maximum.map_or(longest, |most| most.min(longest)),
+        );
     }
 }
 
-fn get() -> io::Result<libc::rlimit> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: writes a whole `rlimit` to the place that it is given.
-    match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } {
-        0 => Ok(limit),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-fn set(limit: libc::rlimit) {
-    // SAFETY: reads a whole `rlimit`, and changes what this process may write. Where it is
-    // refused, what is counted is the limit.
-    unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+fn set(limit: Rlimit, current: u64) {
+    let current = Some(current);
+    // where it is refused, what is counted is the limit
+    let _ = setrlimit(Resource::Fsize, Rlimit { current, ..limit });
 }

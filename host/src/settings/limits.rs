@@ -1,6 +1,6 @@
 //! How much a guest may take: what its flags mean.
 
-use crate::cli::{LimitArgs, OutputArgs, UsageError, usage};
+use crate::cli::{LimitArgs, OutputArgs, UsageError, size, usage};
 use crate::protocol::GuestLimits;
 
 /// What these flags ask for, of tests.
@@ -68,30 +68,9 @@ pub(super) fn keep_output(args: &OutputArgs) -> Result<usize, UsageError> {
     }
 }
 
-/// A size in bytes: `512MiB`, `2G`, `65536`. Units are powers of 1024, whatever their spelling.
-///
-/// # Errors
-/// If it is none.
-pub(super) fn size(flag: &'static str, text: &str) -> Result<u64, UsageError> {
-    let digits = text.find(|c: char| !c.is_ascii_digit());
-    let (count, unit) = text.split_at(digits.unwrap_or(text.len()));
-    let unit = unit.trim_start().to_ascii_lowercase();
-    let shift = match unit.as_str() {
-        "" | "b" => Some(0),
-        "k" | "kb" | "kib" => Some(10),
-        "m" | "mb" | "mib" => Some(20),
-        "g" | "gb" | "gib" => Some(30),
-        "t" | "tb" | "tib" => Some(40),
-        _ => None,
-    };
-    let size = count.parse::<u64>().ok().zip(shift);
-    match size.and_then(|(count, shift)| count.checked_mul(1 << shift)) {
-        Some(size) => Ok(size),
-        None => usage(
-            flag,
-            format!("`{text}` is no size, as 512MiB or 2GiB are, nor `none`"),
-        ),
-    }
+/// A size in bytes.
+fn size(flag: &'static str, text: &str) -> Result<u64, UsageError> {
+    size::parse(text).or_else(|why| usage(flag, format!("`{text}`: {why}, nor `none`")))
 }
 
 fn number(flag: &'static str, text: &str) -> Result<u64, UsageError> {
@@ -102,31 +81,6 @@ fn number(flag: &'static str, text: &str) -> Result<u64, UsageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_numbers_with_or_without_a_unit() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("65536", 65536),
-            ("64k", 65536),
-            ("512MiB", 512 << 20),
-            ("2 GiB", 2 << 30),
-            ("1tb", 1 << 40),
-        ] {
-            assert_eq!(size("--x", text).expect(text), bytes, "{text}");
-        }
-        for bad in [
-            "",
-            "-1",
-            "1.5G",
-            "G",
-            "1x",
-            "99999999999999999999",
-            "18446744073709551615k",
-        ] {
-            assert!(size("--x", bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn what_is_not_given_is_as_it_was_and_none_is_no_limit() {

@@ -352,7 +352,7 @@ impl Snapshots {
 fn compile_limits(args: &CompileArgs) -> CompileLimits {
     CompileLimits {
         seconds: args.compile_timeout,
-        mebibytes: args.compile_memory,
+        memory: args.compile_memory,
     }
 }
 

@@ -60,7 +60,7 @@ fn of_others(meta: &Metadata, user: u32) -> Option<String> {
     let (mode, owner) = (meta.mode(), meta.uid());
     if owner != user && owner != ROOT && !is_of_the_system(owner) {
         return Some(format!(
-            "belongs to user {owner}, who can put another folder in its place"
+            "belongs to user {owner}, who can put another folder in its place: name another with --cache-dir"
         ));
     }
     // there everybody may remove only what is his own
