@@ -204,6 +204,7 @@ fn a_memory_of_which_little_is_set_compiles_into_little() {
         let module = wat(dir.path(), &format!("sparse-{memories}.wasm"), &module);
         let mut command = wasmtest();
         command.args(["run", arg(&module), "--cache-dir", arg(&cache)]);
+        command.args(["--max-memory", "8GiB"]);
         let ran = finish(&mut command);
         assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
         let size = fs::metadata(artefact(&cache)).expect("there").len();

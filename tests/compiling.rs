@@ -51,6 +51,9 @@ fn module(dir: &Path, name: &str, functions: u32, start: &[Instruction<'_>]) -> 
     path
 }
 
+/// So many loops in loops take some hundreds of MiB, and minutes.
+const SLOW: usize = 60_000;
+
 /// Loops in loops.
 fn nested(dir: &Path, depth: usize) -> PathBuf {
     let mut start = vec![Instruction::Loop(BlockType::Empty); depth];
@@ -127,7 +130,7 @@ fn tests_that_ended_are_told_while_another_module_compiles() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = tempfile::tempdir().expect("a folder");
     let good = guest("returns", Target::P1, "dev");
-    let bad = levels(dir.path());
+    let bad = nested(dir.path(), SLOW);
     let mut run = Watched::start(&[
         arg(&good),
         arg(&bad),
@@ -147,7 +150,7 @@ fn a_compiler_that_is_killed_costs_its_own_module_alone() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = tempfile::tempdir().expect("a folder");
     let good = guest("returns", Target::P1, "dev");
-    let bad = levels(dir.path());
+    let bad = nested(dir.path(), SLOW);
     let mut run = Watched::start(&[arg(&good), arg(&bad), "--cache-dir", arg(cache.path())]);
     // by now that one's compiler is at work and the other's is gone
     run.wait_for("ok", "returns.wasm main");

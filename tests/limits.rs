@@ -419,7 +419,7 @@ fn what_a_test_writes_is_limited() {
 #[test]
 fn how_much_is_kept_of_what_a_test_writes_is_an_option() {
     let dir = tempfile::tempdir().expect("a folder");
-    let text = writes(2).replace("32)\n", "32) (data (i32.const 65536) \"begin\")\n");
+    let text = writes(2).replace("\") 32)\n", "\") 32) (data (i32.const 65536) \"begin\")\n");
     let text = text.replace(
         "(br_if $more (local.get $n)))))",
         "(br_if $more (local.get $n))) unreachable))",

@@ -185,9 +185,20 @@ fn case_06_a_module_that_does_not_load_is_one_error_and_everything_else_runs() {
                 (&start, "unreachable"),
             ] {
                 let name = file.file_name().expect("a file").to_string_lossy();
-                let mut told = events
+                let of_file =
+                    |e: &&Value| e["name"].as_str().is_some_and(|n| n.starts_with(&*name));
+                // the error takes along the tests that are known of the file, each once
+                let (not_run, told): (Vec<_>, Vec<_>) = events
                     .ends()
-                    .filter(|e| e["name"].as_str().is_some_and(|n| n.starts_with(&*name)));
+                    .filter(of_file)
+                    .partition(|e| e["wasmtest"]["outcome"] == "not-run");
+                let mut not_run: Vec<_> = not_run.iter().map(|e| &e["wasmtest"]["test"]).collect();
+                not_run.sort_by_key(|test| test.to_string());
+                match file == &bytes {
+                    true => assert!(not_run.is_empty(), "{name}: {not_run:?}"),
+                    false => assert_eq!(not_run, ["a", "b"], "{name}"),
+                }
+                let mut told = told.into_iter();
                 let error =
                     &told.next().unwrap_or_else(|| panic!("{name}: {events:#?}"))["wasmtest"];
                 assert!(told.next().is_none(), "one error for {name}: {events:#?}");

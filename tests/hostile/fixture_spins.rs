@@ -1,5 +1,5 @@
 //! attack: a fixture that two tests ask for never ends
-//! expect: timed-out "limit of 1s"
+//! expect: errored "limit of 1s"
 //! exit: 1
 
 #[wasmtest::fixture]

@@ -1,5 +1,5 @@
 //! attack: a log line of 64 MiB
-//! expect: errored "at once"
+//! expect: errored "16 MiB"
 //! exit: 1
 
 #[wasmtest::test]

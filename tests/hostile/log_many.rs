@@ -1,5 +1,5 @@
 //! attack: log lines without end
-//! expect: errored "16 MiB"
+//! expect: errored "more than 10000 times"
 //! exit: 1
 
 #[wasmtest::test(timeout = "1s")]

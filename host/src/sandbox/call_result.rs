@@ -185,6 +185,9 @@ pub(super) fn ended(
                 let limit = limits.max_instances().unwrap_or(u64::MAX);
                 limits.set_hit(LimitHit::Instances { limit });
             }
+            if !entered && why.contains(&format!("(os error {})", libc::ENOMEM)) {
+                limits.nothing_to_begin_with();
+            }
             match limits.hit() {
                 // what was refused is what it cannot begin without
                 Some(hit) if !entered => Termination::Limit(hit.clone()),

@@ -186,6 +186,7 @@ impl Sandbox {
         state.report.test_id = call.test_id.to_owned();
         state.limits = Limits::new(self.limits);
         state.limits.set_own(call.max_memory);
+        state.limits.set_declared(program.declared);
         if !state.limits.take(program.unseen)
             && let Some(hit) = state.limits.take_hit()
         {

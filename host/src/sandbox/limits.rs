@@ -28,6 +28,8 @@ pub struct Limits {
     elements: u64,
     /// What the last growth of a memory added, until it is known to have failed.
     pending: u64,
+    /// What memories are declared to have from the start, as far as is known.
+    declared: u64,
     /// What was refused last.
     hit: Option<LimitHit>,
 }
@@ -41,8 +43,24 @@ impl Limits {
             used: 0,
             elements: 0,
             pending: 0,
+            declared: 0,
             hit: None,
         }
+    }
+
+    /// Tells what memories are declared to have from the start, in bytes.
+    pub fn set_declared(&mut self, bytes: u64) {
+        self.declared = bytes;
+    }
+
+    /// That the system had no memory to begin with. The pool asks it for what is declared before
+    /// it asks here; and what the system gives goes by the same limit.
+    pub fn nothing_to_begin_with(&mut self) {
+        let used = std::mem::take(&mut self.used);
+        if self.hit.is_none() {
+            self.take(self.declared);
+        }
+        self.used = used;
     }
 
     /// Limits the memory to what a test says itself, in bytes, where that is less.

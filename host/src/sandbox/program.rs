@@ -20,12 +20,29 @@ pub struct Program {
     process_id: Setter,
     /// By how many bytes its memories may grow unseen.
     pub(super) unseen: u64,
+    /// How much its memories have from the start, all of them as the largest, in bytes.
+    pub(super) declared: u64,
 }
 
 pub(super) enum ProgramKind {
     Core(InstancePre<State>),
     Rewritten(Box<Rewritten>),
     Component(Box<(component::InstancePre<State>, CommandIndices)>),
+}
+
+impl ProgramKind {
+    fn declared(&self) -> u64 {
+        let required = match self {
+            ProgramKind::Core(pre) => Some(pre.module().resources_required()),
+            ProgramKind::Rewritten(rewritten) => Some(rewritten.main.resources_required()),
+            // of components that are parts of each other it is not known
+            ProgramKind::Component(pre) => pre.0.component().resources_required(),
+        };
+        let required = required.map(|r| (r.num_memories, r.max_initial_memory_size));
+        let (memories, largest) = required.unwrap_or_default();
+        let largest = largest.unwrap_or(0).saturating_mul(PAGE);
+        largest.saturating_mul(memories.into())
+    }
 }
 
 /// A core module whose memory comes from outside.
@@ -63,6 +80,7 @@ pub enum LoadProblem {
 impl Program {
     pub(super) fn new(engine: Engine, kind: ProgramKind) -> Program {
         Program {
+            declared: kind.declared(),
             engine,
             kind,
             process_id: Setter::None,
