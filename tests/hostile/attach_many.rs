@@ -2,7 +2,6 @@
 //! expect: errored "16 MiB"
 //! exit: 1
 //! output: 16
-//! open: names do not count yet
 
 #[wasmtest::test]
 fn attack() {

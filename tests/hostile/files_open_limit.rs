@@ -2,7 +2,6 @@
 //! expect: failed "100"
 //! exit: 1
 //! flags: --max-open-files 100
-//! open: `--max-open-files` is not there yet
 
 #[wasmtest::test]
 fn attack() {

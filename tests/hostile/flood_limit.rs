@@ -2,7 +2,6 @@
 //! expect: errored "8 MiB"
 //! exit: 1
 //! flags: --max-output 8MiB
-//! open: `--max-output` is not there yet
 
 #[wasmtest::test]
 fn attack() {
