@@ -193,7 +193,7 @@ fn case_06_a_module_that_does_not_load_is_one_error_and_everything_else_runs() {
                     .filter(of_file)
                     .partition(|e| e["wasmtest"]["outcome"] == "not-run");
                 let mut not_run: Vec<_> = not_run.iter().map(|e| &e["wasmtest"]["test"]).collect();
-                not_run.sort_by_key(|test| test.to_string());
+                not_run.sort_by_key(ToString::to_string);
                 match file == &bytes {
                     true => assert!(not_run.is_empty(), "{name}: {not_run:?}"),
                     false => assert_eq!(not_run, ["a", "b"], "{name}"),

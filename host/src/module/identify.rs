@@ -80,7 +80,7 @@ pub fn look(path: &Path, taken_for: HarnessName) -> Result<Looked, Cause> {
 /// Tells what these bytes of a file's are; a plain program is a command.
 ///
 /// # Errors
-/// As those of [`look`].
+/// A cause for the user, as where a file is looked at in pieces.
 pub fn identify(bytes: &[u8]) -> Result<Identity, Cause> {
     let (_, identity) = identify_as(bytes, bytes.len() as u64, command::NAME)?;
     Ok(identity)

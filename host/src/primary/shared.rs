@@ -508,7 +508,12 @@ impl Run<'_> {
             let how = match &shared.phase {
                 SharedPhase::TearingDown => "did not come to its end",
                 SharedPhase::Ready(_) => "was not begun",
-                _ => continue,
+                SharedPhase::SettingUp => {
+                    // nobody is left who could tell of its end
+                    shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was not set up"));
+                    continue;
+                }
+                SharedPhase::Waiting | SharedPhase::Gone(_) => continue,
             };
             shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was left standing"));
             // what a host fixture gave is ended with that

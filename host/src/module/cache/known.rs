@@ -11,7 +11,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 7;
+const LISTING: u32 = 8;
+/// How much of a list is read, in bytes: more than a worker may send.
+const LARGEST_LISTING: u64 = 512 << 20;
 
 /// What a file of the user's was found to hold.
 #[derive(Serialize, Deserialize)]
@@ -53,15 +55,15 @@ impl Cache {
     /// How a file of this content runs when it is started, if that was found out; the inner
     /// `None` if there is nothing to start.
     pub fn kind(&self, content: ContentHash) -> Option<Option<HarnessName>> {
-        let file = self.open_file(&kind_name(content)).ok()?;
-        let kind: Option<HarnessName> = serde_json::from_reader(file.take(64)).ok()?;
+        let bytes = self.read_sealed(&kind_name(content), 256)?;
+        let kind: Option<HarnessName> = serde_json::from_slice(&bytes).ok()?;
         kind.is_none_or(harness::is_known).then_some(kind)
     }
 
     /// Keeps how a file of this content runs; a failure costs the next call a look.
     pub fn store_kind(&self, content: ContentHash, kind: Option<HarnessName>) {
         if let Ok(bytes) = serde_json::to_vec(&kind) {
-            let _ = self.write_whole(&kind_name(content), &bytes);
+            let _ = self.write_sealed(&kind_name(content), &bytes);
         }
     }
 
@@ -72,10 +74,8 @@ impl Cache {
         harness: HarnessName,
         std_gaps: StdGaps,
     ) -> Option<Vec<ListedTest>> {
-        let mut bytes = Vec::new();
         let name = listing_name(content, harness, std_gaps);
-        let mut file = self.open_file(&name).ok()?;
-        file.read_to_end(&mut bytes).ok()?;
+        let bytes = self.read_sealed(&name, LARGEST_LISTING)?;
         let tests: Vec<ListedTest> = ciborium::from_reader(bytes.as_slice()).ok()?;
         let mut harnesses = tests.iter().map(|test| test.harness);
         harnesses.all(harness::is_known).then_some(tests)
@@ -91,7 +91,7 @@ impl Cache {
     ) {
         let mut bytes = Vec::new();
         if ciborium::into_writer(tests, &mut bytes).is_ok() {
-            let _ = self.write_whole(&listing_name(content, harness, std_gaps), &bytes);
+            let _ = self.write_sealed(&listing_name(content, harness, std_gaps), &bytes);
         }
     }
 }
@@ -149,5 +149,29 @@ mod tests {
             .expect("written");
         assert_eq!(cache.known_content(&written), Some(hash));
         assert_eq!(cache.known_content(&write(50)), None);
+    }
+
+    #[test]
+    fn a_list_that_was_damaged_is_none() {
+        let (_root, cache) = cache();
+        let (content, harness) = (ContentHash::of(b"a program"), harness::command::NAME);
+        let tests = ["one", "two"].map(|name| ListedTest::named(name, harness));
+        cache.store_listing(content, harness, StdGaps::Left, &tests);
+        let listing = || cache.listing(content, harness, StdGaps::Left);
+        assert_eq!(listing().as_deref(), Some(&tests[..]));
+        let path = cache
+            .dir()
+            .join(listing_name(content, harness, StdGaps::Left));
+        let whole = fs::read(&path).expect("there");
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 4;
+            fs::write(&path, damaged).expect("ours");
+            assert_eq!(listing(), None, "byte {at}");
+            fs::write(&path, &whole[..at]).expect("ours");
+            assert_eq!(listing(), None, "{at} bytes");
+        }
+        fs::write(&path, [&whole[..], b"more"].concat()).expect("ours");
+        assert_eq!(listing(), None);
     }
 }

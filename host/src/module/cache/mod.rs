@@ -346,13 +346,38 @@ impl Cache {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-            .open(self.dir.join(format!("{name}.lock")))
+            // a pipe would be waited for
+            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
+            .open(self.dir.join(format!("{name}.lock")))?;
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::Error::other("a lock that is no regular file")),
+        }
+    }
+
+    /// Reads what was sealed, up to so many bytes; `None` if it is not there or not as it was
+    /// written.
+    fn read_sealed(&self, name: &str, most: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = self.open_file(name).ok()?;
+        file.take(most).read_to_end(&mut bytes).ok()?;
+        if bytes.len() < blake3::OUT_LEN {
+            return None;
+        }
+        let body = bytes.split_off(blake3::OUT_LEN);
+        (blake3::hash(&body).as_bytes().as_slice() == bytes).then_some(body)
+    }
+
+    /// Writes what is told to be damaged when it is read.
+    fn write_sealed(&self, name: &str, body: &[u8]) -> io::Result<()> {
+        let mut bytes = blake3::hash(body).as_bytes().to_vec();
+        bytes.extend(body);
+        self.write_whole(name, &bytes)
     }
 
     /// Stores a compiled form: whole, or not at all.
@@ -448,6 +473,22 @@ mod tests {
             .store_artefact("a.cwasm", b"native code")
             .expect("stored");
         assert!(cache.has_artefact("a.cwasm"));
+    }
+
+    #[test]
+    fn a_pipe_in_place_of_a_lock_is_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let (_root, cache) = cache();
+        let pipe = cache.dir().join("a.lock");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("made");
+        assert!(cache.try_lock("a").is_err());
+        // one that is read from is no lock either
+        let _reader = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(&pipe)
+            .expect("there");
+        assert!(cache.try_lock("a").is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::instrument::{PassFacts, RewriteFacts};
 use crate::protocol::ContentHash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::{self, Read};
+use std::io;
 
 /// To be raised with any change in how modules are rewritten, or in what is kept of that.
 const REWRITING: u32 = 2;
@@ -52,16 +52,14 @@ impl Cache {
     }
 
     fn read_facts<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let mut bytes = Vec::new();
-        let file = self.open_file(name).ok()?;
-        file.take(MAX_FACTS).read_to_end(&mut bytes).ok()?;
+        let bytes = self.read_sealed(name, MAX_FACTS)?;
         ciborium::from_reader(bytes.as_slice()).ok()
     }
 
     fn write_facts(&self, name: &str, facts: &impl Serialize) -> io::Result<()> {
         let mut bytes = Vec::new();
         ciborium::into_writer(facts, &mut bytes).map_err(io::Error::other)?;
-        self.write_whole(name, &bytes)
+        self.write_sealed(name, &bytes)
     }
 }
 
