@@ -62,7 +62,6 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
             runner::run(&args, process).map(|code| std::process::exit(code))
         }
         Command::Worker | Command::FixtureHost => tied_channel()
-            .inspect(|_| worker::limit_this_process())
             // its panic is on stderr already
             .and_then(|(from, to)| {
                 let on_death = || std::process::exit(101);

@@ -116,11 +116,6 @@ pub enum Runs {
     BesideThePrimary,
 }
 
-/// Holds this process, which is to serve and to do nothing else, to what guests may make it do.
-pub fn limit_this_process() {
-    file_length::limit();
-}
-
 /// Serves one primary until it closes the channel. `on_death` is called if the
 /// thread that runs guests panics, and has to make the channel end.
 ///
@@ -132,6 +127,9 @@ pub fn serve(
     on_death: impl FnOnce() + Send + 'static,
     runs: Runs,
 ) -> anyhow::Result<()> {
+    if runs == Runs::InItsOwnProcess {
+        file_length::limit();
+    }
     let Some(first) = read_frame::<ToWorker>(&mut from)? else {
         return Ok(());
     };
