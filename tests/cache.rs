@@ -123,6 +123,46 @@ fn a_cache_that_others_can_reach_is_refused() {
 }
 
 #[test]
+fn where_the_usual_place_is_not_private_a_run_does_without_and_leaves_nothing_there() {
+    let home = tempfile::tempdir().expect("a folder");
+    let usual = home.path().join("cache");
+    fs::create_dir(&usual).expect("made");
+    fs::set_permissions(&usual, fs::Permissions::from_mode(0o777)).expect("ours");
+    let mut command = with_cache(Path::new(""));
+    let ran = finish(command.env("XDG_CACHE_HOME", &usual));
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stderr.contains("kept for this run only") && ran.stderr.contains("has mode 777"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(fs::read_dir(&usual).expect("ours").count(), 0);
+    // one that was asked for is not replaced by another
+    let ran = finish(&mut with_cache(&usual));
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(fs::read_dir(&usual).expect("ours").count(), 0);
+}
+
+#[test]
+fn what_could_not_be_compiled_did_not_come_from_the_cache() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // read, and then refused by the compiler
+    let broken = wat(
+        folder.path(),
+        "broken.wasm",
+        r#"(module (func (export "_start") i32.add))"#,
+    );
+    let cache = folder.path().join("cache");
+    let ran = finish(wasmtest().args(["run", arg(&broken), "--cache-dir", arg(&cache)]));
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    let said = ran.stderr + &ran.stdout;
+    assert!(
+        said.contains("compiled 0 modules") && !said.contains("from cache"),
+        "{said}"
+    );
+}
+
+#[test]
 fn where_no_cache_can_be_kept_tests_run_all_the_same() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let ran = finish(&mut with_cache(&file.path().join("below-a-file")));

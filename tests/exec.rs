@@ -526,7 +526,7 @@ fn a_signal_that_the_caller_has_ignored_changes_nothing() {
 }
 
 /// Has a process begin with a signal ignored or not, whatever this one was started with.
-fn starts_with(command: &mut Command, signal: i32, how: libc::sighandler_t) -> &mut Command {
+pub fn starts_with(command: &mut Command, signal: i32, how: libc::sighandler_t) -> &mut Command {
     // SAFETY: sets what becomes of a signal, and nothing else, in the new process.
     unsafe {
         command.pre_exec(move || match libc::signal(signal, how) {

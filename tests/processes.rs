@@ -1,6 +1,6 @@
 //! Processes of a run: none outlives its primary, and none that is stopped or stays holds it up.
 
-use crate::support::{Events, Target, arg, guest, run, wasmtest, wat};
+use crate::support::{Events, Target, arg, events, guest, run, wasmtest, wat};
 use crate::workers::{Watched, send};
 use std::fmt::Write as _;
 use std::fs;
@@ -192,15 +192,48 @@ fn an_interrupt_ends_a_run_whose_child_is_stopped_or_that_compiles_lists_or_sets
             run.signal(signal);
             let events = run.finish();
             assert_eq!(events.code, code, "{role} {stops}: {events:#?}");
+            if role == "__compiler" {
+                assert!(events.stderr.contains("were known"), "{events:#?}");
+            }
             for child in children {
                 await_end(&child);
             }
         }
     }
-    // nothing is left that the next one would wait for
+    // nothing is left that the next one would wait for, or have to remove
+    let left = fs::read_dir(cache.join("v1")).expect("made").flatten();
+    let left = left.filter(|entry| {
+        let name = entry.file_name();
+        [".new-", "run-"]
+            .iter()
+            .any(|of| name.to_string_lossy().starts_with(of))
+    });
+    assert_eq!(left.count(), 0);
     let ran = wasmtest()
         .args(["list", arg(&slow), "--cache-dir", arg(&cache)])
         .output()
         .expect("it starts");
     assert!(ran.status.success());
+}
+
+#[test]
+fn a_run_that_is_out_of_time_while_it_compiles_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    let events = events([
+        arg(&slow),
+        "--cache-dir",
+        arg(&cache),
+        "--run-timeout",
+        "0.1",
+    ]);
+    assert_eq!(events.code, 1, "{events:#?}");
+    let end = &events.ends().next().expect("it is named")["wasmtest"];
+    assert_eq!(end["error"], "cannot be loaded");
+    let message = end["message"].as_str().expect("told");
+    assert!(
+        message.starts_with("it was not compiled yet when"),
+        "{message}"
+    );
 }

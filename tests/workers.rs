@@ -1,5 +1,6 @@
 //! Worker processes: how many, what happens when they are late, die or are told to stop.
 
+use crate::exec::starts_with;
 use crate::support::{Events, Ran, Target, arg, events, guest, run, wasmtest};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -110,7 +111,9 @@ pub struct Watched {
 impl Watched {
     pub fn start(args: &[&str]) -> Watched {
         let mut command = wasmtest();
-        Watched::begin(command.args(["run", "--message-format", "json"]).args(args))
+        command.args(["run", "--message-format", "json"]).args(args);
+        // whatever these tests were started with
+        Watched::begin(starts_with(&mut command, libc::SIGHUP, libc::SIG_DFL))
     }
 
     /// A run with JSON on stdout.
@@ -234,6 +237,7 @@ fn an_interrupt_names_what_was_in_flight_and_what_was_not_run() {
     for (signal, code, why) in [
         (libc::SIGINT, 130, "the run was interrupted (SIGINT)"),
         (libc::SIGTERM, 143, "the run was terminated (SIGTERM)"),
+        (libc::SIGHUP, 129, "the run's terminal is gone (SIGHUP)"),
     ] {
         for processes in ["1", "0"] {
             let module = guest("slow", Target::P1, "dev");
@@ -399,4 +403,26 @@ fn whatever_a_guest_is_at_it_is_stopped_at_its_limit_and_others_run() {
         assert_eq!(counts["timed-out"], modules.len() - 1, "{events:#?}");
         assert_eq!(counts["passed"], 1, "{events:#?}");
     }
+}
+
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let module = guest("slow", Target::P1, "dev");
+    let mut command = wasmtest();
+    command.args([
+        "run",
+        "--message-format",
+        "json",
+        arg(&module),
+        "--",
+        "a_sleeps_a_second",
+    ]);
+    let mut run = Watched::begin(starts_with(&mut command, libc::SIGHUP, libc::SIG_IGN));
+    run.wait_for("started", "a_sleeps_a_second");
+    run.signal(libc::SIGHUP);
+    let events = run.finish();
+    assert_eq!(
+        (events.code, events.outcome("tests::a_sleeps_a_second")),
+        (0, "passed")
+    );
 }

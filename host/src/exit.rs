@@ -26,6 +26,8 @@ pub const CANNOT_RUN: u8 = 126;
 pub const NOT_THERE: u8 = 127;
 /// `exec`: the program trapped, as a shell reports SIGABRT.
 pub const TRAPPED: u8 = 134;
+/// The terminal is gone, as a shell reports SIGHUP.
+pub const HUNG_UP: u8 = 129;
 /// Interrupted, as a shell reports SIGINT.
 pub const INTERRUPTED: u8 = 130;
 /// Terminated, as a shell reports SIGTERM.
@@ -37,6 +39,7 @@ pub const TERMINATED: u8 = 143;
 pub fn of(summary: &Summary) -> u8 {
     match summary.interrupt {
         Some(Interrupt::Interrupted) => INTERRUPTED,
+        Some(Interrupt::HungUp) => HUNG_UP,
         Some(Interrupt::Terminated) => TERMINATED,
         Some(Interrupt::OutOfTime) => FAILED,
         None if summary.modules_failed > 0 => LOAD,
@@ -88,6 +91,7 @@ mod tests {
             of(|s| (s.modules_failed, s.interrupt) = (1, Some(Interrupt::Interrupted))),
             130
         );
+        assert_eq!(of(|s| s.interrupt = Some(Interrupt::HungUp)), 129);
         assert_eq!(of(|s| s.interrupt = Some(Interrupt::Terminated)), 143);
         assert_eq!(
             of(|s| (s.modules_failed, s.interrupt) = (1, Some(Interrupt::OutOfTime))),

@@ -29,6 +29,7 @@ mod resources;
 mod runner;
 mod sandbox;
 mod settings;
+mod signal;
 mod temporary;
 mod text;
 mod worker;

@@ -41,7 +41,7 @@ fn raise(file: &str) -> io::Result<()> {
 /// Those of the system.
 pub fn limit_data(bytes: u64) -> io::Result<()> {
     let now = getrlimit(Resource::Data);
-    set(Resource::Data, least(now.maximum, bytes), now.maximum)
+    set(Resource::Data, least(now.current, bytes), now.maximum)
 }
 
 /// Limits this process for good: it is told at the first number, where it can be told, and ended
@@ -51,8 +51,8 @@ pub fn limit_data(bytes: u64) -> io::Result<()> {
 /// Those of the system.
 pub fn limit_for_good(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let now = getrlimit(resource);
-    let (soft, hard) = (least(now.maximum, soft), least(now.maximum, hard));
-    set(resource, soft, Some(hard))
+    let (soft, hard) = (least(now.current, soft), least(now.maximum, hard));
+    set(resource, soft.min(hard), Some(hard))
 }
 
 /// Lets this process have so many files open, or as many as the system allows it.

@@ -37,7 +37,7 @@ As cargo's runner, for cargo test, cargo nextest, cargo run and doctests:
 
 Exit codes: 0 all passed, 1 some test did not, 2 usage, 3 a module could not be loaded or
 listed or the results not be written, 4 nothing to run or all skipped, 5 (cargo wasmtest)
-something could not be built, 130 interrupted, 143 terminated.")]
+something could not be built, 129 hung up (SIGHUP), 130 interrupted, 143 terminated.")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -280,7 +280,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 20] = [
+pub(crate) const RERUN: [&str; 21] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -295,6 +295,7 @@ pub(crate) const RERUN: [&str; 20] = [
     "max-instances",
     "max-open-files",
     "max-output",
+    "keep-output",
     "stub-imports",
     "no-std-gaps",
     "max-scratch",

@@ -12,7 +12,7 @@ use std::io;
 /// # Errors
 /// If there is none, or it cannot be read or emptied.
 pub(super) fn show(args: &CacheArgs) -> anyhow::Result<u8> {
-    let root = settings::cache_root(args.cache_dir.as_deref())?;
+    let root = settings::cache_root(args.cache_dir.as_deref())?.dir;
     let amount = |usage: Usage| {
         let modules = if usage.artefacts == 1 {
             "module"

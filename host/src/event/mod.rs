@@ -133,6 +133,8 @@ pub enum Event {
 pub enum Interrupt {
     /// SIGINT, as Ctrl-C sends it.
     Interrupted,
+    /// SIGHUP: the terminal, or the connection to it, is gone.
+    HungUp,
     /// SIGTERM.
     Terminated,
     /// It had run for as long as it may.

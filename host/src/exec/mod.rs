@@ -9,7 +9,7 @@ mod output;
 mod signals;
 
 use crate::grant::Tmp;
-use crate::settings::Exec;
+use crate::settings::{Chosen, Exec};
 
 use crate::event::denials::Denials;
 use crate::event::{Captured, Cause, Format, Outcome};
@@ -122,10 +122,11 @@ pub fn run(exec: &Exec) -> anyhow::Result<Ended> {
 }
 
 fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
-    let cache = match Cache::find(&exec.cache_root) {
+    let cache = match Cache::find(&exec.cache_root.dir) {
         Ok(cache) => Some(cache),
         // without one it is compiled every time
         Err(CacheError::Io { .. }) => None,
+        Err(_) if exec.cache_root.chosen == Chosen::Usual => None,
         Err(e @ CacheError::NotPrivate { .. }) => {
             return Err(NotRun::new(exec, &Cause::new(e.to_string())).into());
         }

@@ -1,5 +1,6 @@
 //! What becomes of a program's scratch folder when a signal ends this process.
 
+use crate::signal::is_ignored;
 use crate::temporary::remove;
 use std::io;
 use std::mem::MaybeUninit;
@@ -108,15 +109,5 @@ impl Held {
                 libc::raise(signal);
             }
         });
-    }
-}
-
-/// Whether this process ignores a signal.
-fn is_ignored(signal: i32) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: changes nothing, and writes what is set, which is read only if it was.
-    unsafe {
-        libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }

@@ -13,7 +13,7 @@ use crate::protocol::suites::{
     Distribution, FixturePlan, FixtureStep, ListedFunction, ModuleFixtures, Role, StepAction,
     ValueNumber, module_of,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use wasmtest_section::{DROP_PREFIX, EXPORT_PREFIX, TEARDOWN_PREFIX};
 
 /// The suites of a module, ready to be asked.
@@ -98,15 +98,14 @@ pub fn reached<'a>(
     needed: &[ValueNumber],
     after: impl Fn(ValueNumber) -> &'a [ValueNumber],
 ) -> Vec<ValueNumber> {
-    let mut all = needed.to_vec();
+    let mut all = Vec::new();
+    let mut seen = HashSet::new();
+    let mut new = |number: &ValueNumber| seen.insert(*number);
+    all.extend(needed.iter().copied().filter(&mut new));
     let mut next = 0;
     while let Some(number) = all.get(next).copied() {
         next += 1;
-        for further in after(number) {
-            if !all.contains(further) {
-                all.push(*further);
-            }
-        }
+        all.extend(after(number).iter().copied().filter(&mut new));
     }
     all
 }

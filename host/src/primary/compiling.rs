@@ -20,14 +20,20 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long the end of a run waits for what a thread is just taking over into the cache.
+const TAKING_OVER: Duration = Duration::from_secs(5);
 
 /// The compilers that run, and what was said of them.
 #[derive(Default)]
 pub(super) struct Compilers {
     jobs: Vec<Job>,
-    /// Modules that were compiled, not counting again.
+    /// Modules whose forms were not there.
+    wanted: usize,
+    /// Those of them that were compiled, not counting again.
     compiled: usize,
     said: bool,
 }
@@ -47,8 +53,8 @@ enum Stage {
     Waiting { _until_gone: Wanted },
     /// A compiler is at work.
     Compiling(Compiling),
-    /// What it made is taken over.
-    Keeping,
+    /// What it made is taken over, by a thread that lives as long as the other end of this.
+    Keeping(Option<Receiver<()>>),
 }
 
 struct Compiling {
@@ -79,13 +85,20 @@ impl Drop for Compilers {
 }
 
 impl Compilers {
-    /// Ends them by force: nothing that they make is wanted any more.
+    /// Ends them by force: nothing that they make is wanted any more. Of what is just being
+    /// taken over the end is waited for, unless the disk does not answer.
     pub(super) fn end(&mut self, jobs: &[JobNumber]) {
         let unwanted = self.jobs.extract_if(.., |job| jobs.contains(&job.number));
         for job in unwanted {
-            if let Stage::Compiling(mut compiling) = job.stage {
-                compiling.peer.kill();
-                compiling.peer.post_mortem();
+            match job.stage {
+                Stage::Compiling(mut compiling) => {
+                    compiling.peer.kill();
+                    compiling.peer.post_mortem();
+                }
+                Stage::Keeping(Some(until_kept)) => {
+                    let _ = until_kept.recv_timeout(TAKING_OVER);
+                }
+                Stage::Waiting { .. } | Stage::Keeping(None) => {}
             }
         }
     }
@@ -119,6 +132,21 @@ impl Compilers {
 }
 
 impl Run<'_> {
+    /// Has these modules compiled, whose forms are not there.
+    pub(super) fn compile_modules(&mut self, modules: Vec<ModuleNumber>) {
+        self.compilers.wanted = modules.len();
+        // a file that is none may have been one too many
+        if modules.is_empty() || self.stopping {
+            return;
+        }
+        let left = modules.len();
+        self.ledger.emit(&Event::Compiling { left });
+        for number in modules {
+            self.forms.want(number);
+        }
+        self.compile();
+    }
+
     /// Has all compiled that can be now.
     pub(super) fn compile(&mut self) {
         while let Some(next) = self.forms.next_job() {
@@ -142,7 +170,7 @@ impl Run<'_> {
             };
             let waits = locked.is_err();
             let (lock, stage) = match locked {
-                Ok(lock) => (lock, Stage::Keeping),
+                Ok(lock) => (lock, Stage::Keeping(None)),
                 Err(name) => {
                     let _until_gone = self.wait_for(number, name);
                     (None, Stage::Waiting { _until_gone })
@@ -272,7 +300,8 @@ impl Run<'_> {
         let Some(job) = self.compilers.job(number) else {
             return;
         };
-        let Stage::Compiling(compiling) = std::mem::replace(&mut job.stage, Stage::Keeping) else {
+        let Stage::Compiling(compiling) = std::mem::replace(&mut job.stage, Stage::Keeping(None))
+        else {
             return;
         };
         let source = job.source.clone();
@@ -297,7 +326,13 @@ impl Run<'_> {
             CompileSource::State(job) => self.state_artefact(job.number),
             CompileSource::Module(_) => None,
         };
+        let (keeping, until_kept) = mpsc::channel();
+        if let Some(job) = self.compilers.job(number) {
+            job.stage = Stage::Keeping(Some(until_kept));
+        }
         let keeps = thread::Builder::new().spawn(move || {
+            // never used: its end is what is waited for
+            let _keeping: Sender<()> = keeping;
             let kept = match &source {
                 CompileSource::Module(job) => cache.admit_module(&parts, job.content, job.form),
                 CompileSource::State(_) => match state {
@@ -365,7 +400,7 @@ impl Run<'_> {
         } else if !self.compilers.said {
             self.compilers.said = true;
             let (compiled, elapsed) = (self.compilers.compiled, self.ledger.began().elapsed());
-            let cached = self.modules.len() - compiled;
+            let cached = self.modules.len() - self.compilers.wanted;
             self.ledger
                 .progress(Progress::compiled(compiled, cached, elapsed));
             let cache = self.cache.clone();

@@ -121,7 +121,11 @@ impl Run<'_> {
     /// A whole suite: its tests, and then what is taken down.
     fn give_unit(&mut self, number: usize, unit: PlannedUnit, messages: &mut Vec<ToWorker>) {
         let name = TaskNumber(self.next_task);
+        let limits = unit.tests.iter().map(|test| self.timeout_of(test));
+        // as its worker has it: that of the test which may take longest
+        let limit = limits.max().unwrap_or(self.settings.timeout);
         let calls = unit.tests.iter().map(|t| t.place.around.calls()).max();
+        let limit = limit.saturating_mul(calls.unwrap_or(1));
         let Some(module) = unit.tests.first().map(|t| t.module) else {
             return;
         };
@@ -136,7 +140,7 @@ impl Run<'_> {
             tasks.push(task);
         }
         self.units.insert(name, (module, unit.suite));
-        jobs.push(Job::Teardown(name, calls.unwrap_or(1)));
+        jobs.push(Job::Teardown(name, limit));
         self.hand(number, module, &jobs, ToWorker::Unit(tasks), messages);
     }
 

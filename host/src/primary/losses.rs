@@ -115,7 +115,8 @@ impl Run<'_> {
         let mut tests = Vec::new();
         for job in jobs {
             match job {
-                Job::List(module) => self.to_list.push_front(module),
+                Job::List(module) if !self.stopping => self.to_list.push_front(module),
+                Job::List(_) => {}
                 Job::Test(task, _) => tests.extend(self.given.remove(&task)),
                 Job::Teardown(..) => {}
             }
@@ -240,7 +241,9 @@ impl Run<'_> {
         let mut tests = Vec::new();
         for (i, job) in jobs.into_iter().enumerate() {
             if let Job::List(module) = job {
-                self.to_list.push_back(module);
+                if !self.stopping {
+                    self.to_list.push_back(module);
+                }
             } else if let Some(task) = job.task()
                 && let Some(test) = self.given.remove(&task)
             {

@@ -44,7 +44,8 @@ use crate::protocol::{
 };
 use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
-use crate::settings::{MaxFail, Processes, Settings};
+use crate::settings::{Chosen, MaxFail, Processes, Settings};
+use crate::signal;
 use crate::temporary::sweep::Sweep;
 use crate::temporary::{Purpose, TempFolder};
 use crate::text;
@@ -324,8 +325,9 @@ fn go_with(
     };
     // its engine is made while files are read
     run.start_worker(0);
-    run.discover();
+    let to_compile = run.discover();
     listening.store(true, Ordering::SeqCst);
+    run.compile_modules(to_compile);
     run.work(&rx);
     run.end_fixtures(&rx);
     let name = |module: ModuleNumber| run.modules[module.0].spec.name.clone();
@@ -333,6 +335,7 @@ fn go_with(
         run.ledger.note(note);
     }
     run.forget_snapshots();
+    let name_of_run = run.setup.run.clone();
     if run.fatal.is_none() {
         let until = run.out_of_time_at();
         elsewhere(&mut ExternalResults {
@@ -342,23 +345,28 @@ fn go_with(
             rx: &rx,
         });
     }
-    if let Some(fatal) = run.fatal {
-        return Err(fatal);
-    }
     let Run {
         ledger,
+        cache,
         mut workers,
         retired,
+        snapshots,
         found,
         plans,
         kept_scratch,
+        fatal,
         ..
     } = run;
-    let summary = ledger.finish();
+    let summary = match fatal {
+        None => Ok(ledger.finish()),
+        Some(fatal) => Err(fatal),
+    };
     for slot in &mut workers {
         slot.close();
     }
     drop((workers, retired));
+    snapshots.remove(&cache, &name_of_run);
+    let summary = summary?;
     let folder = scratch.path().to_owned();
     if kept_scratch {
         // beside what tests left there is nothing to see; it may never have been made
@@ -381,10 +389,11 @@ fn open_cache(
     ledger: &mut Ledger<'_>,
     held: &Held,
 ) -> anyhow::Result<(Cache, Option<TempFolder>)> {
-    match Cache::open(&settings.selection.cache_root) {
+    let root = &settings.selection.cache_root;
+    match Cache::open(&root.dir) {
         Ok(cache) => Ok((cache, None)),
-        Err(e @ CacheError::NotPrivate { .. }) => Err(e.into()),
-        Err(e @ CacheError::Io { .. }) => {
+        Err(e @ CacheError::NotPrivate { .. }) if root.chosen == Chosen::Asked => Err(e.into()),
+        Err(e) => {
             ledger.note(format!(
                 "{e}; compiled modules are kept for this run only (--cache-dir names another)"
             ));
@@ -400,14 +409,18 @@ fn watch_signals(
     listening: Arc<AtomicBool>,
     held: Held,
 ) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    // `nohup` has a run go on without its terminal
+    let hang_up = (!signal::is_ignored(SIGHUP)).then_some(SIGHUP);
+    let watched = [SIGINT, SIGTERM].into_iter().chain(hang_up);
+    let mut signals = signal_hook::iterator::Signals::new(watched)?;
     let tx = tx.clone();
     thread::Builder::new().spawn(move || {
         let mut seen = 0;
         for signal in &mut signals {
             seen += 1;
             let interrupt = match signal {
+                SIGHUP => Interrupt::HungUp,
                 SIGTERM => Interrupt::Terminated,
                 _ => Interrupt::Interrupted,
             };
@@ -536,8 +549,30 @@ impl Run<'_> {
             }
         }
         self.to_list.clear();
+        self.say_unlisted();
         self.compilers.end(&self.forms.forget_modules());
         self.revoke_all();
+    }
+
+    /// Says of which modules it was not known yet what tests they hold, and will not be.
+    fn say_unlisted(&mut self) {
+        // each is an error by name there
+        if self.ledger.interrupt() == Some(Interrupt::OutOfTime) {
+            return;
+        }
+        let unlisted = self.modules.iter().filter(|module| !module.is_listed());
+        let names: Vec<&str> = unlisted.map(|module| &*module.spec.name).collect();
+        let modules = match names[..] {
+            [] => return,
+            [one] => one.to_owned(),
+            [one, other] => format!("{one} and {other}"),
+            [first, second, ..] => {
+                format!("{first}, {second} and {} other modules", names.len() - 2)
+            }
+        };
+        let why = self.stopped_since.as_deref().unwrap_or_default();
+        self.ledger
+            .note(format!("{why} before the tests of {modules} were known"));
     }
 
     /// These tests will not be begun, since the run was stopped.
@@ -574,6 +609,7 @@ impl Run<'_> {
         self.ledger.interrupted(interrupt);
         self.stop(match interrupt {
             Interrupt::Interrupted => "the run was interrupted (SIGINT)".to_owned(),
+            Interrupt::HungUp => "the run's terminal is gone (SIGHUP)".to_owned(),
             Interrupt::Terminated => "the run was terminated (SIGTERM)".to_owned(),
             Interrupt::OutOfTime => {
                 limit::of_the_run(self.settings.run_timeout.unwrap_or_default())

@@ -25,7 +25,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a peer may leave its end of the channel unread once that is full.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,7 +76,11 @@ pub enum Home<'a> {
 
 /// What a peer does in place of its work, by its role.
 #[cfg(test)]
-pub struct FakePeer(pub Box<dyn Fn(Role, UnixStream) + Send + Sync>);
+pub struct FakePeer {
+    pub serves: Box<dyn Fn(Role, UnixStream) + Send + Sync>,
+    /// Of which role none can be started.
+    pub lacks: Option<Role>,
+}
 
 #[cfg(test)]
 impl std::fmt::Debug for FakePeer {
@@ -203,8 +207,12 @@ impl Peer {
                 Body::Thread
             }
             #[cfg(test)]
+            Home::Fake(fake) if fake.lacks == Some(role) => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            #[cfg(test)]
             Home::Fake(fake) => {
-                thread::Builder::new().spawn(move || (fake.0)(role, theirs))?;
+                thread::Builder::new().spawn(move || (fake.serves)(role, theirs))?;
                 Body::Thread
             }
         };
@@ -304,7 +312,7 @@ impl Peer {
                 return Err(e);
             }
         }
-        let sent = (&*self.to).write_all(&bytes);
+        let sent = write_within(&self.to, &bytes, PATIENCE);
         if sent.is_err() {
             self.kill();
         }
@@ -383,6 +391,34 @@ impl Drop for Peer {
     }
 }
 
+/// Writes all of it in so much time altogether, however little the other end takes at once. The
+/// channel's own limit, the same, is of each piece that the system copies.
+fn write_within(to: &UnixStream, mut bytes: &[u8], patience: Duration) -> io::Result<()> {
+    const PIECE: usize = 1 << 15;
+    // most of what is sent is one piece, and goes at once
+    let mut until = None;
+    while !bytes.is_empty() {
+        match (&*to).write(&bytes[..bytes.len().min(PIECE)]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        if !bytes.is_empty() {
+            let until = *until.get_or_insert_with(|| Instant::now() + patience);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            to.set_write_timeout(Some(left))?;
+        }
+    }
+    match until {
+        Some(_) => to.set_write_timeout(Some(patience)),
+        None => Ok(()),
+    }
+}
+
 /// This executable, also when its file was replaced meanwhile.
 fn executable(exe: &Path) -> Command {
     if cfg!(target_os = "linux") {
@@ -400,4 +436,28 @@ fn last_words(stderr: &mut File) -> String {
     let _ = stderr.seek(SeekFrom::Start(length.saturating_sub(KEPT)));
     let _ = stderr.take(KEPT).read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_what_is_sent_by_and_by_has_no_more_time_than_who_takes_nothing() {
+        let patience = Duration::from_millis(200);
+        let (to, mut from) = UnixStream::pair().expect("a channel");
+        to.set_write_timeout(Some(patience)).expect("set");
+        thread::spawn(move || {
+            let mut some = vec![0; 1 << 16];
+            while from.read(&mut some).is_ok_and(|read| read > 0) {
+                thread::park_timeout(patience / 2);
+            }
+        });
+        let sent = write_within(&to, &vec![0; 64 << 20], patience);
+        let kind = sent.expect_err("too slow").kind();
+        assert!(
+            [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock].contains(&kind),
+            "{kind:?}"
+        );
+    }
 }

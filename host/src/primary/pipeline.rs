@@ -2,9 +2,7 @@
 
 use super::discover::{self, Discovered};
 use super::{Goal, Run};
-use crate::event::{
-    Captured, Cause, Event, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput,
-};
+use crate::event::{Captured, Cause, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput};
 use crate::harness::listing;
 use crate::harness::sdk::{self, HostNeeds};
 use crate::instrument::OffsetMap;
@@ -61,8 +59,8 @@ impl Module {
 }
 
 impl Run<'_> {
-    /// Finds the modules and sets each on its way.
-    pub(super) fn discover(&mut self) {
+    /// Finds the modules and sets each on its way; gives those that have to be compiled.
+    pub(super) fn discover(&mut self) -> Vec<ModuleNumber> {
         let cache = self.cache.clone();
         // where no thread can be started another run does it
         let _ = thread::Builder::new().spawn(move || cache.sweep());
@@ -100,16 +98,8 @@ impl Run<'_> {
             self.settle_form(number);
             self.ready_to_list(number);
         }
-        if !to_compile.is_empty() {
-            self.ledger.emit(&Event::Compiling {
-                left: to_compile.len(),
-            });
-            for number in to_compile {
-                self.forms.want(number);
-            }
-            self.compile();
-        }
         self.check_max_fail();
+        to_compile
     }
 
     /// Whether a compiled form is needed and not there: not for a list that is known without it.

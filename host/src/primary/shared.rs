@@ -22,6 +22,7 @@ use crate::protocol::{
 };
 use serde_bytes::ByteBuf;
 use std::collections::HashSet;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// What its process is given beyond the limits of its calls.
@@ -131,27 +132,50 @@ impl Run<'_> {
 
     /// Sets up what can be, or takes down what is left, one at a time.
     pub(super) fn tend_shared(&mut self) {
-        if self.fixture_host.busy.is_some() || self.shared.is_empty() {
-            return;
+        while self.fixture_host.busy.is_none() && self.tend_next() {}
+    }
+
+    /// Whether there may be more to tend.
+    fn tend_next(&mut self) -> bool {
+        if self.shared.is_empty() {
+            return false;
         }
         if self.no_test_is_left() {
-            let last = |s: &&mut Shared| matches!(s.phase, SharedPhase::Ready(_));
-            if let Some(shared) = self.shared.iter_mut().rev().find(last) {
-                if shared.plan.host.is_some() {
-                    // ended with the host's own
-                    shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was ended"));
-                    return self.tend_shared();
-                }
-                shared.phase = SharedPhase::TearingDown;
-                let (number, calls) = (shared.plan.number, shared.plan.around.calls());
-                self.order(&[ToWorker::TearDown(number)], number, calls);
-            }
-            return;
+            return self.take_last_down();
         }
         if self.stopping {
-            return;
+            return false;
         }
-        let is_next = |shared: &&Shared| {
+        let Some(number) = self.next_to_set_up() else {
+            return false;
+        };
+        match self.shared[number.0].plan.host.clone() {
+            None => self.set_up(number),
+            Some(name) => self.take_from_host(number, &name),
+        }
+        !matches!(self.shared[number.0].phase, SharedPhase::Waiting)
+    }
+
+    /// Whether there was one.
+    fn take_last_down(&mut self) -> bool {
+        let stands = |s: &&mut Shared| matches!(s.phase, SharedPhase::Ready(_));
+        let Some(shared) = self.shared.iter_mut().rev().find(stands) else {
+            return false;
+        };
+        if shared.plan.host.is_some() {
+            // ended with the host's own
+            shared.phase = SharedPhase::Gone(not_run(&shared.plan.of, "was ended"));
+            return true;
+        }
+        shared.phase = SharedPhase::TearingDown;
+        let (number, calls) = (shared.plan.number, shared.plan.around.calls());
+        self.order(&[ToWorker::TearDown(number)], number, calls);
+        true
+    }
+
+    /// The first that can be set up and that a test which waits needs.
+    fn next_to_set_up(&self) -> Option<ValueNumber> {
+        let can_be = |shared: &&Shared| {
             // one that waits for a host fixture must not keep the others waiting
             let host = shared.host_fixture();
             let host = host.and_then(|name| self.host_fixtures.number_of(name));
@@ -161,27 +185,18 @@ impl Run<'_> {
                 && !waits
                 && shared.plan.after.iter().all(stands)
                 && self.modules[shared.module.0].is_settled()
-                && self.is_wanted(shared.plan.number)
         };
-        let next = self.shared.iter().find(is_next);
-        let Some((number, host)) = next.map(|s| (s.plan.number, s.plan.host.clone())) else {
-            return;
-        };
-        match host {
-            None => self.set_up(number),
-            Some(name) => self.take_from_host(number, &name),
-        }
-    }
-
-    /// Whether a test that waits needs it, or something that such a test needs.
-    fn is_wanted(&self, number: ValueNumber) -> bool {
-        let mut blocked = self.queue.blocked.iter().flat_map(PlannedTask::tests);
-        blocked.any(|t| t.place.shared.contains(&number))
-            || self.shared.iter().any(|s| {
-                matches!(s.phase, SharedPhase::Waiting)
-                    && s.plan.after.contains(&number)
-                    && self.is_wanted(s.plan.number)
-            })
+        let mut can_be = self.shared.iter().filter(can_be).peekable();
+        can_be.peek()?;
+        let blocked = self.queue.blocked.iter().flat_map(PlannedTask::tests);
+        let needed: HashSet<ValueNumber> = blocked
+            .flat_map(|t| t.place.shared.iter().copied())
+            .collect();
+        let needed: Vec<ValueNumber> = needed.into_iter().collect();
+        let after = |number: ValueNumber| self.shared[number.0].plan.after.as_slice();
+        let wanted: HashSet<ValueNumber> = reached(&needed, after).into_iter().collect();
+        let mut numbers = can_be.map(|s| s.plan.number);
+        numbers.find(|number| wanted.contains(number))
     }
 
     /// One that stands for a host fixture has that one's value.
@@ -223,8 +238,11 @@ impl Run<'_> {
     }
 
     fn set_up(&mut self, number: ValueNumber) {
-        if self.fixture_host.peer.is_none() && !self.start_fixture_host() {
-            return;
+        if self.fixture_host.peer.is_none()
+            && let Err(e) = self.start_fixture_host()
+        {
+            let why = format!("no process for shared fixtures can be started: {e}");
+            return self.was_set_up(number, Err(self.no_host(number, why)));
         }
         let shared = &mut self.shared[number.0];
         shared.phase = SharedPhase::SettingUp;
@@ -276,7 +294,15 @@ impl Run<'_> {
         }
     }
 
-    fn start_fixture_host(&mut self) -> bool {
+    /// A fixture without a process to stand in.
+    fn no_host(&self, number: ValueNumber, why: String) -> SharedSetupError {
+        let plan = &self.shared[number.0].plan;
+        let (of, path) = (&plan.of, plan.path.clone());
+        let failure = SuiteFailure::new(of, path, SuitePart::Setup, Cause::new(why));
+        SharedSetupError::Failed(Box::new(failure))
+    }
+
+    fn start_fixture_host(&mut self) -> io::Result<()> {
         let host = &mut self.fixture_host;
         *host = FixtureHost {
             life: host.life + 1,
@@ -289,20 +315,11 @@ impl Run<'_> {
                 None => Message::FixtureHostEnded(life),
             });
         });
-        let setup = ToWorker::Setup(self.setup.clone());
-        match started {
-            Ok(mut peer) => {
-                // one that is gone already says so by the end of its channel
-                let _ = peer.send(&[setup]);
-                host.peer = Some(peer);
-            }
-            Err(e) => {
-                self.fatal = Some(anyhow::anyhow!(
-                    "no process for shared fixtures can be started: {e}"
-                ));
-            }
-        }
-        self.fixture_host.peer.is_some()
+        let mut peer = started?;
+        // one that is gone already says so by the end of its channel
+        let _ = peer.send(&[ToWorker::Setup(self.setup.clone())]);
+        host.peer = Some(peer);
+        Ok(())
     }
 
     /// The process has something to say.
@@ -421,21 +438,22 @@ impl Run<'_> {
     /// What needs it is not run.
     fn shared_is_gone(&mut self, number: ValueNumber, outcome: Outcome) {
         self.shared[number.0].phase = SharedPhase::Gone(outcome.clone());
+        let mut gone = HashSet::from([number]);
+        // each was planned after what it needs
+        for shared in &mut self.shared[number.0..] {
+            if matches!(shared.phase, SharedPhase::Waiting)
+                && shared.plan.after.iter().any(|n| gone.contains(n))
+            {
+                shared.phase = SharedPhase::Gone(outcome.clone());
+                gone.insert(shared.plan.number);
+            }
+        }
         let tasks = self.queue.extract(|task| {
             let mut tests = task.tests().iter();
-            tests.any(|t| t.place.shared.contains(&number))
+            tests.any(|t| t.place.shared.iter().any(|n| gone.contains(n)))
         });
         for test in tasks.into_iter().flat_map(PlannedTask::into_tests) {
             self.ledger.ended_as(&test, outcome.clone(), None);
-        }
-        let after: Vec<ValueNumber> = self
-            .shared
-            .iter()
-            .filter(|s| matches!(s.phase, SharedPhase::Waiting) && s.plan.after.contains(&number))
-            .map(|s| s.plan.number)
-            .collect();
-        for number in after {
-            self.shared_is_gone(number, outcome.clone());
         }
     }
 

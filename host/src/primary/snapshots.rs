@@ -29,6 +29,18 @@ pub(super) struct SnapshotTable {
     mark: Option<RunMark>,
 }
 
+impl SnapshotTable {
+    /// Nothing of them is left behind; to be called once nobody is left who writes some.
+    pub(super) fn remove(self, cache: &Cache, run: &str) {
+        if self.all.is_empty() {
+            return;
+        }
+        cache.remove_run(run);
+        // gone at last: until then the next run would find what is left here
+        drop(self.mark);
+    }
+}
+
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     module: ModuleNumber,
@@ -306,19 +318,9 @@ impl Run<'_> {
         }
     }
 
-    /// Nothing of them is left behind.
+    /// None of them is made any more.
     pub(super) fn forget_snapshots(&mut self) {
         self.compilers.end(&self.forms.forget_states());
-        for number in 0..self.snapshots.all.len() {
-            self.cache
-                .remove_memory(&self.memory_of(SnapshotNumber(number)));
-        }
-        for snapshot in self.snapshots.all.drain(..) {
-            if let Phase::Compiling { state, .. } = snapshot.phase {
-                self.cache.remove_state(&state);
-            }
-            self.cache.remove_artefact(&snapshot.artefact);
-        }
     }
 
     fn say_snapshot(&mut self, number: SnapshotNumber, step: SnapshotStep) {

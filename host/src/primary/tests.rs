@@ -83,7 +83,16 @@ impl Reporter for Said {
 
 /// Where peers do this.
 fn fake(does: impl Fn(Role, UnixStream) + Send + Sync + 'static) -> Home<'static> {
-    Home::Fake(Box::leak(Box::new(FakePeer(Box::new(does)))))
+    fake_but(None, does)
+}
+
+/// The same where none of this role can be started.
+fn fake_but(
+    lacks: Option<Role>,
+    does: impl Fn(Role, UnixStream) + Send + Sync + 'static,
+) -> Home<'static> {
+    let serves = Box::new(does);
+    Home::Fake(Box::leak(Box::new(FakePeer { serves, lacks })))
 }
 
 /// Compiles as a compiler does.

@@ -1,17 +1,17 @@
 //! What takes too long: limits, notices, and when to look again.
 
+use super::pipeline::ModulePhase;
 use super::workers::{Doing, Job, LISTING, TAKE_OVER, Worker};
 use super::{Run, SLOW, TICK};
 use crate::event::{Cause, Event, Interrupt, Outcome, Progress};
 use crate::harness::limit;
+use crate::module::cache::KEEPING;
 use crate::protocol::suites::StepAction;
 use crate::protocol::{LoadError, ModuleNumber, Stop};
 use std::time::{Duration, Instant};
 
 /// What a worker is given beyond a test's limit to stop it by itself.
 const GRACE: Duration = Duration::from_millis(250);
-/// How long a large state may take to be written: 4 GiB to a slow disk.
-const KEEPING: Duration = Duration::from_secs(600);
 /// How often a worker is asked to give up a test that should have ended.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// A worker that has not answered for so long is ended by force.
@@ -74,8 +74,8 @@ impl Run<'_> {
             return KEEPING;
         }
         match worker.jobs.front() {
-            // at most three calls
-            Some(Job::List(_)) => self.settings.timeout.max(LISTING) * 3,
+            // what is asked of libtest, at most
+            Some(Job::List(_)) => self.settings.timeout.max(LISTING).saturating_mul(5),
             // each call has the limit to itself
             Some(Job::Test(task, _)) => match self.given.get(task) {
                 Some(test) => {
@@ -84,7 +84,7 @@ impl Run<'_> {
                 }
                 None => self.settings.timeout,
             },
-            Some(Job::Teardown(_, calls)) => self.settings.timeout.saturating_mul(*calls),
+            Some(Job::Teardown(_, limit)) => *limit,
             None => self.settings.timeout,
         }
     }
@@ -195,10 +195,14 @@ impl Run<'_> {
         self.interrupt(Interrupt::OutOfTime);
         let why = self.stopped_since.clone().unwrap_or_default();
         for number in 0..self.modules.len() {
-            if !self.modules[number].is_listed() {
-                let error = LoadError::List(Cause::new(why.clone()), Box::default());
-                self.module_failed(ModuleNumber(number), error);
-            }
+            let error = match self.modules[number].phase {
+                ModulePhase::Compiling => {
+                    LoadError::Module(Cause::new(format!("it was not compiled yet when {why}")))
+                }
+                ModulePhase::Listing => LoadError::List(Cause::new(why.clone()), Box::default()),
+                _ => continue,
+            };
+            self.module_failed(ModuleNumber(number), error);
         }
     }
 
@@ -285,14 +289,6 @@ impl Run<'_> {
                 Some(ran) => self.ledger.ended_as(&test, self.cut_short(), Some(ran)),
                 None => self.never_begun(&[test]),
             }
-        }
-        for module in std::mem::take(&mut self.to_list) {
-            if self.modules[module.0].is_listed() {
-                continue;
-            }
-            let name = self.modules[module.0].spec.name.clone();
-            self.ledger
-                .note(format!("interrupted while {name} listed its tests"));
         }
     }
 }

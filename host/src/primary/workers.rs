@@ -98,8 +98,8 @@ pub(super) enum Job {
     List(ModuleNumber),
     /// A test, and the unit that it belongs to, which is named by its first task.
     Test(TaskNumber, Option<TaskNumber>),
-    /// What is taken down at a unit's end, and how many calls that may take.
-    Teardown(TaskNumber, u32),
+    /// What is taken down at a unit's end, and how long that may take.
+    Teardown(TaskNumber, Duration),
 }
 
 impl Job {

@@ -375,6 +375,7 @@ impl<W: Write> Console<W> {
         };
         let (word, style) = match summary.interrupt {
             Some(Interrupt::Interrupted) => ("INTERRUPTED", &self.styles.bad),
+            Some(Interrupt::HungUp) => ("HUNG UP", &self.styles.bad),
             Some(Interrupt::Terminated) => ("TERMINATED", &self.styles.bad),
             Some(Interrupt::OutOfTime) => ("OUT OF TIME", &self.styles.bad),
             None if exit::of(summary) == exit::NOT_BUILT => ("INCOMPLETE", &self.styles.bad),

@@ -208,7 +208,7 @@ fn harness(file: &Path, args: &CargoRunnerArgs) -> Result<Option<HarnessName>, C
     let unreadable = |e: std::io::Error| Cause::new(format!("the file cannot be read: {e}"));
     let meta = std::fs::metadata(file).map_err(unreadable)?;
     let root = settings::cache_root(args.cache_dir.as_deref()).ok();
-    let cache = root.and_then(|root| Cache::find(&root).ok());
+    let cache = root.and_then(|root| Cache::find(&root.dir).ok());
     let known = cache.as_ref().and_then(|cache| {
         let content = cache.known_content(&meta)?;
         cache.kind(content)

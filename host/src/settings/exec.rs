@@ -1,7 +1,7 @@
 //! `wasmtest exec`: what its flags mean.
 
 use super::limits::limits;
-use super::{HostPaths, ProcessEnv, cache_root, env_grant, limit_of, seconds};
+use super::{CacheRoot, HostPaths, ProcessEnv, cache_root, env_grant, limit_of, seconds};
 use crate::cli::{CargoRunnerArgs, ExecArgs, UsageError, usage};
 use crate::grant::{DirGrant, Tmp};
 use crate::protocol::{GuestLimits, LimitOf, StdGaps, UnknownImports};
@@ -29,7 +29,7 @@ pub struct Exec {
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
     pub std_gaps: StdGaps,
-    pub cache_root: PathBuf,
+    pub cache_root: CacheRoot,
     /// How long it may run; without one, as long as it likes.
     pub timeout: Option<Duration>,
     /// Who set that limit, where it is not `exec`'s own flag.

@@ -108,7 +108,7 @@ impl Settings {
             File::open(file)?.read_exact(&mut head)?;
             std::io::Result::Ok(head)
         };
-        let cache = &self.selection.cache_root;
+        let cache = &self.selection.cache_root.dir;
         let cache = cache.canonicalize().unwrap_or_else(|_| cache.clone());
         let config = self.config.file.as_ref();
         if file.is_file() && head().is_ok_and(|head| head == *b"\0asm") {

@@ -1,6 +1,6 @@
 //! Which files and which of their tests are meant.
 
-use super::cache_root;
+use super::{CacheRoot, cache_root};
 use crate::cli::{MatchArgs, SelectArgs, UsageError};
 use crate::event::HarnessName;
 use crate::grant::ModuleGrants;
@@ -23,7 +23,8 @@ pub struct Selection {
     pub filter: Filter,
     /// What is done with those that are ignored, and with benchmarks.
     pub choice: Choice,
-    pub cache_root: PathBuf,
+    /// Where compiled modules are kept.
+    pub cache_root: CacheRoot,
 }
 
 /// A file that a build tool has named, with what it said of it.

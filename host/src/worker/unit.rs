@@ -59,6 +59,13 @@ impl Executor {
         let Some(first) = tasks.first().cloned() else {
             return Some(());
         };
+        let longest = tasks.iter().max_by_key(|task| task.timeout);
+        // what is taken down at the end belongs to no test: to the unit, named by its first
+        let mut of_unit = Task::clone(&first);
+        if let Some(longest) = longest {
+            (of_unit.timeout, of_unit.limit_of) = (longest.timeout, longest.limit_of);
+        }
+        let of_unit = Arc::new(of_unit);
         let mut unit = Unit::default();
         let mut left = tasks.into_iter();
         let mut all_passed = true;
@@ -80,12 +87,13 @@ impl Executor {
         }
         let mut failures = Vec::new();
         if let Some(instance) = unit.instance.take() {
-            // what is taken down now belongs to no test: to the unit, named by its first
-            failures = self.close(instance, &first, all_passed, current)?.failures;
+            failures = self
+                .close(instance, &of_unit, all_passed, current)?
+                .failures;
         }
         // one that was given back whole has nothing to be taken down
         if began {
-            tell(FromWorker::UnitDone(first.number, failures));
+            tell(FromWorker::UnitDone(of_unit.number, failures));
         }
         Some(())
     }

@@ -25,7 +25,7 @@ use crate::plan::Ignored;
 use crate::plan::filter::Matching;
 use crate::primary::ExternalResults;
 use crate::protocol::{LimitOf, ListedTest};
-use crate::settings::{ProcessEnv, Settings};
+use crate::settings::{Chosen, ProcessEnv, Settings};
 use anyhow::Context as _;
 use cause::{cause_of, without_marked};
 use channel::Channel;
@@ -269,10 +269,11 @@ impl Doctests<'_> {
         if self.settings.limit_of != LimitOf::Default {
             push("--process-timeout", limit.as_secs_f64().to_string());
         }
-        push(
-            "--cache-dir",
-            self.settings.selection.cache_root.display().to_string(),
-        );
+        // the usual one is found there as well, and done without as here
+        let cache = &self.settings.selection.cache_root;
+        if cache.chosen == Chosen::Asked {
+            push("--cache-dir", cache.dir.display().to_string());
+        }
         for variable in self.configuration.env() {
             push("--configured-env", variable.name);
         }

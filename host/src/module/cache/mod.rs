@@ -72,6 +72,8 @@ const LAYOUT: &str = "v1";
 /// The largest state that is written down for the compiler, in bytes: several times what a
 /// worker takes to be small.
 const MAX_STATE: u64 = 64 << 20;
+/// How long a large state may take to be written: 4 GiB to a slow disk.
+pub const KEEPING: Duration = Duration::from_secs(600);
 /// What the names of files begin with that are being written.
 const NEW: &str = ".new-";
 /// How often a lock that somebody else has is asked for.
@@ -136,6 +138,10 @@ impl Cache {
             dir: dir.clone(),
             source,
         };
+        // nothing is made where it would be refused
+        if let Some(why) = private::trouble_of_new(&dir).map_err(io)? {
+            return Err(CacheError::NotPrivate { dir, why });
+        }
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -188,7 +194,8 @@ impl Cache {
         write: impl FnOnce(&File) -> Result<B, String>,
     ) -> Result<B, String> {
         let refused = |e: io::Error| format!("it cannot be written: {e}");
-        let _lock = self.lock(name).map_err(refused)?;
+        let locked = self.lock_within(name, KEEPING, || true);
+        let _lock = locked.ok_or("its lock cannot be had, or another worker takes too long")?;
         let beside = format!("{name}.json");
         if let Ok(file) = self.open_file(&beside) {
             let told = serde_json::from_reader(io::BufReader::new(file));
@@ -209,13 +216,6 @@ impl Cache {
     /// If it is gone or not this user's alone.
     pub fn open_memory(&self, name: &str) -> io::Result<File> {
         self.open_file(name)
-    }
-
-    /// Removes such a memory and what belongs to it.
-    pub fn remove_memory(&self, name: &str) {
-        for file in [name, &format!("{name}.json"), &format!("{name}.lock")] {
-            let _ = fs::remove_file(self.dir.join(file));
-        }
     }
 
     /// Writes a state that is to be compiled, under a name that ends in `.state`.
@@ -243,12 +243,6 @@ impl Cache {
     /// Removes such a state, if it is there.
     pub fn remove_state(&self, name: &str) {
         let _ = fs::remove_file(self.dir.join(name));
-    }
-
-    /// Removes a compiled form that no other run can want.
-    pub fn remove_artefact(&self, name: &str) {
-        let _ = fs::remove_file(self.dir.join(name));
-        let _ = fs::remove_file(self.record_path(name));
     }
 
     /// Whether a compiled form is here and is what was written. One that is not
@@ -304,17 +298,7 @@ impl Cache {
         Ok(file)
     }
 
-    /// Locks one entry across processes, until the file is dropped.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn lock(&self, name: &str) -> io::Result<File> {
-        let file = self.lock_file(name)?;
-        file.lock()?;
-        Ok(file)
-    }
-
-    /// The same if nobody else has it.
+    /// Locks one entry across processes, until the file is dropped, if nobody else has it.
     ///
     /// # Errors
     /// Those of the file system.
@@ -512,7 +496,7 @@ mod tests {
         file.read_to_end(&mut kept).expect("readable");
         assert_eq!([kept[0]; 4], told);
         assert_eq!(kept.len(), 1);
-        cache.remove_memory("run-1-0.state");
+        cache.remove_run("run-1");
         assert_eq!(fs::read_dir(cache.dir()).expect("readable").count(), 0);
     }
 

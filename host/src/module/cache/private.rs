@@ -24,11 +24,34 @@ pub(super) fn trouble(dir: &Path) -> io::Result<Option<String>> {
         let mode = meta.mode() & 0o777;
         return Ok(Some(format!("its mode is {mode:o}; chmod 700 it")));
     }
+    replaceable(dir, 1)
+}
+
+/// The same of a folder that is not there yet, before it is made.
+///
+/// # Errors
+/// Those of the file system.
+pub(super) fn trouble_of_new(dir: &Path) -> io::Result<Option<String>> {
+    let dir = std::path::absolute(dir)?;
+    let there = dir.ancestors().find(|folder| folder.exists());
+    match there {
+        // what is there already is looked at as such
+        Some(folder) if folder != dir => replaceable(folder, 0),
+        _ => Ok(None),
+    }
+}
+
+/// Why others can put something else in the place of a folder above this one, if they can; the
+/// first so many folders are not looked at.
+fn replaceable(dir: &Path, but: usize) -> io::Result<Option<String>> {
+    let user = current_user();
     // by the names that lead there, and where they lead
     let named = std::path::absolute(dir)?;
     let real = dir.canonicalize()?;
-    let above =
-        |path: &Path| -> Vec<PathBuf> { path.ancestors().skip(1).map(PathBuf::from).collect() };
+    let above = |path: &Path| -> Vec<PathBuf> {
+        let folders = path.ancestors().skip(but);
+        folders.map(PathBuf::from).collect()
+    };
     let mut all = above(&named);
     all.extend(above(&real));
     for folder in all {

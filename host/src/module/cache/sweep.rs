@@ -71,15 +71,31 @@ impl Cache {
             }
         }
         for run in gone {
-            let is_its = |name: &OsStr| {
-                let rest = name.as_bytes().strip_prefix(run.as_bytes());
-                rest.is_some_and(|rest| matches!(rest.first(), Some(b'-' | b'.')))
-            };
-            for (_, path) in of_runs.iter().filter(|(name, _)| is_its(name)) {
+            let its = of_runs.iter().filter(|(name, _)| is_of(&run, name));
+            for (_, path) in its {
                 remove(path);
             }
         }
     }
+
+    /// Removes all that a run of this name keeps here but for its mark: nobody of it is left.
+    pub fn remove_run(&self, run: &str) {
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let (name, path) = (entry.file_name(), entry.path());
+            if is_of(OsStr::new(run), &name) && path.extension() != Some(OsStr::new(ALIVE)) {
+                remove(&path);
+            }
+        }
+    }
+}
+
+/// Whether a file's name is one of those that this run gives.
+fn is_of(run: &OsStr, name: &OsStr) -> bool {
+    let rest = name.as_bytes().strip_prefix(run.as_bytes());
+    rest.is_some_and(|rest| matches!(rest.first(), Some(b'-' | b'.')))
 }
 
 /// Whether whoever made it has had the time to lock it.

@@ -315,3 +315,56 @@ fn after_a_lie_in_place_of_a_list_the_next_run_has_the_right_one() {
         assert_eq!(came, (1, exit::OK), "{what}: {:?}", verdicts.errors);
     }
 }
+
+#[test]
+fn where_no_process_can_be_started_for_shared_fixtures_what_needs_one_is_not_run() {
+    let world = World::new(&[("m.wasm", module())]);
+    let deeds: &'static Deeds = Box::leak(Box::default());
+    let never: Lie = Box::new(|_, _| None);
+    let home = fake_but(Some(Role::FixtureHost), move |role, channel| match role {
+        Role::Compiler => compile(channel),
+        _ => peer(channel, |_| false, &never, deeds),
+    });
+    let (summary, verdicts) = world.run(home);
+    assert_eq!((summary.passed, summary.not_run), (TESTS.len() - 1, 1));
+    assert!(matches!(&verdicts.ends["x"][..], [Outcome::NotRun { .. }]));
+    let [error] = &verdicts.errors[..] else {
+        panic!("one and no other: {:?}", verdicts.errors);
+    };
+    assert!(error.contains("no process for shared fixtures"), "{error}");
+}
+
+#[test]
+fn what_a_worker_wrote_that_told_of_it_no_more_is_not_left_in_the_cache() {
+    let world = World::new(&[("m.wasm", module())]);
+    let deeds: &'static Deeds = Box::leak(Box::default());
+    let setup = Mutex::new(None);
+    let dies: Lie = Box::new(move |_, message| {
+        let mut setup = setup.lock().expect("no panic");
+        if let ToWorker::Setup(told) = message {
+            *setup = Some(told.clone());
+        }
+        let (ToWorker::Run(task), Some(told)) = (message, &*setup) else {
+            return None;
+        };
+        let number = task.snapshot.as_ref()?.number;
+        let state = Cache::name_in_a_run(&told.own, number.0, "state");
+        let cache = Cache::at(told.cache.clone());
+        cache.store_state(&state, b"a state").expect("written");
+        Some(Err(io::ErrorKind::Other.into()))
+    });
+    let home = fake(move |role, channel| match role {
+        Role::Compiler => compile(channel),
+        Role::Worker => peer(channel, is_first, &dies, deeds),
+        _ => peer(channel, |_| false, &dies, deeds),
+    });
+    let (_, verdicts) = world.run(home);
+    is_fair(&verdicts, deeds, "a worker that dies");
+    assert!(*deeds.told.lock().expect("no panic") > 0, "it has died");
+    let kept = fs::read_dir(world.cache().join("v1")).expect("made");
+    let names = kept.map(|entry| entry.expect("readable").file_name());
+    let of_runs: Vec<_> = names
+        .filter(|name| name.to_string_lossy().starts_with("run-"))
+        .collect();
+    assert!(of_runs.is_empty(), "{of_runs:?}");
+}
