@@ -116,6 +116,8 @@ fn the_limits_hold_for_lists_and_plans_too() {
     for command in ["run", "plan"] {
         let mut command_line = wasmtest();
         command_line.args([command, arg(&module), "--compile-memory", "128MiB"]);
+        // a backtrace would be the last that a compiler says
+        command_line.env("RUST_BACKTRACE", "full");
         let ran = finish(command_line.args(["--cache-dir", arg(cache.path())]));
         assert_eq!(ran.code, 3, "{command}: {ran:?}");
         let said = ran.stdout + &ran.stderr;

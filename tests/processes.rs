@@ -237,3 +237,18 @@ fn a_run_that_is_out_of_time_while_it_compiles_says_so() {
         "{message}"
     );
 }
+
+#[test]
+fn two_interrupts_one_after_the_other_end_a_run_that_sets_up() {
+    let module = guest("sets_up_for_ever", Target::P1, "dev");
+    for _ in 0..4 {
+        let run = Watched::start(&[arg(&module)]);
+        await_role(&run, "__fixture-host");
+        // of two that are the same the second may not be seen
+        run.signal(libc::SIGINT);
+        run.signal(libc::SIGTERM);
+        let events = run.finish();
+        assert!([130, 143].contains(&events.code), "{events:#?}");
+        assert_eq!(events.outcome("needs_it"), "not-run");
+    }
+}

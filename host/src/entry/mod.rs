@@ -14,6 +14,7 @@ use crate::config::ConfigError;
 use crate::exec::{self, NotRun};
 use crate::grant::InputError;
 use crate::module::compile;
+use crate::protocol::Place;
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Exec, ProcessEnv, Settings};
 use crate::{cargo, exit, guardian, primary, resources, runner, text, worker};
@@ -65,11 +66,11 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
             // its panic is on stderr already
             .and_then(|(from, to)| {
                 let on_death = || std::process::exit(101);
-                worker::serve(from, to, on_death, worker::Runs::InItsOwnProcess)
+                worker::serve(from, to, on_death, Place::OwnProcess)
             })
             .map(|()| exit::OK),
         Command::Compiler => tied_channel()
-            .and_then(|(from, to)| compile::serve(from, to, compile::Place::OwnProcess))
+            .and_then(|(from, to)| compile::serve(from, to, Place::OwnProcess))
             .map(|()| exit::OK),
         // it outlives its primary: it has a fixture to end
         Command::Guardian => channel()

@@ -13,7 +13,7 @@ use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
     ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiler, ContentHash,
-    ModuleJob, StateJob, StdGaps, read_frame, write_frame,
+    ModuleJob, Place, StateJob, StdGaps, read_frame, write_frame,
 };
 use crate::resources::{Resource, limit_for_good};
 use crate::sandbox::engine::{self, Threads};
@@ -23,16 +23,6 @@ use std::thread;
 
 /// What compiles what has no code.
 const OF_STATES: Compiler = Compiler::BEST_FIRST[0];
-
-/// Where a compiler works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In a process that does nothing else: its limits are the job's, and it ends with its
-    /// primary.
-    OwnProcess,
-    /// In a thread of a process that does much else.
-    Thread,
-}
 
 /// Serves one primary until its job is done.
 ///

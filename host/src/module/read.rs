@@ -63,13 +63,18 @@ pub fn all_of(file: &File) -> io::Result<Vec<u8>> {
 
 /// In words for the user.
 pub fn unreadable(error: &io::Error) -> Cause {
-    Cause::new(format!("it cannot be read: {error}"))
+    let cause = Cause::new(format!("it cannot be read: {error}"));
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            cause.hint("if it is one, leave its debug information out; if not, name the modules")
+        }
+        _ => cause,
+    }
 }
 
 /// What is said of a file that is not read.
 fn too_large() -> io::Error {
-    io::Error::other(format!(
-        "it is larger than {} MiB, and no module is",
-        LARGEST_FILE >> 20
-    ))
+    let most = LARGEST_FILE >> 20;
+    let why = format!("it is larger than {most} MiB, and no module is");
+    io::Error::new(io::ErrorKind::FileTooLarge, why)
 }

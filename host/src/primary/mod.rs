@@ -67,6 +67,11 @@ const SLOW: Duration = Duration::from_secs(10);
 /// How often a person who watches is shown what runs.
 const TICK: Duration = Duration::from_millis(200);
 
+/// A loop that looks at the clock so much later than it was to was stopped (Ctrl-Z) or starved ...
+const MISSED: Duration = Duration::from_millis(500);
+/// ... and hears first, for so long, what its children have said meanwhile.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
 /// How long results are kept back for the number of all tests, which is told first: it should be
 /// that of all wherever nothing compiles for remarkably long.
 const HOLD: Duration = SLOW;
@@ -149,6 +154,8 @@ struct Run<'a> {
     interrupted_at: Option<Instant>,
     /// Whether those who did not stop by themselves were asked to.
     asked_all: bool,
+    /// Until when nobody is too late, since this process was stopped itself.
+    catching_up: Option<Instant>,
     planned: Planned,
     kept_scratch: bool,
     /// What tests were seen making that ran for long.
@@ -316,6 +323,7 @@ fn go_with(
         stopped_since: None,
         interrupted_at: None,
         asked_all: false,
+        catching_up: None,
         planned: Planned::default(),
         kept_scratch: false,
         making: making::Making::default(),
@@ -446,7 +454,8 @@ impl Run<'_> {
             if self.is_done() {
                 return;
             }
-            let first = match self.wake_at() {
+            let wake_at = self.wake_at().map(|at| at.max(Instant::now()));
+            let first = match wake_at {
                 None => rx.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(at) => rx.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
@@ -460,7 +469,16 @@ impl Run<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("this run holds a sender"),
             }
-            self.look_at_clocks();
+            if wake_at.is_some_and(|at| at.elapsed() > MISSED) {
+                self.catching_up = Some(Instant::now() + CATCH_UP);
+            }
+            match self.catching_up {
+                Some(until) if until > Instant::now() => {}
+                _ => {
+                    self.catching_up = None;
+                    self.look_at_clocks();
+                }
+            }
         }
     }
 

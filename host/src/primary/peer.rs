@@ -9,7 +9,7 @@
 use super::child::Process;
 use super::oom;
 use crate::module::compile;
-use crate::protocol::{MAX_FRAME, MAX_RESULT, read_frame_within, write_frame};
+use crate::protocol::{MAX_FRAME, MAX_RESULT, Place, read_frame_within, write_frame};
 use crate::settings::HostPaths;
 use crate::worker;
 use serde::Serialize;
@@ -198,10 +198,9 @@ impl Peer {
                         let on_death = move || {
                             let _ = socket.shutdown(Shutdown::Both);
                         };
-                        let runs = worker::Runs::BesideThePrimary;
-                        worker::serve(BufReader::new(from), theirs, on_death, runs)
+                        worker::serve(BufReader::new(from), theirs, on_death, Place::Thread)
                     }
-                    Role::Compiler => compile::serve(from, theirs, compile::Place::Thread),
+                    Role::Compiler => compile::serve(from, theirs, Place::Thread),
                     Role::Guardian => unreachable!("it adopts and waits for all orphans"),
                 })?;
                 Body::Thread

@@ -12,7 +12,7 @@ use crate::exit;
 use crate::harness::command;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    Done, Holds, ListedTest, Listing, SetUp, Task, ToWorker, read_frame, write_frame,
+    Done, Holds, ListedTest, Listing, Place, SetUp, Task, ToWorker, read_frame, write_frame,
 };
 use crate::settings::ProcessEnv;
 use clap::Parser as _;
@@ -98,7 +98,7 @@ fn fake_but(
 /// Compiles as a compiler does.
 fn compile(channel: UnixStream) {
     let from = channel.try_clone().expect("a descriptor is left");
-    let _ = crate::module::compile::serve(from, channel, crate::module::compile::Place::Thread);
+    let _ = crate::module::compile::serve(from, channel, Place::Thread);
 }
 
 /// Two tests on one worker that does this.

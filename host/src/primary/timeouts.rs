@@ -24,6 +24,9 @@ const LAST_AT_INTERRUPT: Duration = Duration::from_millis(1500);
 impl Run<'_> {
     /// When the loop has to look at the clock again, if nothing happens before.
     pub(super) fn wake_at(&self) -> Option<Instant> {
+        if self.catching_up.is_some() {
+            return self.catching_up;
+        }
         let busy = self
             .workers
             .iter()

@@ -39,6 +39,16 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::time::Duration;
 
+/// Where one serves a primary, and so what it may do to its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a process that does nothing else: its limits are set to what is being done, and it ends
+    /// with its primary.
+    OwnProcess,
+    /// In a thread of a process that does much else.
+    Thread,
+}
+
 /// From the primary to a worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ToWorker {

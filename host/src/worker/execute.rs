@@ -2,7 +2,6 @@
 //!
 //! Also the whole of a run with `--processes 0`, where the primary owns one.
 
-use super::Runs;
 use super::current::Current;
 use super::fixture_instance::{FixtureInstance, SharedFixture};
 use super::judge::{JudgedAs, start_trapped};
@@ -18,7 +17,7 @@ use crate::module::cache::Cache;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
     Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
-    ModuleSpec, Outputs, Task, WorkerSetup,
+    ModuleSpec, Outputs, Place, Task, WorkerSetup,
 };
 use crate::sandbox::backstop::Backstop;
 use crate::sandbox::call::{Call, Entry, GuestAccess, Own};
@@ -60,16 +59,16 @@ impl Executor {
         setup: &WorkerSetup,
         deadline: Deadline,
         tell: Box<dyn Fn(&FromWorker)>,
-        runs: Runs,
+        place: Place,
     ) -> anyhow::Result<Executor> {
         let cache = || Cache::at(setup.cache.clone());
         Ok(Executor {
             sandbox: Sandbox::new(
                 setup,
                 deadline,
-                match runs {
-                    Runs::InItsOwnProcess => Backstop::of_this_process(&setup.limits),
-                    Runs::BesideThePrimary => Backstop::none(),
+                match place {
+                    Place::OwnProcess => Backstop::of_this_process(&setup.limits),
+                    Place::Thread => Backstop::none(),
                 },
             )?,
             capture: setup.capture,

@@ -22,7 +22,7 @@ use execute::Executor;
 
 use crate::event::Outcome;
 use crate::protocol::{
-    AfterFailure, FromWorker, Task, TaskNumber, ToWorker, WorkerSetup, read_frame,
+    AfterFailure, FromWorker, Place, Task, TaskNumber, ToWorker, WorkerSetup, read_frame,
     write_frame_within,
 };
 use crate::sandbox::deadline::Deadline;
@@ -107,15 +107,6 @@ impl Queue {
     }
 }
 
-/// Where a worker runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Runs {
-    /// Limits of the process are its own.
-    InItsOwnProcess,
-    /// In a thread of the primary.
-    BesideThePrimary,
-}
-
 /// Serves one primary until it closes the channel. `on_death` is called if the
 /// thread that runs guests panics, and has to make the channel end.
 ///
@@ -125,9 +116,9 @@ pub fn serve(
     mut from: impl Read,
     to: impl Write + Send + 'static,
     on_death: impl FnOnce() + Send + 'static,
-    runs: Runs,
+    place: Place,
 ) -> anyhow::Result<()> {
-    if runs == Runs::InItsOwnProcess {
+    if place == Place::OwnProcess {
         file_length::limit();
     }
     let Some(first) = read_frame::<ToWorker>(&mut from)? else {
@@ -159,7 +150,7 @@ pub fn serve(
             .stack_size(setup.wasm_stack + HOST_STACK)
             .spawn(move || {
                 let all =
-                    AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current, runs));
+                    AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current, place));
                 if catch_unwind(all).is_err() {
                     // the primary must not wait for a thread that is gone
                     on_death();
@@ -202,14 +193,14 @@ fn execute_all(
     queue: &Queue,
     to: Arc<Mutex<impl Write + Send + 'static>>,
     current: &Current,
-    runs: Runs,
+    place: Place,
 ) {
     let tell = {
         let to = to.clone();
         Box::new(move |message: &FromWorker| send(&to, message))
     };
     let to = &to;
-    let mut executor = match Executor::new(setup, deadline, tell, runs) {
+    let mut executor = match Executor::new(setup, deadline, tell, place) {
         Ok(executor) => executor,
         Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
     };
