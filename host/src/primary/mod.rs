@@ -14,6 +14,7 @@ mod compiling;
 mod discover;
 mod dispatch;
 mod external;
+mod fixture_host;
 mod held;
 mod host_fixtures;
 mod ledger;
@@ -24,7 +25,9 @@ mod peer;
 mod pipeline;
 mod queue;
 mod shared;
+mod signals;
 mod snapshots;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod timeouts;
@@ -33,7 +36,6 @@ mod workers;
 use crate::event::{Cause, Event, Interrupt, SuitePart, Summary};
 use crate::grant::protected;
 use crate::guardian::FromGuardian;
-use crate::harness::limit;
 use crate::module::cache::{Cache, CacheError};
 use crate::module::forms::{Forms, JobNumber};
 use crate::plan::tree::{BoundTests, NoSnapshots};
@@ -45,7 +47,6 @@ use crate::protocol::{
 use crate::report::Reporter;
 use crate::sandbox::scratch::{self, NOTHING};
 use crate::settings::{Chosen, MaxFail, Processes, Settings};
-use crate::signal;
 use crate::temporary::sweep::Sweep;
 use crate::temporary::{Purpose, TempFolder};
 use crate::text;
@@ -59,7 +60,6 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// A test that runs for longer is worth a notice.
@@ -136,7 +136,7 @@ struct Run<'a> {
     queue: queue::Queue,
     shared: Vec<shared::Shared>,
     snapshots: snapshots::SnapshotTable,
-    fixture_host: shared::FixtureHost,
+    fixture_host: fixture_host::FixtureHost,
     /// What failed of suites and was reported: once is enough.
     failed_suites: HashSet<(ModuleNumber, String, SuitePart)>,
     /// Tests that a worker has been given.
@@ -258,7 +258,7 @@ fn go_with(
     let held = Held::default();
     let listening = Arc::new(AtomicBool::new(false));
     let (tx, rx) = mpsc::channel();
-    watch_signals(&tx, listening.clone(), held.clone())?;
+    signals::watch(&tx, listening.clone(), held.clone())?;
     let scratch = held.make(Purpose::Run, &place)?;
     let sweep = Sweep::begin(vec![place.clone(), settings.host.temp_dir.clone()]);
     let mut ledger = Ledger::new(reporter, processes);
@@ -313,7 +313,7 @@ fn go_with(
         queue: queue::Queue::default(),
         shared: Vec::new(),
         snapshots: snapshots::SnapshotTable::default(),
-        fixture_host: shared::FixtureHost::default(),
+        fixture_host: fixture_host::FixtureHost::default(),
         failed_suites: HashSet::new(),
         given: HashMap::new(),
         units: HashMap::new(),
@@ -409,38 +409,6 @@ fn open_cache(
             Ok((Cache::open(dir.path())?, Some(dir)))
         }
     }
-}
-
-/// Passes interrupts on to the loop, once it listens; before and after, they end the process.
-fn watch_signals(
-    tx: &Sender<Message>,
-    listening: Arc<AtomicBool>,
-    held: Held,
-) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    // `nohup` has a run go on without its terminal
-    let hang_up = (!signal::is_ignored(SIGHUP)).then_some(SIGHUP);
-    let watched = [SIGINT, SIGTERM].into_iter().chain(hang_up);
-    let mut signals = signal_hook::iterator::Signals::new(watched)?;
-    let tx = tx.clone();
-    thread::Builder::new().spawn(move || {
-        let mut seen = 0;
-        for signal in &mut signals {
-            seen += 1;
-            let interrupt = match signal {
-                SIGHUP => Interrupt::HungUp,
-                SIGTERM => Interrupt::Terminated,
-                _ => Interrupt::Interrupted,
-            };
-            // at the third the loop itself seems to be stuck
-            let is_heard = listening.load(Ordering::SeqCst) && seen < 3;
-            if !is_heard || tx.send(Message::Signal(interrupt)).is_err() {
-                child::kill_bound();
-                held.exit(128 + signal);
-            }
-        }
-    })?;
-    Ok(())
 }
 
 impl Run<'_> {
@@ -553,87 +521,5 @@ impl Run<'_> {
             Planned::Unsaid(Some(since)) => Some(since + HOLD),
             _ => None,
         }
-    }
-
-    /// Nothing new is started any more; what waits is not run, for this reason.
-    fn stop(&mut self, why: String) {
-        self.stopping = true;
-        // whoever stopped it first is why
-        self.stopped_since.get_or_insert(why);
-        self.drop_waiting();
-        for number in 0..self.modules.len() {
-            for task in std::mem::take(&mut self.modules[number].held) {
-                self.never_begun(task.tests());
-            }
-        }
-        self.to_list.clear();
-        self.say_unlisted();
-        self.compilers.end(&self.forms.forget_modules());
-        self.revoke_all();
-    }
-
-    /// Says of which modules it was not known yet what tests they hold, and will not be.
-    fn say_unlisted(&mut self) {
-        // each is an error by name there
-        if self.ledger.interrupt() == Some(Interrupt::OutOfTime) {
-            return;
-        }
-        let unlisted = self.modules.iter().filter(|module| !module.is_listed());
-        let names: Vec<&str> = unlisted.map(|module| &*module.spec.name).collect();
-        let modules = match names[..] {
-            [] => return,
-            [one] => one.to_owned(),
-            [one, other] => format!("{one} and {other}"),
-            [first, second, ..] => {
-                format!("{first}, {second} and {} other modules", names.len() - 2)
-            }
-        };
-        let why = self.stopped_since.as_deref().unwrap_or_default();
-        self.ledger
-            .note(format!("{why} before the tests of {modules} were known"));
-    }
-
-    /// These tests will not be begun, since the run was stopped.
-    fn never_begun(&mut self, tests: &[PlannedTest]) {
-        let why = self.stopped_since.as_deref().unwrap_or_default();
-        self.ledger.never_begun(tests, why);
-    }
-
-    /// After a test that did not pass: is it one too many?
-    fn check_max_fail(&mut self) {
-        if let MaxFail::After(max) = self.settings.max_fail
-            && self.ledger.bad() >= max
-            && !self.stopping
-        {
-            self.stop(match max {
-                1 => "the run was stopped at the first that did not pass (-x, --max-fail 1)"
-                    .to_owned(),
-                n => format!("the run was stopped after {n} that did not pass (--max-fail {n})"),
-            });
-        }
-    }
-
-    /// Nothing new begins; what is in flight is stopped and reported by name, with
-    /// what it wrote; what was set up is taken down. A second interrupt does not wait.
-    fn interrupt(&mut self, interrupt: Interrupt) {
-        if self.interrupted_at.is_some() {
-            if self.ledger.interrupt() == Some(Interrupt::OutOfTime) {
-                self.ledger.interrupted(interrupt);
-            }
-            self.host_fixtures.hurry();
-            return self.abandon_all();
-        }
-        self.interrupted_at = Some(Instant::now());
-        self.ledger.interrupted(interrupt);
-        self.stop(match interrupt {
-            Interrupt::Interrupted => "the run was interrupted (SIGINT)".to_owned(),
-            Interrupt::HungUp => "the run's terminal is gone (SIGHUP)".to_owned(),
-            Interrupt::Terminated => "the run was terminated (SIGTERM)".to_owned(),
-            Interrupt::OutOfTime => {
-                limit::of_the_run(self.settings.run_timeout.unwrap_or_default())
-            }
-        });
-        self.interrupt_all();
-        self.interrupt_fixture_host();
     }
 }

@@ -3,6 +3,7 @@
 //! Everything else takes a [`Settings`]; nothing else reads a flag, and variables come from
 //! [`ProcessEnv`] alone. A value that makes no sense is an error that names its flag.
 
+mod cache_root;
 mod exec;
 mod libtest;
 mod limits;
@@ -11,6 +12,7 @@ mod reports;
 mod rerun;
 mod selection;
 
+pub use cache_root::{CacheRoot, Chosen, cache_root};
 pub use exec::{Exec, Marks, Output};
 pub use limits::limits_of_tests;
 pub use process_env::{HostPaths, ProcessEnv};
@@ -31,7 +33,6 @@ use crate::protocol::{
 };
 use std::ffi::OsStr;
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::time::Duration;
 use wasmtest_section::LONGEST_TIMEOUT;
 
@@ -353,47 +354,6 @@ fn compile_limits(args: &CompileArgs) -> CompileLimits {
     CompileLimits {
         seconds: args.compile_timeout,
         memory: args.compile_memory,
-    }
-}
-
-/// Where compiled modules are kept.
-#[derive(Clone, Debug)]
-pub struct CacheRoot {
-    /// The folder.
-    pub dir: PathBuf,
-    /// Why it is that one.
-    pub chosen: Chosen,
-}
-
-/// Who has chosen something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chosen {
-    /// The user, who is told if it cannot be.
-    Asked,
-    /// Nobody: one can do without.
-    Usual,
-}
-
-/// The cache folder: the one asked for, or the user's.
-///
-/// # Errors
-/// If none was asked for and the user has none.
-pub fn cache_root(asked: Option<&OsStr>) -> Result<CacheRoot, UsageError> {
-    match asked.filter(|dir| !dir.is_empty()) {
-        Some(dir) => Ok(CacheRoot {
-            dir: PathBuf::from(dir),
-            chosen: Chosen::Asked,
-        }),
-        None => match dirs::cache_dir() {
-            Some(dir) => Ok(CacheRoot {
-                dir: dir.join("wasmtest"),
-                chosen: Chosen::Usual,
-            }),
-            None => usage(
-                "--cache-dir",
-                "this user has no cache folder (HOME is not set): name one",
-            ),
-        },
     }
 }
 
