@@ -35,24 +35,24 @@ fn raise(file: &str) -> io::Result<()> {
 /// Limits what this process may have of private writable memory to so many bytes, mapped and not
 /// only touched. Reserved address space does not count, nor does what is shared or only read.
 ///
-/// It can be raised again. A stricter limit of the user's stays as it is.
+/// It can be raised again. A stricter hard limit of the user's stays as it is.
 ///
 /// # Errors
 /// Those of the system.
 pub fn limit_data(bytes: u64) -> io::Result<()> {
     let now = getrlimit(Resource::Data);
-    set(Resource::Data, least(now.current, bytes), now.maximum)
+    set(Resource::Data, least(now.maximum, bytes), now.maximum)
 }
 
 /// Limits this process for good: it is told at the first number, where it can be told, and ended
-/// at the second. A stricter limit of the user's stays as it is.
+/// at the second. A stricter hard limit of the user's stays as it is.
 ///
 /// # Errors
 /// Those of the system.
 pub fn limit_for_good(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     let now = getrlimit(resource);
-    let (soft, hard) = (least(now.current, soft), least(now.maximum, hard));
-    set(resource, soft.min(hard), Some(hard))
+    let (soft, hard) = (least(now.maximum, soft), least(now.maximum, hard));
+    set(resource, soft, Some(hard))
 }
 
 /// Lets this process have so many files open, or as many as the system allows it.
