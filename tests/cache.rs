@@ -251,3 +251,28 @@ fn a_memory_of_which_little_is_set_compiles_into_little() {
         assert!(size < 1 << 20, "{memories}: {size}");
     }
 }
+
+#[test]
+fn a_folder_in_the_place_of_what_is_kept_is_replaced_and_cleared() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let cache = cache.path();
+    assert!(compiled(&mut with_cache(cache)));
+    let kept = || fs::read_dir(cache.join("v1")).expect("made").flatten();
+    let spoil = || {
+        for entry in kept() {
+            let path = entry.path();
+            if path.extension().is_none_or(|e| e != "lock") {
+                fs::remove_file(&path).expect("ours");
+                fs::create_dir_all(path.join("in the way")).expect("made");
+            }
+        }
+    };
+    spoil();
+    let ran = finish(&mut with_cache(cache));
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(artefact(cache).is_file());
+    spoil();
+    let cleared = finish(wasmtest().args(["cache", "clear", "--cache-dir", arg(cache)]));
+    assert_eq!(cleared.code, 0, "{}", cleared.stderr);
+    assert!(kept().all(|entry| entry.path().is_file()));
+}

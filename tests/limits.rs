@@ -477,3 +477,37 @@ fn the_system_limits_a_worker_and_ends_it_before_others() {
     run.signal(libc::SIGINT);
     assert_eq!(run.finish().code, 130);
 }
+
+/// A program that writes so many MB of a letter to stdout, and as many to stderr, and traps.
+fn writes_much(folder: &Path, megabytes: usize) -> PathBuf {
+    let text = format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 40)
+            (func (export "_start") (local $i i32)
+                (memory.fill (i32.const 16) (i32.const 0x78) (i32.const 1000000))
+                (i32.store (i32.const 0) (i32.const 16))
+                (i32.store (i32.const 4) (i32.const 1000000))
+                (loop $again
+                    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+                    (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const {megabytes}))))
+                unreachable))"#
+    );
+    wat(folder, "writes.wasm", &text)
+}
+
+#[test]
+fn as_much_output_as_can_be_kept_can_be_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = writes_much(folder.path(), 20);
+    let ran = events([arg(&module), "--keep-output", "8MiB"]);
+    assert_eq!((ran.code, ran.outcome("main")), (1, "errored"));
+    let stdout = ran.end("main")["stdout"].as_str().expect("told");
+    // of both streams the head and the tail
+    assert!(stdout.len() > 32 << 20, "{}", stdout.len());
+    let ran = run([arg(&module), "--keep-output", "9MiB"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("more than 8MiB"), "{}", ran.stderr);
+}

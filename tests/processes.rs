@@ -1,9 +1,12 @@
 //! Processes of a run: none outlives its primary, and none that is stopped or stays holds it up.
 
+use crate::exec::starts_with;
 use crate::support::{Events, Target, arg, events, guest, run, wasmtest, wat};
 use crate::workers::{Watched, send};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xtask::processes::Handle;
@@ -132,30 +135,6 @@ fn an_idle_worker_that_is_stopped_holds_nobody_up_at_the_end() {
 }
 
 #[test]
-fn a_compiler_that_is_stopped_is_ended_and_the_run_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let module = slow_to_compile(folder.path());
-    let cache = folder.path().join("cache");
-    let run = Watched::start(&[arg(&module), "--cache-dir", arg(&cache)]);
-    let compiler = await_role(&run, "__compiler");
-    let handle = Handle::of(compiler).expect("it is at work");
-    send(compiler, libc::SIGSTOP);
-    await_end(&handle);
-    let events = run.finish();
-    // made once more, or told of
-    match events.code {
-        0 => assert_eq!(events.summary()["passed"], 1),
-        code => {
-            assert_eq!(code, 3, "{events:#?}");
-            assert!(
-                errors(&events).iter().any(|e| e.contains(STOPPED)),
-                "{events:#?}"
-            );
-        }
-    }
-}
-
-#[test]
 fn a_fixture_host_that_is_stopped_is_ended_and_what_stood_in_it_is_told() {
     let module = guest("sets_up_for_ever", Target::P1, "dev");
     let run = Watched::start(&[arg(&module)]);
@@ -250,5 +229,127 @@ fn two_interrupts_one_after_the_other_end_a_run_that_sets_up() {
         let events = run.finish();
         assert!([130, 143].contains(&events.code), "{events:#?}");
         assert_eq!(events.outcome("needs_it"), "not-run");
+    }
+}
+
+#[test]
+fn a_list_or_a_plan_that_was_interrupted_is_no_success() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    for (words, signal, code) in [
+        (&["list"][..], libc::SIGTERM, 143),
+        (&["plan"], libc::SIGINT, 130),
+        (&["list", "--message-format", "json"], libc::SIGHUP, 129),
+    ] {
+        let mut command = wasmtest();
+        command
+            .args(words)
+            .args([arg(&slow), "--cache-dir", arg(&cache)]);
+        let mut run = Watched::begin(starts_with(&mut command, libc::SIGHUP, libc::SIG_DFL));
+        await_role(&run, "__compiler");
+        run.signal(signal);
+        let status = run.child.wait().expect("it is waited for");
+        assert_eq!(status.code(), Some(code), "{words:?}");
+    }
+    let lists = guest("lists_for_ever", Target::P1, "dev");
+    let mut command = wasmtest();
+    let mut run = Watched::begin(command.args(["cargo-runner", arg(&lists), "--list"]));
+    await_role(&run, "__worker");
+    run.signal(libc::SIGTERM);
+    let status = run.child.wait().expect("it is waited for");
+    assert!(!status.success(), "{status}");
+}
+
+#[test]
+fn a_run_whose_report_nobody_reads_ends_at_its_limit_and_at_interrupts_all_the_same() {
+    let module = guest("thousand", Target::P1, "dev");
+    let slow = guest("slow", Target::P1, "dev");
+    assert_eq!(run([arg(&slow), "-q", "--", "d_passes"]).code, 0);
+    let args = [
+        arg(&module),
+        arg(&slow),
+        "--processes",
+        "2",
+        "--show-output",
+    ];
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // there is room for nothing
+    fill(&writer);
+    for limit in [&[][..], &["--run-timeout", "2"]] {
+        let mut command = wasmtest();
+        command
+            .args(["run", "--message-format", "json"])
+            .args(args)
+            .args(limit);
+        command.stdout(writer.try_clone().expect("a descriptor"));
+        command.stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        let code = match limit {
+            [] => {
+                await_child(child.id(), "__worker");
+                for signal in [libc::SIGINT, libc::SIGTERM] {
+                    send(child.id(), signal);
+                }
+                [130, 143]
+            }
+            _ => [1, 1],
+        };
+        let status = child.wait().expect("it is waited for");
+        assert!(status.code().is_some_and(|c| code.contains(&c)), "{status}");
+    }
+    drop(reader);
+}
+
+/// Writes to a pipe until it is full.
+fn fill(mut pipe: &std::io::PipeWriter) {
+    let number = pipe.as_raw_fd();
+    let set = |flags: i32| {
+        // SAFETY: sets a flag of a descriptor that is open.
+        assert_ne!(unsafe { libc::fcntl(number, libc::F_SETFL, flags) }, -1);
+    };
+    set(libc::O_NONBLOCK);
+    while pipe.write(&[b' '; 4096]).is_ok() {}
+    while pipe.write(b" ").is_ok() {}
+    set(0);
+}
+
+/// Looks until a process has a child of this role.
+fn await_child(process: u32, role: &str) {
+    let is = |child: &str| {
+        let words = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(role)
+    };
+    loop {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+        let children = tasks
+            .flatten()
+            .map(|task| fs::read_to_string(task.path().join("children")).unwrap_or_default());
+        if children
+            .into_iter()
+            .any(|text| text.split_whitespace().any(is))
+        {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_module_whose_compiler_was_killed_from_outside_is_compiled_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = slow_to_compile(folder.path());
+    let cache = folder.path().join("cache");
+    for signal in [libc::SIGKILL, libc::SIGSTOP] {
+        let run = Watched::start(&[arg(&slow), "--cache-dir", arg(&cache)]);
+        let compiler = await_role(&run, "__compiler");
+        send(compiler, signal);
+        let events = run.finish();
+        assert_eq!(events.code, 0, "{events:#?}");
+        assert!(
+            events.stderr.contains("is started once more"),
+            "{events:#?}"
+        );
+        fs::remove_dir_all(&cache).expect("made");
     }
 }

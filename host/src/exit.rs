@@ -50,6 +50,16 @@ pub fn of(summary: &Summary) -> u8 {
     }
 }
 
+/// The exit code of a list, or of a plan: one that was interrupted is not whole.
+pub fn of_list(summary: &Summary, is_empty: bool) -> u8 {
+    match summary.interrupt {
+        Some(_) => of(summary),
+        None if summary.modules_failed > 0 => LOAD,
+        None if is_empty => NOTHING,
+        None => OK,
+    }
+}
+
 /// Whether nothing is wrong but that something was not built.
 fn only_missed(summary: &Summary) -> bool {
     let all_there = Summary {

@@ -3,7 +3,9 @@
 use crate::support::{Events, Ran, Target, arg, finish, guest, wasmtest};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 
 /// A disk of so many MiB.
 struct SmallDisk(tempfile::TempDir);
@@ -104,4 +106,44 @@ fn a_place_where_no_folder_can_be_made_is_named() {
         "{}",
         ran.stderr
     );
+}
+
+/// Has a process begin where no file may be longer than so many bytes, as `ulimit -f` does.
+fn with_short_files(command: &mut Command, bytes: u64) -> &mut Command {
+    // SAFETY: sets a limit of the new process, and nothing else.
+    unsafe {
+        command.pre_exec(move || {
+            let limit = libc::rlimit {
+                rlim_cur: bytes,
+                rlim_max: bytes,
+            };
+            match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        })
+    }
+}
+
+#[test]
+fn a_report_that_may_not_grow_is_told_and_changes_no_verdict() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tmp = folder.path().join("tmp");
+    std::fs::create_dir(&tmp).expect("made");
+    let module = guest("verdicts", Target::P1, "dev");
+    let flags = ["-q", "--", "passes"];
+    assert_eq!(
+        crate::support::run([&[arg(&module)], &flags[..]].concat()).code,
+        0
+    );
+    let report = folder.path().join("report.json");
+    let mut command = wasmtest();
+    command.args(["run", arg(&module), "--report"]);
+    command.arg(format!("json={}", report.display()));
+    command.args(flags).env("TMPDIR", &tmp);
+    let ran = finish(with_short_files(&mut command, 200));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stdout.contains("OK"), "{ran:?}");
+    assert!(ran.stderr.contains("File too large"), "{ran:?}");
+    assert_eq!(std::fs::read_dir(&tmp).expect("made").count(), 0);
 }

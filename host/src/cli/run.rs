@@ -207,7 +207,7 @@ pub struct CompileArgs {
     pub compile_timeout: u64,
 
     /// How much memory compiling one module may take
-    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse, help_heading = "Running")]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse_to_compile, help_heading = "Running")]
     pub compile_memory: u64,
 }
 

@@ -18,6 +18,19 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "it is no size such as 65536, 512KiB, 64MiB or 2GiB".to_owned())
 }
 
+/// What compiling a module needs at least, in bytes: a thread for each processor, and room.
+const LEAST_TO_COMPILE: u64 = 64 << 20;
+
+/// The same for how much memory compiling may take.
+pub(crate) fn parse_to_compile(text: &str) -> Result<u64, String> {
+    match parse(text)? {
+        bytes if bytes < LEAST_TO_COMPILE => {
+            Err("a compiler needs 64MiB at least, and for most modules more".to_owned())
+        }
+        bytes => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse;

@@ -34,11 +34,7 @@ pub(super) fn list(args: &ListArgs, process: &ProcessEnv) -> anyhow::Result<u8> 
         }
     }
     out.result().context("the list cannot be written")?;
-    Ok(match (summary.modules_failed, found.is_empty()) {
-        (0, false) => exit::OK,
-        (0, true) => exit::NOTHING,
-        _ => exit::LOAD,
-    })
+    Ok(exit::of_list(&summary, found.is_empty()))
 }
 
 /// Prints ids, each on a line.

@@ -17,7 +17,7 @@ use crate::module::compile;
 use crate::protocol::Place;
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Exec, ProcessEnv, Settings};
-use crate::{cargo, exit, guardian, primary, resources, runner, text, worker};
+use crate::{cargo, exit, guardian, primary, resources, runner, signal, text, worker};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io;
@@ -45,8 +45,9 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
         }
         error.exit()
     });
-    if let Command::Worker | Command::FixtureHost | Command::Compiler = cli.command {
-        resources::prefer_for_oom();
+    match cli.command {
+        Command::Worker | Command::FixtureHost | Command::Compiler => resources::prefer_for_oom(),
+        _ => signal::survive_long_files(),
     }
     let result = match cli.command {
         Command::Run(args) => run(&args, process),
@@ -131,6 +132,7 @@ pub fn cargo_wasmtest() -> ExitCode {
     let mut args = process.args().iter().skip(1).cloned();
     match args.next() {
         Some(first) if first == "wasmtest" => {
+            signal::survive_long_files();
             let name = std::iter::once(OsString::from("cargo wasmtest"));
             let args: CargoWasmtest = advice::parse(name.chain(args), Side::OfCargo);
             end(cargo::command::run(&args, &process))

@@ -40,11 +40,7 @@ pub(super) fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> 
     }
     out.result().context("the plan cannot be written")?;
     let nothing = plans.iter().all(|p| p.plan.tests() == 0);
-    Ok(match (summary.modules_failed, nothing) {
-        (0, false) => exit::OK,
-        (0, true) => exit::NOTHING,
-        _ => exit::LOAD,
-    })
+    Ok(exit::of_list(&summary, nothing))
 }
 
 /// Prints a part of it: what goes how stands in one column.

@@ -46,6 +46,8 @@ struct Job {
     stage: Stage,
     /// Held until its result is kept: who wants the same waits for it.
     lock: Option<File>,
+    /// Whether a compiler has died on it, and not at a limit.
+    again: bool,
 }
 
 enum Stage {
@@ -182,6 +184,7 @@ impl Run<'_> {
                 threads,
                 stage,
                 lock,
+                again: false,
             });
             if !waits && let Some(result) = self.begin(number) {
                 self.settle_job(number, result);
@@ -315,7 +318,32 @@ impl Run<'_> {
         match said {
             Some(Ok(())) => self.keep(number, source, parts),
             Some(Err(cause)) => self.job_done(number, Err(cause)),
-            None => self.job_done(number, Err(why_it_died(&end, peer.signal(), limits))),
+            None => match limit_that_killed(&end, peer.signal(), limits) {
+                Some(limit) => self.job_done(number, Err(limit)),
+                None => self.compiler_died(number, &end),
+            },
+        }
+    }
+
+    /// A compiler has died without a word, by nobody knows whose fault: of a module that is at fault
+    /// the next will, too.
+    fn compiler_died(&mut self, number: JobNumber, how: &str) {
+        let Some(job) = self.compilers.job(number) else {
+            return;
+        };
+        if std::mem::replace(&mut job.again, true) {
+            let why = Cause::new(format!("the compiler process died on it: {how}"));
+            return self.job_done(number, Err(why));
+        }
+        let of = match &job.source {
+            CompileSource::Module(module) => &self.modules[module.module.0].spec.name,
+            CompileSource::State(_) => "a state",
+        };
+        let how = how.lines().next().unwrap_or_default();
+        let note = format!("the compiler process of {of} died, and is started once more: {how}");
+        self.ledger.note(note);
+        if let Some(result) = self.begin(number) {
+            self.job_done(number, result);
         }
     }
 
@@ -459,14 +487,14 @@ pub(super) fn at_once() -> usize {
 /// What std says where there is no memory, or the end of its backtrace, of which one stays.
 const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of ", "handle_alloc_error"];
 
-/// Why a compiler died without a word.
-fn why_it_died(end: &str, signal: Option<i32>, limits: CompileLimits) -> Cause {
+/// Which limit a compiler passed that died without a word, if it was one.
+fn limit_that_killed(end: &str, signal: Option<i32>, limits: CompileLimits) -> Option<Cause> {
     match signal {
-        Some(libc::SIGXCPU) => limits.too_slow(),
-        Some(libc::SIGXFSZ) => compile::too_large_to_keep(),
+        Some(libc::SIGXCPU) => Some(limits.too_slow()),
+        Some(libc::SIGXFSZ) => Some(compile::too_large_to_keep()),
         Some(libc::SIGABRT) if OUT_OF_MEMORY.iter().any(|mark| end.contains(mark)) => {
-            limits.too_large()
+            Some(limits.too_large())
         }
-        _ => Cause::new(format!("the compiler process died on it: {end}")),
+        _ => None,
     }
 }

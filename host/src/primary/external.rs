@@ -51,7 +51,7 @@ impl ExternalResults<'_, '_> {
     /// whoever runs tests elsewhere has to end them.
     pub fn interrupted(&mut self) -> bool {
         while let Ok(message) = self.rx.try_recv() {
-            if let Message::Signal(interrupt) = message {
+            if let Message::Signal(interrupt, _) = message {
                 self.ledger.interrupted(interrupt);
             }
         }

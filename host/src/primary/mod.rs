@@ -54,7 +54,7 @@ pub use external::ExternalResults;
 use held::Held;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
-use peer::{Heard, Home};
+use peer::{AT_THE_END, Heard, Home};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
@@ -104,7 +104,8 @@ enum Message {
     FixtureHostEnded(u64),
     Guardian(FixtureNumber, Heard<FromGuardian>),
     GuardianEnded(FixtureNumber),
-    Signal(Interrupt),
+    /// A signal, and what is dropped once it was heard of.
+    Signal(Interrupt, Sender<()>),
 }
 
 /// What is wanted of a run.
@@ -154,6 +155,8 @@ struct Run<'a> {
     interrupted_at: Option<Instant>,
     /// Whether those who did not stop by themselves were asked to.
     asked_all: bool,
+    /// Dropped once the loop heard that its time is over.
+    in_time: Option<Sender<()>>,
     /// Until when nobody is too late, since this process was stopped itself.
     catching_up: Option<Instant>,
     planned: Planned,
@@ -323,6 +326,9 @@ fn go_with(
         stopped_since: None,
         interrupted_at: None,
         asked_all: false,
+        in_time: settings
+            .run_timeout
+            .and_then(|limit| signals::end_after(limit, held.clone())),
         catching_up: None,
         planned: Planned::default(),
         kept_scratch: false,
@@ -337,6 +343,7 @@ fn go_with(
     listening.store(true, Ordering::SeqCst);
     run.compile_modules(to_compile);
     run.work(&rx);
+    run.in_time = None;
     run.end_fixtures(&rx);
     let name = |module: ModuleNumber| run.modules[module.0].spec.name.clone();
     if let Some(note) = run.making.note(name) {
@@ -371,6 +378,14 @@ fn go_with(
     };
     for slot in &mut workers {
         slot.close();
+    }
+    // one deadline for all of them
+    let until = Instant::now() + AT_THE_END;
+    let left = workers.iter_mut().filter_map(|slot| slot.worker.as_mut());
+    let left = left.map(|worker| &mut worker.peer);
+    let mut retired = retired;
+    for peer in left.chain(retired.iter_mut().map(|(.., peer)| peer)) {
+        peer.end_by(until);
     }
     drop((workers, retired));
     snapshots.remove(&cache, &name_of_run);
@@ -478,7 +493,10 @@ impl Run<'_> {
                 }
             }
             Message::GuardianEnded(fixture) => self.guardian_ended(fixture),
-            Message::Signal(interrupt) => self.interrupt(interrupt),
+            Message::Signal(interrupt, heard) => {
+                drop(heard);
+                self.interrupt(interrupt);
+            }
         }
     }
 

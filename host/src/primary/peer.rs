@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LEAVING: Duration = Duration::from_secs(2);
 /// How long one that is asked to end may take, when the run is over: a compiler may still
 /// make room in the cache.
-const AT_THE_END: Duration = Duration::from_secs(5);
+pub const AT_THE_END: Duration = Duration::from_secs(5);
 /// Nothing more is read from a peer while so many bytes that it wrote are not dealt with yet: who
 /// writes without end fills its own end of the channel and no memory.
 const MOST_UNHEARD: usize = 8 << 20;
@@ -342,6 +342,14 @@ impl Peer {
     /// Asks it to end, without waiting.
     pub fn close(&mut self) {
         let _ = self.to.shutdown(Shutdown::Write);
+    }
+
+    /// Asks it to end, and sees to it that it has by then.
+    pub fn end_by(&mut self, until: Instant) {
+        self.close();
+        if let Body::Process { process, .. } = &mut self.body {
+            process.reap(until.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// The signal that ended it, once its end was seen to.

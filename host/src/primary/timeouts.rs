@@ -195,6 +195,7 @@ impl Run<'_> {
 
     /// The run has taken as long as it may: it ends as at an interrupt, and says why.
     fn out_of_time(&mut self) {
+        self.in_time = None;
         self.interrupt(Interrupt::OutOfTime);
         let why = self.stopped_since.clone().unwrap_or_default();
         for number in 0..self.modules.len() {

@@ -187,6 +187,31 @@ impl FromWorker {
 }
 
 impl Done {
+    /// The same without what it wrote, which is more than can be told.
+    pub fn without_output(&self) -> Done {
+        let suites = self.suites.iter().map(|failure| SuiteFailure {
+            output: TestOutput::default(),
+            cause: failure.cause.clone(),
+            of: failure.of.clone(),
+            path: failure.path.clone(),
+            part: failure.part,
+        });
+        Done {
+            task: self.task,
+            outcome: self.outcome.clone(),
+            start: self.start,
+            duration: self.duration,
+            output: TestOutput {
+                scratch: self.output.scratch.clone(),
+                notes: vec!["what it wrote is left out: it is more than a report holds".to_owned()],
+                ..TestOutput::default()
+            },
+            suites: suites.collect(),
+            made: self.made.clone(),
+            as_source: self.as_source.clone(),
+        }
+    }
+
     /// The smallest message that says all of this.
     pub fn into_message(self) -> FromWorker {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);

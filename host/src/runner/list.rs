@@ -24,7 +24,8 @@ use std::io::{self, BufWriter, IsTerminal as _};
 /// Lists the tests; gives the exit code.
 pub fn list(settings: &Settings, parsed: &Parsed, log: Option<&mut File>) -> anyhow::Result<u8> {
     let (summary, mut found) = primary::list(settings, &mut Trouble)?;
-    if summary.modules_failed > 0 {
+    // who reads a list takes what is missing from it for what is not there
+    if summary.modules_failed > 0 || summary.interrupt.is_some() {
         return Ok(LIBTEST_FAILED);
     }
     found.sort_by_key(|t| t.order);

@@ -57,8 +57,13 @@ impl Limits {
     /// it asks here; and what the system gives goes by the same limit.
     pub fn nothing_to_begin_with(&mut self) {
         let used = std::mem::take(&mut self.used);
-        if self.hit.is_none() {
-            self.take(self.declared);
+        if self.hit.is_none() && self.take(self.declared) {
+            // it may have that, and there is none
+            self.hit = Some(LimitHit::Machine {
+                used: 0,
+                asked: self.declared,
+                why: "the system refuses it".to_owned(),
+            });
         }
         self.used = used;
     }
@@ -266,6 +271,22 @@ mod tests {
         limits.memory_grow_failed(why).expect("no trap");
         assert_eq!(limits.used(), 0);
         assert!(matches!(limits.take_hit(), Some(LimitHit::Machine { .. })));
+    }
+
+    #[test]
+    fn what_the_system_has_not_to_begin_with_is_the_limits_or_the_machines() {
+        let begins = |declared| {
+            let mut limits = limits(1000);
+            limits.set_declared(declared);
+            limits.nothing_to_begin_with();
+            limits.take_hit()
+        };
+        let asked = |hit| match hit {
+            Some(LimitHit::Machine { asked, .. }) => asked,
+            hit => panic!("{hit:?}"),
+        };
+        assert_eq!(asked(begins(900)), 900);
+        assert!(matches!(begins(1001), Some(LimitHit::Memory { .. })));
     }
 
     /// A guest that has a growth refused before the limits were asked must not get back what an

@@ -56,15 +56,15 @@ pub(super) fn max_output(args: &OutputArgs) -> Result<Option<Option<u64>>, Usage
 /// # Errors
 /// If it makes no sense.
 pub(super) fn keep_output(args: &OutputArgs) -> Result<usize, UsageError> {
-    // more than this no report is for, and a message to the primary has to hold four of it
-    const MOST: u64 = 64 << 20;
+    // a message to the primary has to hold four of it, and what else there is to tell
+    const MOST: u64 = 8 << 20;
     let flag = "--keep-output";
     let Some(text) = &args.keep_output else {
         return Ok(super::CAPTURE);
     };
     match size(flag, text)? {
         bytes if bytes <= MOST => Ok(bytes as usize),
-        _ => usage(flag, format!("`{text}` is more than 64MiB")),
+        _ => usage(flag, format!("`{text}` is more than 8MiB")),
     }
 }
 

@@ -421,7 +421,8 @@ fn limit_of(text: Option<&str>, process: &ProcessEnv) -> LimitOf {
 
 fn seconds(flag: &'static str, text: &str) -> Result<Duration, UsageError> {
     match text.parse::<f64>() {
-        Ok(s) if s > 0.0 && s <= 1e9 => Ok(Duration::from_secs_f64(s)),
+        // what is no nanosecond is no time
+        Ok(s) if (1e-9..=1e9).contains(&s) => Ok(Duration::from_secs_f64(s)),
         _ => usage(
             flag,
             format!("`{text}` is no number of seconds above 0 and up to 1e9"),

@@ -44,19 +44,24 @@ impl Cache {
     /// Those of the file system.
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
-        for (path, _) in self.files()? {
-            // `gaps` is what versions before the first wrote
-            let ours = [
-                "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "kind", "state",
-                "alive",
-            ];
+        // `gaps` is what versions before the first wrote
+        let ours = [
+            "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "kind", "state", "alive",
+        ];
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
             if !path
                 .extension()
                 .is_some_and(|e| ours.iter().any(|o| e == *o))
             {
                 continue;
             }
-            match fs::remove_file(&path) {
+            // a folder is none of ours, and in the way
+            let removed = match fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() => fs::remove_dir_all(&path),
+                _ => fs::remove_file(&path),
+            };
+            match removed {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }

@@ -299,8 +299,24 @@ impl Cache {
     fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.new_file()?;
         file.write_all(bytes)?;
-        file.persist(self.dir.join(name)).map_err(|e| e.error)?;
+        let (_held, written) = file.into_parts();
+        self.put(&written, name)?;
+        // it lies elsewhere now
+        let _ = written.keep();
         Ok(())
+    }
+
+    /// Has a file take its place here, whatever is there: no folder is of the cache's making.
+    fn put(&self, file: &Path, name: &str) -> io::Result<()> {
+        let place = self.dir.join(name);
+        let put = || fs::rename(file, &place);
+        match put() {
+            Err(e) if e.kind() == io::ErrorKind::IsADirectory => {
+                fs::remove_dir_all(&place)?;
+                put()
+            }
+            done => done,
+        }
     }
 
     /// A file that is not there yet for others, locked for as long as it is written.

@@ -171,7 +171,7 @@ impl Cache {
 
     fn admit(&self, parts: &NewParts, part: &str, name: &str) -> io::Result<()> {
         let mut file = parts.open(part, LARGEST_ARTEFACT)?;
-        fs::rename(parts.path().join(part), self.dir.join(name))?;
+        self.put(&parts.path().join(part), name)?;
         // whatever changes it from now on changes its times, too
         let stamp = Stamp::of(&file.metadata()?);
         let mut hasher = blake3::Hasher::new();

@@ -456,7 +456,7 @@ impl Run<'_> {
                     }
                 }
                 Ok(Message::GuardianEnded(number)) => self.guardian_ended(number),
-                Ok(Message::Signal(interrupt)) => {
+                Ok(Message::Signal(interrupt, _)) => {
                     self.record(interrupt);
                     self.tell_guardians(Force::Killed);
                 }
