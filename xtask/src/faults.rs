@@ -80,6 +80,8 @@ pub struct Figures {
     pub outcomes: BTreeMap<String, usize>,
     /// Modules that could not be used, and suites and fixtures that were lost.
     pub errors: usize,
+    /// Tests of modules that could not be used, so that nobody has planned them.
+    pub unknown: usize,
 }
 
 impl Figures {
@@ -109,7 +111,13 @@ pub fn faults(root: &Path, wasmtest: &Path, asked: Asked) -> Result<()> {
         "  {:>6}  errors of modules, suites and fixtures",
         figures.errors
     );
-    println!("every run ended, each test had one verdict, nothing was left behind");
+    println!(
+        "  {:>6}  of modules that could not be compiled or listed",
+        figures.unknown
+    );
+    println!(
+        "every run ended, each test that was planned had one verdict, who died is named, nothing was left behind"
+    );
     Ok(())
 }
 
@@ -263,6 +271,13 @@ impl Run<'_> {
         let code = child.wait()?.code();
         let said = fs::read_to_string(&stderr)?;
         let read = fs::read_to_string(&stdout)?;
+        // a compiler that died is told of in a note, and starts once more
+        let died = said
+            .lines()
+            .filter(|line| line.contains("is started once more"));
+        for note in died {
+            ensure!(is_named(note), "it is not said what became of it: {note}");
+        }
         let verdicts = verdicts(&events(&read)?, planned, &strikes, figures)
             .with_context(|| format!("exit code {code:?}; stderr: {said}"))?;
         let expected = if verdicts.all_passed { [0, 3] } else { [1, 3] };
@@ -380,6 +395,11 @@ fn children(of: u32) -> Vec<(u32, &'static str)> {
     children_of(of).into_iter().filter_map(role).collect()
 }
 
+/// Whether this says by which of the signals a process ended.
+fn is_named(message: &str) -> bool {
+    message.contains("signal 9") || message.contains("signal 19")
+}
+
 /// What the stream tells of a run.
 #[derive(Debug)]
 struct Verdicts {
@@ -416,6 +436,11 @@ fn verdicts(
                 figures.errors += 1;
                 let error = own["error"].as_str().unwrap_or_default();
                 ensure!(!error.contains("internal"), "{event}");
+                let message = own["message"].as_str().unwrap_or_default();
+                ensure!(
+                    !message.contains("died") || is_named(message),
+                    "it is not said what became of it: {event}"
+                );
                 failed_modules.insert(name);
             }
         }
@@ -424,10 +449,8 @@ fn verdicts(
         let module = test.split(' ').next().unwrap_or_default();
         match ends.get(test.as_str()).map_or(0, Vec::len) {
             1 => {}
-            // it could not be listed
-            0 if failed_modules.contains(module) => {}
-            // none of any module could
-            0 if ends.is_empty() => {}
+            // it could not be listed; or none of any module could
+            0 if failed_modules.contains(module) || ends.is_empty() => figures.unknown += 1,
             n => bail!("{test} has {n} verdicts"),
         }
     }
@@ -439,10 +462,7 @@ fn verdicts(
     for end in crashed {
         blamed += 1;
         let message = end["message"].as_str().unwrap_or_default();
-        ensure!(
-            message.contains("signal 9") || message.contains("signal 19"),
-            "it is not said what became of it: {end}"
-        );
+        ensure!(is_named(message), "it is not said what became of it: {end}");
     }
     let workers = strikes.iter().filter(|(role, _)| *role == "worker").count();
     ensure!(
