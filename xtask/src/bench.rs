@@ -108,6 +108,15 @@ pub fn bench(root: &Path, wasmtest: &Path) -> Result<()> {
     }
     sdk(root, wasmtest)?;
     replay(root, wasmtest)?;
+    overshoot(root, wasmtest)
+}
+
+/// By how much guests that do not stop by themselves pass their limit.
+///
+/// # Errors
+/// If one of them cannot be run.
+pub fn overshoot(root: &Path, wasmtest: &Path) -> Result<()> {
+    let warm = tempdir(root, "bench-warm")?;
     overshoot::measure(wasmtest, &tempdir(root, "bench-overshoot")?, &warm)
 }
 

@@ -10,7 +10,8 @@ const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
 cargo xtask test [FILTER...]        all tests (with a filter: those end-to-end tests)
 cargo xtask guest-cargo -- ARGS     cargo for the targets wasm32-wasip1 and wasm32-wasip2
-cargo xtask bench                   what 1,000 trivial tests cost, beside one instance for all
+cargo xtask bench [overshoot]       what 1,000 trivial tests cost, beside one instance for all, and by how
+                                    much guests pass their limit; or that alone
 cargo xtask faults [--seeds N]      2,000 tests while workers, compilers and the fixture host are killed
                                     and stopped at random (`cargo xtask faults --help`)
 cargo xtask newest                  have rustup install the newest stable Rust, where it can: what rests
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         Some("demo") => demo(),
         Some("test") => test(rest),
         Some("guest-cargo") => guest_cargo(rest),
+        Some("bench") if rest.first().is_some_and(|a| a == "overshoot") => {
+            with_wasmtest(bench::overshoot)
+        }
         Some("bench") => with_wasmtest(bench::bench),
         Some("compat") => compat(rest),
         Some("faults") => faults(rest),
