@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use xtask::processes::Handle;
+use xtask::processes::{Handle, children_of};
 
 /// Waits until a process has ended.
 fn await_end(child: &Handle) {
@@ -17,23 +17,28 @@ fn await_end(child: &Handle) {
     assert!(ended, "process {} is still there", child.process());
 }
 
-/// The children of a run that were started for this.
-fn of_role(run: &Watched, role: &str) -> Vec<u32> {
-    let is = |process: &u32| {
-        let words = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+/// The children of a process that were started for this.
+fn of_role(process: u32, role: &str) -> Vec<u32> {
+    let is = |child: &u32| {
+        let words = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&words).contains(role)
     };
-    run.children().into_iter().filter(is).collect()
+    children_of(process).into_iter().filter(is).collect()
 }
 
-/// Looks until there is a child of this role, and gives it.
-fn await_role(run: &Watched, role: &str) -> u32 {
+/// Looks until a process has a child of this role, and gives it.
+fn await_child(process: u32, role: &str) -> u32 {
     loop {
-        if let Some(process) = of_role(run, role).first() {
-            return *process;
+        if let Some(child) = of_role(process, role).first() {
+            return *child;
         }
         std::thread::yield_now();
     }
+}
+
+/// The same of a run.
+fn await_role(run: &Watched, role: &str) -> u32 {
+    await_child(run.child.id(), role)
 }
 
 /// A module that takes seconds to compile, and does nothing.
@@ -102,7 +107,7 @@ fn a_worker_that_is_stopped_is_ended_and_its_test_is_blamed() {
     assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
     let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
     run.wait_for("started", "c_sleeps_for_ever");
-    let workers = of_role(&run, "__worker");
+    let workers = of_role(run.child.id(), "__worker");
     send(workers[0], libc::SIGSTOP);
     let events = run.finish();
     assert_eq!(events.outcome("tests::c_sleeps_for_ever"), "crashed");
@@ -124,7 +129,7 @@ fn an_idle_worker_that_is_stopped_holds_nobody_up_at_the_end() {
         run.wait_for("ok", "_passes");
     }
     // one of the two sleeps in its test, the other one has nothing to do
-    for worker in of_role(&run, "__worker") {
+    for worker in of_role(run.child.id(), "__worker") {
         send(worker, libc::SIGSTOP);
     }
     run.wait_for("failed", "c_sleeps_for_ever");
@@ -312,27 +317,6 @@ fn fill(mut pipe: &std::io::PipeWriter) {
     while pipe.write(&[b' '; 4096]).is_ok() {}
     while pipe.write(b" ").is_ok() {}
     set(0);
-}
-
-/// Looks until a process has a child of this role.
-fn await_child(process: u32, role: &str) {
-    let is = |child: &str| {
-        let words = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains(role)
-    };
-    loop {
-        let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
-        let children = tasks
-            .flatten()
-            .map(|task| fs::read_to_string(task.path().join("children")).unwrap_or_default());
-        if children
-            .into_iter()
-            .any(|text| text.split_whitespace().any(is))
-        {
-            return;
-        }
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -350,7 +350,6 @@ fn go_with(
         run.ledger.note(note);
     }
     run.forget_snapshots();
-    let name_of_run = run.setup.run.clone();
     if run.fatal.is_none() {
         let until = run.out_of_time_at();
         elsewhere(&mut ExternalResults {
@@ -363,8 +362,9 @@ fn go_with(
     let Run {
         ledger,
         cache,
+        setup,
         mut workers,
-        retired,
+        mut retired,
         snapshots,
         found,
         plans,
@@ -383,12 +383,11 @@ fn go_with(
     let until = Instant::now() + AT_THE_END;
     let left = workers.iter_mut().filter_map(|slot| slot.worker.as_mut());
     let left = left.map(|worker| &mut worker.peer);
-    let mut retired = retired;
     for peer in left.chain(retired.iter_mut().map(|(.., peer)| peer)) {
         peer.end_by(until);
     }
     drop((workers, retired));
-    snapshots.remove(&cache, &name_of_run);
+    snapshots.remove(&cache, &setup.run);
     let summary = summary?;
     let folder = scratch.path().to_owned();
     if kept_scratch {

@@ -344,9 +344,8 @@ impl Peer {
         let _ = self.to.shutdown(Shutdown::Write);
     }
 
-    /// Asks it to end, and sees to it that it has by then.
+    /// Sees to it that one that was asked to end has by then.
     pub fn end_by(&mut self, until: Instant) {
-        self.close();
         if let Body::Process { process, .. } = &mut self.body {
             process.reap(until.saturating_duration_since(Instant::now()));
         }

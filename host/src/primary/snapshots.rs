@@ -261,7 +261,6 @@ impl Run<'_> {
         };
         self.cache.remove_state(&state);
         if let Err(why) = result {
-            self.cache.remove_state(&state);
             return self.not_shared(number, &why.message);
         }
         let file = StateForm::Compiled(snapshot.artefact.clone());

@@ -60,12 +60,13 @@ impl Executor {
             return Some(());
         };
         let longest = tasks.iter().max_by_key(|task| task.timeout);
+        let longest = longest.unwrap_or(&first);
         // what is taken down at the end belongs to no test: to the unit, named by its first
-        let mut of_unit = Task::clone(&first);
-        if let Some(longest) = longest {
-            (of_unit.timeout, of_unit.limit_of) = (longest.timeout, longest.limit_of);
-        }
-        let of_unit = Arc::new(of_unit);
+        let of_unit = Arc::new(Task {
+            timeout: longest.timeout,
+            limit_of: longest.limit_of,
+            ..Task::clone(&first)
+        });
         let mut unit = Unit::default();
         let mut left = tasks.into_iter();
         let mut all_passed = true;

@@ -1,6 +1,7 @@
 //! How large the cache is, and what of it goes.
 
 use super::Cache;
+use super::sweep::remove;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -57,11 +58,7 @@ impl Cache {
                 continue;
             }
             // a folder is none of ours, and in the way
-            let removed = match fs::symlink_metadata(&path) {
-                Ok(meta) if meta.is_dir() => fs::remove_dir_all(&path),
-                _ => fs::remove_file(&path),
-            };
-            match removed {
+            match remove(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
                 _ => {}
             }

@@ -60,7 +60,7 @@ impl Cache {
             let (name, path) = (entry.file_name(), entry.path());
             if name.as_bytes().starts_with(NEW.as_bytes()) {
                 if entry.metadata().is_ok_and(|meta| is_old(&meta)) && is_unheld(&path) {
-                    remove(&path);
+                    let _ = remove(&path);
                 }
             } else if name.as_bytes().starts_with(b"run-") {
                 let is_mark = path.extension() == Some(OsStr::new(ALIVE));
@@ -73,7 +73,7 @@ impl Cache {
         for run in gone {
             let its = of_runs.iter().filter(|(name, _)| is_of(&run, name));
             for (_, path) in its {
-                remove(path);
+                let _ = remove(path);
             }
         }
     }
@@ -86,7 +86,7 @@ impl Cache {
         for entry in entries.flatten() {
             let (name, path) = (entry.file_name(), entry.path());
             if is_of(OsStr::new(run), &name) && path.extension() != Some(OsStr::new(ALIVE)) {
-                remove(&path);
+                let _ = remove(&path);
             }
         }
     }
@@ -113,11 +113,12 @@ fn is_unheld(path: &Path) -> bool {
     opened.is_ok_and(|file| file.try_lock().is_ok())
 }
 
-fn remove(path: &Path) {
-    let _ = match fs::symlink_metadata(path) {
+/// Removes a file, or a folder with all that is in it.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
         _ => fs::remove_file(path),
-    };
+    }
 }
 
 #[cfg(test)]
