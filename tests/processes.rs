@@ -5,7 +5,7 @@ use crate::support::{Events, Target, arg, events, guest, run, wasmtest, wat};
 use crate::workers::{Watched, send};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -336,4 +336,54 @@ fn a_module_whose_compiler_was_killed_from_outside_is_compiled_all_the_same() {
         );
         fs::remove_dir_all(&cache).expect("made");
     }
+}
+
+#[test]
+fn a_module_whose_lister_was_killed_from_outside_is_listed_once_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"(module (memory 1)
+        (data (i32.const 0) "RUST_TEST_THREADS RUST_TEST_NOCAPTURE")
+        (func (export "_start") (loop br 0)))"#;
+    let lists = wat(folder.path(), "lists.wasm", text);
+    let mut command = wasmtest();
+    command.args(["list", arg(&lists)]);
+    command.stderr(std::process::Stdio::piped());
+    let mut run = command.spawn().expect("it starts");
+    let mut before = None;
+    for _ in 0..2 {
+        let worker = loop {
+            let ended = run.try_wait().expect("it can be asked");
+            assert!(ended.is_none(), "{ended:?}");
+            match of_role(run.id(), "__worker").first() {
+                Some(worker) if before != Some(*worker) && has_worked(*worker) => break *worker,
+                _ => std::thread::yield_now(),
+            }
+        };
+        before = Some(worker);
+        send(worker, libc::SIGKILL);
+    }
+    let mut stderr = String::new();
+    let mut pipe = run.stderr.take().expect("it is a pipe");
+    pipe.read_to_string(&mut stderr).expect("text");
+    let status = run.wait().expect("it is waited for");
+    assert_eq!(status.code(), Some(3), "{stderr}");
+    assert_eq!(
+        stderr.matches("are listed once more").count(),
+        1,
+        "{stderr}"
+    );
+    let died = "its worker died while it listed its tests: killed by signal 9 (SIGKILL)";
+    assert_eq!(stderr.matches(died).count(), 1, "{stderr}");
+}
+
+/// Whether a process has been at work for a fifth of a second.
+fn has_worked(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    // the eleventh field after the state is its time, in hundredths
+    let ticks = after_name
+        .split_whitespace()
+        .nth(11)
+        .and_then(|t| t.parse::<u64>().ok());
+    ticks.is_some_and(|ticks| ticks >= 20)
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 /// A record of another kind than a test's.
-fn record_of(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
+pub fn record_of(kind: u8, fields: &[&[u8]]) -> Vec<u8> {
     let mut record = raw_record(&fields.concat());
     record[10] = kind;
     record

@@ -1,11 +1,14 @@
 //! Cases 1 to 8: suites in one store, processes, interrupts, bad modules, limits.
 
+use super::contexts::record_of;
 use super::{Ground, Ran, each_way, named};
+use crate::sdk::field;
 use crate::support::{Events, Target, arg, events, guest, run, wat};
 use crate::workers::await_end;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn case_01_a_suite_passes_at_one_two_and_four_processes() {
@@ -159,17 +162,7 @@ fn case_06_a_module_that_does_not_load_is_one_error_and_everything_else_runs() {
     let dir = tempfile::tempdir().expect("a folder");
     let bytes = dir.path().join("bytes.wasm");
     fs::write(&bytes, b"\0asm\x01\0\0\0 and no more of it").expect("written");
-    let record = |path: &str| crate::sdk::record(path);
-    let section = [record("c::a"), record("c::b")].concat();
-    let tests = r#"(func (export "wasmtest:c::a") (result i32) (i32.const 0))
-        (func (export "wasmtest:c::b") (result i32) (i32.const 0))"#;
-    let escaped: String = section.iter().map(|b| format!("\\{b:02x}")).collect();
-    let module = |name: &str, imports: &str, more: &str| {
-        let text = format!(
-            r#"(module {imports} (@custom "wasmtest" "{escaped}") (memory (export "memory") 1) {tests} {more})"#
-        );
-        wat(dir.path(), name, &text)
-    };
+    let module = |name: &str, imports: &str, more: &str| a_and_b(dir.path(), name, imports, more);
     let import = module("import.wasm", r#"(import "nobody" "has_this" (func))"#, "");
     let start = module("start.wasm", "", "(func $start unreachable) (start $start)");
     let good = module("good.wasm", "", "");
@@ -213,6 +206,55 @@ fn case_06_a_module_that_does_not_load_is_one_error_and_everything_else_runs() {
                 .map(|e| &e["name"])
                 .collect();
             assert_eq!(passed.len(), 4, "{events:#?}");
+            assert_eq!(ground.log(), ["setup 1", "first", "second", "teardown 0"]);
+        });
+    }
+}
+
+/// A module with the tests `a` and `b`, which pass.
+fn a_and_b(dir: &Path, name: &str, imports: &str, more: &str) -> PathBuf {
+    sdk_module(dir, name, &[], &format!("{imports} {more}"))
+}
+
+/// The same, its tests with more records and functions beside them.
+fn sdk_module(dir: &Path, name: &str, records: &[Vec<u8>], functions: &str) -> PathBuf {
+    let tests = ["c::a", "c::b"].map(crate::sdk::record);
+    let section = [tests.concat(), records.concat()].concat();
+    let escaped: String = section.iter().map(|b| format!("\\{b:02x}")).collect();
+    let text = format!(
+        r#"(module {functions} (@custom "wasmtest" "{escaped}") (memory (export "memory") 1)
+        (func (export "wasmtest:c::a") (result i32) (i32.const 0))
+        (func (export "wasmtest:c::b") (result i32) (i32.const 0)))"#
+    );
+    wat(dir, name, &text)
+}
+
+/// Whether a module loads is asked of a new worker where the one that says so has run another's
+/// code; what that was to run next runs once all the same.
+#[test]
+fn what_waits_behind_a_module_that_does_not_load_runs_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let good = a_and_b(dir.path(), "good.wasm", "", "");
+    let start = "(func $start unreachable) (start $start)";
+    let single = a_and_b(dir.path(), "single.wasm", "", start);
+    // with a setup around them its tests are one unit
+    let suite = record_of(2, &[&field(1, b"c")]);
+    let setup = record_of(4, &[&field(1, b"c::begin"), &field(14, b"setup")]);
+    let begin = r#"(func (export "wasmtest:c::begin") (result i32) (i32.const 0))"#;
+    let unit = sdk_module(
+        dir.path(),
+        "unit.wasm",
+        &[suite, setup],
+        &format!("{begin} {start}"),
+    );
+    let suites = guest("acceptance", Target::P1, "dev");
+    for bad in [&single, &unit] {
+        each_way(|ground| {
+            let modules = [&*good, bad, &suites];
+            let events = ground.run_chosen(&modules, "1", &["a", "b", "marks::counted::"]);
+            assert_eq!(events.code, 3, "{events:#?}");
+            assert_eq!(events.counts()["passed"], 4, "{events:#?}");
+            assert_eq!(events.counts()["not-run"], 2, "{events:#?}");
             assert_eq!(ground.log(), ["setup 1", "first", "second", "teardown 0"]);
         });
     }

@@ -252,8 +252,10 @@ impl Run<'_> {
                 None => Message::CompilerEnded(number),
             });
         });
-        match started.and_then(|mut peer| peer.send(&[order]).map(|()| peer)) {
-            Ok(peer) => {
+        match started {
+            Ok(mut peer) => {
+                // one that died already is noticed by its end of the channel
+                let _ = peer.send(&[order]);
                 if let Some(job) = self.compilers.job(number) {
                     job.stage = Stage::Compiling(Compiling {
                         peer,

@@ -161,13 +161,13 @@ impl Run<'_> {
     fn blame(&mut self, number: usize, worker: &Worker, job: Option<Job>, how: &str) {
         match job {
             None => {}
-            Some(Job::List(module)) => {
-                let cause = match worker.killed {
-                    Some(limit) => limit::passed(limit, None),
-                    None => Cause::new(format!("its worker died while it listed its tests: {how}")),
-                };
-                self.module_failed(module, LoadError::List(cause, Box::default()));
-            }
+            Some(Job::List(module)) => match worker.killed {
+                Some(limit) => {
+                    let cause = limit::passed(limit, None);
+                    self.module_failed(module, LoadError::List(cause, Box::default()));
+                }
+                None => self.lister_died(module, how),
+            },
             Some(Job::Teardown(unit, _)) => {
                 let cause = match worker.killed {
                     Some(limit) => limit::passed(limit, Some(self.settings.limit_of)),
@@ -200,6 +200,26 @@ impl Run<'_> {
                 self.check_max_fail();
             }
         }
+    }
+
+    /// A worker has died while it listed, by nobody knows whose fault: of a module that is at fault
+    /// the next will, too.
+    fn lister_died(&mut self, number: ModuleNumber, how: &str) {
+        let module = &mut self.modules[number.0];
+        if std::mem::replace(&mut module.listed_again, true) {
+            let cause = Cause::new(format!("its worker died while it listed its tests: {how}"));
+            return self.module_failed(number, LoadError::List(cause, Box::default()));
+        }
+        if self.stopping {
+            return;
+        }
+        let of = &module.spec.name;
+        let how = how.lines().next().unwrap_or_default();
+        let note = format!(
+            "the worker that listed the tests of {of} died, and they are listed once more: {how}"
+        );
+        self.ledger.note(note);
+        self.to_list.push_front(number);
     }
 
     pub(super) fn ran(&self, number: usize, since: Instant) -> Ran {

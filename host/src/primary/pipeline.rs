@@ -31,6 +31,8 @@ pub(super) struct Module {
     /// What tests of its that are libtest's ask of the host.
     pub(super) host_needs: HostNeeds,
     pub(super) phase: ModulePhase,
+    /// Whether a worker has died on its list, and not at a limit.
+    pub(super) listed_again: bool,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
 }
@@ -166,6 +168,7 @@ impl Run<'_> {
             why_plain: None,
             host_needs: HostNeeds::default(),
             phase: ModulePhase::Compiling,
+            listed_again: false,
             held: Vec::new(),
             file,
         });

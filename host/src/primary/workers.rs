@@ -14,8 +14,8 @@ use crate::module::cache::Cache;
 use crate::plan::PlannedTest;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    AfterFailure, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber, Stop,
-    TaskNumber, ToWorker, WorkerSetup,
+    Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber, Stop, TaskNumber,
+    ToWorker, WorkerSetup,
 };
 use crate::settings::Verbosity;
 use std::collections::{HashSet, VecDeque};
@@ -401,9 +401,9 @@ impl Run<'_> {
         worker.began.extend(job.unit());
         worker.taking_down = None;
         let took = worker.since.elapsed();
-        let gives_back = self.setup.after_failure == AfterFailure::GiveBack
-            && !done.outcome.as_ref().is_ok_and(Outcome::is_good);
+        let gives_back = done.gives_back(self.setup.after_failure);
         worker.gives_back += usize::from(gives_back);
+        worker.begins(Doing::Jobs);
         self.done(number, done, took);
         if !gives_back {
             self.first_job_begins(number);

@@ -212,6 +212,14 @@ impl Done {
         }
     }
 
+    /// Whether its worker gives back what it has left after this one.
+    pub fn gives_back(&self, after_failure: AfterFailure) -> bool {
+        match &self.outcome {
+            Ok(outcome) => after_failure == AfterFailure::GiveBack && !outcome.is_good(),
+            Err(_) => true,
+        }
+    }
+
     /// The smallest message that says all of this.
     pub fn into_message(self) -> FromWorker {
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);

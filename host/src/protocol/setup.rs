@@ -101,7 +101,8 @@ impl StdGaps {
     }
 }
 
-/// What a worker does with the tasks that wait in it after a test that did not pass.
+/// What a worker does with the tasks that wait in it after a test that did not pass. Where the
+/// test's module could not be loaded it always gives them back: the primary may ask a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AfterFailure {
     /// It goes on.

@@ -20,10 +20,8 @@ mod unit;
 use current::Current;
 use execute::Executor;
 
-use crate::event::Outcome;
 use crate::protocol::{
-    AfterFailure, FromWorker, Place, Task, TaskNumber, ToWorker, WorkerSetup, read_frame,
-    write_frame_within,
+    FromWorker, Place, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame_within,
 };
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::engine::HOST_STACK;
@@ -218,16 +216,17 @@ fn execute_all(
                 let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
-                let failed = !done.outcome.as_ref().is_ok_and(Outcome::is_good);
+                let gives_back = done.gives_back(setup.after_failure);
                 send(to, &done.into_message());
-                if failed && setup.after_failure == AfterFailure::GiveBack {
+                if gives_back {
                     send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }
             }
             ToWorker::Unit(tasks) => {
                 let tell = |message| send(to, &message);
+                let waiting = || queue.revoke(usize::MAX);
                 if executor
-                    .run_unit(tasks, setup.after_failure, current, &tell)
+                    .run_unit(tasks, setup.after_failure, current, &tell, &waiting)
                     .is_none()
                 {
                     return;

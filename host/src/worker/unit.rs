@@ -46,14 +46,16 @@ impl Executor {
         Some(done)
     }
 
-    /// Runs a suite's tests in one instance; tells of each as it ends. `None` if one
-    /// was given up meanwhile.
+    /// Runs a suite's tests in one instance; tells of each as it ends. What it does not run goes
+    /// back, with what waits behind it where that goes back too. `None` if one was given up
+    /// meanwhile.
     pub fn run_unit(
         &mut self,
         tasks: Vec<Task>,
         after_failure: AfterFailure,
         current: &Current,
         tell: &dyn Fn(FromWorker),
+        take_waiting: &dyn Fn() -> Vec<TaskNumber>,
     ) -> Option<()> {
         let tasks: Vec<Arc<Task>> = tasks.into_iter().map(Arc::new).collect();
         let Some(first) = tasks.first().cloned() else {
@@ -70,21 +72,23 @@ impl Executor {
         let mut unit = Unit::default();
         let mut left = tasks.into_iter();
         let mut all_passed = true;
-        let mut give_back = false;
         let mut began = false;
         while let Some(task) = left.next() {
-            if give_back || self.sandbox.guard().is_interrupted() {
-                let rest: Vec<TaskNumber> =
-                    [task].into_iter().chain(left).map(|t| t.number).collect();
-                tell(FromWorker::Revoked(rest));
+            if self.sandbox.guard().is_interrupted() {
+                let rest = [task].into_iter().chain(left).map(|t| t.number);
+                tell(FromWorker::Revoked(rest.collect()));
                 break;
             }
             began = true;
             let done = self.run_in_unit(&mut unit, &task, current)?;
-            let is_good = done.outcome.as_ref().is_ok_and(Outcome::is_good);
-            all_passed &= is_good;
-            give_back = !is_good && after_failure == AfterFailure::GiveBack;
+            all_passed &= done.outcome.as_ref().is_ok_and(Outcome::is_good);
+            let gives_back = done.gives_back(after_failure);
             tell(done.into_message());
+            if gives_back {
+                let rest = left.map(|t| t.number).chain(take_waiting());
+                tell(FromWorker::Revoked(rest.collect()));
+                break;
+            }
         }
         let mut failures = Vec::new();
         if let Some(instance) = unit.instance.take() {

@@ -248,8 +248,10 @@ impl Run<'_> {
             });
         });
         let start = ToGuardian::Start(Box::new(spec));
-        match started.and_then(|mut peer| peer.send(&[start]).map(|()| peer)) {
-            Ok(peer) => {
+        match started {
+            Ok(mut peer) => {
+                // one that died already is noticed by its end of the channel
+                let _ = peer.send(&[start]);
                 fixture.guardian = Some(peer);
                 let command = fixture.command.clone();
                 self.say_step(number, HostFixtureStep::Started { command });
