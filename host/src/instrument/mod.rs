@@ -21,6 +21,7 @@
 pub mod gaps;
 mod offsets;
 mod passes;
+mod put;
 mod rewrite;
 mod stack;
 mod state;

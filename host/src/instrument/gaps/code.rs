@@ -1,6 +1,6 @@
 //! The code that is put in: new bodies, and the call that leads to them.
 
-use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
+use wasm_encoder::{BlockType, Function, MemArg, ValType};
 
 /// What the C ABI keeps the stack aligned to, twice: a result, and a name.
 const FRAME: i32 = 32;
@@ -8,23 +8,6 @@ const FRAME: i32 = 32;
 const NAME: u64 = 16;
 /// A variable's name, followed by what no variable's name can hold.
 const TMPDIR: [u8; 8] = *b"TMPDIR=\0";
-
-/// A body of this length that calls a function with all of its parameters and returns what that
-/// returns; `None` if that is too short.
-pub(super) fn call(parameters: u32, function: u32, length: usize) -> Option<Vec<u8>> {
-    const NOP: u8 = 0x01;
-    const END: u8 = 0x0b;
-    // no locals
-    let mut body = vec![0];
-    for parameter in 0..parameters {
-        Instruction::LocalGet(parameter).encode(&mut body);
-    }
-    Instruction::Call(function).encode(&mut body);
-    let padding = length.checked_sub(body.len() + 1)?;
-    body.extend(std::iter::repeat_n(NOP, padding));
-    body.push(END);
-    Some(body)
-}
 
 /// `temp_dir(out)`: what std's look-up says of `TMPDIR`, or what the old body does.
 ///

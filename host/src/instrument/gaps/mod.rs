@@ -19,7 +19,7 @@ mod fill;
 mod panics;
 mod survey;
 
-use super::offsets::RunKind;
+use super::put::CannotPut;
 use super::{OffsetMap, PassOutput};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -136,12 +136,18 @@ pub(super) enum Left {
     NoLookUp,
     #[error("the end of the stack in memory is not known for certain")]
     NoStackPointer,
-    #[error("its code is too short for a call")]
-    TooShort,
+    #[error("{0}")]
+    CannotPut(CannotPut),
     #[error("the module is unusual: {0}")]
     Unusual(&'static str),
     #[error("the file cannot be read: {0}")]
     Invalid(String),
+}
+
+impl From<CannotPut> for Left {
+    fn from(e: CannotPut) -> Self {
+        Left::CannotPut(e)
+    }
 }
 
 impl From<wasmparser::BinaryReaderError> for Left {
