@@ -1,6 +1,6 @@
 //! What a test can reach, and what it leaves behind: nothing but what was granted.
 
-use crate::support::{Target, arg, events, finish, guest, wasmtest};
+use crate::support::{Target, arg, events, finish, guest, run, wasmtest, wat};
 use std::fs;
 
 /// Tests that need no grant and pass in a closed sandbox.
@@ -48,6 +48,50 @@ fn output_is_kept_up_to_a_cap_head_and_tail() {
     assert!(text.contains("bytes left out]"));
     assert!(text.contains("\nline 99999 of a hundred thousand\nthe last line\n"));
     assert!(text.len() < 1 << 20, "{}", text.len());
+}
+
+/// A write of several pieces, and to a descriptor that became another: each is where it belongs.
+#[test]
+fn output_goes_where_the_guests_descriptors_lead() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = wat(
+        folder.path(),
+        "writes.wasm",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_renumber" (func $renumber (param i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+            (memory (export "memory") 1)
+            ;; two pieces, an empty one between them
+            (data (i32.const 0) "\40\00\00\00\06\00\00\00\00\00\00\00\00\00\00\00\46\00\00\00\06\00\00\00")
+            (data (i32.const 64) "first second")
+            (func $is (param i32 i32) (if (i32.ne (local.get 0) (local.get 1)) (then unreachable)))
+            (func $writes_all (param $fd i32)
+                (call $is (call $write (local.get $fd) (i32.const 0) (i32.const 3) (i32.const 48)) (i32.const 0))
+                ;; whoever takes a part is asked for the rest
+                (if (i32.lt_u (i32.load (i32.const 48)) (i32.const 12)) (then
+                    (call $is (i32.load (i32.const 48)) (i32.const 6))
+                    (call $is (call $write (local.get $fd) (i32.const 16) (i32.const 1) (i32.const 48)) (i32.const 0)))))
+            (func (export "_start")
+                (call $writes_all (i32.const 1))
+                (call $writes_all (i32.const 2))
+                (call $is (call $renumber (i32.const 1) (i32.const 2)) (i32.const 0))
+                (call $writes_all (i32.const 2))
+                (call $is (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 48)) (i32.const 8))
+                (call $is (call $close (i32.const 2)) (i32.const 0))
+                (call $is (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 48)) (i32.const 8))))"#,
+    );
+    let ran = run([arg(&module), "--show-output"]);
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    let shown = |stream: &str| {
+        let of = ran.stdout.lines().filter_map(|line| {
+            let (before, after) = line.split_once(" │ ")?;
+            before.trim().eq(stream).then_some(after.to_owned())
+        });
+        of.collect::<Vec<String>>()
+    };
+    assert_eq!(shown("stdout"), ["first secondfirst second"], "{ran:#?}");
+    assert_eq!(shown("stderr"), ["first second"], "{ran:#?}");
 }
 
 #[test]

@@ -65,6 +65,18 @@ impl Stream {
         stream.max.filter(|max| stream.written > *max)
     }
 
+    /// Takes these pieces of what a guest writes, at once.
+    ///
+    /// # Errors
+    /// If that is more than may be written: the guest is stopped.
+    pub(super) fn push<'b>(&self, pieces: impl Iterator<Item = &'b [u8]>) -> Result<(), TooMuch> {
+        let mut stream = self.lock();
+        for piece in pieces {
+            stream.push(piece)?;
+        }
+        Ok(())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Written> {
         self.0
             .lock()
@@ -75,7 +87,7 @@ impl Stream {
 /// More was written than may be: the guest is stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("more is written than may be")]
-struct TooMuch;
+pub(super) struct TooMuch;
 
 impl Written {
     fn push(&mut self, bytes: &[u8]) -> Result<(), TooMuch> {

@@ -158,6 +158,7 @@ impl Grants {
         }
         let mut state = State::new(wasi, clock, watch, process_id::next());
         state.account = account;
+        state.output = Some(call.streams.clone());
         Ok(state)
     }
 

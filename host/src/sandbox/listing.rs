@@ -66,6 +66,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                 |mut caller: Caller<'_, State>, fd: i32| -> Result<i32> {
                     hostcall::enter(&mut caller, |state, memory| {
                         state.touched_files = true;
+                        state.is_moved(fd);
                         state.listings.forget(fd);
                         access::core::closed(state, fd);
                         state.account.renumbered(fd as u32, None);
@@ -80,6 +81,7 @@ pub fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
                     hostcall::enter(&mut caller, |state, memory| {
                         state.touched_files = true;
                         for fd in [from, to] {
+                            state.is_moved(fd);
                             state.listings.forget(fd);
                             access::core::closed(state, fd);
                         }

@@ -1,6 +1,7 @@
 //! What a store carries: a guest's context of WASI, and what is noted while it runs.
 
 use super::access::Watch;
+use super::capture::Stream;
 use super::clock::Clock;
 use super::deadline::Guard;
 use super::limits::Limits;
@@ -34,6 +35,8 @@ pub struct State {
     pub(super) watch: Watch,
     /// What it writes to its own folders.
     pub(super) account: Account,
+    /// Its stdout and stderr, as long as the descriptors 1 and 2 are these.
+    pub(super) output: Option<(Stream, Stream)>,
     /// What it is told as its process's id.
     pub(super) process_id: u32,
     /// Its stack when it was looked at, if it ran for so long.
@@ -74,6 +77,13 @@ impl State {
         (wasi, watch, account, touched_files, limits)
     }
 
+    /// A descriptor becomes another one, or none.
+    pub(super) fn is_moved(&mut self, descriptor: i32) {
+        if matches!(descriptor, 1 | 2) {
+            self.output = None;
+        }
+    }
+
     /// Whether the guest may open one more file.
     pub(super) fn has_room_for_a_file(&mut self) -> bool {
         self.limits.have_room_for_a_file(self.wasi.ctx().table)
@@ -98,6 +108,7 @@ impl State {
             clock,
             watch,
             account: Account::default(),
+            output: None,
             process_id,
             seen_at: Vec::new(),
         }
