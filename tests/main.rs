@@ -9,6 +9,7 @@ mod compiling;
 mod console;
 mod debug_info;
 mod denied;
+mod direct;
 mod disk;
 mod ecosystem;
 mod everywhere;

@@ -1,11 +1,12 @@
 //! What std lacks on WASI, filled in: on whatever Rust is there, however a test was built.
 
-use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, wat, workspace};
+use crate::support::rusts::{DEBUG, FAT, How, RELEASE, SMALL, STRIPPED, THIN, build, toolchains};
+use crate::support::{Events, Target, arg, events, finish, guest, run, wasmtest, wat};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use xtask::toolchains::{Toolchain, newer};
+use std::process::Stdio;
+use xtask::toolchains::Toolchain;
 
 const FILLED: [&str; 3] = [
     "tests::the_temporary_folder_is_this_tests_own",
@@ -19,50 +20,8 @@ const FAILING: [&str; 4] = [
     "tests::fails_deep",
 ];
 
-/// How rustc is called, and whether that leaves room for filling in.
-const DEBUG: (&str, &[&str]) = ("debug", &["-g"]);
-const RELEASE: (&str, &[&str]) = ("release", &["-O", "-g"]);
-const SMALL: (&str, &[&str]) = ("small", &["-C", "opt-level=s"]);
-const STRIPPED: (&str, &[&str]) = ("stripped", &["-O", "-C", "strip=symbols"]);
-const THIN: (&str, &[&str]) = ("thin", &["-O", "-C", "lto=thin"]);
-const FAT: (&str, &[&str]) = ("fat", &["-O", "-C", "lto=fat", "-C", "codegen-units=1"]);
-
-/// The usual toolchain, and what else is there of those that are meant; what is not there is said.
-fn toolchains() -> Vec<Option<&'static Toolchain>> {
-    std::iter::once(None)
-        .chain(newer().into_iter().map(Some))
-        .collect()
-}
-
-fn rustc(toolchain: Option<&Toolchain>) -> Command {
-    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    if let Some(toolchain) = toolchain {
-        command = Command::new("rustc");
-        toolchain.choose(&mut command);
-    }
-    command
-}
-
-fn build(toolchain: Option<&Toolchain>, target: Target, how: (&str, &[&str])) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("std-gaps");
-    std::fs::create_dir_all(&folder).expect("it can be made");
-    let (name, flags) = how;
-    let rust = toolchain.map_or("usual", |toolchain| toolchain.meant.role);
-    let file = format!("{rust}-{name}-{}.wasm", target.triple()).replace(' ', "-");
-    let file = folder.join(file);
-    let built = rustc(toolchain)
-        .current_dir(workspace())
-        .args(["--edition", "2024", "--test", "--crate-name", "std_gaps"])
-        .args(["--target", target.triple()])
-        .args(flags)
-        .arg("tests/guests/std_gaps.rs")
-        .arg("-o")
-        .arg(&file)
-        .output()
-        .expect("rustc starts");
-    let said = String::from_utf8_lossy(&built.stderr);
-    assert!(built.status.success(), "{rust} {name}: {said}");
-    file
+fn std_gaps(toolchain: Option<&Toolchain>, target: Target, how: How) -> PathBuf {
+    build("std_gaps", toolchain, target, how)
 }
 
 fn hint(events: &Events, path: &str) -> String {
@@ -136,7 +95,7 @@ fn assert_left(module: &Path, why: &str) {
 fn temp_dir_and_id_work_on_every_rust_that_is_there() {
     for toolchain in toolchains() {
         for how in [DEBUG, RELEASE, SMALL] {
-            let module = build(toolchain, Target::P1, how);
+            let module = std_gaps(toolchain, Target::P1, how);
             assert_filled(&module);
             let note = note(&module, &[]);
             assert!(
@@ -153,7 +112,7 @@ fn temp_dir_and_id_work_on_every_rust_that_is_there() {
 fn temp_dir_and_id_work_in_components() {
     for toolchain in toolchains() {
         for how in [DEBUG, RELEASE] {
-            assert_filled(&build(toolchain, Target::P2, how));
+            assert_filled(&std_gaps(toolchain, Target::P2, how));
         }
     }
 }
@@ -162,22 +121,22 @@ fn temp_dir_and_id_work_in_components() {
 fn what_cannot_be_filled_in_for_certain_is_left_and_the_hint_says_why() {
     for toolchain in toolchains() {
         for target in Target::BOTH {
-            let stripped = build(toolchain, target, STRIPPED);
+            let stripped = std_gaps(toolchain, target, STRIPPED);
             assert_left(&stripped, "names no functions");
             assert!(
                 note(&stripped, &[]).contains("panic as ever, since the file names no functions")
             );
         }
-        let thin = build(toolchain, Target::P1, THIN);
+        let thin = std_gaps(toolchain, Target::P1, THIN);
         assert_left(&thin, "link-time optimisation");
-        let fat = build(toolchain, Target::P1, FAT);
+        let fat = std_gaps(toolchain, Target::P1, FAT);
         assert_left(&fat, "link-time optimisation");
     }
 }
 
 #[test]
 fn v_says_that_nothing_is_filled_in_where_nobody_wants_it() {
-    let module = build(None, Target::P1, DEBUG);
+    let module = std_gaps(None, Target::P1, DEBUG);
     let note = note(&module, &["--no-std-gaps"]);
     assert!(
         note.ends_with("panic as ever, since --no-std-gaps was given"),

@@ -1,12 +1,9 @@
 //! Flag by flag: what our face of a libtest binary prints, against the native binary.
 
 use super::{WASIP1, built, cargo, native, ours, run};
-use crate::support::{Ran, finish};
+use crate::support::{Ran, Target, finish, guest, wasmtest};
 use serde_json::Value;
 use std::process::Command;
-
-/// Tests that libtest does not run on wasm, and does natively.
-const COMPARABLE: [&str; 2] = ["--skip", "unable"];
 
 fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
@@ -121,7 +118,7 @@ fn document(text: &str) -> String {
 }
 
 fn same(args: &str, of: impl Fn(&str) -> String) {
-    let all = [&COMPARABLE[..], &words(args)].concat();
+    let all = words(args);
     let (native, ours) = both(&all);
     assert_eq!(ours.code, native.code, "{args}: {}", ours.stderr);
     assert_eq!(of(&ours.stdout), of(&native.stdout), "{args}");
@@ -320,7 +317,7 @@ fn a_logfile_holds_a_line_for_each_test() {
     let lines = |name: &str, run: &dyn Fn(&[&str]) -> Ran| {
         let log = folder.path().join(name);
         let path = log.to_str().expect("UTF-8");
-        run(&["--logfile", path, "--skip", "unable"]);
+        run(&["--logfile", path]);
         let text = std::fs::read_to_string(&log).expect("it is there");
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort();
@@ -332,28 +329,43 @@ fn a_logfile_holds_a_line_for_each_test() {
 }
 
 #[test]
-fn tests_that_should_panic_are_ignored_and_never_pass_where_they_are_asked_for() {
+fn tests_that_should_panic_are_tests_as_any_other() {
     let ran = run("face", &["unable"]);
     assert_eq!(ran.code, 0);
-    assert!(
-        ran.stdout
-            .contains("test unable::panics - should panic ... ignored\n")
-    );
-    assert!(ran.stderr.contains("should_panic"), "{}", ran.stderr);
+    let line = "test unable::panics - should panic ... ok\n";
+    assert!(ran.stdout.contains(line), "{}", ran.stdout);
+    assert!(!ran.stderr.contains("should_panic"), "{}", ran.stderr);
     let name = "unable::panics";
     let one = |more: &[&str]| run("face", &[&[name, "--exact", "--nocapture"], more].concat());
+    assert!(one(&[]).stdout.contains(line));
+    let ignored = run(
+        "face",
+        &["--list", "--format", "terse", "--ignored", "unable"],
+    );
+    assert_eq!(ignored.stdout, "unable::panics_and_is_ignored: test\n");
+}
+
+/// As in a component.
+#[test]
+fn tests_that_should_panic_are_ignored_and_never_pass_where_they_cannot_run() {
+    let component = guest("verdicts", Target::P2, "dev");
+    let run = |args: &[&str]| finish(wasmtest().arg("cargo-runner").arg(&component).args(args));
+    let ran = run(&["should_panic_and_does"]);
+    assert_eq!(ran.code, 0);
+    let name = "tests::should_panic_and_does";
+    let line = format!("test {name} - should panic ... ignored\n");
+    assert!(ran.stdout.contains(&line), "{}", ran.stdout);
+    assert!(ran.stderr.contains("should_panic"), "{}", ran.stderr);
+    let one = |more: &[&str]| run(&[&[name, "--exact", "--nocapture"], more].concat());
     assert_eq!(one(&[]).code, 0);
     let asked = one(&["--ignored"]);
     assert_eq!(asked.code, 101);
     assert!(asked.stdout.contains("cannot be run"), "{}", asked.stdout);
     // whoever lists what is ignored learns of both
-    let ignored = run(
-        "face",
-        &["--list", "--format", "terse", "--ignored", "unable"],
-    );
+    let ignored = run(&["--list", "--format", "terse", "--ignored", "should_panic"]);
     assert_eq!(
         ignored.stdout,
-        "unable::panics: test\nunable::panics_and_is_ignored: test\n"
+        "tests::should_panic_and_does: test\ntests::should_panic_and_does_not: test\n"
     );
 }
 
@@ -490,11 +502,11 @@ fn nextest_runs_the_tests() {
     };
     let ran = nextest(&[]);
     assert_eq!(ran.code, 100, "{}", ran.stderr);
-    let summary = "7 tests run: 5 passed, 2 failed, 5 skipped";
+    let summary = "8 tests run: 6 passed, 2 failed, 4 skipped";
     assert!(ran.stderr.contains(summary), "{}", ran.stderr);
     let ran = nextest(&["--run-ignored", "only"]);
     assert_eq!(ran.code, 100, "{}", ran.stderr);
-    let summary = "5 tests run: 2 passed, 3 failed, 7 skipped";
+    let summary = "4 tests run: 3 passed, 1 failed, 8 skipped";
     assert!(ran.stderr.contains(summary), "{}", ran.stderr);
     let ran = nextest(&["passes"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: guests built once, the real binary run, its events read.
 
+pub mod rusts;
+
 use serde_json::Value;
 use std::collections::HashMap;
 use std::ffi::OsStr;

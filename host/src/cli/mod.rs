@@ -11,7 +11,7 @@ mod usage;
 
 pub use given::{Given, Words};
 pub use limits::{LimitArgs, OutputArgs};
-pub use run::{CompileArgs, ConfigArgs, GuestArgs, RunArgs, RunOptions};
+pub use run::{CallArgs, CompileArgs, ConfigArgs, GuestArgs, LibtestHow, RunArgs, RunOptions};
 pub(crate) use run::{RERUN, TAKEN_FOR};
 pub use usage::UsageError;
 pub(crate) use usage::usage;
@@ -207,6 +207,14 @@ pub struct ListArgs {
     /// What to print: ids, or everything known as one JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = MessageFormat::Human, help_heading = "Reporting")]
     pub message_format: MessageFormat,
+
+    /// Say of each module how its tests are called, too
+    #[arg(short, long, help_heading = "Reporting")]
+    pub verbose: bool,
+
+    /// How the tests of Rust's test binaries are called.
+    #[command(flatten)]
+    pub calls: Given<CallArgs>,
 
     /// What it may cost to compile a module.
     #[command(flatten)]

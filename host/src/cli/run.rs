@@ -1,7 +1,7 @@
 //! The flags of `wasmtest run`, many of which other commands share.
 
 use super::{Given, LimitArgs, MessageFormat, OutputArgs, SelectArgs, When, size};
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -134,6 +134,10 @@ pub struct RunOptions {
     #[arg(long, help_heading = "Running")]
     pub no_snapshot: bool,
 
+    /// How the tests of Rust's test binaries are called.
+    #[command(flatten)]
+    pub calls: CallArgs,
+
     /// Show what tests wrote that passed, too
     #[arg(
         long,
@@ -172,7 +176,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 21] = [
+pub(crate) const RERUN: [&str; 22] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -193,11 +197,32 @@ pub(crate) const RERUN: [&str; 21] = [
     "max-scratch",
     "max-scratch-entries",
     "no-snapshot",
+    "libtest",
     "keep-scratch",
 ];
 
 /// The flags of a selection that say what its programs are taken for: they decide it as well.
 pub(crate) const TAKEN_FOR: [&str; 1] = ["side-files"];
+
+/// How tests are called.
+#[derive(Clone, Debug, Args)]
+pub struct CallArgs {
+    /// Insist on how tests of a Rust test binary (libtest) are called; plain takes several times as long
+    ///
+    /// direct: past libtest's own start-up, in the real start of the program. Which function is
+    /// which test libtest proves itself, once a file; where it does not, each test is started
+    /// through libtest (plain) unless direct is insisted on, which then is an error. -v says
+    /// which it is, and why.
+    #[arg(long, value_name = "HOW", value_enum, help_heading = "Running")]
+    pub libtest: Option<LibtestHow>,
+}
+
+/// A way to call libtest's tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LibtestHow {
+    Direct,
+    Plain,
+}
 
 /// What it may cost to compile a module.
 #[derive(Clone, Debug, Args)]

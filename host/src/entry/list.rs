@@ -18,7 +18,7 @@ use std::io::{self, BufWriter, Write};
 /// If a flag makes no sense, or the list cannot be made or written.
 pub(super) fn list(args: &ListArgs, process: &ProcessEnv) -> anyhow::Result<u8> {
     let settings = Settings::for_list(args, process)?;
-    let mut trouble = Trouble::plain();
+    let mut trouble = Trouble::plain(settings.verbosity);
     let (summary, mut found) = primary::list(&settings, &mut trouble)?;
     found.sort_by_key(|t| t.order);
     let mut out = Output::new(BufWriter::new(io::stdout()));

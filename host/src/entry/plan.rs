@@ -21,7 +21,7 @@ pub(super) fn plan(args: &PlanArgs, process: &ProcessEnv) -> anyhow::Result<u8> 
         true => Detail::Tests,
         false => Detail::Suites,
     };
-    let mut trouble = Trouble::plain();
+    let mut trouble = Trouble::plain(settings.verbosity);
     let (summary, mut plans) = primary::plan(&settings, &mut trouble)?;
     plans.sort_by_key(|p| p.order);
     let mut out = Output::new(BufWriter::new(io::stdout()));

@@ -187,6 +187,29 @@ impl Progress {
         }
     }
 
+    /// How libtest's tests are called in a module: directly, or why not.
+    pub fn calls(module: &str, level: Level, why_plain: Option<&str>) -> Progress {
+        let mut value =
+            json!({"type": "module", "event": "listed", "name": module, "libtest": "direct"});
+        let name = one_line(module);
+        let text = match why_plain {
+            None => format!("{name}: its tests are called directly"),
+            Some(why) => {
+                value["libtest"] = json!("plain");
+                value["why"] = json!(why);
+                format!(
+                    "{name}: each test is started through libtest: {}",
+                    one_line(why)
+                )
+            }
+        };
+        Progress {
+            level,
+            text,
+            value: Some(value),
+        }
+    }
+
     /// A shared suite or fixture of a module's was set up or taken down; or any is being
     /// taken down while an interrupted run waits for it.
     pub fn suite(of: &FixtureName, step: SuiteStep) -> Progress {

@@ -19,6 +19,7 @@ use crate::harness::evidence::Evidence;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{Termination, Trap};
 use crate::harness::{command, hints, limit};
+use crate::instrument::direct::Prepared;
 use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, PassFacts};
 use crate::module::cache::{self, ArtefactPart, Cache, CacheError};
@@ -296,7 +297,7 @@ fn load(
     }
     let format = source.format;
     let bytes = source.bytes().map_err(|e| NotRun::unreadable(exec, &e))?;
-    let (artefact, facts) = compile::plain(single.engine(), bytes, format, exec.std_gaps)
+    let (artefact, facts) = compile::plain(single.engine(), bytes, format, form(exec).passes)
         .map_err(|why| refused(&why))?;
     if let Some(cache) = cache {
         // where it cannot be kept it is compiled again next time
@@ -312,12 +313,13 @@ fn load(
     })?)
 }
 
+/// A program is started, whatever tests it has.
+fn form(exec: &Exec) -> Form {
+    Form::plain(exec.std_gaps)
+}
+
 fn artefact_name(exec: &Exec, source: &Source) -> String {
-    Cache::artefact_name(
-        source.content,
-        Form::plain(exec.std_gaps),
-        ArtefactPart::Plain,
-    )
+    Cache::artefact_name(source.content, form(exec), ArtefactPart::Plain)
 }
 
 /// What the passes told of the program: as it was kept, or found out again.
@@ -328,6 +330,7 @@ fn pass_facts(exec: &Exec, cache: Option<&Cache>, source: &mut Source) -> PassFa
         Err(e) => PassFacts {
             offsets: OffsetMap::default(),
             gaps: Gaps::left(&format!("the file cannot be read any more: {e}")),
+            direct: Prepared::Unwanted,
         },
     })
 }
@@ -364,10 +367,15 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         Termination::Trapped(_) | Termination::Limit(_) | Termination::Skipped(_) => exit::TRAPPED,
         Termination::Interrupted | Termination::Refused(_) => exit::CANNOT_RUN,
     };
-    let PassFacts { offsets, gaps } = pass_facts(exec, cache, source);
+    let PassFacts {
+        offsets,
+        gaps,
+        direct,
+    } = pass_facts(exec, cache, source);
     let spec = ModuleSpec {
         offsets,
         gaps,
+        direct,
         number: ModuleNumber(0),
         name: exec.file.display().to_string(),
         file: exec.file.clone(),
@@ -393,6 +401,8 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         ending: &ran.ending,
         format: spec.format,
         returned: None,
+        gave: None,
+        stack: &[],
         panicked: None,
         wrote: (&Captured::default(), &Captured::default()),
         stdout: &unread,

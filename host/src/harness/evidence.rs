@@ -9,9 +9,13 @@ use super::scan::Scan;
 use super::termination::{Backtrace, Termination, Trap};
 use crate::event::denials::Denials;
 use crate::event::{Captured, Cause, Format, Outcome};
+use crate::instrument::direct::LONGEST_PATH;
 use crate::instrument::gaps::Gaps;
 use crate::protocol::LimitOf;
 use std::time::Duration;
+
+/// How many of the innermost places on a stack are known: as many as tell what is a panic.
+pub const INNERMOST: usize = LONGEST_PATH;
 
 /// All that a verdict may rest on.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Evidence<'a> {
     pub format: Format,
     /// What the test's export returned, if one was called.
     pub returned: Option<i32>,
+    /// The first word of what the test's function gave, if that was called directly.
+    pub gave: Option<u32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<&'a str>,
     /// What was kept of stdout and stderr.
@@ -32,6 +38,8 @@ pub struct Evidence<'a> {
     pub stderr: &'a Scan,
     /// The guest's stack at its trap.
     pub backtrace: &'a Backtrace,
+    /// The innermost places on it, as offsets in the file.
+    pub stack: &'a [u64],
     /// What became in its module of what std lacks.
     pub gaps: &'a Gaps,
     /// What was refused to the guest.
@@ -289,6 +297,8 @@ pub(super) mod sample {
             ending: &ending,
             format,
             returned: None,
+            gave: None,
+            stack: &[],
             panicked: None,
             wrote: (stdout, stderr),
             stdout: &scan(stdout),

@@ -48,6 +48,7 @@ impl Harness for LibtestLike {
                 access,
                 at_most: Some(LIST_TIMEOUT),
                 longest: LIST_MAX,
+                stand_ins: None,
             })
         };
         // silence is no list: a program of one's own that takes no arguments is silent too
@@ -203,6 +204,8 @@ mod tests {
                         ..Captured::default()
                     },
                     stderr: Captured::default(),
+                    called: Vec::new(),
+                    stack: Vec::new(),
                     died: None,
                 }
             });

@@ -6,7 +6,7 @@
 
 use super::termination::Termination;
 use crate::event::{Captured, Cause, HarnessName};
-use crate::protocol::ListedTest;
+use crate::protocol::{ListedTest, Listing};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -28,6 +28,35 @@ pub struct Question<'a> {
     pub at_most: Option<Duration>,
     /// How much of its stdout is kept, in bytes.
     pub longest: usize,
+    /// What stands in for functions of its own.
+    pub stand_ins: Option<StandIns<'a>>,
+}
+
+/// Functions of the host in the place of some of a program's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandIns<'a> {
+    /// Where in the table of its tests.
+    pub places: &'a [u32],
+    /// What each does.
+    pub does: StandIn,
+}
+
+/// What stands in for a test's function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// One that calls the function and notes the first word of what that gives.
+    Around,
+    /// One that gives this word, and calls nothing.
+    Giving(u32),
+}
+
+/// A call of a stand-in that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stood {
+    /// Its place in the table.
+    pub place: u32,
+    /// The first word of what was given.
+    pub gave: u32,
 }
 
 impl Question<'_> {
@@ -39,6 +68,7 @@ impl Question<'_> {
             access: ListAccess::Closed,
             at_most: None,
             longest,
+            stand_ins: None,
         }
     }
 }
@@ -62,6 +92,10 @@ pub struct Answer {
     pub stderr: Captured,
     /// What is said of its end, if it neither returned nor exited.
     pub died: Option<Cause>,
+    /// The stand-ins that it called, in order.
+    pub called: Vec<Stood>,
+    /// Where it was when it trapped, innermost first, as offsets in the file.
+    pub stack: Vec<u64>,
 }
 
 /// Why there is no list.
@@ -103,7 +137,15 @@ pub fn once_each(tests: &mut Vec<ListedTest>) -> Vec<(String, usize)> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn believable(tests: &[ListedTest], harnesses: &[HarnessName]) -> Result<(), &'static str> {
+pub fn believable(listing: &Listing, harnesses: &[HarnessName]) -> Result<(), &'static str> {
+    let Listing {
+        tests,
+        plain,
+        holds: _,
+    } = listing;
+    if plain.as_ref().is_some_and(|why| why.len() > MAX_TEXT) {
+        return Err("a list with a text that is too long");
+    }
     tests.iter().try_for_each(|test| {
         let ListedTest {
             path,

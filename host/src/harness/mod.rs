@@ -79,6 +79,21 @@ pub trait Harness: Sync {
         ask: &mut dyn FnMut(&Question<'_>) -> Answer,
     ) -> Result<Vec<ListedTest>, ListError>;
 
+    /// Finds out which functions are which tests, so that they can be called past its own start-up,
+    /// and notes that with the tests.
+    ///
+    /// # Errors
+    /// Why that cannot be: a sentence's end for the user.
+    fn calibrate(
+        &self,
+        tests: &mut [ListedTest],
+        original: &[u8],
+        ask: &mut dyn FnMut(&Question<'_>) -> Answer,
+    ) -> Result<(), String> {
+        let _ = (tests, original, ask);
+        Err("its harness is called in no other way".to_owned())
+    }
+
     /// How one test is called.
     fn invoke<'a>(&self, case: &Case<'a>) -> Invocation<'a>;
 
@@ -171,6 +186,8 @@ impl<'a> Case<'a> {
 pub struct Invocation<'a> {
     /// The export to call; without one, the program is started.
     pub export: Option<&'a str>,
+    /// The test's function, where it is called past its harness's own start-up.
+    pub direct: Option<DirectCall>,
     /// The arguments after `argv[0]`.
     pub args: Vec<Cow<'a, str>>,
     /// Variables beside those that are granted.
@@ -181,6 +198,18 @@ pub struct Invocation<'a> {
     pub stdin: Vec<u8>,
     /// Folders of which it gets copies of its own.
     pub copies: Vec<CopyGrant>,
+}
+
+/// A test's function, as it is called past its harness's own start-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectCall {
+    /// Its place in the table of its module's tests.
+    pub place: u32,
+    /// The first word of what it gives where all is well.
+    pub ok: u32,
+    /// The innermost places on its stack if it panics, as offsets in the file: known where it is
+    /// to panic.
+    pub panics: Vec<u64>,
 }
 
 /// Whether a test is told of its own folder by a variable.

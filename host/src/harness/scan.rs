@@ -9,8 +9,8 @@ use memchr::memchr;
 
 /// The longest piece of a line that is looked at; libtest's and std's lines are far shorter.
 const MAX_LINE: usize = 4096;
-/// How much of a panic's message is kept.
-const MAX_MESSAGE: usize = 16 << 10;
+/// How much of a panic's message is kept: what a test expects of it is looked for there.
+pub const MAX_MESSAGE: usize = 64 << 10;
 
 /// libtest's closing line, counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,16 @@ pub struct Panic {
     /// `file:line:column`.
     pub location: String,
     pub message: String,
+    /// Whether there is more of the message than was kept.
+    pub is_cut: bool,
 }
 
 /// What was seen in one stream.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     line: Vec<u8>,
+    /// Whether there is more of the line.
+    is_cut: bool,
     collecting: Collecting,
     /// Whether libtest said that it runs tests.
     pub began: bool,
@@ -88,19 +92,25 @@ impl Scan {
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let room = MAX_LINE.saturating_sub(self.line.len());
-        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let most = match self.collecting {
+            Collecting::Panic => MAX_MESSAGE,
+            _ => MAX_LINE,
+        };
+        let room = most.saturating_sub(self.line.len()).min(bytes.len());
+        self.line.extend_from_slice(&bytes[..room]);
+        self.is_cut |= room < bytes.len();
     }
 
     fn end_of_line(&mut self) {
         let bytes = std::mem::take(&mut self.line);
+        let is_cut = std::mem::take(&mut self.is_cut);
         let line = String::from_utf8_lossy(&bytes);
         let line = line.strip_suffix('\r').unwrap_or(&line);
         if let Some(counts) = closing_line(line) {
             self.counts = Some(counts);
         } else if line.starts_with("running ") && opening_line(line) {
             self.began = true;
-        } else if let Some(panic) = panic_line(line) {
+        } else if let Some(panic) = panic_line(line, is_cut) {
             self.panic = Some(panic);
             self.allocation = None;
             self.collecting = Collecting::Panic;
@@ -129,8 +139,9 @@ impl Scan {
                 (Collecting::Error, None) => self.error.as_mut(),
                 (Collecting::Nothing, None) => None,
             };
-            if let Some(text) = text {
-                add_line(text, line);
+            let has_all = text.is_none_or(|text| add_line(text, line)) && !is_cut;
+            if let (Collecting::Panic, Some(panic)) = (self.collecting, &mut self.panic) {
+                panic.is_cut |= !has_all;
             }
         }
         // keep the buffer
@@ -159,13 +170,16 @@ impl Scan {
     }
 }
 
-fn add_line(text: &mut String, line: &str) {
-    if text.len() < MAX_MESSAGE {
-        if !text.is_empty() {
-            text.push('\n');
-        }
-        text.push_str(line);
+/// Adds a line where there is room for it; whether there was.
+fn add_line(text: &mut String, line: &str) -> bool {
+    if text.len() + line.len() >= MAX_MESSAGE + MAX_LINE {
+        return false;
     }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(line);
+    true
 }
 
 /// `running 1 test`
@@ -194,22 +208,24 @@ fn closing_line(line: &str) -> Option<Counts> {
 
 /// `thread 'main' (1) panicked at src/lib.rs:13:9:`, or as before Rust 1.73
 /// `thread 'main' panicked at 'message', src/lib.rs:13:9`.
-fn panic_line(line: &str) -> Option<Panic> {
+fn panic_line(line: &str, is_cut: bool) -> Option<Panic> {
     let (_, after) = line
         .starts_with("thread '")
         .then(|| line.split_once(" panicked at "))??;
     // a path may be longer than what is looked at of a line
-    let cut = (line.len() >= MAX_LINE).then_some(after);
+    let cut = is_cut.then_some(after);
     if let Some(location) = after.strip_suffix(':').or(cut) {
         return Some(Panic {
             location: location.to_owned(),
             message: String::new(),
+            is_cut: false,
         });
     }
     let (message, location) = after.strip_prefix('\'')?.rsplit_once("', ")?;
     Some(Panic {
         location: location.to_owned(),
         message: message.to_owned(),
+        is_cut,
     })
 }
 
@@ -291,7 +307,20 @@ mod tests {
             s.write(b"\n");
         }
         s.write(&vec![b'y'; 1 << 20]);
-        assert!(s.line.len() <= MAX_LINE);
-        assert!(s.panic.expect("there is one").message.len() <= MAX_MESSAGE + MAX_LINE + 1);
+        assert!(s.line.len() <= MAX_MESSAGE);
+        let panic = s.panic.expect("there is one");
+        assert!(panic.message.len() <= MAX_MESSAGE + MAX_LINE + 1 && panic.is_cut);
+    }
+
+    #[test]
+    fn a_message_of_one_long_line_is_kept_and_one_that_is_too_long_is_cut() {
+        let of = |length: usize| {
+            let text = "x".repeat(length);
+            scan(&format!("thread 'main' panicked at a:1:1:\n{text}end\n")).panic
+        };
+        let kept = of(50_000).expect("there is one");
+        assert!(kept.message.ends_with("xend") && !kept.is_cut);
+        let cut = of(100_000).expect("there is one");
+        assert!(cut.message.starts_with("xx") && cut.is_cut);
     }
 }

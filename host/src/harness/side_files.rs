@@ -106,6 +106,7 @@ impl Harness for SideFiles {
         });
         Invocation {
             export: None,
+            direct: None,
             args: side.args.into_iter().map(Into::into).collect(),
             env: side
                 .env
@@ -345,6 +346,7 @@ mod tests {
             SideFiles.invoke(&case),
             Invocation {
                 export: None,
+                direct: None,
                 args: vec!["a".into(), "b c".into()],
                 env: vec![("N".into(), "V".into())],
                 tmp_variable: TmpVariable::Unset,

@@ -18,6 +18,7 @@
 //! that could change them is [`NotUnderstood`], as is everything else of which
 //! it is not certain that a copy of memory and globals is a copy of the state.
 
+pub mod direct;
 pub mod gaps;
 mod offsets;
 mod passes;
@@ -29,6 +30,7 @@ mod std_sources;
 pub mod strip;
 mod survey;
 
+use direct::Prepared;
 use gaps::Gaps;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,8 @@ pub struct PassFacts {
     pub offsets: OffsetMap,
     /// What became of what std lacks.
     pub gaps: Gaps,
+    /// What became of calling its tests directly.
+    pub direct: Prepared,
 }
 
 /// The module from which a rewritten module imports its memory.

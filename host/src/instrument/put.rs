@@ -223,7 +223,7 @@ pub(super) fn assemble(
         count.saturating_add(added).encode(&mut length);
         offsets.put_in(out.len(), whole.start);
         if *id != CODE {
-            write(&mut out, *id, &[&length, &bytes[first..body.end], &entries]);
+            write(&mut out, *id, &[&length, &bytes[first..body.end], entries]);
             offsets.kept(out.len() - entries.len() - (body.end - first), first);
             offsets.put_in(out.len() - entries.len(), body.end);
             continue;

@@ -10,7 +10,7 @@ use wasmparser::{ConstExpr, Global, Operator};
 const STACK_ALIGNMENT: i32 = 16;
 
 /// Finds the global that points at the stack's end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct StackPointer {
     named: Option<u32>,
     /// Two or more say that they are it.

@@ -8,12 +8,13 @@
 use super::cache::{ArtefactPart, Cache, LARGEST_ARTEFACT, Parts};
 use super::read;
 use crate::event::{Cause, Format};
+use crate::instrument::direct::{self, Prepared};
 use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
     ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiler, ContentHash,
-    ModuleJob, Place, StateJob, StdGaps, read_frame, write_frame,
+    DirectCalls, ModuleJob, Passes, Place, StateJob, StdGaps, read_frame, write_frame,
 };
 use crate::resources::{Resource, limit_for_good};
 use crate::sandbox::engine::{self, Threads};
@@ -96,7 +97,7 @@ fn start(threads: Threads) -> Result<(), Cause> {
 fn compile(parts: &Parts, threads: Threads, job: &ModuleJob) -> Result<(), Cause> {
     let engine = &engine::for_compiling(job.form.compiler, threads)
         .map_err(|e| Cause::new(e.to_string()))?;
-    let std_gaps = job.form.passes.std_gaps;
+    let passes = job.form.passes;
     let bytes = read::whole(&job.file)?;
     if ContentHash::of(&bytes) != job.content {
         return Err(Cause::new("it changed while the run began; run again"));
@@ -111,10 +112,10 @@ fn compile(parts: &Parts, threads: Threads, job: &ModuleJob) -> Result<(), Cause
     let as_it_is = || -> Result<(), Cause> {
         store_made(
             ArtefactPart::Plain,
-            plain(engine, &bytes, job.format, std_gaps)?,
+            plain(engine, &bytes, job.format, passes)?,
         )
     };
-    if job.form.passes.form == ArtefactForm::Plain {
+    if passes.form == ArtefactForm::Plain {
         return as_it_is();
     }
     let facts = match rewrite(&bytes) {
@@ -122,7 +123,7 @@ fn compile(parts: &Parts, threads: Threads, job: &ModuleJob) -> Result<(), Cause
             let stripped = rewritten.then(strip);
             store_made(
                 ArtefactPart::Rewritten,
-                filled(engine, &bytes, &stripped, Format::Core, std_gaps)?,
+                compiled(engine, &bytes, &stripped, Format::Core, passes)?,
             )?;
             store(
                 ArtefactPart::InitialMemory,
@@ -163,61 +164,97 @@ pub fn plain(
     engine: &wasmtime::Engine,
     bytes: &[u8],
     format: Format,
-    std_gaps: StdGaps,
+    passes: Passes,
 ) -> Result<(Vec<u8>, PassFacts), Cause> {
-    Ok(filled(engine, bytes, &strip(bytes), format, std_gaps)?)
+    Ok(compiled(engine, bytes, &strip(bytes), format, passes)?)
 }
 
-/// What the passes tell of a module whose memory is its own, without compiling it.
+/// What the passes tell of a module whose memory is its own and whose tests are called plainly,
+/// without compiling it.
 pub fn plain_facts(bytes: &[u8], std_gaps: StdGaps) -> PassFacts {
     let stripped = strip(bytes);
-    match std_gaps {
-        StdGaps::Left => left(&stripped, gaps::NOT_WANTED),
-        StdGaps::Filled => {
-            let filled = stripped.then(|module| gaps::fill(bytes, module));
-            PassFacts {
-                offsets: filled.offsets,
-                gaps: filled.facts,
-            }
-        }
-    }
+    filled(bytes, &stripped, std_gaps).map_or_else(
+        || left(&stripped, gaps::NOT_WANTED),
+        |filled| PassFacts {
+            offsets: filled.offsets,
+            gaps: filled.facts,
+            direct: Prepared::Unwanted,
+        },
+    )
 }
 
 fn left(stripped: &PassOutput<'_>, why: &str) -> PassFacts {
     PassFacts {
         offsets: stripped.offsets.clone(),
         gaps: Gaps::left(why),
+        direct: Prepared::Unwanted,
     }
 }
 
-/// Compiles what was made of a module, with what std lacks if that is wanted and can be.
-fn filled(
+/// A module with what std lacks, if that is wanted.
+fn filled<'b>(
+    original: &[u8],
+    stripped: &'b PassOutput<'_>,
+    std_gaps: StdGaps,
+) -> Option<PassOutput<'b, Gaps>> {
+    let wanted = std_gaps == StdGaps::Filled;
+    wanted.then(|| stripped.then(|module| gaps::fill(original, module)))
+}
+
+/// Compiles what was made of a module, with what else is wanted and can be.
+fn compiled(
     engine: &wasmtime::Engine,
     original: &[u8],
     stripped: &PassOutput<'_>,
     format: Format,
-    std_gaps: StdGaps,
+    passes: Passes,
 ) -> Result<(Vec<u8>, PassFacts), String> {
-    let as_it_is = |facts| Ok((precompile(engine, &stripped.bytes, format)?, facts));
-    if std_gaps == StdGaps::Left {
-        return as_it_is(left(stripped, gaps::NOT_WANTED));
-    }
-    let filled = stripped.then(|module| gaps::fill(original, module));
-    let facts = PassFacts {
-        offsets: filled.offsets,
-        gaps: filled.facts,
+    let filled = filled(original, stripped, passes.std_gaps);
+    let (bytes, mut facts) = match &filled {
+        None => (&stripped.bytes, left(stripped, gaps::NOT_WANTED)),
+        Some(filled) => {
+            let facts = PassFacts {
+                offsets: filled.offsets.clone(),
+                gaps: filled.facts.clone(),
+                direct: Prepared::Unwanted,
+            };
+            (&filled.bytes, facts)
+        }
     };
-    if !facts.gaps.is_filled() {
-        return as_it_is(facts);
-    }
-    match precompile(engine, &filled.bytes, format) {
-        Ok(artefact) => Ok((artefact, facts)),
-        // most likely it is not valid without that either
-        Err(why) => {
-            let why = format!("what it becomes cannot be compiled: {why}");
-            as_it_is(left(stripped, &why))
+    if passes.direct == DirectCalls::Prepared {
+        let made = direct::direct(original, bytes).map_err(|why| why.to_string());
+        let made = made.and_then(|made| {
+            let artefact = precompile(engine, &made.bytes, format);
+            let artefact = artefact.map_err(|why| not_compiled(&why));
+            artefact.map(|artefact| (artefact, made))
+        });
+        match made {
+            Ok((artefact, made)) => {
+                facts.offsets = facts.offsets.then(&made.offsets);
+                facts.direct = Prepared::Yes {
+                    main: made.facts.main(),
+                };
+                return Ok((artefact, facts));
+            }
+            Err(why) => facts.direct = Prepared::No(why),
         }
     }
+    match precompile(engine, bytes, format) {
+        Ok(artefact) => Ok((artefact, facts)),
+        // most likely it is not valid without that either
+        Err(why) if facts.gaps.is_filled() => {
+            let facts = PassFacts {
+                direct: facts.direct,
+                ..left(stripped, &not_compiled(&why))
+            };
+            Ok((precompile(engine, &stripped.bytes, format)?, facts))
+        }
+        Err(why) => Err(why),
+    }
+}
+
+fn not_compiled(why: &str) -> String {
+    format!("what it becomes cannot be compiled: {why}")
 }
 
 fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result<Vec<u8>, String> {

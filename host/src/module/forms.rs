@@ -9,8 +9,8 @@ use super::cache::{ArtefactPart, Cache};
 use crate::event::Format;
 use crate::instrument::PassFacts;
 use crate::protocol::{
-    ArtefactForm, CompileSource, Compiled, Compiler, ContentHash, Form, ModuleJob, ModuleNumber,
-    Passes, ReplaySpec, StateJob, StdGaps,
+    ArtefactForm, CompileSource, Compiled, Compiler, ContentHash, DirectCalls, Form, ModuleJob,
+    ModuleNumber, Passes, ReplaySpec, StateJob, StdGaps,
 };
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ impl Form {
             passes: Passes {
                 form: ArtefactForm::Plain,
                 std_gaps,
+                direct: DirectCalls::Left,
             },
         }
     }
@@ -99,6 +100,7 @@ pub struct Forms {
 struct Module {
     source: ModuleSource,
     wanted: ArtefactForm,
+    direct: DirectCalls,
     /// The compilers whose forms of it are there.
     there: Vec<Compiler>,
     rebuild: Rebuild,
@@ -152,10 +154,11 @@ impl Forms {
     }
 
     /// Adds the module that is next in number.
-    pub fn add(&mut self, source: ModuleSource, wanted: ArtefactForm) {
+    pub fn add(&mut self, source: ModuleSource, wanted: ArtefactForm, direct: DirectCalls) {
         self.modules.push(Module {
             source,
             wanted,
+            direct,
             there: Vec::new(),
             rebuild: Rebuild::IfAbsent,
         });
@@ -167,6 +170,7 @@ impl Forms {
             passes: Passes {
                 form: module.wanted,
                 std_gaps: self.std_gaps,
+                direct: module.direct,
             },
         }
     }
@@ -374,7 +378,7 @@ mod tests {
                 format: Format::Core,
                 size: 10 << module.0,
             };
-            forms.add(source, ArtefactForm::Plain);
+            forms.add(source, ArtefactForm::Plain, DirectCalls::Left);
         }
         (root, forms)
     }

@@ -61,7 +61,7 @@ impl Run<'_> {
                     Ok(listing) => {
                         let harness = self.modules[module.0].spec.harness;
                         // what does not answer as its harness would is a command
-                        listing::believable(&listing.tests, &[harness, command::NAME])
+                        listing::believable(listing, &[harness, command::NAME])
                     }
                     Err(error) => self.bounds().load_error(error),
                 }

@@ -449,6 +449,7 @@ impl Run<'_> {
             if let Some(facts) = best.facts {
                 module.spec.offsets = facts.offsets;
                 module.spec.gaps = facts.gaps;
+                module.spec.direct = facts.direct;
             }
         }
         let verbose = self.settings.verbosity == Verbosity::Verbose;

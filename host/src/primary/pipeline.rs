@@ -2,16 +2,22 @@
 
 use super::discover::{self, Discovered};
 use super::{Goal, Run};
-use crate::event::{Captured, Cause, ModuleError, Outcome, SuiteFailure, SuitePart, TestOutput};
-use crate::harness::listing;
+use crate::event::{
+    Captured, Cause, Format, Level, ModuleError, Outcome, Progress, SuiteFailure, SuitePart,
+    TestOutput,
+};
 use crate::harness::sdk::{self, HostNeeds};
+use crate::harness::{libtest, listing};
 use crate::instrument::OffsetMap;
+use crate::instrument::direct::Prepared;
 use crate::instrument::gaps::{self, Gaps};
+use crate::module::cache::Listed;
 use crate::module::forms::{ModuleSource, UNKNOWN};
 use crate::plan::tree::WHOLE;
 use crate::plan::{Action, PlannedModule, PlannedTask, PlannedTest, Splitting, plan_module};
 use crate::protocol::{
-    ArtefactForm, Holds, ListedTest, Listing, LoadError, ModuleNumber, ModuleSpec, StdGaps,
+    ArtefactForm, DirectCalls, Holds, LibtestCalls, ListedTest, Listing, LoadError, ModuleNumber,
+    ModuleSpec, StdGaps,
 };
 use crate::settings::{Processes, Silence, Snapshots, Verbosity};
 use crate::text::shell_quote;
@@ -134,7 +140,14 @@ impl Run<'_> {
             true => ArtefactForm::Plain,
             false => ArtefactForm::Replayable,
         };
-        self.forms.add(source, form);
+        // what is set up before a test is nothing of libtest's
+        let direct = match (form, file.format, file.harness) {
+            (ArtefactForm::Plain, Format::Core, Some(libtest::NAME)) => {
+                self.settings.libtest.wanted()
+            }
+            _ => DirectCalls::Left,
+        };
+        self.forms.add(source, form, direct);
         self.modules.push(Module {
             spec: ModuleSpec {
                 number,
@@ -152,6 +165,7 @@ impl Run<'_> {
                     StdGaps::Left => gaps::NOT_WANTED,
                     StdGaps::Filled => UNKNOWN,
                 }),
+                direct: Prepared::Unwanted,
                 replay: None,
             },
             planned: PlannedModule {
@@ -185,27 +199,77 @@ impl Run<'_> {
         if let Some(listed) = module.file.listed.clone() {
             return self.listed(number, listed);
         }
-        match self.cache.listing(
-            module.spec.content,
-            module.spec.harness,
-            self.settings.std_gaps,
-        ) {
-            Some(tests) => self.listed(number, tests),
+        match self.cache.listing(self.list_of(number)) {
+            Some(listing) => self.has_listed(number, listing),
             None => self.to_list.push_back(number),
         }
+    }
+
+    fn list_of(&self, number: ModuleNumber) -> Listed {
+        let spec = &self.modules[number.0].spec;
+        Listed {
+            content: spec.content,
+            harness: spec.harness,
+            std_gaps: self.settings.std_gaps,
+            direct: match spec.direct {
+                Prepared::Yes { .. } => DirectCalls::Prepared,
+                Prepared::Unwanted | Prepared::No(_) => DirectCalls::Left,
+            },
+        }
+    }
+
+    /// A module that starts with its tests has told them.
+    fn has_listed(&mut self, number: ModuleNumber, listing: Listing) {
+        if let Err(why) = self.tell_calls(number, &listing) {
+            return self.module_failed(number, LoadError::Module(why));
+        }
+        self.listed(number, listing.tests);
+    }
+
+    /// Tells how libtest's tests are called in a module.
+    ///
+    /// # Errors
+    /// If that has to be directly and cannot.
+    fn tell_calls(&mut self, number: ModuleNumber, listing: &Listing) -> Result<(), Cause> {
+        let spec = &self.modules[number.0].spec;
+        if spec.harness != libtest::NAME || listing.tests.is_empty() {
+            return Ok(());
+        }
+        let why = match (&spec.direct, &listing.plain) {
+            (Prepared::Yes { .. }, None) => None,
+            (Prepared::Yes { .. }, Some(why)) | (Prepared::No(why), _) => Some(why.as_str()),
+            (Prepared::Unwanted, _) => Some(match self.settings.libtest {
+                LibtestCalls::Plainly => "--libtest plain was given",
+                LibtestCalls::WhereProved | LibtestCalls::Directly => match spec.format {
+                    Format::Component => "it is a component",
+                    Format::Core => "it has fixtures of its own",
+                },
+            }),
+        };
+        if let (LibtestCalls::Directly, Some(why)) = (self.settings.libtest, why) {
+            let why =
+                format!("its tests cannot be called directly, as --libtest direct asks: {why}");
+            let hint = "without --libtest direct each is started through libtest";
+            return Err(Cause::new(why).hint(hint));
+        }
+        // rustc lays them out in another way than it did
+        let level = match spec.direct {
+            Prepared::No(_) => Level::Normal,
+            Prepared::Yes { .. } | Prepared::Unwanted => Level::Verbose,
+        };
+        let progress = Progress::calls(&spec.name, level, why);
+        self.ledger.progress(progress);
+        Ok(())
     }
 
     /// A worker has answered for a module's list.
     pub(super) fn listing_came(&mut self, number: ModuleNumber, tests: Result<Listing, LoadError>) {
         match tests {
-            Ok(Listing { tests, holds }) => {
-                let spec = &self.modules[number.0].spec;
-                if holds == Holds::ForTheModule {
-                    let std_gaps = self.settings.std_gaps;
-                    self.cache
-                        .store_listing(spec.content, spec.harness, std_gaps, &tests);
+            Ok(listing) => {
+                if listing.holds == Holds::ForTheModule {
+                    self.cache.store_listing(self.list_of(number), &listing);
                 }
-                self.listed(number, tests);
+                self.has_listed(number, listing);
             }
             Err(LoadError::Artefact(why)) => self.compile_again(number, why),
             Err(e) => self.module_failed(number, e),

@@ -39,6 +39,7 @@ fn serve_these(
                 let tests = tests.map(|t| ListedTest::named(*t, command::NAME));
                 let tests = Ok(Listing {
                     tests: tests.collect(),
+                    plain: None,
                     holds: Holds::ForTheRun,
                 });
                 write_frame(&mut channel, &FromWorker::Listed { module, tests })

@@ -1,6 +1,6 @@
 //! What the primary and a compiler say to each other.
 
-use super::setup::{ModuleNumber, SnapshotNumber, StdGaps};
+use super::setup::{DirectCalls, ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::{Cause, Format};
 use crate::paths::path_bytes;
 use crate::text;
@@ -148,6 +148,8 @@ pub struct Passes {
     pub form: ArtefactForm,
     /// What becomes of what std lacks.
     pub std_gaps: StdGaps,
+    /// Whether its tests can be called directly.
+    pub direct: DirectCalls,
 }
 
 /// What a module is compiled into.

@@ -10,6 +10,9 @@ use wasmtest_section::EXPORT_PREFIX;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     pub tests: Vec<ListedTest>,
+    /// Why they are not called directly, though the module is prepared for that: a sentence's
+    /// end for the user.
+    pub plain: Option<String>,
     /// For how long that is so.
     pub holds: Holds,
 }

@@ -26,9 +26,9 @@ pub use frame::{
 pub use limits::GuestLimits;
 pub use listed::{Holds, ListedTest, Listing, LoadError};
 pub use setup::{
-    AfterFailure, Benchmarks, DEFAULT_WASM_STACK, FixtureGrant, FixtureNumber, Keep, MaxScratch,
-    ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber, SnapshotUse, StdGaps,
-    TaskNumber, UnknownImports, WorkerSetup,
+    AfterFailure, Benchmarks, DEFAULT_WASM_STACK, DirectCalls, FixtureGrant, FixtureNumber, Keep,
+    LibtestCalls, MaxScratch, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber,
+    SnapshotUse, StdGaps, TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task};

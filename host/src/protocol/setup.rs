@@ -3,6 +3,7 @@
 use super::limits::GuestLimits;
 use crate::event::{Format, HarnessName};
 use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
+use crate::instrument::direct::Prepared;
 use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, RewriteFacts};
 use crate::paths::path_bytes;
@@ -99,6 +100,35 @@ impl StdGaps {
             false => StdGaps::Filled,
         }
     }
+}
+
+/// How the tests of libtest binaries are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LibtestCalls {
+    /// Past libtest's start-up in each module for which that is proved to be the same.
+    WhereProved,
+    /// The same, and a module for which it is not proved is an error.
+    Directly,
+    /// Each through a start of libtest.
+    Plainly,
+}
+
+impl LibtestCalls {
+    /// What modules are to be prepared for.
+    pub fn wanted(self) -> DirectCalls {
+        match self {
+            LibtestCalls::WhereProved | LibtestCalls::Directly => DirectCalls::Prepared,
+            LibtestCalls::Plainly => DirectCalls::Left,
+        }
+    }
+}
+
+/// Whether a module is compiled so that its tests can be called past their harness's start-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DirectCalls {
+    /// It is, where its tests are found.
+    Prepared,
+    Left,
 }
 
 /// What a worker does with the tasks that wait in it after a test that did not pass. Where the
@@ -211,9 +241,22 @@ pub struct ModuleSpec {
     pub offsets: OffsetMap,
     /// What became in it of what std lacks.
     pub gaps: Gaps,
+    /// Whether its tests can be called past their harness's start-up.
+    pub direct: Prepared,
     /// Set if that is the rewritten module: what its memory begins with, and what is
     /// known of it.
     pub replay: Option<ReplaySpec>,
+}
+
+impl ModuleSpec {
+    /// The index of the function in its file in whose place tests are called directly, if they
+    /// can be.
+    pub fn calls_from(&self) -> Option<u32> {
+        match self.direct {
+            Prepared::Yes { main } => Some(main),
+            Prepared::Unwanted | Prepared::No(_) => None,
+        }
+    }
 }
 
 /// What it takes to replay states of a module.

@@ -28,6 +28,11 @@ pub enum Entry<'a> {
         /// The export's name.
         name: &'a str,
     },
+    /// Its start, in which one of libtest's tests is called.
+    Direct {
+        /// The function's place in the table.
+        place: u32,
+    },
 }
 
 /// How a call is to be made.

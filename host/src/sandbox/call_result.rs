@@ -13,7 +13,8 @@ use crate::event::TestOutput;
 use crate::harness::limit::LimitHit;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{StackFrame, Termination, Trap};
-use wasmtime::{GcHeapOutOfMemory, Instance, Store, WasmBacktrace};
+use crate::instrument::direct::{CHOSEN, GAVE};
+use wasmtime::{GcHeapOutOfMemory, Instance, Store, Val, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 /// What wasmtime says of instances, memories and tables that are too many.
@@ -26,6 +27,8 @@ pub struct CallResult {
     pub entered: bool,
     /// What a test's export returned.
     pub returned: Option<i32>,
+    /// The first word of what a test's function gave that was called directly.
+    pub gave: Option<u32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<String>,
     pub output: TestOutput,
@@ -67,6 +70,7 @@ impl CallResult {
             ending,
             entered: false,
             returned: None,
+            gave: None,
             panicked: None,
             output: TestOutput {
                 stdout,
@@ -90,6 +94,7 @@ impl CallResult {
 pub(super) struct Seen {
     pub(super) entered: bool,
     pub(super) returned: Option<i32>,
+    pub(super) gave: Option<u32>,
     pub(super) panicked: Option<String>,
 }
 
@@ -119,6 +124,27 @@ impl Seen {
         }
     }
 
+    /// Starts an instance in which one test's function is called in place of its harness.
+    pub(super) fn run_direct(
+        &mut self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        place: u32,
+    ) -> wasmtime::Result<Termination> {
+        let global = |store: &mut Store<State>, name| {
+            let found = instance.get_global(store, name);
+            found.ok_or_else(|| wasmtime::format_err!("its tests cannot be called directly"))
+        };
+        let chosen = global(store, CHOSEN)?;
+        chosen.set(&mut *store, Val::I32(place.cast_signed()))?;
+        let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+        self.entered = true;
+        start.call(&mut *store, ())?;
+        let gave = global(store, GAVE)?.get(&mut *store).i32();
+        self.gave = gave.map(i32::cast_unsigned);
+        Ok(Termination::Returned)
+    }
+
     /// Puts together how a call came back.
     pub(super) fn account(
         self,
@@ -136,6 +162,7 @@ impl Seen {
         let mut called = CallResult {
             entered: self.entered,
             returned: self.returned,
+            gave: self.gave,
             panicked: self.panicked,
             stack,
             limit_hit: state.limits.take_hit(),

@@ -155,6 +155,10 @@ impl Sandbox {
                     let instance = made.insert(program.instantiate(&mut store)?).instance;
                     seen.run(&mut store, &instance, name)
                 }
+                Entry::Direct { place } => {
+                    let instance = made.insert(program.instantiate(&mut store)?).instance;
+                    seen.run_direct(&mut store, &instance, place)
+                }
             });
         let called = seen.account(&mut store, result, &call.streams);
         if let Some(made) = made {

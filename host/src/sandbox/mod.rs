@@ -33,6 +33,7 @@ pub mod sdk;
 mod shared_memory;
 pub mod single;
 pub mod snapshot;
+pub mod stand_ins;
 mod state;
 mod stdin;
 mod stubs;

@@ -22,14 +22,14 @@ pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    CompileArgs, ConfigArgs, Given, GuestArgs, ListArgs, MessageFormat, PlanArgs, RunArgs,
-    RunOptions, UsageError, When, usage,
+    CallArgs, CompileArgs, ConfigArgs, Given, GuestArgs, LibtestHow, ListArgs, MessageFormat,
+    PlanArgs, RunArgs, RunOptions, UsageError, When, usage,
 };
 use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
 use crate::protocol::{
-    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LimitOf, MaxScratch, Outputs, StdGaps,
-    UnknownImports,
+    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LibtestCalls, LimitOf, MaxScratch,
+    Outputs, StdGaps, UnknownImports,
 };
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -97,6 +97,8 @@ pub struct Settings {
     pub unknown_imports: UnknownImports,
     /// What becomes of what std lacks on WASI.
     pub std_gaps: StdGaps,
+    /// How libtest's tests are called.
+    pub libtest: LibtestCalls,
     /// What it may cost to compile a module.
     pub compile: CompileLimits,
     /// Whether states of split fixtures are kept.
@@ -188,9 +190,14 @@ impl Settings {
         let base = Settings::base(Selection::new(&args.select)?, process);
         Ok(Settings {
             processes: processes("auto", process)?,
+            libtest: libtest_calls(&args.calls),
             compile: compile_limits(&args.compile),
             config: configuration(&args.configuration, process)?,
             rerun: rerun::of_a_list(args),
+            verbosity: match args.verbose {
+                true => Verbosity::Verbose,
+                false => Verbosity::Normal,
+            },
             ..base
         })
     }
@@ -228,6 +235,7 @@ impl Settings {
             keep_output: CAPTURE,
             unknown_imports: UnknownImports::Trap,
             std_gaps: StdGaps::Filled,
+            libtest: LibtestCalls::WhereProved,
             compile: CompileLimits::DEFAULT,
             snapshots: Snapshots::On,
             outputs: Outputs::NotPassed,
@@ -275,6 +283,7 @@ impl Settings {
             },
             compile: compile_limits(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
+            libtest: libtest_calls(&args.calls),
             outputs: match args.show_output {
                 true => Outputs::All,
                 false => Outputs::NotPassed,
@@ -338,6 +347,15 @@ impl Settings {
         let files = self.selection.files.iter();
         let of_files = files.flat_map(|file| &file.grants.dirs);
         self.dirs.iter().chain(of_files).collect()
+    }
+}
+
+/// What `--libtest` asks for.
+fn libtest_calls(args: &CallArgs) -> LibtestCalls {
+    match args.libtest {
+        None => LibtestCalls::WhereProved,
+        Some(LibtestHow::Direct) => LibtestCalls::Directly,
+        Some(LibtestHow::Plain) => LibtestCalls::Plainly,
     }
 }
 

@@ -18,6 +18,10 @@ pub(super) fn of_selection(select: &Given<SelectArgs>) -> String {
 
 /// The flags of a test that was only listed.
 pub(super) fn of_a_list(args: &ListArgs) -> String {
-    let flags = [args.configuration.words(), args.compile.words()];
+    let flags = [
+        args.configuration.words(),
+        args.compile.words(),
+        args.calls.words(),
+    ];
     flags.map(Words::for_shell).concat() + &of_selection(&args.select)
 }

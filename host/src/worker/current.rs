@@ -100,6 +100,13 @@ impl Current {
         start
     }
 
+    /// What the test writes from now on goes there, and what it wrote counts no more.
+    pub fn writes_to(&self, streams: &(Stream, Stream)) {
+        if let Some(running) = &mut *self.lock() {
+            running.streams = streams.clone();
+        }
+    }
+
     /// The test has come back; `None` if it was given up meanwhile.
     pub fn end(&self) -> Option<()> {
         self.lock().take().map(|_| ())

@@ -4,12 +4,12 @@
 
 use super::current::Current;
 use super::fixture_instance::{FixtureInstance, SharedFixture};
-use super::judge::{JudgedAs, start_trapped};
+use super::judge::{JudgedAs, innermost, start_trapped};
 use super::making;
 use super::modules::Modules;
 use super::snapshots::Snapshots;
 use crate::event::denials::Denials;
-use crate::event::{Captured, Outcome, TestOutput};
+use crate::event::{Captured, Cause, Outcome, TestOutput};
 use crate::harness::listing::{self, Answer, ListAccess, Question};
 use crate::harness::termination::{StackFrame, Termination};
 use crate::harness::{self, Case};
@@ -109,15 +109,21 @@ impl Executor {
             answer
         };
         let tests = harness::of(of.0.harness).list(&mut ask);
-        let tests = tests.and_then(listing::named_shortly);
-        match tests {
-            Ok(tests) => Ok(Listing { tests, holds }),
-            Err(e) => Err(LoadError::List(e.cause, e.stderr)),
-        }
+        let tests = match tests.and_then(listing::named_shortly) {
+            Ok(tests) => tests,
+            Err(e) => return Err(LoadError::List(e.cause, e.stderr)),
+        };
+        let mut listing = Listing {
+            tests,
+            plain: None,
+            holds,
+        };
+        self.calibrate(module, &of, &mut listing, timeout);
+        Ok(listing)
     }
 
     /// Puts a harness's question to a program; tells for how long the answer holds.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         module: ModuleNumber,
         (spec, program): &(Rc<ModuleSpec>, Rc<Program>),
@@ -126,27 +132,30 @@ impl Executor {
     ) -> (Answer, Holds) {
         let mut args = vec![spec.name.as_str()];
         args.extend(question.args);
-        let called = self.sandbox.call(
-            program,
-            Entry::Start,
-            &Call {
-                test_id: "",
-                max_memory: None,
-                reach: match question.access {
-                    ListAccess::Closed => GuestAccess::Closed,
-                    ListAccess::Readable => GuestAccess::Readable(module),
-                },
-                fixtures: &[],
-                args: &args,
-                env: question.env,
-                timeout: question.at_most.map_or(timeout, |most| timeout.min(most)),
-                streams: (
-                    Stream::limited(question.longest, self.max_output),
-                    Stream::limited(self.capture, self.max_output),
-                ),
-                own: Own::default(),
+        let call = Call {
+            test_id: "",
+            max_memory: None,
+            reach: match question.access {
+                ListAccess::Closed => GuestAccess::Closed,
+                ListAccess::Readable => GuestAccess::Readable(module),
             },
-        );
+            fixtures: &[],
+            args: &args,
+            env: question.env,
+            timeout: question.at_most.map_or(timeout, |most| timeout.min(most)),
+            streams: (
+                Stream::limited(question.longest, self.max_output),
+                Stream::limited(self.capture, self.max_output),
+            ),
+            own: Own::default(),
+        };
+        let stood = question
+            .stand_ins
+            .and_then(|stand_ins| self.sandbox.start_over(program, &call, stand_ins));
+        let (called, stood_in) = match stood {
+            Some(stood) => stood,
+            None => (self.sandbox.call(program, Entry::Start, &call), Vec::new()),
+        };
         let came_back = matches!(
             called.ending,
             Termination::Returned | Termination::Exited(_)
@@ -165,6 +174,8 @@ impl Executor {
             stdout: called.output.stdout,
             stderr: called.output.stderr,
             died,
+            called: stood_in,
+            stack: innermost(spec, &called.stack),
         };
         (answer, holds)
     }
@@ -192,9 +203,12 @@ impl Executor {
             .iter()
             .map(|(name, value)| (&**name, &**value));
         let env: Vec<(&str, &str)> = env.collect();
-        let entry = match invocation.export {
-            Some(name) => Entry::Export { name },
-            None => Entry::Start,
+        let entry = match (invocation.export, &invocation.direct) {
+            (Some(name), _) => Entry::Export { name },
+            (None, Some(direct)) if spec.calls_from().is_some() => Entry::Direct {
+                place: direct.place,
+            },
+            (None, _) => Entry::Start,
         };
         let call = Call {
             test_id: &id,
@@ -214,11 +228,32 @@ impl Executor {
         };
         done.start = current.begin(task, &call.streams);
         let began = Instant::now();
-        let called = self.sandbox.call(&program, entry, &call);
+        let mut called = self.sandbox.call(&program, entry, &call);
+        let gave_an_error = called.ending == Termination::Returned
+            && invocation
+                .direct
+                .as_ref()
+                .is_some_and(|direct| called.gave.is_some_and(|gave| direct.ok != gave));
+        if gave_an_error {
+            // which it is, libtest has to say
+            self.sandbox.tidy(&called, true);
+            let again = Call {
+                timeout: task.timeout.saturating_sub(began.elapsed()),
+                streams: self.streams(),
+                ..call
+            };
+            current.writes_to(&again.streams);
+            called = self.sandbox.call(&program, Entry::Start, &again);
+        }
         done.duration = began.elapsed();
         current.end()?;
         let by = JudgedAs::test(task);
-        let outcome = self.judge(task.module, &called, task.limit(), by);
+        let mut outcome = self.judge(task.module, &called, task.limit(), by);
+        if gave_an_error && outcome.is_good() {
+            outcome = Outcome::Failed(Cause::new(
+                "returned an error; run once more, through libtest, to be told which, it passed",
+            ));
+        }
         let scratch = self.sandbox.tidy(&called, outcome.is_good());
         // what its start lacks may be what the test's own limit leaves it
         if invocation.export.is_some()

@@ -4,8 +4,8 @@
 //! into the cause. Decides nothing itself, and knows no executor.
 
 use crate::event::{Cause, HarnessName, Outcome};
-use crate::harness::evidence::Evidence;
-use crate::harness::termination::{Backtrace, Termination};
+use crate::harness::evidence::{Evidence, INNERMOST};
+use crate::harness::termination::{Backtrace, StackFrame, Termination};
 use crate::harness::{self, Case, Harness, hints, sdk};
 use crate::protocol::{Benchmarks, LimitOf, LoadError, ModuleSpec, Task};
 use crate::sandbox::call_result::CallResult;
@@ -65,7 +65,9 @@ impl JudgedModule<'_> {
         let ending = &called.ending;
         let spec = self.spec;
         let stack = match ending {
-            Termination::Trapped(_) | Termination::DeadlinePassed => called.stack.as_slice(),
+            Termination::Trapped(_) | Termination::DeadlinePassed => {
+                within_test(spec, &called.stack)
+            }
             _ => &[],
         };
         let message = called.stderr_scan.message();
@@ -85,6 +87,8 @@ impl JudgedModule<'_> {
             ending,
             format: spec.format,
             returned: called.returned,
+            gave: called.gave,
+            stack: &innermost(spec, stack),
             panicked: called.panicked.as_deref(),
             wrote: (&called.output.stdout, &called.output.stderr),
             stdout: &called.stdout_scan,
@@ -134,4 +138,25 @@ pub(super) fn start_trapped(called: &CallResult, outcome: &Outcome) -> Option<Lo
     let is_trap = !called.entered && matches!(called.ending, Termination::Trapped(_));
     let cause = outcome.cause().filter(|_| is_trap)?;
     Some(LoadError::Module(cause.clone()))
+}
+
+/// A stack without what called the test's function directly, if that was so.
+fn within_test<'s>(spec: &ModuleSpec, stack: &'s [StackFrame]) -> &'s [StackFrame] {
+    let Some(main) = spec.calls_from() else {
+        return stack;
+    };
+    let is_main = |frame: &StackFrame| {
+        let function = |offset| spec.offsets.function(offset, frame.function);
+        frame.offset.map(function) == Some(main)
+    };
+    let called_by = stack.iter().position(is_main);
+    called_by.map_or(stack, |outside| &stack[..outside])
+}
+
+/// Where a guest was when it trapped, innermost first, as offsets in its file.
+pub(super) fn innermost(spec: &ModuleSpec, stack: &[StackFrame]) -> Vec<u64> {
+    let places = stack.iter().take(INNERMOST).map_while(|frame| frame.offset);
+    places
+        .map(|offset| spec.offsets.original(offset) as u64)
+        .collect()
 }

@@ -6,6 +6,7 @@
 //! that prints can reach it by accident. The worker ends when the primary's end
 //! of the socket closes, for whatever reason.
 
+mod calibrate;
 mod current;
 mod execute;
 mod fixture_instance;

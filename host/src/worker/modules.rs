@@ -132,7 +132,7 @@ impl Modules {
 }
 
 /// The file that a module was compiled from.
-fn original(spec: &ModuleSpec) -> Result<Vec<u8>, LoadProblem> {
+pub(super) fn original(spec: &ModuleSpec) -> Result<Vec<u8>, LoadProblem> {
     let refused = |why: String| LoadProblem::Module(Cause::new(why));
     let bytes = std::fs::read(&spec.file)
         .map_err(|e| refused(format!("its file cannot be read any more: {e}")))?;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use std::collections::HashSet;
 
 /// How long a listing may be: a hundred thousand tests of a hundred bytes.
-const LONGEST: usize = 16 << 20;
+pub(super) const LONGEST: usize = 16 << 20;
 
 /// One call of a binary for its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ fn by_name(
 }
 
 /// Whether an answer came to its end and all of it is here.
-fn complete(answer: &Answer) -> bool {
+pub(super) fn complete(answer: &Answer) -> bool {
     answer.ending == Termination::Returned && answer.stdout.dropped == 0
 }
 
@@ -306,6 +306,8 @@ mod tests {
                     ..Captured::default()
                 },
                 stderr: Captured::default(),
+                called: Vec::new(),
+                stack: Vec::new(),
             }
         });
         (result, calls)

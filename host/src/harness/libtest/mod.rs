@@ -7,8 +7,10 @@
 //! byte and leave by `exit(0)`; nor does a status, since a name that matches
 //! nothing and an ignored test end in 0 as well.
 
+mod calibration;
 mod frame;
 pub(super) mod list;
+mod panics;
 
 use super::evidence::Evidence;
 use super::listing::{Answer, ListError, Question};
@@ -16,7 +18,7 @@ use super::scan::Counts;
 use super::termination::Termination;
 use super::{Case, Facts, Harness, Invocation};
 use crate::event::{Captured, Cause, Format, HarnessName, Outcome};
-use crate::protocol::{Benchmarks, ListedTest};
+use crate::protocol::{Benchmarks, Expect, ListedTest};
 use std::borrow::Cow;
 
 /// Its name.
@@ -53,15 +55,37 @@ impl Harness for Libtest {
         list::list(ask)
     }
 
+    fn calibrate(
+        &self,
+        tests: &mut [ListedTest],
+        original: &[u8],
+        ask: &mut dyn FnMut(&Question<'_>) -> Answer,
+    ) -> Result<(), String> {
+        calibration::calibrate(tests, original, ask)
+    }
+
     fn invoke<'a>(&self, case: &Case<'a>) -> Invocation<'a> {
         Invocation {
+            direct: calibration::read(case.data),
             args: run_args(case),
             ..Invocation::default()
         }
     }
 
-    fn judge(&self, evidence: &Evidence<'_>, _: &Case<'_>) -> Outcome {
-        outcome(evidence)
+    fn judge(&self, evidence: &Evidence<'_>, case: &Case<'_>) -> Outcome {
+        let direct = calibration::read(case.data);
+        let outcome = match (evidence.ending, evidence.gave, &direct) {
+            (Termination::Returned, Some(gave), Some(direct)) if direct.ok == gave => {
+                Outcome::Passed
+            }
+            _ => outcome(evidence),
+        };
+        match (case.expect, direct) {
+            (Expect::Panic(text), Some(direct)) => {
+                panics::judge(evidence, &direct.panics, text, outcome)
+            }
+            _ => outcome,
+        }
     }
 
     fn clean(&self, stdout: &mut Captured, path: &str, outcome: Option<&Outcome>) {

@@ -1,17 +1,17 @@
 //! What was found out about files: what they hold, how they run, their tests.
 
 use super::stamp::Stamp;
-use super::{Cache, gaps_name, now};
+use super::{Cache, now, passes_name};
 use crate::event::HarnessName;
 use crate::harness;
-use crate::protocol::{ContentHash, ListedTest, StdGaps};
+use crate::protocol::{ContentHash, DirectCalls, Listing, StdGaps};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 8;
+const LISTING: u32 = 9;
 /// How much of a list is read, in bytes: more than a worker may send.
 const LARGEST_LISTING: u64 = 512 << 20;
 
@@ -67,41 +67,43 @@ impl Cache {
         }
     }
 
-    /// The tests that a module was found to hold.
-    pub fn listing(
-        &self,
-        content: ContentHash,
-        harness: HarnessName,
-        std_gaps: StdGaps,
-    ) -> Option<Vec<ListedTest>> {
-        let name = listing_name(content, harness, std_gaps);
-        let bytes = self.read_sealed(&name, LARGEST_LISTING)?;
-        let tests: Vec<ListedTest> = ciborium::from_reader(bytes.as_slice()).ok()?;
-        let mut harnesses = tests.iter().map(|test| test.harness);
-        harnesses.all(harness::is_known).then_some(tests)
+    /// What a module answered when it was asked for its tests.
+    pub fn listing(&self, of: Listed) -> Option<Listing> {
+        let bytes = self.read_sealed(&of.name(), LARGEST_LISTING)?;
+        let listing: Listing = ciborium::from_reader(bytes.as_slice()).ok()?;
+        let mut harnesses = listing.tests.iter().map(|test| test.harness);
+        harnesses.all(harness::is_known).then_some(listing)
     }
 
-    /// Keeps the tests that a module was found to hold; a failure costs the next run a listing.
-    pub fn store_listing(
-        &self,
-        content: ContentHash,
-        harness: HarnessName,
-        std_gaps: StdGaps,
-        tests: &[ListedTest],
-    ) {
+    /// Keeps what a module answered when it was asked for its tests; a failure costs the next run
+    /// a listing.
+    pub fn store_listing(&self, of: Listed, listing: &Listing) {
         let mut bytes = Vec::new();
-        if ciborium::into_writer(tests, &mut bytes).is_ok() {
-            let _ = self.write_sealed(&listing_name(content, harness, std_gaps), &bytes);
+        if ciborium::into_writer(listing, &mut bytes).is_ok() {
+            let _ = self.write_sealed(&of.name(), &bytes);
         }
     }
 }
 
-/// By the harness too: a program is a command to who does not ask it for tests.
-fn listing_name(content: ContentHash, harness: HarnessName, std_gaps: StdGaps) -> String {
-    // another wasmtest may know more of a file
-    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
-    let gaps = gaps_name(std_gaps);
-    format!("{content}-{version}-{LISTING}-{harness}{gaps}.tests")
+/// What a list is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    pub content: ContentHash,
+    /// Who was asked: a program is a command to who does not ask it for tests.
+    pub harness: HarnessName,
+    pub std_gaps: StdGaps,
+    /// Whether it was found out how they can be called directly.
+    pub direct: DirectCalls,
+}
+
+impl Listed {
+    fn name(self) -> String {
+        // another wasmtest may know more of a file
+        let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+        let (content, harness) = (self.content, self.harness);
+        let passes = passes_name(self.std_gaps, self.direct);
+        format!("{content}-{version}-{LISTING}-{harness}{passes}.tests")
+    }
 }
 
 fn known_name(file: &fs::Metadata) -> String {
@@ -118,6 +120,7 @@ mod tests {
     use super::super::stamp::RACY;
     use super::super::tests::cache;
     use super::*;
+    use crate::protocol::{Holds, ListedTest};
     use std::fs::File;
     use std::io::Write;
     use std::time::{Duration, SystemTime};
@@ -154,14 +157,22 @@ mod tests {
     #[test]
     fn a_list_that_was_damaged_is_none() {
         let (_root, cache) = cache();
-        let (content, harness) = (ContentHash::of(b"a program"), harness::command::NAME);
-        let tests = ["one", "two"].map(|name| ListedTest::named(name, harness));
-        cache.store_listing(content, harness, StdGaps::Left, &tests);
-        let listing = || cache.listing(content, harness, StdGaps::Left);
-        assert_eq!(listing().as_deref(), Some(&tests[..]));
-        let path = cache
-            .dir()
-            .join(listing_name(content, harness, StdGaps::Left));
+        let of = Listed {
+            content: ContentHash::of(b"a program"),
+            harness: harness::command::NAME,
+            std_gaps: StdGaps::Left,
+            direct: DirectCalls::Left,
+        };
+        let tests = ["one", "two"].map(|name| ListedTest::named(name, of.harness));
+        let made = Listing {
+            tests: tests.into(),
+            plain: None,
+            holds: Holds::ForTheModule,
+        };
+        cache.store_listing(of, &made);
+        let listing = || cache.listing(of);
+        assert_eq!(listing().as_ref(), Some(&made));
+        let path = cache.dir().join(of.name());
         let whole = fs::read(&path).expect("there");
         for at in 0..whole.len() {
             let mut damaged = whole.clone();

@@ -22,12 +22,13 @@ mod states;
 mod sweep;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
+pub use known::Listed;
 pub use parts::{LARGEST_ARTEFACT, NewParts, Parts};
 pub use states::KEEPING;
 pub use sweep::RunMark;
 
-use crate::instrument::gaps;
-use crate::protocol::{ContentHash, Form, StdGaps};
+use crate::instrument::{direct, gaps};
+use crate::protocol::{ContentHash, DirectCalls, Form, StdGaps};
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
 use serde::{Deserialize, Serialize};
@@ -59,11 +60,15 @@ impl ArtefactPart {
     }
 }
 
-/// What names tell of what std lacks: by which rules it was filled in, if it was.
-fn gaps_name(std_gaps: StdGaps) -> String {
-    match std_gaps {
+/// What names tell of the passes: by which rules they went over a module, if they did.
+fn passes_name(std_gaps: StdGaps, direct: DirectCalls) -> String {
+    let std_gaps = match std_gaps {
         StdGaps::Filled => format!("-std{}", gaps::VERSION),
         StdGaps::Left => String::new(),
+    };
+    match direct {
+        DirectCalls::Prepared => format!("{std_gaps}-direct{}", direct::VERSION),
+        DirectCalls::Left => std_gaps,
     }
 }
 
@@ -163,8 +168,11 @@ impl Cache {
     pub fn artefact_name(content: ContentHash, form: Form, part: ArtefactPart) -> String {
         let settings = blake3::hash(engine::fingerprint().as_bytes()).to_hex();
         let (compiler, part) = (form.compiler.name(), part.name());
-        let gaps = gaps_name(form.passes.std_gaps);
-        format!("{content}-{compiler}-{}{part}{gaps}.cwasm", &settings[..16])
+        let passes = passes_name(form.passes.std_gaps, form.passes.direct);
+        format!(
+            "{content}-{compiler}-{}{part}{passes}.cwasm",
+            &settings[..16]
+        )
     }
 
     /// Whether a compiled form is here and is what was written. One that is not

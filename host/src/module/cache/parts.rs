@@ -216,6 +216,7 @@ mod tests {
     use super::super::tests::cache;
     use super::*;
     use crate::instrument::OffsetMap;
+    use crate::instrument::direct::Prepared;
     use crate::instrument::gaps::Gaps;
     use crate::protocol::StdGaps;
 
@@ -232,6 +233,7 @@ mod tests {
         let facts = PassFacts {
             offsets: OffsetMap::default(),
             gaps: Gaps::left("nobody wanted it"),
+            direct: Prepared::Unwanted,
         };
         let part = ArtefactPart::Plain;
         parts.write_pass_facts(part, &facts).expect("written");

@@ -13,7 +13,7 @@ use std::io;
 /// To be raised with any change in how modules are rewritten, or in what is kept of that.
 const REWRITING: u32 = 2;
 /// To be raised with any change in what is kept beside each compiled form.
-const PASSES: u32 = 1;
+const PASSES: u32 = 2;
 
 /// No more is read of what is kept of a module, in bytes: a debug binary of 100 MB has some MiB.
 pub(super) const MAX_FACTS: u64 = 128 << 20;
@@ -78,6 +78,7 @@ mod tests {
     use super::super::tests::cache;
     use super::*;
     use crate::instrument::OffsetMap;
+    use crate::instrument::direct::Prepared;
     use crate::instrument::gaps::Gaps;
 
     #[test]
@@ -86,6 +87,7 @@ mod tests {
         let facts = PassFacts {
             offsets: OffsetMap::default(),
             gaps: Gaps::left("nobody wanted it"),
+            direct: Prepared::Unwanted,
         };
         cache.store_pass_facts("a.cwasm", &facts).expect("stored");
         assert_eq!(cache.pass_facts("a.cwasm"), Some(facts.clone()));

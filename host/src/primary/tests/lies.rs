@@ -215,6 +215,7 @@ fn listed(at: At) -> Lies {
         module,
         tests: Ok(Listing {
             tests,
+            plain: None,
             holds: Holds::ForTheModule,
         }),
     };

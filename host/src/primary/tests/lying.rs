@@ -196,6 +196,7 @@ fn nobody_lists_a_module_who_has_run_another() {
                     };
                     let tests = Ok(Listing {
                         tests,
+                        plain: None,
                         holds: Holds::ForTheModule,
                     });
                     Some(peer.say(&FromWorker::Listed {

@@ -113,6 +113,7 @@ impl Peer {
                 module: *module,
                 tests: Ok(Listing {
                     tests: vec![ListedTest::named("main", command::NAME)],
+                    plain: None,
                     holds: Holds::ForTheModule,
                 }),
             }),
