@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod compat;
+pub mod equivalence;
 pub mod faults;
 pub mod guest;
 pub mod hostile;

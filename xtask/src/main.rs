@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::{bench, compat, faults, guest, hostile, target};
+use xtask::{bench, compat, equivalence, faults, guest, hostile, target};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
@@ -19,6 +19,8 @@ cargo xtask newest                  have rustup install the newest stable Rust, 
 cargo xtask compat [PART...]        public crates' verdicts natively beside ours and the hints, on
                                     each Rust that is here, and beside the wasmtime command line
                                     and cargo-nextest (`cargo xtask compat --help`)
+cargo xtask equivalence             public crates' tests called directly and through libtest: the same verdicts
+                                    (`cargo xtask equivalence --help`)
 cargo xtask hostile [NAME...]       attacks on the runner, and with --mutations N changed modules
                                     (`cargo xtask hostile --help`)
 ";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         }
         Some("bench") => with_wasmtest(bench::bench),
         Some("compat") => compat(rest),
+        Some("equivalence") => equivalence(rest),
         Some("faults") => faults(rest),
         Some("hostile") => hostile(rest),
         Some("newest") => {
@@ -107,6 +110,19 @@ fn build_wasmtest() -> Result<PathBuf> {
 fn with_wasmtest(task: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<ExitCode> {
     task(&root(), &build_wasmtest()?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn equivalence(args: &[OsString]) -> Result<ExitCode> {
+    let args: Vec<String> = args
+        .iter()
+        .map(|a| a.to_string_lossy().into_owned())
+        .collect();
+    if args.iter().any(|a| a == "--help" || a == "-h") {
+        print!("{}", equivalence::USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let asked = equivalence::Asked::of(&args)?;
+    with_wasmtest(|root, wasmtest| equivalence::equivalence(root, wasmtest, &asked))
 }
 
 fn compat(args: &[OsString]) -> Result<ExitCode> {
