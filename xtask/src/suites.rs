@@ -64,18 +64,16 @@ pub fn all() -> impl Iterator<Item = &'static Suite> {
 
 /// More that build for WASI as they are, of many kinds of tests: with what are compared the ways to
 /// call them.
-pub const MORE: [Suite; 14] = [
+pub const MORE: [Suite; 12] = [
     debug("arrayvec", "0.7.6"),
-    debug("base64", "0.22.1"),
     debug("bitflags", "2.9.1"),
     debug("bytes", "1.10.1"),
     debug("fnv", "1.0.7"),
     debug("heck", "0.5.0"),
     debug("hex", "0.4.3"),
     debug("humantime", "2.2.0"),
-    debug("memchr", "2.7.4"),
     debug("ryu", "1.0.20"),
-    debug("slab", "0.4.10"),
+    debug("slab", "0.4.11"),
     debug("smallvec", "1.16.6"),
     debug("strsim", "0.11.1"),
     debug("unicode-width", "0.2.1"),
