@@ -4,7 +4,7 @@
 //! only where they can be true.
 
 use super::{GlobalShape, MemoryShape, Number, PAGE};
-use wasmparser::{ConstExpr, Global, Operator};
+use wasmparser::{ConstExpr, CustomSectionReader, Global, KnownCustom, Name, Operator};
 
 /// What the ABI of C aligns the stack to.
 const STACK_ALIGNMENT: i32 = 16;
@@ -31,6 +31,21 @@ impl StackPointer {
         if name == "__stack_pointer" {
             self.ambiguous |= self.named.is_some_and(|other| other != index);
             self.named = Some(index);
+        }
+    }
+
+    /// A custom section; that of the names may name it.
+    pub fn may_be_named_in(&mut self, section: &CustomSectionReader<'_>) {
+        if let KnownCustom::Name(names) = section.as_known() {
+            // nobody vouches for what names say: a bad one is no name
+            for name in names {
+                let Ok(Name::Global(names)) = name else {
+                    continue;
+                };
+                for name in names.into_iter().flatten() {
+                    self.is_named(name.index, name.name);
+                }
+            }
         }
     }
 

@@ -9,9 +9,27 @@ use super::stack::StackPointer;
 use super::{GLOBAL, GlobalShape, MAX_GLOBALS, MemoryShape, NotUnderstood, Number, PAGE, STATE};
 use std::ops::Range;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, DataKind, Encoding, ExternalKind, FunctionBody,
-    KnownCustom, MemoryType, Name, Operator, Parser, Payload, TypeRef, ValType,
+    BinaryReaderError, CompositeInnerType, DataKind, Encoding, ExternalKind, FuncType,
+    FunctionBody, MemoryType, Operator, Parser, Payload, TypeRef, TypeSectionReader, ValType,
 };
+
+/// A module's types by their indices, of those that are functions'.
+///
+/// # Errors
+/// If the section does not parse.
+pub fn function_types(
+    types: TypeSectionReader<'_>,
+) -> Result<Vec<Option<FuncType>>, BinaryReaderError> {
+    let mut all = Vec::new();
+    for group in types {
+        let types = group?.into_types();
+        all.extend(types.map(|ty| match ty.composite_type.inner {
+            CompositeInnerType::Func(ty) => Some(ty),
+            _ => None,
+        }));
+    }
+    Ok(all)
+}
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -158,19 +176,7 @@ pub(super) fn survey(bytes: &[u8]) -> Result<Survey, NotUnderstood> {
                 }
             }
             Payload::CodeSectionEntry(body) => look_at(body, &mut stack)?,
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(names) = section.as_known() {
-                    // nobody vouches for what names say: a bad one is no name
-                    for name in names {
-                        let Ok(Name::Global(names)) = name else {
-                            continue;
-                        };
-                        for name in names.into_iter().flatten() {
-                            stack.is_named(name.index, name.name);
-                        }
-                    }
-                }
-            }
+            Payload::CustomSection(section) => stack.may_be_named_in(section),
             _ => {}
         }
         if let Some((id, body)) = payload.as_section() {

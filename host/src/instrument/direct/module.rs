@@ -7,8 +7,7 @@ use super::{NotFound, OWN_NAMES};
 use std::cell::Cell;
 use std::collections::HashMap;
 use wasmparser::{
-    CompositeInnerType, ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody,
-    KnownCustom, Name, Parser, Payload, TypeRef,
+    ElementItems, ElementKind, ExternalKind, FuncType, FunctionBody, Parser, Payload, TypeRef,
 };
 
 /// What has to be known of a module.
@@ -40,14 +39,7 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
                 Payload::TypeSection(types) => {
-                    for group in types {
-                        for ty in group?.into_types() {
-                            module.types.push(match ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => Some(ty),
-                                _ => None,
-                            });
-                        }
-                    }
+                    module.types = survey::function_types(types)?;
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
@@ -148,19 +140,7 @@ impl<'a> Module<'a> {
                     }
                 }
                 Payload::CodeSectionEntry(body) => module.bodies.push(body),
-                Payload::CustomSection(section) => {
-                    if let KnownCustom::Name(names) = section.as_known() {
-                        // nobody vouches for what names say: a bad one is no name
-                        for name in names {
-                            let Ok(Name::Global(names)) = name else {
-                                continue;
-                            };
-                            for name in names.into_iter().flatten() {
-                                module.stack.is_named(name.index, name.name);
-                            }
-                        }
-                    }
-                }
+                Payload::CustomSection(section) => module.stack.may_be_named_in(&section),
                 _ => {}
             }
         }

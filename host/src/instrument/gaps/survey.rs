@@ -11,8 +11,8 @@ use super::panics::Constants;
 use super::{Left, Plan, ProcessId, TempDir};
 use std::collections::BTreeSet;
 use wasmparser::{
-    CompositeInnerType, ConstExpr, DataKind, ElementItems, ExternalKind, FuncType, FunctionBody,
-    KnownCustom, Name, Operator, Parser, Payload, TableInit, TypeRef, ValType,
+    ConstExpr, DataKind, ElementItems, ExternalKind, FuncType, FunctionBody, KnownCustom, Name,
+    Operator, Parser, Payload, TableInit, TypeRef, ValType,
 };
 
 /// Hints for compilers, by function and offset: a new body has no such places.
@@ -110,14 +110,7 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
                 Payload::TypeSection(types) => {
-                    for group in types {
-                        for ty in group?.into_types() {
-                            module.types.push(match ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => Some(ty),
-                                _ => None,
-                            });
-                        }
-                    }
+                    module.types = state::function_types(types)?;
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
