@@ -7,6 +7,8 @@
 //!   (up to Rust 1.100);
 //! - with fat link-time optimisation the call is gone; the array is still there, and `main` is the
 //!   one function of that type in which its address stands, or that of its end;
+//! - of few tests the loop over the array is gone with it, and a function of libtest's is called
+//!   with the address of each description;
 //! - `main` gives an exit code, stores the pointers to its frame one by one and calls with its
 //!   address (from Rust 1.101 on); or the call is gone, and only the pointers are stored.
 //!
@@ -41,9 +43,15 @@ pub(super) fn search(bytes: &[u8]) -> Result<Found, NotFound> {
     if handed.is_empty() {
         handed = module.somewhere_in_data()?;
         handed.extend(module.stored_somewhere()?);
+        let singly = module.handed_singly()?;
         // what else could be one is no array of many
-        let most = handed.iter().map(|handed| handed.tests.len()).max();
-        handed.retain(|handed| Some(handed.tests.len()) == most);
+        let all = handed.iter().chain(&singly);
+        let most = all.map(|handed| handed.tests.len()).max();
+        let has_most = |handed: &Handed| Some(handed.tests.len()) == most;
+        match singly.iter().any(has_most) {
+            true => handed = singly.into_iter().filter(has_most).collect(),
+            false => handed.retain(has_most),
+        }
     }
     let [Handed { at, result, tests }] = &handed[..] else {
         return Err(match handed.is_empty() {
@@ -182,25 +190,78 @@ impl Module<'_> {
     }
 
     /// Arrays of tests whose address stands in one function: it was made of `main` and all that
-    /// it calls.
+    /// it calls. What is handed to a function as it is may be what lies behind an array, and is
+    /// left out where something else is found.
     fn somewhere_in_data(&self) -> Result<Vec<Handed>, NotFound> {
-        let mut handed: Vec<Handed> = Vec::new();
+        let (mut used, mut passed_on): (Vec<Handed>, Vec<Handed>) = (Vec::new(), Vec::new());
         for (at, body) in self.bodies.iter().enumerate() {
             if self.result_of(at) != Some(MainResult::Nothing) {
                 continue;
             }
             let mut looked_at = HashSet::new();
             let mut operators = body.get_operators_reader()?;
+            let mut last = None;
             while !operators.eof() {
                 self.bounded()?;
-                if let Operator::I32Const { value } = operators.read()?
-                    && looked_at.insert(value)
-                    && let Some(tests) = self.tests_at(value.cast_unsigned(), None)
+                let operator = operators.read()?;
+                let is_passed_on = matches!(operator, Operator::Call { .. });
+                if let Some(value) = last
+                    && looked_at.insert((value, is_passed_on))
+                    && let Some(tests) = self.tests_at(value, None)
                 {
                     let result = MainResult::Nothing;
-                    handed.push(Handed { at, result, tests });
+                    let list = match is_passed_on {
+                        true => &mut passed_on,
+                        false => &mut used,
+                    };
+                    // it may be there by its begin and by its end
+                    if !list.iter().any(|h| h.at == at && h.tests == tests) {
+                        list.push(Handed { at, result, tests });
+                    }
                 }
+                last = match operator {
+                    Operator::I32Const { value } => Some(value.cast_unsigned()),
+                    _ => None,
+                };
             }
+        }
+        Ok(match used.is_empty() {
+            true => passed_on,
+            false => used,
+        })
+    }
+
+    /// Tests with whose addresses one function calls another, one call each: the loop over them was
+    /// unrolled.
+    fn handed_singly(&self) -> Result<Vec<Handed>, NotFound> {
+        let mut handed = Vec::new();
+        for (at, body) in self.bodies.iter().enumerate() {
+            let Some(result) = self.result_of(at) else {
+                continue;
+            };
+            let mut by_called: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            let mut operators = body.get_operators_reader()?;
+            let mut last = None;
+            while !operators.eof() {
+                self.bounded()?;
+                let operator = operators.read()?;
+                // where to put it, and what of
+                if let (Operator::Call { function_index }, Some(test)) = (&operator, last)
+                    && self.takes_tests(*function_index, MainResult::Nothing)
+                    && self.are_tests(&[test])
+                {
+                    by_called.entry(*function_index).or_default().push(test);
+                }
+                last = match operator {
+                    Operator::I32Const { value } => Some(value.cast_unsigned()),
+                    _ => None,
+                };
+            }
+            let all = by_called.into_values();
+            handed.extend(
+                all.filter(|tests| self.are_tests(tests))
+                    .map(|tests| Handed { at, result, tests }),
+            );
         }
         Ok(handed)
     }
@@ -353,10 +414,15 @@ mod tests {
             // the call is gone: the array's begin, or its end
             "(func $main i32.const 128 drop)".to_owned(),
             "(func $main i32.const 136 drop)".to_owned(),
+            "(func $main i32.const 128 drop i32.const 136 drop)".to_owned(),
+            // what lies behind the array is another's
+            "(func $main i32.const 136 drop) (func $one (param i32)) (func i32.const 136 call $one)".to_owned(),
             format!(
                 "(func $main (result i32) (local i32) {stores} local.get 0 i32.const 8 i32.add i32.const 2 call $exit)"
             ),
             format!("(func $main (result i32) (local i32) {stores} i32.const 0)"),
+            // the loop is gone, too
+            "(func $main (local i32) local.get 0 i32.const 64 call $run local.get 0 i32.const 96 call $run)".to_owned(),
         ];
         for main in each {
             let main: &'static str = main.leak();
