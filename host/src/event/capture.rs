@@ -34,7 +34,10 @@ impl Capture {
 
     /// Takes more of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
-        let fits = self.fits_head(bytes);
+        let fits = match self.head_counts > self.cap {
+            true => 0,
+            false => self.fits_head(bytes),
+        };
         let (head, rest) = bytes.split_at(fits);
         self.head.extend_from_slice(head);
         if !rest.is_empty() {
@@ -61,6 +64,16 @@ impl Capture {
     }
 
     fn push_tail(&mut self, bytes: &[u8]) {
+        let counts = counted(bytes);
+        if counts <= self.cap {
+            self.tail.extend(bytes);
+            self.tail_counts += counts;
+            // many that are small are dropped together
+            if self.tail_counts > self.cap.saturating_mul(2) {
+                self.trim();
+            }
+            return;
+        }
         // of much that comes at once most is not even copied
         let mut counts = 0;
         let last = bytes.iter().rev().take_while(|byte| {
@@ -68,23 +81,29 @@ impl Capture {
             counts <= self.cap
         });
         let (passed, last) = bytes.split_at(bytes.len() - last.count());
-        if !passed.is_empty() {
-            self.dropped += (self.tail.len() + passed.len()) as u64;
-            self.tail.clear();
-            self.tail_counts = 0;
-        }
+        self.dropped += (self.tail.len() + passed.len()) as u64;
+        self.tail.clear();
         self.tail.extend(last);
-        self.tail_counts += counted(last);
-        while self.tail_counts > self.cap
-            && let Some(first) = self.tail.pop_front()
-        {
-            self.tail_counts -= cost(first);
-            self.dropped += 1;
+        self.tail_counts = counted(last);
+    }
+
+    /// Drops of the tail what is more than is kept.
+    fn trim(&mut self) {
+        let mut drop = 0;
+        for byte in &self.tail {
+            if self.tail_counts <= self.cap {
+                break;
+            }
+            self.tail_counts -= cost(*byte);
+            drop += 1;
         }
+        self.tail.drain(..drop);
+        self.dropped += drop as u64;
     }
 
     /// What was kept; the stream begins anew.
     pub fn take(&mut self) -> Captured {
+        self.trim();
         let taken = std::mem::replace(self, Capture::new(self.cap));
         Captured {
             head: taken.head,

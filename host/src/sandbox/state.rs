@@ -11,6 +11,7 @@ use crate::event::{Attachment, written};
 use crate::harness::termination::StackFrame;
 use crate::protocol::GuestLimits;
 use std::time::Duration;
+use wasmtime::Memory;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -37,6 +38,8 @@ pub struct State {
     pub(super) account: Account,
     /// Its stdout and stderr, as long as the descriptors 1 and 2 are these.
     pub(super) output: Option<(Stream, Stream)>,
+    /// The guest's memory, once it has written to one of these: a store is one program's.
+    pub(super) writes_from: Option<Memory>,
     /// What it is told as its process's id.
     pub(super) process_id: u32,
     /// Its stack when it was looked at, if it ran for so long.
@@ -109,6 +112,7 @@ impl State {
             watch,
             account: Account::default(),
             output: None,
+            writes_from: None,
             process_id,
             seen_at: Vec::new(),
         }

@@ -86,8 +86,12 @@ fn to_output(
     (at, count): (i32, i32),
     told: i32,
 ) -> Option<Result<i32>> {
-    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
-        return None;
+    let memory = match caller.data().writes_from {
+        Some(memory) => memory,
+        None => {
+            let memory = caller.get_export("memory").and_then(Extern::into_memory)?;
+            *caller.data_mut().writes_from.insert(memory)
+        }
     };
     let (memory, state) = memory.data_and_store_mut(caller);
     let stream = match (fd, &state.output) {
