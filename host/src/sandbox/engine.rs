@@ -67,15 +67,19 @@ pub fn for_compiling(compiler: Compiler, threads: Threads) -> anyhow::Result<Eng
 /// # Errors
 /// If wasmtime cannot work on this machine.
 pub fn for_running(wasm_stack: usize) -> anyhow::Result<Engine> {
-    let with = |scan| {
+    let with = |memories, scan| {
         let mut config = config(wasm_stack);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(scan)));
+        let mut pool = pool(memories);
+        pool.pagemap_scan(scan);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         new(&config)
     };
     // Linux before 6.7 has no PAGEMAP_SCAN: `Auto` would be silent about why
-    with(Enabled::Yes)
-        .or_else(|_| with(Enabled::No))
-        // where address space is limited there is no room for a pool
+    with(MEMORIES, Enabled::Yes)
+        .or_else(|_| with(MEMORIES, Enabled::No))
+        // where address space is limited there is room for a small pool, as under valgrind, or
+        // for none
+        .or_else(|_| with(FEW_MEMORIES, Enabled::No))
         .or_else(|_| new(&config(wasm_stack)))
 }
 
@@ -113,28 +117,31 @@ fn config(wasm_stack: usize) -> Config {
     config
 }
 
+/// How many memories a pool has, each of which takes 4 GiB of address space.
+const MEMORIES: u32 = 16;
+const FEW_MEMORIES: u32 = 4;
+
 /// Slots for one guest at a time, of whatever shape: a component is many core
 /// instances. Limits are generous, since they cost address space only.
-fn pool(scan: Enabled) -> PoolingAllocationConfig {
+fn pool(memories: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(4)
         .total_core_instances(200)
         .max_core_instances_per_component(100)
         .max_component_instance_size(64 << 20)
         .max_core_instance_size(64 << 20)
-        .total_memories(16)
-        .max_memories_per_module(8)
-        .max_memories_per_component(8)
+        .total_memories(memories)
+        .max_memories_per_module(memories / 2)
+        .max_memories_per_component(memories / 2)
         .max_memory_size(4 << 30)
-        .total_tables(64)
-        .max_tables_per_module(32)
-        .max_tables_per_component(32)
+        .total_tables(4 * memories)
+        .max_tables_per_module(2 * memories)
+        .max_tables_per_component(2 * memories)
         .table_elements(10_000_000)
         .total_stacks(4)
         .total_gc_heaps(4)
         .linear_memory_keep_resident(256 << 10)
-        .table_keep_resident(64 << 10)
-        .pagemap_scan(scan);
+        .table_keep_resident(64 << 10);
     pool
 }
 
