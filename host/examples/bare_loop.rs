@@ -4,44 +4,26 @@
 //!
 //! Usage: `bare_loop MODULE`; prints how many tests it ran.
 
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, Linker, Module, PoolingAllocationConfig,
-    Store,
-};
+mod common;
+
+use wasmtime::{Linker, Store};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 fn main() -> anyhow::Result<()> {
     let path = std::env::args().nth(1).expect("usage: bare_loop MODULE");
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_core_instances(4)
-        .total_memories(4)
-        .total_tables(4)
-        .max_memory_size(1 << 30)
-        .table_elements(1 << 20)
-        .linear_memory_keep_resident(256 << 10)
-        .table_keep_resident(64 << 10)
-        .pagemap_scan(Enabled::Yes);
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = Engine::new(&config)?;
-    // compiled once and mapped from then on, as the runner has it
+    let engine = common::engine()?;
     let compiled = format!("{path}.bare-loop");
-    if !std::fs::exists(&compiled)? {
-        std::fs::write(&compiled, engine.precompile_module(&std::fs::read(&path)?)?)?;
-    }
-    // SAFETY: the file was made by the lines above.
-    let module = unsafe { Module::deserialize_file(&engine, &compiled)? };
+    let module = common::module(&engine, &compiled, || Ok(std::fs::read(&path)?))?;
     let mut linker: Linker<WasiP1Ctx> = Linker::new(&engine);
     p1::add_to_linker_sync(&mut linker, |t| t)?;
     let pre = linker.instantiate_pre(&module)?;
     let tests: Vec<String> = module
         .exports()
         .map(|e| e.name().to_owned())
-        .filter(|n| n.starts_with("wasmtest:"))
+        // what the SDK itself exports is no test
+        .filter(|n| n.starts_with("wasmtest:") && !n.starts_with("wasmtest:wasmtest::"))
         .collect();
     for test in &tests {
         let out = MemoryOutputPipe::new(1 << 20);

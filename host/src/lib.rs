@@ -38,6 +38,7 @@ mod worker;
 #[doc(hidden)]
 pub mod inside {
     pub use crate::harness::hints::HINTS;
+    pub use crate::instrument::direct;
     pub use crate::instrument::gaps::{self, Gaps};
     pub use crate::instrument::strip::strip;
     pub use crate::instrument::{OffsetMap, PassOutput, RewriteFacts, rewrite};

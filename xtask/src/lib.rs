@@ -8,6 +8,7 @@ pub mod equivalence;
 pub mod faults;
 pub mod guest;
 pub mod hostile;
+pub mod instructions;
 pub mod overshoot;
 pub mod processes;
 pub mod suites;

@@ -4,14 +4,16 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use xtask::{bench, compat, equivalence, faults, guest, hostile, target};
+use xtask::{bench, compat, equivalence, faults, guest, hostile, instructions, target};
 
 const HELP: &str = "\
 cargo xtask demo                    set everything up, then run the example modules
 cargo xtask test [FILTER...]        all tests (with a filter: those end-to-end tests)
 cargo xtask guest-cargo -- ARGS     cargo for the targets wasm32-wasip1 and wasm32-wasip2
-cargo xtask bench [overshoot]       what 1,000 trivial tests cost, beside one instance for all, and by how
-                                    much guests pass their limit; or that alone
+cargo xtask bench                   what tests cost, beside the wasmtime command line, cargo-nextest and bare
+                                    loops; writes BENCHMARKS.md (installs these first: a quarter of an hour)
+cargo xtask bench overshoot         by how much guests that do not stop pass their limit
+cargo xtask instructions            what a test costs a worker in instructions, with a bound (valgrind)
 cargo xtask faults [--seeds N]      2,000 tests while workers, compilers and the fixture host are killed
                                     and stopped at random (`cargo xtask faults --help`)
 cargo xtask newest                  have rustup install the newest stable Rust, where it can: what rests
@@ -36,7 +38,8 @@ fn main() -> ExitCode {
         Some("bench") if rest.first().is_some_and(|a| a == "overshoot") => {
             with_wasmtest(bench::overshoot)
         }
-        Some("bench") => with_wasmtest(bench::bench),
+        Some("bench") => bench::bench(&root()).map(|()| ExitCode::SUCCESS),
+        Some("instructions") => with_wasmtest(instructions::instructions),
         Some("compat") => compat(rest),
         Some("equivalence") => equivalence(rest),
         Some("faults") => faults(rest),

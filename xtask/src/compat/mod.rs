@@ -17,7 +17,7 @@ mod verdict;
 
 pub use hints::{HINTS, Hint, check as check_hints};
 pub use native::runner as native_runner;
-pub use runtime::wasmtime;
+pub use runtime::{install_nextest, install_wasmtime};
 
 use crate::suites::{self, Suite};
 use crate::toolchains::{self, Meant};

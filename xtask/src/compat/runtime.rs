@@ -14,9 +14,22 @@ const WASMTIME: &str = "48.0.8";
 const FEATURES: &str =
     "run,cranelift,parallel-compilation,cache,pooling-allocator,component-model,gc,gc-drc,threads";
 
-/// The wasmtime command line that was installed here, or one on the path.
-pub fn wasmtime(root: &Path) -> Option<PathBuf> {
-    tool(root, "wasmtime")
+/// The wasmtime command line: one that is there, or as it is installed for here alone.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn install_wasmtime(root: &Path) -> Result<PathBuf> {
+    let package = ["wasmtime-cli", "--version", WASMTIME];
+    let features = ["--no-default-features", "--features", FEATURES];
+    install(root, "wasmtime", &[&package[..], &features].concat())
+}
+
+/// cargo-nextest, likewise.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn install_nextest(root: &Path) -> Result<PathBuf> {
+    install(root, "cargo-nextest", &["cargo-nextest"])
 }
 
 fn tool(root: &Path, name: &str) -> Option<PathBuf> {
@@ -58,19 +71,8 @@ type Verdicts = BTreeMap<String, Option<bool>>;
 /// # Errors
 /// If something cannot be installed, built or run.
 pub fn compare(root: &Path, wasmtest: &Path, asked: impl Fn(&Suite) -> bool) -> Result<usize> {
-    let wasmtime = install(
-        root,
-        "wasmtime",
-        &[
-            "wasmtime-cli",
-            "--version",
-            WASMTIME,
-            "--no-default-features",
-            "--features",
-            FEATURES,
-        ],
-    )?;
-    let nextest = install(root, "cargo-nextest", &["cargo-nextest"])?;
+    let wasmtime = install_wasmtime(root)?;
+    let nextest = install_nextest(root)?;
     let folder = root.join("target/compat/suites");
     std::fs::create_dir_all(&folder)?;
     suites::fetch(&folder, suites::all())?;

@@ -4,6 +4,8 @@
 //! Each suite is built in several ways for WASI, and run both ways; verdicts have to be equal, test by
 //! test, but for those that libtest does not run (`should_panic`), and what tests wrote is compared.
 
+mod mutated;
+
 use crate::suites::{self, Suite};
 use crate::target::WASIP1;
 use anyhow::{Context as _, Result, bail};
@@ -14,9 +16,11 @@ use std::process::{Command, Stdio};
 
 /// How it is called.
 pub const USAGE: &str = "\
-cargo xtask equivalence [--crate NAME]... [--build NAME]...
+cargo xtask equivalence [--crate NAME]... [--build NAME]... [--mutations N]
   each of these published crates' tests, built as debug, release, stripped, thin and fat, called directly
   and through libtest: the verdicts have to be equal; what they wrote is compared
+  --mutations N  then so many of these binaries with some bits changed: nothing passes that libtest does
+                 not let pass
 ";
 
 /// A way to build: its name, cargo's profile, and what is set of it.
@@ -40,6 +44,7 @@ const BUILDS: [(&str, &str, &[&str]); 5] = [
 pub struct Asked {
     crates: Vec<String>,
     builds: Vec<String>,
+    mutations: u64,
 }
 
 impl Asked {
@@ -51,6 +56,12 @@ impl Asked {
         let mut asked = Asked::default();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
+            if arg == "--mutations" {
+                let number = args.next().and_then(|n| n.parse().ok());
+                asked.mutations =
+                    number.with_context(|| format!("{arg} needs a number\n\n{USAGE}"))?;
+                continue;
+            }
             let (list, known): (_, Vec<&str>) = match arg.as_str() {
                 "--crate" => (
                     &mut asked.crates,
@@ -110,6 +121,7 @@ pub fn equivalence(root: &Path, wasmtest: &Path, asked: &Asked) -> Result<()> {
     let mut wrong = Vec::new();
     let (mut told, mut missing) = (Vec::new(), Vec::new());
     let mut all = Found::default();
+    let mut binaries = Vec::new();
     let is_asked = |list: &[String], name: &str| list.is_empty() || list.iter().any(|l| l == name);
     for suite in suites::direct().filter(|suite| is_asked(&asked.crates, suite.name)) {
         for build in BUILDS
@@ -123,7 +135,8 @@ pub fn equivalence(root: &Path, wasmtest: &Path, asked: &Asked) -> Result<()> {
                     continue;
                 }
             };
-            let run = |how| ran(wasmtest, &modules, &folder.join(suite.name), how);
+            let package = folder.join(suite.name);
+            let run = |how| ran(wasmtest, &modules, &package, how, "600");
             let found = compared(&run("direct")?, &run("plain")?);
             let of = format!("{} {} {}", suite.name, suite.version, build.0);
             println!(
@@ -147,6 +160,7 @@ pub fn equivalence(root: &Path, wasmtest: &Path, asked: &Asked) -> Result<()> {
             told.extend(each("plain:", &found.plain));
             told.extend(each("wrote otherwise:", &found.outputs));
             wrong.extend(each("ended otherwise:", &found.verdicts));
+            binaries.extend(modules);
             all.tests += found.tests;
             all.direct += found.direct;
             all.should_panic.0 += found.should_panic.0;
@@ -162,6 +176,14 @@ pub fn equivalence(root: &Path, wasmtest: &Path, asked: &Asked) -> Result<()> {
     }
     if !wrong.is_empty() {
         bail!("verdicts differ:\n{}", wrong.join("\n"));
+    }
+    if asked.mutations > 0 && !binaries.is_empty() {
+        let tally = mutated::campaign(wasmtest, &binaries, &folder, asked.mutations)?;
+        let (told, holds) = tally.told();
+        print!("{told}");
+        if !holds {
+            bail!("changed binaries end otherwise");
+        }
     }
     match missing.is_empty() {
         true => Ok(()),
@@ -194,11 +216,18 @@ struct Run {
     calls: BTreeMap<String, Option<String>>,
 }
 
-fn ran(wasmtest: &Path, modules: &[PathBuf], package: &Path, how: &str) -> Result<Run> {
+fn ran(
+    wasmtest: &Path,
+    modules: &[PathBuf],
+    package: &Path,
+    how: &str,
+    limit: &str,
+) -> Result<Run> {
     let mut command = Command::new(wasmtest);
     command.arg("run").args(modules);
     command.args(["--message-format", "json", "--show-output"]);
-    command.args(["--process-timeout", "600", "--no-config"]);
+    command.args(["--process-timeout", limit, "--no-config"]);
+    command.args(["--random-seed", "1"]);
     command.arg("--dir").arg(package);
     // what has to be plain is told, and no error
     if how == "plain" {

@@ -1,0 +1,1 @@
+//! Trivial tests for libtest, many of them.
