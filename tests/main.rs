@@ -27,6 +27,7 @@ mod limits;
 mod listing;
 mod processes;
 mod proposals;
+mod random;
 mod real_suites;
 mod replayed;
 mod reports;

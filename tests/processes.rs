@@ -103,10 +103,7 @@ const STOPPED: &str = "stopped from outside by signal 19 (SIGSTOP), and so ended
 
 #[test]
 fn a_worker_that_is_stopped_is_ended_and_its_test_is_blamed() {
-    let module = guest("slow", Target::P1, "dev");
-    assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
-    let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
-    run.wait_for("started", "c_sleeps_for_ever");
+    let run = Watched::asleep();
     let workers = of_role(run.child.id(), "__worker");
     send(workers[0], libc::SIGSTOP);
     let events = run.finish();

@@ -106,6 +106,8 @@ pub struct Watched {
     pub child: Child,
     lines: BufReader<ChildStdout>,
     seen: String,
+    /// What it is granted, if that is to be there as long as it.
+    granted: Option<tempfile::TempDir>,
 }
 
 impl Watched {
@@ -114,6 +116,25 @@ impl Watched {
         command.args(["run", "--message-format", "json"]).args(args);
         // whatever these tests were started with
         Watched::begin(starts_with(&mut command, libc::SIGHUP, libc::SIG_DFL))
+    }
+
+    /// One whose only child is a worker that sleeps in its test `c_sleeps_for_ever`; those behind
+    /// that pass.
+    pub fn asleep() -> Watched {
+        let module = guest("slow", Target::P1, "dev");
+        // compiled by now
+        assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
+        let dir = tempfile::tempdir().expect("a folder");
+        let granted = format!("{}::/told:rw", dir.path().display());
+        let mut args = vec![arg(&module), "--processes", "1", "--skip", "a_second"];
+        args.extend(["--dir", &granted, "--env", "BEGAN=/told/began"]);
+        let mut run = Watched::start(&args);
+        // that it is about to begin is told a moment before it does
+        while !dir.path().join("began").exists() {
+            std::thread::yield_now();
+        }
+        run.granted = Some(dir);
+        run
     }
 
     /// A run with JSON on stdout.
@@ -125,6 +146,7 @@ impl Watched {
             child,
             lines,
             seen: String::new(),
+            granted: None,
         }
     }
 
@@ -170,6 +192,7 @@ impl Watched {
     pub fn finish(mut self) -> Events {
         self.lines.read_to_string(&mut self.seen).expect("readable");
         let output = self.child.wait_with_output().expect("it ends");
+        drop(self.granted);
         Events::of(Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: self.seen,
@@ -208,11 +231,7 @@ pub fn await_end(process: u32) {
 
 #[test]
 fn a_worker_that_dies_costs_the_test_that_it_ran_and_no_other() {
-    let module = guest("slow", Target::P1, "dev");
-    // compiled by now, so that the only child is the worker
-    assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
-    let mut run = Watched::start(&[arg(&module), "--processes", "1", "--skip", "a_second"]);
-    run.wait_for("started", "c_sleeps_for_ever");
+    let run = Watched::asleep();
     let workers = run.children();
     assert_eq!(workers.len(), 1);
     send(workers[0], libc::SIGKILL);

@@ -78,6 +78,19 @@ pub enum Command {
     Guardian,
 }
 
+impl Command {
+    /// The process that a run starts by this word, if it is one.
+    pub fn part(word: &str) -> Option<Command> {
+        Some(match word {
+            "__worker" => Command::Worker,
+            "__compiler" => Command::Compiler,
+            "__fixture-host" => Command::FixtureHost,
+            "__guardian" => Command::Guardian,
+            _ => return None,
+        })
+    }
+}
+
 /// `wasmtest plan`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

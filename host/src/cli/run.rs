@@ -134,6 +134,13 @@ pub struct RunOptions {
     #[arg(long, help_heading = "Running")]
     pub no_snapshot: bool,
 
+    /// Let tests draw the same random numbers in each run, by this seed
+    ///
+    /// To run a test again that failed with what it drew: each test, and each setup, draws what
+    /// follows from the seed. Nothing is random then: not for what guards secrets.
+    #[arg(long, value_name = "SEED", help_heading = "Running")]
+    pub random_seed: Option<u64>,
+
     /// How the tests of Rust's test binaries are called.
     #[command(flatten)]
     pub calls: CallArgs,
@@ -176,7 +183,7 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 22] = [
+pub(crate) const RERUN: [&str; 23] = [
     "processes",
     "process-timeout",
     "compile-timeout",
@@ -197,6 +204,7 @@ pub(crate) const RERUN: [&str; 22] = [
     "max-scratch",
     "max-scratch-entries",
     "no-snapshot",
+    "random-seed",
     "libtest",
     "keep-scratch",
 ];

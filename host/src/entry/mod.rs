@@ -14,12 +14,13 @@ use crate::config::ConfigError;
 use crate::exec::{self, NotRun};
 use crate::grant::InputError;
 use crate::module::compile;
-use crate::protocol::Place;
+use crate::protocol::{Place, ResultWriter};
 use crate::report::{self, Reporter as _, Stdout};
 use crate::settings::{Exec, ProcessEnv, Settings};
 use crate::{cargo, exit, guardian, primary, resources, runner, signal, text, worker};
 use clap::Parser;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -35,21 +36,12 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
     if let Some(code) = cargo::stand_ins::wrapper(process) {
         std::process::exit(code);
     }
-    let cli = Cli::try_parse_from(cargo::rustdoc::arguments(process)).unwrap_or_else(|error| {
-        let first = process.args().get(1).map(PathBuf::from);
-        let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));
-        if error.kind() == clap::error::ErrorKind::InvalidSubcommand && is_file {
-            let _ = error.print();
-            text::tell("hint: cargo's runner is `wasmtest cargo-runner`; by hand, `wasmtest run FILE` runs tests and `wasmtest exec FILE` a program");
-            std::process::exit(error.exit_code());
-        }
-        error.exit()
-    });
-    match cli.command {
+    let command = part(process).unwrap_or_else(|| typed(process));
+    match command {
         Command::Worker | Command::FixtureHost | Command::Compiler => resources::prefer_for_oom(),
         _ => signal::survive_long_files(),
     }
-    let result = match cli.command {
+    let result = match command {
         Command::Run(args) => run(&args, process),
         Command::List(args) => list::list(&args, process),
         Command::Plan(args) => plan::plan(&args, process),
@@ -65,9 +57,9 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
         }
         Command::Worker | Command::FixtureHost => tied_channel()
             // its panic is on stderr already
-            .and_then(|(from, to)| {
+            .and_then(|channel| {
                 let on_death = || std::process::exit(101);
-                worker::serve(from, to, on_death, Place::OwnProcess)
+                worker::serve(channel, results()?, on_death, Place::OwnProcess)
             })
             .map(|()| exit::OK),
         Command::Compiler => tied_channel()
@@ -79,6 +71,29 @@ fn wasmtest_in(process: &ProcessEnv) -> ExitCode {
             .map(|()| exit::OK),
     };
     end(result)
+}
+
+/// What a person, or a tool, has typed.
+fn typed(process: &ProcessEnv) -> Command {
+    let cli = Cli::try_parse_from(cargo::rustdoc::arguments(process)).unwrap_or_else(|error| {
+        let first = process.args().get(1).map(PathBuf::from);
+        let is_file = first.is_some_and(|f| f.extension().is_some_and(|e| e == "wasm"));
+        if error.kind() == clap::error::ErrorKind::InvalidSubcommand && is_file {
+            let _ = error.print();
+            text::tell("hint: cargo's runner is `wasmtest cargo-runner`; by hand, `wasmtest run FILE` runs tests and `wasmtest exec FILE` a program");
+            std::process::exit(error.exit_code());
+        }
+        error.exit()
+    });
+    cli.command
+}
+
+/// What a process that a run has started is: it reads no flags, and so knows none of them.
+fn part(process: &ProcessEnv) -> Option<Command> {
+    let [_, word] = process.args() else {
+        return None;
+    };
+    Command::part(word.to_str()?)
 }
 
 /// Says what went wrong, if something did, and leaves.
@@ -117,6 +132,17 @@ fn channel() -> anyhow::Result<(io::BufReader<UnixStream>, UnixStream)> {
         "this is a part of `wasmtest run`, which starts it by itself"
     );
     Ok((io::BufReader::new(to.try_clone()?), to))
+}
+
+/// Where a worker writes results, if its primary has made that its stdout: nothing else gets
+/// there from now on.
+fn results() -> anyhow::Result<Option<ResultWriter>> {
+    let results = ResultWriter::open(&io::stdout().as_fd().try_clone_to_owned()?.into());
+    if results.is_some() {
+        let nowhere = File::options().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdout(nowhere)?;
+    }
+    Ok(results)
 }
 
 /// The same for a process that ends with its primary.

@@ -65,6 +65,9 @@ impl Filter {
         if tagged(&self.skip_tags) || (!self.tags.is_empty() && !tagged(&self.tags)) {
             return false;
         }
+        if self.patterns.is_empty() && self.skip.is_empty() {
+            return true;
+        }
         let name = match self.of {
             Of::Id => test.to_string(),
             Of::Path => test.path.to_string(),
@@ -74,6 +77,11 @@ impl Filter {
             Matching::Exact => name == *pattern || *test.path == **pattern,
         };
         (self.patterns.is_empty() || self.patterns.iter().any(hit)) && !self.skip.iter().any(hit)
+    }
+
+    /// Whether every test is meant, whatever it is called.
+    pub fn means_all(&self) -> bool {
+        *self == Filter::default()
     }
 
     /// Whether a test that is in no unit is not ruled out by [`Filter::up_to`].

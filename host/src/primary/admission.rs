@@ -66,6 +66,9 @@ impl Run<'_> {
                     Err(error) => self.bounds().load_error(error),
                 }
             }
+            // each time there is at least one that was not told of
+            FromWorker::Results if worker.told_results < worker.read => Ok(()),
+            FromWorker::Results => Err("word of results that are not there"),
             FromWorker::Passed(task, start, duration) => {
                 self.admit_done(worker, *task)?;
                 let nanos = std::time::Duration::from_nanos;
@@ -308,6 +311,7 @@ impl Run<'_> {
             | FromWorker::TornDown(..)
             | FromWorker::Listed { .. }
             | FromWorker::Passed(..)
+            | FromWorker::Results
             | FromWorker::Done(_)
             | FromWorker::UnitDone(..)
             | FromWorker::State(..)

@@ -246,12 +246,13 @@ impl Run<'_> {
             source,
         };
         let tx = self.tx.clone();
-        let started = Peer::start::<CompileResult>(Role::Compiler, self.home, move |messages| {
-            let _ = tx.send(match messages {
-                Some(results) => Message::Compiled(number, results),
-                None => Message::CompilerEnded(number),
+        let started =
+            Peer::start::<CompileResult>(Role::Compiler, self.home, None, move |messages| {
+                let _ = tx.send(match messages {
+                    Some(results) => Message::Compiled(number, results),
+                    None => Message::CompilerEnded(number),
+                });
             });
-        });
         match started {
             Ok(mut peer) => {
                 // one that died already is noticed by its end of the channel

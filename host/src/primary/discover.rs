@@ -1,12 +1,13 @@
 //! From the paths that were given to the modules that will run.
 //!
-//! Reads every file once: its hash, its format, its harness. Runs nothing.
+//! Reads every file once, unless it was read before and has not changed since: its hash, its format, its harness. Runs nothing.
 
 use crate::event::{Cause, Format, HarnessName};
 use crate::harness::sdk::Contents;
 use crate::harness::{self, Harness};
 use crate::layout;
-use crate::module::identify::{self, Looked};
+use crate::module::cache::{Cache, Remembered};
+use crate::module::identify::Looked;
 use crate::module::names;
 use crate::protocol::{ContentHash, ListedTest};
 use crate::settings::Selection;
@@ -65,6 +66,8 @@ pub struct Discovered {
     pub notes: Vec<String>,
     /// The same, for whoever wants to know everything.
     pub details: Vec<String>,
+    /// What the cache is to remember of them.
+    pub remembered: Vec<Remembered>,
 }
 
 /// How a file came to be looked at.
@@ -85,10 +88,10 @@ const PASSED_OVER: [&str; 3] = ["build", "incremental", "node_modules"];
 const LONGEST_SIDE_FILE: u64 = 4 << 20;
 
 /// What was found in a file, and its tests where they are known already.
-type Found = (Looked, Option<Vec<ListedTest>>);
+type Found = (Looked, Option<Vec<ListedTest>>, Option<Remembered>);
 
-/// Looks at everything that was given.
-pub fn discover(selection: &Selection) -> Discovered {
+/// Looks at everything that was given; at what was looked at before, in the cache alone.
+pub fn discover(selection: &Selection, cache: &Cache) -> Discovered {
     let mut found = Discovered::default();
     let mut files: Vec<(PathBuf, FoundBy)> = Vec::new();
     let mut missing: Vec<(PathBuf, String)> = Vec::new();
@@ -147,7 +150,7 @@ pub fn discover(selection: &Selection) -> Discovered {
             FoundBy::ByName | FoundBy::BySearch => None,
         };
         let taken_for = named.map_or(selection.unmarked, |named| named.unmarked);
-        let mut looked = identify::look(path, taken_for)?;
+        let (mut looked, remembered) = cache.look(path, taken_for)?;
         let mut listed = named.and_then(|n| n.listed.clone());
         if let Some(first) = listed.as_ref().and_then(|tests| tests.first()) {
             looked.identity.harness = Some(first.harness);
@@ -155,7 +158,7 @@ pub fn discover(selection: &Selection) -> Discovered {
         if let (None, Some(name)) = (&listed, looked.identity.harness) {
             listed = read_beside(harness::of(name), path)?;
         }
-        Ok((looked, listed))
+        Ok((looked, listed, remembered))
     };
     // threads of rayon's are not started for one file
     let looked: Vec<_> = match files.len() {
@@ -165,7 +168,7 @@ pub fn discover(selection: &Selection) -> Discovered {
     let is_program: Vec<bool> = looked
         .iter()
         .map(|l| match l {
-            Ok((Looked { identity: i, .. }, _)) => {
+            Ok((Looked { identity: i, .. }, ..)) => {
                 let is_named_by_cargo = |h| harness::of(h).is_named_by_cargo();
                 !i.harness.is_some_and(is_named_by_cargo) && i.sdk.tests.is_empty()
             }
@@ -178,11 +181,14 @@ pub fn discover(selection: &Selection) -> Discovered {
             name.clone_from(&selection.files[*at].name);
         }
     }
-    for (order, (((file, given), name), looked)) in
+    for (order, (((file, given), name), mut looked)) in
         files.into_iter().zip(names).zip(looked).enumerate()
     {
+        if let Ok((_, _, remembered)) = &mut looked {
+            found.remembered.extend(remembered.take());
+        }
         match looked {
-            Ok((looked, listed)) if looked.identity.holds_tests() => {
+            Ok((looked, listed, _)) if looked.identity.holds_tests() => {
                 let i = looked.identity;
                 found.modules.push(DiscoveredModule {
                     file,
@@ -204,7 +210,7 @@ pub fn discover(selection: &Selection) -> Discovered {
                 "{} exports nothing that can be started: a library, passed over",
                 file.display()
             )),
-            Ok((looked, _)) => found.unusable.push(Unusable {
+            Ok((looked, ..)) => found.unusable.push(Unusable {
                 name,
                 file,
                 order,

@@ -4,20 +4,28 @@
 //! tests; what waits behind a long test is taken back when another worker has
 //! nothing left to do. Hot path: runs after every message.
 
-use super::Run;
 use super::peer::Home;
 use super::shared::SharedPhase;
 use super::workers::{Doing, Job, LISTING, TAKE_OVER};
+use super::{Goal, Run};
 use crate::event::Event;
 use crate::plan::{Action, PlannedTask, PlannedTest, PlannedUnit};
 use crate::protocol::suites::StepAction;
-use crate::protocol::{FixtureNumber, LimitOf, ModuleNumber, Task, TaskNumber, ToWorker};
+use crate::protocol::{
+    FixtureNumber, LimitOf, MOST_UNREAD, ModuleNumber, Task, TaskNumber, Tasks, ToWorker,
+};
 use std::time::Duration;
 
 /// Work that a worker should hold, so that it never waits: at least two jobs,
 /// and as many as last this long.
 const AHEAD: Duration = Duration::from_millis(4);
-const MOST_AHEAD: u32 = 64;
+/// Towards the end it is at least this much: less is not worth the messages.
+const AT_THE_END: Duration = Duration::from_micros(500);
+const LEAST_AHEAD: usize = 2;
+/// As long as it is not known how long tests take.
+const AT_FIRST: usize = 64;
+const MOST_AHEAD: usize = 256;
+const _: () = assert!(MOST_AHEAD < MOST_UNREAD, "room for each result");
 
 impl Run<'_> {
     /// Gives work to whoever has room for it, evenly.
@@ -161,8 +169,24 @@ impl Run<'_> {
         if jobs.iter().any(|job| matches!(job, Job::List(_))) {
             worker.peer.may_list(true);
         }
-        messages.push(message);
+        push(messages, message);
         worker.jobs.extend(jobs);
+    }
+
+    /// Has the workers that were started load the only module while its tests are planned.
+    pub(super) fn tell_early(&mut self, module: ModuleNumber) {
+        if self.goal != Goal::Run || self.modules.len() != 1 {
+            return;
+        }
+        for slot in &mut self.workers {
+            if let Some(worker) = &mut slot.worker
+                && worker.told.insert(module)
+            {
+                let spec = self.modules[module.0].spec.clone();
+                // one that is gone says so itself
+                let _ = worker.peer.send(&[ToWorker::Module(spec)]);
+            }
+        }
     }
 
     /// Values, grants and states go to a worker once, before the first test that needs them.
@@ -236,14 +260,20 @@ impl Run<'_> {
         }
     }
 
-    /// How many jobs a worker should hold.
+    /// How many jobs a worker should hold. Towards the end that is less and less, so that no worker
+    /// has much left when the others have nothing (guided self-scheduling, Polychronopoulos and
+    /// Kuck 1987).
     fn ahead(&self) -> usize {
         let (total, count) = self.pace;
-        match total.checked_div(count) {
-            None => 4,
-            Some(each) => (AHEAD.as_nanos() / each.as_nanos().max(1))
-                .clamp(2, u128::from(MOST_AHEAD)) as usize,
-        }
+        let share = self.queue.ready.len() / (2 * self.workers.len());
+        let Some(each) = total.checked_div(count) else {
+            return share.clamp(LEAST_AHEAD, AT_FIRST);
+        };
+        let lasting = |time: Duration| {
+            let number = time.as_nanos() / each.as_nanos().max(1);
+            usize::try_from(number).map_or(MOST_AHEAD, |n| n.clamp(LEAST_AHEAD, MOST_AHEAD))
+        };
+        share.clamp(lasting(AT_THE_END), lasting(AHEAD))
     }
 
     pub(super) fn first_job_begins(&mut self, number: usize) {
@@ -311,4 +341,17 @@ impl Run<'_> {
         }
         self.given.remove(&task)
     }
+}
+
+/// Adds a message, or what is new in it to the one before.
+fn push(messages: &mut Vec<ToWorker>, message: ToWorker) {
+    let message = match (messages.last_mut(), message) {
+        (Some(ToWorker::Runs(tasks)), ToWorker::Run(task)) => match tasks.push(task) {
+            None => return,
+            Some(task) => ToWorker::Runs(Box::new(Tasks::of(task))),
+        },
+        (_, ToWorker::Run(task)) => ToWorker::Runs(Box::new(Tasks::of(task))),
+        (_, other) => other,
+    };
+    messages.push(message);
 }

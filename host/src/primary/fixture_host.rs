@@ -86,12 +86,13 @@ impl Run<'_> {
             ..FixtureHost::default()
         };
         let (life, tx) = (host.life, self.tx.clone());
-        let started = Peer::start::<FromWorker>(Role::FixtureHost, self.home, move |messages| {
-            let _ = tx.send(match messages {
-                Some(messages) => Message::FixtureHost(life, messages),
-                None => Message::FixtureHostEnded(life),
+        let started =
+            Peer::start::<FromWorker>(Role::FixtureHost, self.home, None, move |messages| {
+                let _ = tx.send(match messages {
+                    Some(messages) => Message::FixtureHost(life, messages),
+                    None => Message::FixtureHostEnded(life),
+                });
             });
-        });
         let mut peer = started?;
         // one that is gone already says so by the end of its channel
         let _ = peer.send(&[ToWorker::Setup(self.setup.clone())]);

@@ -87,6 +87,7 @@ impl Run<'_> {
         if self.workers[number].life != life {
             return;
         }
+        self.read_results(number);
         let Some(mut worker) = self.workers[number].worker.take() else {
             return;
         };
@@ -99,11 +100,14 @@ impl Run<'_> {
         if let Some(lie) = worker.lied {
             how = format!("it sent {lie}");
         }
+        let between_tests = worker.died_between_tests();
         let mut jobs = std::mem::take(&mut worker.jobs);
         if worker.ready {
             // at a limit it is the guest's doing
             self.workers[number].deaths += u32::from(worker.killed.is_none());
-            self.blame(number, &worker, jobs.pop_front(), &how);
+            if !between_tests {
+                self.blame(number, &worker, jobs.pop_front(), &how);
+            }
         } else {
             self.workers[number].false_starts += 1;
             if let Some(why) = worker.not_set_up.take() {
@@ -235,6 +239,7 @@ impl Run<'_> {
 
     /// Ends a slot's worker at once; gives the tests it had, the one that ran with its times.
     pub(super) fn abandon(&mut self, number: usize) -> Vec<(PlannedTest, Option<Ran>)> {
+        self.read_results(number);
         let slot = &mut self.workers[number];
         slot.life += 1;
         let Some(mut worker) = slot.worker.take() else {

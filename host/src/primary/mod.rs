@@ -5,7 +5,7 @@
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
 //! `pipeline` takes a module from file to plan, `compiling` has it compiled, `workers` looks after workers,
-//! `dispatch` gives them work, `timeouts` watches over what takes too long,
+//! `dispatch` gives them work, `results` reads what they tell without messages, `timeouts` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
 mod admission;
@@ -24,6 +24,7 @@ mod oom;
 mod peer;
 mod pipeline;
 mod queue;
+mod results;
 mod shared;
 mod signals;
 mod snapshots;
@@ -36,7 +37,7 @@ mod workers;
 use crate::event::{Cause, Event, Interrupt, SuitePart, Summary};
 use crate::grant::protected;
 use crate::guardian::FromGuardian;
-use crate::module::cache::{Cache, CacheError};
+use crate::module::cache::{Cache, CacheError, Remembered};
 use crate::module::forms::{Forms, JobNumber};
 use crate::plan::tree::{BoundTests, NoSnapshots};
 use crate::plan::{ModulePlan, PlannedTest, Splitting};
@@ -55,6 +56,7 @@ use held::Held;
 use host_fixtures::HostFixtures;
 use ledger::Ledger;
 use peer::{AT_THE_END, Heard, Home};
+use rustc_hash::FxHashMap;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
@@ -141,7 +143,7 @@ struct Run<'a> {
     /// What failed of suites and was reported: once is enough.
     failed_suites: HashSet<(ModuleNumber, String, SuitePart)>,
     /// Tests that a worker has been given.
-    given: HashMap<TaskNumber, PlannedTest>,
+    given: FxHashMap<TaskNumber, PlannedTest>,
     /// The units that workers were given, by their first task: module and suite.
     units: HashMap<TaskNumber, (ModuleNumber, String)>,
     next_task: u64,
@@ -163,6 +165,8 @@ struct Run<'a> {
     kept_scratch: bool,
     /// What tests were seen making that ran for long.
     making: making::Making,
+    /// What was found in files that were read, once nothing cuts that off any more.
+    to_remember: Vec<Remembered>,
     found: Vec<PlannedTest>,
     plans: Vec<Plan>,
     fatal: Option<anyhow::Error>,
@@ -292,6 +296,7 @@ fn go_with(
         capture: settings.keep_output,
         outputs: settings.outputs,
         benchmarks: settings.selection.choice.benchmarks,
+        random_seed: settings.random_seed,
         current_dir: settings.host.current_dir.clone(),
         home_dir: settings.host.home_dir.clone(),
     };
@@ -318,7 +323,7 @@ fn go_with(
         snapshots: snapshots::SnapshotTable::default(),
         fixture_host: fixture_host::FixtureHost::default(),
         failed_suites: HashSet::new(),
-        given: HashMap::new(),
+        given: FxHashMap::default(),
         units: HashMap::new(),
         next_task: 0,
         pace: (Duration::ZERO, 0),
@@ -333,14 +338,16 @@ fn go_with(
         planned: Planned::default(),
         kept_scratch: false,
         making: making::Making::default(),
+        to_remember: Vec::new(),
         found: Vec::new(),
         plans: Vec::new(),
         fatal: None,
     };
-    // its engine is made while files are read
-    run.start_worker(0);
     let to_compile = run.discover();
     listening.store(true, Ordering::SeqCst);
+    for of in std::mem::take(&mut run.to_remember) {
+        run.cache.remember(&of);
+    }
     run.compile_modules(to_compile);
     run.work(&rx);
     run.in_time = None;

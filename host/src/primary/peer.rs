@@ -1,7 +1,7 @@
 //! The processes that the primary starts, and the channel to each.
 //!
 //! A child is this same executable. Its stdin is one end of a socket, its
-//! stdout goes nowhere, its stderr to a file without a name that is read only
+//! stdout goes nowhere (a worker's is a file for results, until it has seen that), its stderr to a file without a name that is read only
 //! if it dies. It is in a process group of its own, so that a Ctrl-C reaches
 //! the primary alone; it ends when its end of the socket closes. With
 //! `--processes 0` the peer is a thread with the same channel.
@@ -9,7 +9,7 @@
 use super::child::Process;
 use super::oom;
 use crate::module::compile;
-use crate::protocol::{MAX_FRAME, MAX_RESULT, Place, read_frame_within, write_frame};
+use crate::protocol::{MAX_FRAME, MAX_RESULT, Place, ResultWriter, read_frame_within, write_frame};
 use crate::settings::HostPaths;
 use crate::worker;
 use serde::Serialize;
@@ -77,7 +77,7 @@ pub enum Home<'a> {
 /// What a peer does in place of its work, by its role.
 #[cfg(test)]
 pub struct FakePeer {
-    pub serves: Box<dyn Fn(Role, UnixStream) + Send + Sync>,
+    pub serves: Box<dyn Fn(Role, UnixStream, Option<File>) + Send + Sync>,
     /// Of which role none can be started.
     pub lacks: Option<Role>,
 }
@@ -147,13 +147,15 @@ enum Body {
 impl Peer {
     /// Starts a peer; `on_messages` is called with its messages as they come, and
     /// with `None` once it has ended, from a thread of its own. A process ends with the
-    /// thread that has called this.
+    /// thread that has called this. What it tells without a message, if it can, goes to `results`,
+    /// which is its stdout until it has taken that over.
     ///
     /// # Errors
     /// If the machine has no process, thread or socket left.
     pub fn start<M: DeserializeOwned>(
         role: Role,
         home: Home<'_>,
+        results: Option<File>,
         on_messages: impl Fn(Option<Heard<M>>) + Send + 'static,
     ) -> io::Result<Peer> {
         let (ours, theirs) = UnixStream::pair()?;
@@ -173,7 +175,7 @@ impl Peer {
                 let child = command
                     .arg(role.subcommand())
                     .stdin(Stdio::from(OwnedFd::from(theirs)))
-                    .stdout(Stdio::null())
+                    .stdout(results.map_or_else(Stdio::null, Stdio::from))
                     .stderr(Stdio::from(stderr.try_clone()?))
                     .process_group(0)
                     .spawn()?;
@@ -198,7 +200,9 @@ impl Peer {
                         let on_death = move || {
                             let _ = socket.shutdown(Shutdown::Both);
                         };
-                        worker::serve(BufReader::new(from), theirs, on_death, Place::Thread)
+                        let results = results.as_ref().and_then(ResultWriter::open);
+                        let channel = (BufReader::new(from), theirs);
+                        worker::serve(channel, results, on_death, Place::Thread)
                     }
                     Role::Compiler => compile::serve(from, theirs, Place::Thread),
                     Role::Guardian => unreachable!("it adopts and waits for all orphans"),
@@ -211,7 +215,7 @@ impl Peer {
             }
             #[cfg(test)]
             Home::Fake(fake) => {
-                thread::Builder::new().spawn(move || (fake.serves)(role, theirs))?;
+                thread::Builder::new().spawn(move || (fake.serves)(role, theirs, results))?;
                 Body::Thread
             }
         };
@@ -447,6 +451,24 @@ fn last_words(stderr: &mut File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_role_is_a_part_that_is_known_at_its_start() {
+        use crate::cli::{Cli, Command};
+        use clap::Parser as _;
+        for role in [
+            Role::Worker,
+            Role::Compiler,
+            Role::FixtureHost,
+            Role::Guardian,
+        ] {
+            let word = role.subcommand();
+            let known = Command::part(word).expect("it is known");
+            let typed = Cli::parse_from(["wasmtest", word]).command;
+            assert_eq!(format!("{known:?}"), format!("{typed:?}"));
+        }
+        assert!(Command::part("run").is_none());
+    }
 
     #[test]
     fn who_takes_what_is_sent_by_and_by_has_no_more_time_than_who_takes_nothing() {

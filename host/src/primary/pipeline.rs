@@ -22,7 +22,7 @@ use crate::protocol::{
 use crate::settings::{Processes, Silence, Snapshots, Verbosity};
 use crate::text::shell_quote;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 /// Why a test is not run whose module, it turns out, cannot be used; that is an error of its own.
 pub(super) const NO_MODULE: &str = "its module cannot be used";
@@ -70,14 +70,25 @@ impl Run<'_> {
     /// Finds the modules and sets each on its way; gives those that have to be compiled.
     pub(super) fn discover(&mut self) -> Vec<ModuleNumber> {
         let cache = self.cache.clone();
-        // where no thread can be started another run does it
-        let _ = thread::Builder::new().spawn(move || cache.sweep());
+        let (selection, to_look) = (&self.settings.selection, &cache);
+        let look = || discover::discover(selection, to_look);
+        let found = thread::scope(|scope| {
+            // a worker's start and its engine take about as long as files are looked at
+            let looking = thread::Builder::new().spawn_scoped(scope, look);
+            self.start_workers();
+            let found = looking.ok().map(ScopedJoinHandle::join);
+            found.unwrap_or_else(|| Ok(look()))
+        });
         let Discovered {
             modules,
             unusable,
             notes,
             details,
-        } = discover::discover(&self.settings.selection);
+            remembered,
+        } = found.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        // where no thread can be started another run does it
+        let _ = thread::Builder::new().spawn(move || cache.sweep());
+        self.to_remember = remembered;
         for note in notes {
             self.ledger.note(note);
         }
@@ -200,7 +211,10 @@ impl Run<'_> {
             return self.listed(number, listed);
         }
         match self.cache.listing(self.list_of(number)) {
-            Some(listing) => self.has_listed(number, listing),
+            Some(listing) => {
+                self.tell_early(number);
+                self.has_listed(number, listing);
+            }
             None => self.to_list.push_back(number),
         }
     }

@@ -12,12 +12,23 @@ use crate::exit;
 use crate::harness::command;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    Done, Holds, ListedTest, Listing, Place, SetUp, Task, ToWorker, read_frame, write_frame,
+    Done, Holds, ListedTest, Listing, PassedTest, Place, ResultWriter, SetUp, Task, ToWorker,
+    read_frame, write_frame,
 };
 use crate::settings::ProcessEnv;
 use clap::Parser as _;
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixStream;
+
+/// What a primary says, until it says no more.
+fn messages(from: &mut UnixStream) -> impl Iterator<Item = ToWorker> + use<'_> {
+    let frames = std::iter::from_fn(|| read_frame::<ToWorker>(from).ok()?);
+    frames.flat_map(|message| {
+        let mut each = Vec::new();
+        message.each(|message| each.push(message));
+        each
+    })
+}
 
 /// Serves a primary as a worker does, but for what it says of a test.
 fn serve(channel: UnixStream, answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>) {
@@ -31,7 +42,7 @@ fn serve_these(
     answer: impl Fn(&mut UnixStream, &Task) -> io::Result<()>,
 ) {
     let mut from = channel.try_clone().expect("a descriptor is left");
-    while let Ok(Some(message)) = read_frame::<ToWorker>(&mut from) {
+    for message in messages(&mut from) {
         let written = match message {
             ToWorker::Setup(_) => write_frame(&mut channel, &FromWorker::Ready),
             ToWorker::List { module, .. } => {
@@ -92,6 +103,14 @@ fn fake_but(
     lacks: Option<Role>,
     does: impl Fn(Role, UnixStream) + Send + Sync + 'static,
 ) -> Home<'static> {
+    fake_with_results(lacks, move |role, channel, _| does(role, channel))
+}
+
+/// The same with what workers tell without a message.
+fn fake_with_results(
+    lacks: Option<Role>,
+    does: impl Fn(Role, UnixStream, Option<File>) + Send + Sync + 'static,
+) -> Home<'static> {
     let serves = Box::new(does);
     Home::Fake(Box::leak(Box::new(FakePeer { serves, lacks })))
 }
@@ -104,6 +123,11 @@ fn compile(channel: UnixStream) {
 
 /// Two tests on one worker that does this.
 fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
+    run_with_results(move |channel, _| worker(channel))
+}
+
+/// The same of one that is given what needs no message.
+fn run_with_results(worker: impl Fn(UnixStream, File) + Send + Sync + 'static) -> (Summary, Said) {
     let folder = tempfile::tempdir().expect("a folder");
     let module = folder.path().join("m.wasm");
     let text = r#"(module (func (export "_start")) (memory (export "memory") 1))"#;
@@ -117,9 +141,9 @@ fn run_with(worker: fn(UnixStream)) -> (Summary, Said) {
     };
     let settings = Settings::for_run(&args, &ProcessEnv::read()).expect("they make sense");
     let mut said = Said::default();
-    let home = fake(move |role, channel| match role {
-        Role::Compiler => compile(channel),
-        _ => worker(channel),
+    let home = fake_with_results(None, move |role, channel, results| match (role, results) {
+        (Role::Worker, Some(results)) => worker(channel, results),
+        _ => compile(channel),
     });
     let (summary, ..) = go_with(&settings, Goal::Run, home, 1, &mut said, &mut |_| ())
         .expect("the runner itself works");
@@ -153,6 +177,97 @@ fn a_worker_that_does_not_lie_is_believed() {
     assert_eq!(summary.passed, 2);
     assert_eq!(exit::of(&summary), exit::OK);
     assert!(said.errors.is_empty());
+}
+
+fn passed_in(task: TaskNumber) -> PassedTest {
+    PassedTest {
+        task,
+        start: 1,
+        duration: 1,
+    }
+}
+
+/// Tells of each test without a message, then does this.
+fn without_messages(
+    writes: impl Fn(&mut ResultWriter, TaskNumber) + Send + Sync + 'static,
+    then: fn(&mut UnixStream, &File) -> io::Result<()>,
+) -> (Summary, Said) {
+    run_with_results(move |channel, results| {
+        let mut writer = ResultWriter::open(&results).expect("it is one");
+        let writer = std::cell::RefCell::new(&mut writer);
+        serve(channel, |to, task| {
+            writes(&mut writer.borrow_mut(), task.number);
+            then(to, &results)
+        });
+    })
+}
+
+fn say_results(to: &mut UnixStream, _: &File) -> io::Result<()> {
+    write_frame(to, &FromWorker::Results)
+}
+
+#[test]
+fn results_need_no_message_each_and_outlive_who_told_them() {
+    let honest = |results: &mut ResultWriter, task| results.passed(passed_in(task));
+    let (summary, said) = without_messages(honest, say_results);
+    assert_eq!(summary.passed, 2);
+    assert_eq!(exit::of(&summary), exit::OK);
+    assert!(said.errors.is_empty());
+    // it is gone before it has said that there is anything
+    let (summary, _) = without_messages(honest, |_, _| Err(io::ErrorKind::Other.into()));
+    assert_eq!(summary.passed, 2);
+    assert_eq!(exit::of(&summary), exit::OK);
+}
+
+#[test]
+fn results_that_make_no_sense_are_no_pass() {
+    let refused = |writes: fn(&mut ResultWriter, TaskNumber), then, why: &str| {
+        let (summary, said) = without_messages(writes, then);
+        assert_eq!(summary.passed, 0, "{why}");
+        assert_eq!(exit::of(&summary), exit::LOAD, "{why}");
+        assert_eq!(said.outcomes.len(), 2, "{why}: {:?}", said.outcomes);
+        let told = said.errors.iter().any(|(.., told)| told.contains(why));
+        assert!(told, "{why}: {:?}", said.errors);
+    };
+    refused(
+        |results, task| results.passed(passed_in(TaskNumber(task.0 + 1000))),
+        say_results,
+        "word of results that are not there",
+    );
+    refused(
+        |results, task| {
+            let mut late = passed_in(task);
+            late.duration = u64::MAX;
+            results.passed(late);
+        },
+        say_results,
+        "a duration longer than its life",
+    );
+    refused(
+        |results, task| results.passed(passed_in(task)),
+        |to, results| {
+            results.set_len(0)?;
+            write_frame(to, &FromWorker::Results)?;
+            // there is nothing to write to any more
+            Err(io::ErrorKind::Other.into())
+        },
+        "word of results that are not there",
+    );
+}
+
+#[test]
+fn results_that_are_told_of_without_end_are_an_error_and_count_once() {
+    let honest = |results: &mut ResultWriter, task| {
+        for _ in 0..2 {
+            results.passed(passed_in(task));
+        }
+    };
+    let (summary, said) = without_messages(honest, |to, _| {
+        (0..100).try_for_each(|_| write_frame(to, &FromWorker::Results))
+    });
+    assert_eq!(exit::of(&summary), exit::LOAD);
+    assert_eq!(said.outcomes.len(), 2);
+    assert!(!said.errors.is_empty());
 }
 
 #[test]

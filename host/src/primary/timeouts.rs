@@ -44,6 +44,9 @@ impl Run<'_> {
             if !worker.slow_said && worker.doing == Doing::Jobs {
                 at(worker.since + SLOW);
             }
+            if let Some(due) = worker.read_at {
+                at(due);
+            }
             if idle && worker.revocable() > 0 && !worker.revoking {
                 at(worker.since.max(Instant::now()) + TAKE_OVER);
             }
@@ -94,6 +97,7 @@ impl Run<'_> {
 
     /// Deals with what takes too long.
     pub(super) fn look_at_clocks(&mut self) {
+        self.look_for_results();
         self.compilers.end_late(self.settings.compile);
         for number in 0..self.workers.len() {
             let Some(worker) = &self.workers[number].worker else {
@@ -105,7 +109,12 @@ impl Run<'_> {
             let (elapsed, limit) = (worker.since.elapsed(), self.limit(worker));
             let slow = elapsed > SLOW && !worker.slow_said && worker.doing == Doing::Jobs;
             if elapsed > limit + GRACE && worker.killed.is_none() {
-                self.too_late(number, job, limit);
+                // never for want of looking
+                self.read_results(number);
+                let worker = self.workers[number].worker.as_ref();
+                if worker.and_then(|worker| worker.jobs.front()) == Some(&job) {
+                    self.too_late(number, job, limit);
+                }
             } else if slow {
                 let Some(worker) = &mut self.workers[number].worker else {
                     continue;

@@ -7,17 +7,18 @@ use super::admission::Lie;
 use super::ledger::since_epoch;
 use super::peer::{Home, Peer, Role};
 use super::pipeline::NO_MODULE;
-use super::{Message, Run};
+use super::{Goal, Message, Run};
 use crate::event::{Event, FixtureKind, Outcome, Progress, Ran, SuiteStep, TestEnd};
 use crate::harness::limit;
 use crate::module::cache::Cache;
 use crate::plan::PlannedTest;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, SnapshotNumber, Stop, TaskNumber,
-    ToWorker, WorkerSetup,
+    Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, ResultReader, SnapshotNumber, Stop,
+    TaskNumber, ToWorker, WorkerSetup,
 };
 use crate::settings::Verbosity;
+use rustc_hash::FxHashSet;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -44,9 +45,9 @@ pub(super) struct WorkerSlot {
 
 pub(super) struct Worker {
     pub(super) peer: Peer,
-    pub(super) told: HashSet<ModuleNumber>,
+    pub(super) told: FxHashSet<ModuleNumber>,
     /// The modules of the jobs that have come to their end.
-    pub(super) has_run: HashSet<ModuleNumber>,
+    pub(super) has_run: FxHashSet<ModuleNumber>,
     /// The values that it knows.
     pub(super) values: HashSet<ValueNumber>,
     /// Units of which it has told something.
@@ -54,6 +55,13 @@ pub(super) struct Worker {
     pub(super) told_fixtures: HashSet<FixtureNumber>,
     pub(super) told_snapshots: HashSet<SnapshotNumber>,
     pub(super) jobs: VecDeque<Job>,
+    /// What it tells without a message, where that can be.
+    pub(super) results: Option<ResultReader>,
+    /// How many of these were read, and how often it has said that there are some.
+    pub(super) read: u64,
+    pub(super) told_results: u64,
+    /// When to look for more.
+    pub(super) read_at: Option<Instant>,
     pub(super) ready: bool,
     /// When the first job, or what it does in between, began, as far as is known.
     pub(super) since: Instant,
@@ -197,17 +205,31 @@ fn name_of_state(run: &str, slot: usize, life: u64, of: SnapshotNumber) -> Strin
 }
 
 impl Run<'_> {
+    /// Starts the first worker, and the second where all tests are meant: then there is hardly ever
+    /// nothing for it to do. More are started once it is known how many tests there are.
+    pub(super) fn start_workers(&mut self) {
+        self.start_worker(0);
+        let all = self.settings.selection.filter.means_all();
+        if all && self.goal == Goal::Run && self.workers.len() > 1 {
+            self.start_worker(1);
+        }
+    }
+
     /// Starts a worker in a slot.
     pub(super) fn start_worker(&mut self, number: usize) {
         let slot = &mut self.workers[number];
         slot.life += 1;
         let (life, tx) = (slot.life, self.tx.clone());
-        let started = Peer::start::<FromWorker>(Role::Worker, self.home, move |messages| {
+        // without it each result is a message
+        let results = ResultReader::new(&self.settings.host.temp_dir).ok();
+        let file = results.as_ref().and_then(|results| results.file().ok());
+        let on_messages = move |messages| {
             let _ = tx.send(match messages {
                 Some(messages) => Message::Worker(number, life, messages),
                 None => Message::WorkerEnded(number, life),
             });
-        });
+        };
+        let started = Peer::start::<FromWorker>(Role::Worker, self.home, file, on_messages);
         match started {
             Ok(mut peer) => {
                 // a worker that died already is noticed by its end of the channel
@@ -219,13 +241,17 @@ impl Run<'_> {
                 let _ = peer.send(&[ToWorker::Setup(setup)]);
                 slot.worker = Some(Worker {
                     peer,
-                    told: HashSet::new(),
-                    has_run: HashSet::new(),
+                    told: FxHashSet::default(),
+                    has_run: FxHashSet::default(),
                     values: HashSet::new(),
                     began: HashSet::new(),
                     told_fixtures: HashSet::new(),
                     told_snapshots: HashSet::new(),
                     jobs: VecDeque::new(),
+                    results,
+                    read: 0,
+                    told_results: 0,
+                    read_at: None,
                     ready: false,
                     since: Instant::now(),
                     doing: Doing::Jobs,
@@ -271,8 +297,12 @@ impl Run<'_> {
 
     /// A worker has something to say.
     pub(super) fn on_message(&mut self, number: usize, life: u64, message: FromWorker) {
-        let slot = &self.workers[number];
-        let heard = slot.worker.as_ref().filter(|_| slot.life == life);
+        if self.workers[number].life != life {
+            return;
+        }
+        // what it has told without a message came before
+        self.read_results(number);
+        let heard = self.workers[number].worker.as_ref();
         let Some(worker) = heard.filter(|w| w.lied.is_none()) else {
             return;
         };
@@ -305,6 +335,10 @@ impl Run<'_> {
             }
             FromWorker::Passed(task, start, duration) => {
                 self.on_test_end(number, Done::passed(task, start, duration));
+            }
+            FromWorker::Results => {
+                worker.told_results += 1;
+                worker.look_again();
             }
             FromWorker::Done(done) => self.on_test_end(number, *done),
             FromWorker::Stopped(stopped) => match worker.jobs.front() {
@@ -389,7 +423,7 @@ impl Run<'_> {
     }
 
     /// The first of a worker's jobs has come to its end.
-    fn on_test_end(&mut self, number: usize, done: Done) {
+    pub(super) fn on_test_end(&mut self, number: usize, done: Done) {
         let slot = &mut self.workers[number];
         let Some(worker) = &mut slot.worker else {
             return;

@@ -2,13 +2,15 @@
 //!
 //! The channel is a socket that is the child's stdin: nobody's stdout. `frame` is how
 //! messages go over it, `setup` what a worker is told once, `task` what it is given to
-//! do, `listed` what it finds in a module, `compile` what is said to a compiler.
+//! do, `listed` what it finds in a module, `results` what it tells without a message, `compile`
+//! what is said to a compiler.
 
 mod compile;
 mod content;
 mod frame;
 mod limits;
 mod listed;
+mod results;
 mod setup;
 mod snapshot;
 pub mod suites;
@@ -25,13 +27,14 @@ pub use frame::{
 };
 pub use limits::GuestLimits;
 pub use listed::{Holds, ListedTest, Listing, LoadError};
+pub use results::{MOST_UNREAD, PassedTest, ResultReader, ResultWriter};
 pub use setup::{
     AfterFailure, Benchmarks, DEFAULT_WASM_STACK, DirectCalls, FixtureGrant, FixtureNumber, Keep,
     LibtestCalls, MaxScratch, ModuleNumber, ModuleSpec, Outputs, ReplaySpec, SnapshotNumber,
     SnapshotUse, StdGaps, TaskNumber, UnknownImports, WorkerSetup,
 };
 pub use snapshot::{Beside, Globals, StateForm, Value};
-pub use task::{Expect, LimitOf, SharedTask, Task};
+pub use task::{Expect, LimitOf, SharedTask, Task, Tasks};
 
 use self::suites::ValueNumber;
 use crate::event::{FixtureKind, Outcome, SetupOutput, SuiteFailure, TestOutput};
@@ -65,6 +68,8 @@ pub enum ToWorker {
         timeout: Duration,
     },
     Run(Task),
+    /// Run these one after the other, each by itself.
+    Runs(Box<Tasks>),
     /// Run a suite's tests in one instance, in this order.
     Unit(Vec<Task>),
     /// A value that later messages name, as CBOR.
@@ -113,6 +118,8 @@ pub enum FromWorker {
     /// A test has passed and left nothing to tell: task, start and duration in
     /// nanoseconds. Most messages are this one, so it is as small as it can be.
     Passed(TaskNumber, u64, u64),
+    /// There are such results that are in no message, but in the file between the two.
+    Results,
     /// A test has ended in any other way.
     Done(Box<Done>),
     /// Tasks given back.
@@ -174,6 +181,16 @@ pub struct Stopped {
     pub duration: Duration,
     /// What it had left.
     pub output: TestOutput,
+}
+
+impl ToWorker {
+    /// This, or what it stands for where that is several.
+    pub fn each(self, each: impl FnMut(ToWorker)) {
+        match self {
+            ToWorker::Runs(tasks) => tasks.into_tasks().map(ToWorker::Run).for_each(each),
+            one => std::iter::once(one).for_each(each),
+        }
+    }
 }
 
 impl FromWorker {
@@ -310,6 +327,7 @@ mod tests {
             capture: 1024,
             outputs: Outputs::All,
             benchmarks: Benchmarks::Alone,
+            random_seed: Some(7),
             current_dir: Some(std::ffi::OsStr::from_bytes(b"/h/\xff").into()),
             home_dir: None,
         };

@@ -182,6 +182,8 @@ pub struct WorkerSetup {
     pub outputs: Outputs,
     /// What is done with benchmarks.
     pub benchmarks: Benchmarks,
+    /// From what the random numbers of each call follow, if they are to be the same each time.
+    pub random_seed: Option<u64>,
     /// The folder that the run was started in: what lies there is the developer's own.
     #[serde(with = "path_bytes::optional")]
     pub current_dir: Option<PathBuf>,

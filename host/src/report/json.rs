@@ -126,11 +126,10 @@ fn ended(end: &TestEnd) -> Value {
         Outcome::TimedOut(_) => set("reason", json!("time limit exceeded")),
         _ => {}
     }
-    if event == "failed" {
-        set(
-            "stdout",
-            json!(output(&end.outcome, &end.output.stdout, &end.output.stderr)),
-        );
+    let wrote = output(&end.outcome, &end.output.stdout, &end.output.stderr);
+    // of one that passed there is any only where it was asked for
+    if event == "failed" || end.outcome == Outcome::Passed && !wrote.is_empty() {
+        set("stdout", json!(wrote));
     }
     let mut own = about(&end.test);
     own.insert("outcome".into(), json!(end.outcome.name()));

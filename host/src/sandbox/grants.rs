@@ -19,6 +19,8 @@ use crate::grant::{Access, DirGrant, HowToGrant, ModuleGrants, SCRATCH, preopens
 use crate::harness::TmpVariable;
 use crate::protocol::{FixtureGrant, FixtureNumber, ModuleNumber};
 use anyhow::Context as _;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,8 @@ pub struct Grants {
     how: HowToGrant,
     /// Where all that the user has lies, as it is set.
     home_dir: Option<PathBuf>,
+    /// From what random numbers follow, if they are to.
+    random_seed: Option<u64>,
 }
 
 /// Folders that are open, and what they are.
@@ -69,6 +73,7 @@ impl Grants {
         scratch: Scratch,
         how: HowToGrant,
         home_dir: Option<PathBuf>,
+        random_seed: Option<u64>,
     ) -> Self {
         let granted_env = env.clone();
         if env.iter().all(|(name, _)| name != TMPDIR) {
@@ -84,6 +89,7 @@ impl Grants {
             opened: HashMap::new(),
             how,
             home_dir,
+            random_seed,
         }
     }
 
@@ -115,6 +121,12 @@ impl Grants {
             .stderr(call.streams.1.clone())
             .allow_tcp(false)
             .allow_udp(false);
+        if let Some(seed) = self.random_seed {
+            builder
+                .insecure_random_seed(seed.into())
+                .insecure_random(StdRng::seed_from_u64(seed))
+                .secure_random(StdRng::seed_from_u64(seed));
+        }
         if !call.own.stdin.is_empty() {
             builder.stdin(MemoryInputPipe::new(call.own.stdin.to_vec()));
         }

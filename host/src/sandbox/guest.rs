@@ -67,6 +67,7 @@ impl Sandbox {
                 scratch,
                 setup.how_to_grant,
                 setup.home_dir.clone(),
+                setup.random_seed,
             ),
             keep_scratch: setup.keep_scratch,
             began: setup.began,

@@ -17,23 +17,24 @@ const MOST_CALLS: usize = 2_000_000;
 
 impl Sandbox {
     /// Starts a program in which these places of the table of its tests hold stand-ins; tells which
-    /// were called, in order. `None` where it has no such table.
+    /// were called, in order. One that has no such table is refused.
     pub fn start_over(
         &mut self,
         program: &Program,
         call: &Call<'_>,
         stand_ins: StandIns<'_>,
-    ) -> Option<(CallResult, Vec<Stood>)> {
-        let ProgramKind::Core(pre) = &program.kind else {
-            return None;
+    ) -> (CallResult, Vec<Stood>) {
+        let has_table = match &program.kind {
+            ProgramKind::Core(pre) => pre.module().exports().any(|e| e.name() == TABLE),
+            ProgramKind::Rewritten(_) | ProgramKind::Component(_) => false,
         };
-        let has_table = |name: &str| pre.module().exports().any(|e| e.name() == name);
-        if !has_table(TABLE) {
-            return None;
+        if !has_table {
+            let why = Termination::Refused("the table of its tests is not exported".to_owned());
+            return (CallResult::without_store(why, &call.streams), Vec::new());
         }
         let mut store = match self.store(program, call, self.clock()) {
             Ok(store) => store,
-            Err(refused) => return Some((*refused, Vec::new())),
+            Err(refused) => return (*refused, Vec::new()),
         };
         let called: Arc<Mutex<Vec<Stood>>> = Arc::default();
         let mut seen = Seen::default();
@@ -57,7 +58,7 @@ impl Sandbox {
         let result = seen.account(&mut store, result, &call.streams);
         drop(store);
         let called = std::mem::take(&mut *called.lock().unwrap_or_else(PoisonError::into_inner));
-        Some((result, called))
+        (result, called)
     }
 }
 

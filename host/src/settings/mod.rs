@@ -105,6 +105,8 @@ pub struct Settings {
     pub snapshots: Snapshots,
     /// Whose output is reported.
     pub outputs: Outputs,
+    /// From what the random numbers of each test follow, if they are to be the same each time.
+    pub random_seed: Option<u64>,
     /// The order in which tests are begun: the plan's, or one that follows from a seed.
     pub shuffle: Option<u64>,
     /// How much each scratch folder may hold.
@@ -239,6 +241,7 @@ impl Settings {
             compile: CompileLimits::DEFAULT,
             snapshots: Snapshots::On,
             outputs: Outputs::NotPassed,
+            random_seed: None,
             shuffle: None,
             max_scratch: MaxScratch::DEFAULT,
             keep_scratch: Keep::Nothing,
@@ -284,6 +287,7 @@ impl Settings {
             compile: compile_limits(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
             libtest: libtest_calls(&args.calls),
+            random_seed: args.random_seed,
             outputs: match args.show_output {
                 true => Outputs::All,
                 false => Outputs::NotPassed,

@@ -149,11 +149,8 @@ impl Executor {
             ),
             own: Own::default(),
         };
-        let stood = question
-            .stand_ins
-            .and_then(|stand_ins| self.sandbox.start_over(program, &call, stand_ins));
-        let (called, stood_in) = match stood {
-            Some(stood) => stood,
+        let (called, stood_in) = match question.stand_ins {
+            Some(stand_ins) => self.sandbox.start_over(program, &call, stand_ins),
             None => (self.sandbox.call(program, Entry::Start, &call), Vec::new()),
         };
         let came_back = matches!(
@@ -223,7 +220,10 @@ impl Executor {
                 stdin: &invocation.stdin,
                 tmp_variable: invocation.tmp_variable,
                 copies: &invocation.copies,
-                copies_from: spec.file.parent(),
+                copies_from: match invocation.copies.is_empty() {
+                    true => None,
+                    false => spec.file.parent(),
+                },
             },
         };
         done.start = current.begin(task, &call.streams);

@@ -13,6 +13,7 @@ mod fixture_instance;
 mod judge;
 mod making;
 mod modules;
+mod results;
 mod set_up;
 mod shared;
 mod snapshots;
@@ -20,9 +21,11 @@ mod unit;
 
 use current::Current;
 use execute::Executor;
+use results::Results;
 
 use crate::protocol::{
-    FromWorker, Place, Task, TaskNumber, ToWorker, WorkerSetup, read_frame, write_frame_within,
+    FromWorker, Place, ResultWriter, Task, TaskNumber, ToWorker, WorkerSetup, read_frame,
+    write_frame_within,
 };
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::engine::HOST_STACK;
@@ -45,6 +48,8 @@ struct Queue {
 struct Messages {
     waiting: VecDeque<ToWorker>,
     closed: bool,
+    /// Whether somebody waits for the next.
+    wanted: bool,
 }
 
 impl Queue {
@@ -61,8 +66,12 @@ impl Queue {
             ToWorker::Snapshot(..) => messages.waiting.push_front(message),
             _ => messages.waiting.push_back(message),
         }
+        let wanted = messages.wanted;
         drop(messages);
-        self.arrived.notify_one();
+        // a call of the system, which most messages do without
+        if wanted {
+            self.arrived.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -80,11 +89,18 @@ impl Queue {
             if let Some(message) = messages.waiting.pop_front() {
                 return Some(message);
             }
+            messages.wanted = true;
             messages = self
                 .arrived
                 .wait(messages)
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
+            messages.wanted = false;
         }
+    }
+
+    /// How much waits.
+    fn waiting(&self) -> usize {
+        self.lock().waiting.len()
     }
 
     /// Takes back up to `count` tasks that have not begun, the last first.
@@ -106,14 +122,15 @@ impl Queue {
     }
 }
 
-/// Serves one primary until it closes the channel. `on_death` is called if the
-/// thread that runs guests panics, and has to make the channel end.
+/// Serves one primary until it closes the channel. Results that need no message go to `results`,
+/// where there is that. `on_death` is called if the thread that runs guests panics, and has to
+/// make the channel end.
 ///
 /// # Errors
 /// If the channel breaks in the middle of a message or carries nonsense.
 pub fn serve(
-    mut from: impl Read,
-    to: impl Write + Send + 'static,
+    (mut from, to): (impl Read, impl Write + Send + 'static),
+    results: Option<ResultWriter>,
     on_death: impl FnOnce() + Send + 'static,
     place: Place,
 ) -> anyhow::Result<()> {
@@ -148,8 +165,10 @@ pub fn serve(
             .name("guest".to_owned())
             .stack_size(setup.wasm_stack + HOST_STACK)
             .spawn(move || {
-                let all =
-                    AssertUnwindSafe(|| execute_all(&setup, deadline, &queue, to, &current, place));
+                let results = Results::new(results);
+                let all = AssertUnwindSafe(|| {
+                    execute_all(&setup, deadline, &queue, to, &current, place, results);
+                });
                 if catch_unwind(all).is_err() {
                     // the primary must not wait for a thread that is gone
                     on_death();
@@ -176,7 +195,7 @@ pub fn serve(
                     break Ok(());
                 }
             }
-            Ok(Some(message)) => queue.push(message),
+            Ok(Some(message)) => message.each(|message| queue.push(message)),
             // the primary wants no more, or is gone: nothing here is worth finishing
             Ok(None) => break Ok(()),
             Err(e) => break Err(e.into()),
@@ -193,6 +212,7 @@ fn execute_all(
     to: Arc<Mutex<impl Write + Send + 'static>>,
     current: &Current,
     place: Place,
+    mut results: Results,
 ) {
     let tell = {
         let to = to.clone();
@@ -206,19 +226,29 @@ fn execute_all(
     send(to, &FromWorker::Ready);
     while let Some(message) = queue.next() {
         match message {
-            ToWorker::Module(spec) => executor.add_module(spec),
+            ToWorker::Module(spec) => {
+                let module = spec.number;
+                executor.add_module(spec);
+                if queue.waiting() == 0 {
+                    // what is wrong with it is told when it is needed
+                    let _ = executor.program(module);
+                }
+            }
             ToWorker::Fixture(grant) => executor.add_fixture(grant),
             ToWorker::List { module, timeout } => {
                 let tests = executor.list(module, timeout);
                 send(to, &FromWorker::Listed { module, tests });
             }
             ToWorker::Run(task) => {
+                results.begins(&task);
                 // given up meanwhile: somebody else has answered for it
                 let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
                 let gives_back = done.gives_back(setup.after_failure);
-                send(to, &done.into_message());
+                if let Some(message) = results.tell(done, queue.waiting()) {
+                    send(to, &message);
+                }
                 if gives_back {
                     send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }
@@ -252,7 +282,9 @@ fn execute_all(
                 };
                 send(to, &FromWorker::TornDown(number, failures));
             }
+            // those that stand for several were taken apart
             ToWorker::Setup(_)
+            | ToWorker::Runs(_)
             | ToWorker::Revoke(_)
             | ToWorker::Interrupt
             | ToWorker::Stop { .. } => {}

@@ -47,7 +47,8 @@ impl Cache {
         let usage = self.usage()?;
         // `gaps` is what versions before the first wrote
         let ours = [
-            "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "kind", "state", "alive",
+            "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "identity", "kind",
+            "state", "alive",
         ];
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();

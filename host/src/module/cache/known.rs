@@ -2,16 +2,21 @@
 
 use super::stamp::Stamp;
 use super::{Cache, now, passes_name};
-use crate::event::HarnessName;
+use crate::event::{Cause, Format, HarnessName};
 use crate::harness;
+use crate::harness::sdk::Contents;
+use crate::module::identify::{self, Identity, Looked};
 use crate::protocol::{ContentHash, DirectCalls, Listing, StdGaps};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 9;
+const LISTING: u32 = 10;
+/// To be raised with any change in how files are told apart.
+const IDENTITY: u32 = 1;
 /// How much of a list is read, in bytes: more than a worker may send.
 const LARGEST_LISTING: u64 = 512 << 20;
 
@@ -52,6 +57,65 @@ impl Cache {
         self.write_whole(&known_name(file), &serde_json::to_vec(&known)?)
     }
 
+    /// Tells what a file holds and what it is, where plain programs are taken for this harness's:
+    /// [`identify::look`], but for a file that was read before and has not changed since. One with
+    /// tests of the SDK's, which are in it, is read each time. Gives what is to be remembered, too.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look(
+        &self,
+        path: &Path,
+        taken_for: HarnessName,
+    ) -> Result<(Looked, Option<Remembered>), Cause> {
+        // a file that is not there is for who reads it
+        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+        if let Some(meta) = &meta
+            && let Some(content) = self.known_content(meta)
+            && let Some(identity) = self.identity(content, taken_for)
+        {
+            let size = meta.len();
+            let looked = Looked {
+                content,
+                size,
+                identity,
+            };
+            return Ok((looked, None));
+        }
+        let looked = identify::look(path, taken_for)?;
+        let has_all = looked.identity.sdk == Contents::default();
+        let remembered = meta.filter(|_| has_all).map(|meta| Remembered {
+            meta,
+            content: looked.content,
+            taken_for,
+            identity: looked.identity.clone(),
+        });
+        Ok((looked, remembered))
+    }
+
+    /// Remembers what was found in a file; where that cannot be it is read again next time.
+    pub fn remember(&self, of: &Remembered) {
+        let _ = self.store_content(&of.meta, of.content);
+        self.store_identity(of.content, of.taken_for, &of.identity);
+    }
+
+    fn identity(&self, content: ContentHash, taken_for: HarnessName) -> Option<Identity> {
+        let bytes = self.read_sealed(&identity_name(content, taken_for), 256)?;
+        let (format, harness): (Format, Option<HarnessName>) =
+            serde_json::from_slice(&bytes).ok()?;
+        harness.is_none_or(harness::is_known).then(|| Identity {
+            format,
+            harness,
+            sdk: Contents::default(),
+        })
+    }
+
+    fn store_identity(&self, content: ContentHash, taken_for: HarnessName, identity: &Identity) {
+        if let Ok(bytes) = serde_json::to_vec(&(identity.format, identity.harness)) {
+            let _ = self.write_sealed(&identity_name(content, taken_for), &bytes);
+        }
+    }
+
     /// How a file of this content runs when it is started, if that was found out; the inner
     /// `None` if there is nothing to start.
     pub fn kind(&self, content: ContentHash) -> Option<Option<HarnessName>> {
@@ -70,7 +134,7 @@ impl Cache {
     /// What a module answered when it was asked for its tests.
     pub fn listing(&self, of: Listed) -> Option<Listing> {
         let bytes = self.read_sealed(&of.name(), LARGEST_LISTING)?;
-        let listing: Listing = ciborium::from_reader(bytes.as_slice()).ok()?;
+        let listing: Listing = postcard::from_bytes(&bytes).ok()?;
         let mut harnesses = listing.tests.iter().map(|test| test.harness);
         harnesses.all(harness::is_known).then_some(listing)
     }
@@ -78,11 +142,19 @@ impl Cache {
     /// Keeps what a module answered when it was asked for its tests; a failure costs the next run
     /// a listing.
     pub fn store_listing(&self, of: Listed, listing: &Listing) {
-        let mut bytes = Vec::new();
-        if ciborium::into_writer(listing, &mut bytes).is_ok() {
+        if let Ok(bytes) = postcard::to_stdvec(listing) {
             let _ = self.write_sealed(&of.name(), &bytes);
         }
     }
+}
+
+/// What was found in a file, with the metadata that it had before.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    meta: fs::Metadata,
+    content: ContentHash,
+    taken_for: HarnessName,
+    identity: Identity,
 }
 
 /// What a list is of.
@@ -108,6 +180,11 @@ impl Listed {
 
 fn known_name(file: &fs::Metadata) -> String {
     format!("{:x}-{:x}.known", file.dev(), file.ino())
+}
+
+fn identity_name(content: ContentHash, taken_for: HarnessName) -> String {
+    let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+    format!("{content}-{version}-{IDENTITY}-{taken_for}.identity")
 }
 
 fn kind_name(content: ContentHash) -> String {

@@ -22,7 +22,7 @@ mod states;
 mod sweep;
 
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
-pub use known::Listed;
+pub use known::{Listed, Remembered};
 pub use parts::{LARGEST_ARTEFACT, NewParts, Parts};
 pub use states::KEEPING;
 pub use sweep::RunMark;

@@ -241,7 +241,7 @@ impl Run<'_> {
         fixture.given = given;
         let tx = self.tx.clone();
         let home = Home::Process(&self.settings.host);
-        let started = Peer::start::<FromGuardian>(Role::Guardian, home, move |messages| {
+        let started = Peer::start::<FromGuardian>(Role::Guardian, home, None, move |messages| {
             let _ = tx.send(match messages {
                 Some(messages) => Message::Guardian(number, messages),
                 None => Message::GuardianEnded(number),

@@ -89,7 +89,8 @@ fn next(last: Option<&FromWorker>, at: At) -> Option<(FromWorker, Lies)> {
             ("a late start", FromWorker::Passed(at.task, u64::MAX, 0)),
             ("a duration", FromWorker::Passed(at.task, 1, u64::MAX)),
         ],
-        Some(FromWorker::Passed(..)) => done(at),
+        Some(FromWorker::Passed(..)) => vec![("of none", FromWorker::Results)],
+        Some(FromWorker::Results) => done(at),
         Some(FromWorker::Done(_)) => vec![
             ("nothing", FromWorker::Revoked(Vec::new())),
             ("what runs", FromWorker::Revoked(vec![at.task])),

@@ -118,6 +118,7 @@ impl Peer {
                 }),
             }),
             ToWorker::Module(_)
+            | ToWorker::Runs(_)
             | ToWorker::Fixture(_)
             | ToWorker::Value(..)
             | ToWorker::Snapshot(..)
@@ -165,7 +166,7 @@ pub(super) fn peer(
         },
     };
     let mut lies = false;
-    while let Ok(Some(message)) = read_frame::<ToWorker>(&mut from) {
+    for message in messages(&mut from) {
         lies |= is_liar(&message);
         peer.note(&message);
         let told = match lies {

@@ -17,6 +17,10 @@ mod tests {
 
     #[test]
     fn c_sleeps_for_ever() {
+        // for who has to know that it runs
+        if let Ok(file) = std::env::var("BEGAN") {
+            std::fs::write(file, "").expect("it is granted");
+        }
         sleep(Duration::from_secs(3600));
     }
 
