@@ -24,6 +24,8 @@ pub(super) struct Tally {
     wrong: Vec<String>,
     /// The other way round.
     worse: Vec<String>,
+    /// Those of which libtest, which was changed, tells no verdict.
+    untold: Vec<String>,
 }
 
 /// Changes binaries so many times, and runs each both ways.
@@ -88,6 +90,8 @@ impl Tally {
                 )
             };
             match (ended.outcome == "passed", other.outcome == "passed") {
+                // its words or its own code were changed, and not the test
+                (true, false) if other.outcome == "errored" => self.untold.push(of()),
                 (true, false) => self.wrong.push(of()),
                 (false, true) => self.worse.push(of()),
                 _ => {}
@@ -103,6 +107,9 @@ impl Tally {
         );
         for one in self.wrong.iter().chain(&self.worse) {
             told.push_str(&format!("DIFFERS: change {one}\n"));
+        }
+        for one in &self.untold {
+            told.push_str(&format!("libtest tells no verdict: change {one}\n"));
         }
         (told, self.wrong.is_empty() && self.worse.is_empty())
     }
