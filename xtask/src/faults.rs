@@ -8,7 +8,6 @@
 
 use crate::guest;
 use crate::processes::{Handle, children_of};
-use crate::target::WASIP1;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -122,24 +121,9 @@ pub fn faults(root: &Path, wasmtest: &Path, asked: Asked) -> Result<()> {
 }
 
 fn modules(root: &Path) -> Result<Vec<PathBuf>> {
-    let manifest = root.join("tests/guests/Cargo.toml");
-    let manifest = manifest.to_string_lossy();
-    let mut modules = Vec::new();
-    for (package, test) in [("thousand", "trivial"), ("held", "many")] {
-        let built = guest::build_tests(&[
-            "--quiet",
-            "--manifest-path",
-            &manifest,
-            "--target",
-            WASIP1,
-            "-p",
-            package,
-            "--test",
-            test,
-        ])?;
-        modules.extend(built.into_iter().map(|(_, file)| file));
-    }
-    Ok(modules)
+    let guests = [("thousand", "trivial"), ("held", "many")];
+    let built = guests.map(|(package, test)| guest::build_guest(root, package, test));
+    built.into_iter().collect()
 }
 
 /// Runs these modules' tests again and again, with signals meanwhile.

@@ -96,6 +96,22 @@ pub fn build_tests(args: &[&str]) -> Result<Vec<(String, PathBuf)>> {
     executables(cargo(&all)?, |profile| profile["test"] == true)
 }
 
+/// Builds a debug test binary of `tests/guests` for `wasm32-wasip1`.
+///
+/// # Errors
+/// As [`build_tests`].
+pub fn build_guest(root: &Path, package: &str, test: &str) -> Result<PathBuf> {
+    let manifest = root.join("tests/guests/Cargo.toml");
+    let manifest = manifest.to_string_lossy();
+    let mut args = vec!["--quiet", "--manifest-path", &manifest, "--target", WASIP1];
+    args.extend(["-p", package, "--test", test]);
+    let (_, file) = build_tests(&args)?
+        .into_iter()
+        .next()
+        .context("it has no tests")?;
+    Ok(file)
+}
+
 /// Builds a guest of this project's with a toolchain, which has the target; gives its test
 /// binary.
 ///

@@ -7,8 +7,7 @@
 //! system by which it is done in every ordinary run, and hundreds of kilobytes are cleared instead.
 
 use crate::guest;
-use crate::target::WASIP1;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,20 +27,7 @@ pub fn instructions(root: &Path, wasmtest: &Path) -> Result<()> {
         eprintln!("xtask: valgrind is not installed: instructions are not counted");
         return Ok(());
     }
-    let manifest = root.join("tests/guests/Cargo.toml");
-    let manifest = manifest.to_string_lossy();
-    let built = guest::build_tests(&[
-        "--quiet",
-        "--manifest-path",
-        &manifest,
-        "--target",
-        WASIP1,
-        "-p",
-        "thousand",
-        "--test",
-        "trivial",
-    ])?;
-    let (_, module) = built.first().context("the guest was built")?;
+    let module = guest::build_guest(root, "thousand", "trivial")?;
     let folder = root.join("target/instructions");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)?;
@@ -52,7 +38,7 @@ pub fn instructions(root: &Path, wasmtest: &Path) -> Result<()> {
         command.arg(format!("--callgrind-out-file={}", out.display()));
         command.arg(wasmtest).args(["run", "-q", "--no-config"]);
         command.args(["--processes", "0", "--cache-dir"]);
-        command.arg(folder.join("cache")).arg(module);
+        command.arg(folder.join("cache")).arg(&module);
         let output = command.args(["--", tests]).output()?;
         ensure!(
             output.status.success(),
@@ -65,7 +51,11 @@ pub fn instructions(root: &Path, wasmtest: &Path) -> Result<()> {
     // compiled, and its list known
     let mut first = Command::new(wasmtest);
     first.args(["run", "-q", "--no-config", "--cache-dir"]);
-    let status = first.arg(folder.join("cache")).arg(module).output()?.status;
+    let status = first
+        .arg(folder.join("cache"))
+        .arg(&module)
+        .output()?
+        .status;
     ensure!(status.success(), "{first:?} failed");
     let (few, many) = (run("hundred", " t00")?, run("thousand", " t0")?);
     ensure!(

@@ -220,6 +220,17 @@ fn hundred_modules(bench: &Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
+/// One test of a binary's, here.
+fn one(bench: &Bench<'_>, file: &Path, test: &str) -> Result<Cost> {
+    cost(bench.run("2", &[file]).args(["--exact", "--", test]))
+}
+
+/// The same in the plain runtime.
+fn plain_one(bench: &Bench<'_>, file: &Path, test: &str) -> Result<Cost> {
+    let mut plain = bench.plain(file).context("it is there")?;
+    cost(plain.args([test, "--exact"]))
+}
+
 fn single(bench: &Bench<'_>) -> Result<Vec<Row>> {
     if bench.wasmtime.is_none() {
         return Ok(Vec::new());
@@ -232,11 +243,7 @@ fn single(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let (_, file) = built.first().context("it has tests")?;
     let size = std::fs::metadata(file)?.len() as f64 / 1e6;
     let test = "ast::parse::tests::parse_newlines";
-    let mut ours = || cost(bench.run("2", &[file]).args(["--exact", "--", test]));
-    let mut theirs = || {
-        let mut plain = bench.plain(file).context("it is there")?;
-        cost(plain.args([test, "--exact"]))
-    };
+    let (mut ours, mut theirs) = (|| one(bench, file, test), || plain_one(bench, file, test));
     let program = program(bench)?;
     let mut our_program = || {
         let mut command = Command::new(&bench.wasmtest);
@@ -378,11 +385,7 @@ fn output(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let found = built.iter().find(|(target, _)| target == "test_bytes");
     let (_, file) = found.context("bytes has this test binary")?;
     let test = "advance_bytes_mut_remaining_capacity";
-    let mut ours = || cost(bench.run("2", &[file]).args(["--exact", "--", test]));
-    let mut theirs = || {
-        let mut plain = bench.plain(file).context("it is there")?;
-        cost(plain.args([test, "--exact"]))
-    };
+    let (mut ours, mut theirs) = (|| one(bench, file, test), || plain_one(bench, file, test));
     ours()?;
     theirs()?;
     let [ours, theirs] = in_turns(3, [&mut ours, &mut theirs])?;
