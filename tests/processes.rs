@@ -119,16 +119,17 @@ fn a_worker_that_is_stopped_is_ended_and_its_test_is_blamed() {
 
 #[test]
 fn an_idle_worker_that_is_stopped_holds_nobody_up_at_the_end() {
-    let module = guest("slow", Target::P1, "dev");
-    let mut run = Watched::start(&[arg(&module), "--processes", "2", "--skip", "a_second"]);
-    run.wait_for("started", "c_sleeps_for_ever");
+    let mut run = Watched::asleep_among(2);
     for _ in 0..3 {
         run.wait_for("ok", "_passes");
     }
-    // one of the two sleeps in its test, the other one has nothing to do
+    // one of the two sleeps in its test, the other one has nothing to do; both are stopped by the
+    // time that anybody is there to see it
+    run.signal(libc::SIGSTOP);
     for worker in of_role(run.child.id(), "__worker") {
         send(worker, libc::SIGSTOP);
     }
+    run.signal(libc::SIGCONT);
     run.wait_for("failed", "c_sleeps_for_ever");
     let events = run.finish();
     assert_eq!(events.code, 1);

@@ -121,12 +121,24 @@ impl Watched {
     /// One whose only child is a worker that sleeps in its test `c_sleeps_for_ever`; those behind
     /// that pass.
     pub fn asleep() -> Watched {
+        Watched::asleep_among(1)
+    }
+
+    /// The same, among so many workers.
+    pub fn asleep_among(processes: usize) -> Watched {
         let module = guest("slow", Target::P1, "dev");
         // compiled by now
         assert_eq!(run([arg(&module), "-q", "--", "d_passes"]).code, 0);
         let dir = tempfile::tempdir().expect("a folder");
         let granted = format!("{}::/told:rw", dir.path().display());
-        let mut args = vec![arg(&module), "--processes", "1", "--skip", "a_second"];
+        let processes = processes.to_string();
+        let mut args = vec![
+            arg(&module),
+            "--processes",
+            &processes,
+            "--skip",
+            "a_second",
+        ];
         args.extend(["--dir", &granted, "--env", "BEGAN=/told/began"]);
         let mut run = Watched::start(&args);
         // that it is about to begin is told a moment before it does
