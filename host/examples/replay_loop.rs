@@ -2,7 +2,9 @@
 //! and write 64 KiB of it, before and after one that read all of it, with the
 //! engine that the runner uses, from a compiled form and from a file that holds the
 //! memory as it is; and, given a module, what the way through a snapshot costs beside
-//! an ordinary instance.
+//! an ordinary instance, and what the tests of its suites `touches_1`, `touches_16` and
+//! `touches_256` cost, each begun from the state that the suite's `fill` leaves: the least that
+//! they can.
 //!
 //! Usage: `replay_loop [MODULE]`; prints lines of JSON with microseconds.
 
@@ -51,10 +53,15 @@ fn main() -> anyhow::Result<()> {
     for mib in [1u32, 16, 256] {
         measure_state(&engine, mib)?;
     }
-    match std::env::args().nth(1) {
-        Some(path) => measure_module(&engine, &std::fs::read(path)?),
-        None => Ok(()),
+    let Some(path) = std::env::args().nth(1) else {
+        return Ok(());
+    };
+    let bytes = std::fs::read(path)?;
+    measure_module(&engine, &bytes)?;
+    for mib in [1, 16, 256] {
+        measure_suite(&engine, &bytes, mib)?;
     }
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -191,6 +198,64 @@ fn measure_module(engine: &Engine, bytes: &[u8]) -> anyhow::Result<()> {
             "store_alone": alone,
             "ordinary_instance": instance,
             "replayed_instance": replayed,
+        })
+    );
+    Ok(())
+}
+
+/// The tests of one suite, in a store and an instance each.
+fn measure_suite(engine: &Engine, bytes: &[u8], mib: u32) -> anyhow::Result<()> {
+    let prefix = format!("wasmtest:replay::touches_{mib}::");
+    let rewritten = rewrite(bytes)?;
+    let main = Module::new(engine, &rewritten.bytes)?;
+    let initial_memory = Module::new(engine, &rewritten.facts.initial_memory)?;
+    let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
+    p1::add_to_linker_sync(&mut linker, |t| t)?;
+    linker.define_unknown_imports_as_traps(&main)?;
+    let begin = |replay: &SnapshotImage<WasiP1Ctx>| -> anyhow::Result<_> {
+        let mut store = store(engine, WasiCtxBuilder::new().build_p1());
+        let replayed = replay.instantiate(&mut store)?;
+        Ok((store, replayed))
+    };
+    let call = |store: &mut Store<WasiP1Ctx>, of: &Replayed, name: &str| -> anyhow::Result<()> {
+        let function = of.instance.get_typed_func::<(), i32>(&mut *store, name)?;
+        anyhow::ensure!(function.call(store, ())? == 0, "{name} failed");
+        Ok(())
+    };
+    let setup = SnapshotImage::new(&linker, &main, &initial_memory, &Globals::default())?;
+    let (mut store, filled) = begin(&setup)?;
+    call(&mut store, &filled, &format!("{prefix}fill"))?;
+    let globals = filled.globals(&mut store, &rewritten.facts.facts)?;
+    let length = filled.memory.data_size(&store) as u64;
+    let replay = if length >= engine::LARGEST_SPARSE_IMAGE {
+        let file = tempfile::tempfile()?;
+        filled.write(&store, &file)?;
+        SnapshotImage::of_file(&linker, &main, file, &globals)?
+    } else {
+        let state = filled.capture(&mut store, &rewritten.facts.facts)?.state;
+        SnapshotImage::new(&linker, &main, &Module::new(engine, &state)?, &globals)?
+    };
+    setup.release(&mut store, &filled);
+    drop(store);
+    let exports = main.exports().map(|e| e.name().to_owned());
+    let tests: Vec<String> = exports
+        .filter(|name| name.starts_with(&format!("{prefix}t_")))
+        .collect();
+    let (done, time) = timed(|| -> anyhow::Result<()> {
+        for test in &tests {
+            let (mut store, replayed) = begin(&replay)?;
+            call(&mut store, &replayed, test)?;
+            replay.release(&mut store, &replayed);
+        }
+        Ok(())
+    });
+    done?;
+    println!(
+        "{}",
+        serde_json::json!({
+            "suite_mib": mib,
+            "tests": tests.len(),
+            "a_test": time / tests.len() as f64,
         })
     );
     Ok(())

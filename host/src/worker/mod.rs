@@ -34,6 +34,7 @@ use anyhow::Context as _;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -144,17 +145,17 @@ pub fn serve(
         anyhow::bail!("the first message is no set-up");
     };
     let queue = Arc::new(Queue::default());
-    let to = Arc::new(Mutex::new(to));
+    let to = Arc::new(Sender::new(to));
     let current = {
         let to = to.clone();
-        Arc::new(Current::new(move |message| send(&to, &message)))
+        Arc::new(Current::new(move |message| to.send(&message)))
     };
     let deadline = {
         let (to, current) = (to.clone(), current.clone());
         Deadline::default().on_stuck(move || {
             if let Some(stopped) = current.stop_at_limit() {
                 // the primary ends this process then, as it does when it has asked for it
-                send(&to, &FromWorker::Stopped(Box::new(stopped)));
+                to.send(&FromWorker::Stopped(Box::new(stopped)));
             }
         })
     };
@@ -180,17 +181,17 @@ pub fn serve(
         match read_frame::<ToWorker>(&mut from) {
             Ok(Some(ToWorker::Revoke(count))) => {
                 let revoked = queue.revoke(count);
-                send(&to, &FromWorker::Revoked(revoked));
+                to.send(&FromWorker::Revoked(revoked));
             }
             Ok(Some(ToWorker::Interrupt)) => {
                 guard.interrupt();
                 current.interrupted();
                 let revoked = queue.revoke(usize::MAX);
-                send(&to, &FromWorker::Revoked(revoked));
+                to.send(&FromWorker::Revoked(revoked));
             }
             Ok(Some(ToWorker::Stop { task, why })) => {
                 if let Some(stopped) = current.stop(task, why) {
-                    send(&to, &FromWorker::Stopped(Box::new(stopped)));
+                    to.send(&FromWorker::Stopped(Box::new(stopped)));
                     // its thread may be blocked for ever: it ends with the process
                     break Ok(());
                 }
@@ -209,21 +210,21 @@ fn execute_all(
     setup: &WorkerSetup,
     deadline: Deadline,
     queue: &Queue,
-    to: Arc<Mutex<impl Write + Send + 'static>>,
+    to: Arc<Sender<impl Write + Send + 'static>>,
     current: &Current,
     place: Place,
     mut results: Results,
 ) {
     let tell = {
         let to = to.clone();
-        Box::new(move |message: &FromWorker| send(&to, message))
+        Box::new(move |message: &FromWorker| to.send(message))
     };
     let to = &to;
     let mut executor = match Executor::new(setup, deadline, tell, place) {
         Ok(executor) => executor,
-        Err(e) => return send(to, &FromWorker::SetupFailed(format!("{e:#}"))),
+        Err(e) => return to.send(&FromWorker::SetupFailed(format!("{e:#}"))),
     };
-    send(to, &FromWorker::Ready);
+    to.send(&FromWorker::Ready);
     while let Some(message) = queue.next() {
         match message {
             ToWorker::Module(spec) => {
@@ -237,24 +238,24 @@ fn execute_all(
             ToWorker::Fixture(grant) => executor.add_fixture(grant),
             ToWorker::List { module, timeout } => {
                 let tests = executor.list(module, timeout);
-                send(to, &FromWorker::Listed { module, tests });
+                to.send(&FromWorker::Listed { module, tests });
             }
             ToWorker::Run(task) => {
-                results.begins(&task);
+                results.begins(task.number, to.sent());
                 // given up meanwhile: somebody else has answered for it
                 let Some(done) = executor.run(&Arc::new(task), current) else {
                     return;
                 };
                 let gives_back = done.gives_back(setup.after_failure);
-                if let Some(message) = results.tell(done, queue.waiting()) {
-                    send(to, &message);
+                if let Some(message) = results.tell(done, queue.waiting(), to.sent()) {
+                    to.send(&message);
                 }
                 if gives_back {
-                    send(to, &FromWorker::Revoked(queue.revoke(usize::MAX)));
+                    to.send(&FromWorker::Revoked(queue.revoke(usize::MAX)));
                 }
             }
             ToWorker::Unit(tasks) => {
-                let tell = |message| send(to, &message);
+                let tell = |message| to.send(&message);
                 let waiting = || queue.revoke(usize::MAX);
                 if executor
                     .run_unit(tasks, setup.after_failure, current, &tell, &waiting)
@@ -274,13 +275,13 @@ fn execute_all(
                 let Some(result) = executor.set_up(*shared, current) else {
                     return;
                 };
-                send(to, &FromWorker::SetUp(number, Box::new(result)));
+                to.send(&FromWorker::SetUp(number, Box::new(result)));
             }
             ToWorker::TearDown(number) => {
                 let Some(failures) = executor.tear_down(number, current) else {
                     return;
                 };
-                send(to, &FromWorker::TornDown(number, failures));
+                to.send(&FromWorker::TornDown(number, failures));
             }
             // those that stand for several were taken apart
             ToWorker::Setup(_)
@@ -292,23 +293,44 @@ fn execute_all(
     }
 }
 
-fn send(to: &Mutex<impl Write>, message: &FromWorker) {
-    let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut written = write_frame_within(&mut *to, message, message.largest());
-    if let (Err(e), FromWorker::Done(done)) = (&written, message)
-        && e.kind() == ErrorKind::InvalidData
-    {
-        let less = FromWorker::Done(Box::new(done.without_output()));
-        written = write_frame_within(&mut *to, &less, less.largest());
-    }
-    match written {
-        // what a guest hands over is bounded, so this is a fault of the runner's;
-        // the primary must not wait for the rest, and blames the test that ran
-        Err(e) if e.kind() == ErrorKind::InvalidData => {
-            let _ = writeln!(std::io::stderr(), "a result cannot be sent: {e}");
-            std::process::exit(1);
+/// The way to the primary, of both threads.
+struct Sender<W> {
+    to: Mutex<W>,
+    sent: AtomicU64,
+}
+
+impl<W: Write> Sender<W> {
+    fn new(to: W) -> Self {
+        Sender {
+            to: Mutex::new(to),
+            sent: AtomicU64::new(0),
         }
-        // a primary that is gone needs no answer; the reading thread ends the process
-        _ => {}
+    }
+
+    /// How many messages went.
+    fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, message: &FromWorker) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = write_frame_within(&mut *to, message, message.largest());
+        if let (Err(e), FromWorker::Done(done)) = (&written, message)
+            && e.kind() == ErrorKind::InvalidData
+        {
+            let less = FromWorker::Done(Box::new(done.without_output()));
+            written = write_frame_within(&mut *to, &less, less.largest());
+        }
+        match written {
+            // what a guest hands over is bounded, so this is a fault of the runner's;
+            // the primary must not wait for the rest, and blames the test that ran
+            Err(e) if e.kind() == ErrorKind::InvalidData => {
+                let _ = writeln!(std::io::stderr(), "a result cannot be sent: {e}");
+                std::process::exit(1);
+            }
+            // a primary that is gone needs no answer; the reading thread ends the process
+            _ => {}
+        }
     }
 }

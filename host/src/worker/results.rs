@@ -1,6 +1,6 @@
 //! What is told of tests that have ended: by messages, or in the file that needs none.
 
-use crate::protocol::{Done, FromWorker, PassedTest, ResultWriter, Task};
+use crate::protocol::{Done, FromWorker, PassedTest, ResultWriter, TaskNumber};
 use std::time::{Duration, Instant};
 
 /// The primary is told that there are results once so much time has gone since it was last told
@@ -14,9 +14,9 @@ pub(super) struct Results {
     told: Instant,
     /// How much waited then, or later if that is more.
     most_waiting: usize,
-    /// Whether nothing is told of the test that runs but its end. What is told by a message of
-    /// another would be read after a result that came behind it.
-    ends_only: bool,
+    /// How many messages had gone when the test that runs began. Of one that sent any before its
+    /// end, that goes by a message too: the message would be read after a result behind it.
+    sent: u64,
 }
 
 impl Results {
@@ -26,26 +26,27 @@ impl Results {
             file,
             told: Instant::now(),
             most_waiting: 0,
-            ends_only: false,
+            sent: 0,
         }
     }
 
-    /// This test begins, by itself: whoever dies from now on dies of it.
-    pub(super) fn begins(&mut self, task: &Task) {
-        self.ends_only = task.around.is_none();
+    /// This test begins, by itself, after so many messages: whoever dies from now on dies of it.
+    pub(super) fn begins(&mut self, task: TaskNumber, sent: u64) {
+        self.sent = sent;
         if let Some(file) = &mut self.file {
-            file.begins(task.number);
+            file.begins(task);
         }
     }
 
-    /// A test has ended, and so much waits: what is to be sent of it, if anything is.
+    /// A test has ended, so much waits, and so many messages went by now: what is to be sent of
+    /// it, if anything is.
     ///
     /// The primary looks by itself some time after it was told, so nothing is late that is not
     /// told at once.
-    pub(super) fn tell(&mut self, done: Done, waiting: usize) -> Option<FromWorker> {
+    pub(super) fn tell(&mut self, done: Done, waiting: usize, sent: u64) -> Option<FromWorker> {
         let message = done.into_message();
         if let (Some(file), true, FromWorker::Passed(task, start, duration)) =
-            (&mut self.file, self.ends_only, &message)
+            (&mut self.file, sent == self.sent, &message)
         {
             file.passed(PassedTest {
                 task: *task,
@@ -69,7 +70,7 @@ impl Results {
 mod tests {
     use super::*;
     use crate::event::{Cause, Outcome};
-    use crate::protocol::{ResultReader, TaskNumber};
+    use crate::protocol::ResultReader;
 
     /// What is sent of these tests, by how much waits at the end of each.
     fn sent(waiting: &[usize], outcome: Outcome) -> Vec<Option<FromWorker>> {
@@ -77,12 +78,11 @@ mod tests {
         let reader = ResultReader::new(folder.path()).expect("a file");
         let file = reader.file().expect("a descriptor is left");
         let mut results = Results::new(ResultWriter::open(&file));
-        results.ends_only = true;
         let mut tell = |(number, waiting): (usize, &usize)| {
             // so that the time plays no part
             results.told = Instant::now() + Duration::from_secs(3600);
             let done = Done::new(TaskNumber(number as u64), Ok(outcome.clone()));
-            results.tell(done, *waiting)
+            results.tell(done, *waiting, 0)
         };
         waiting.iter().enumerate().map(&mut tell).collect()
     }
@@ -110,17 +110,22 @@ mod tests {
         let reader = ResultReader::new(folder.path()).expect("a file");
         let file = reader.file().expect("a descriptor is left");
         let mut results = Results::new(ResultWriter::open(&file));
-        results.ends_only = false;
-        let done = Done::new(TaskNumber(7), Ok(Outcome::Passed));
-        let told = results.tell(done, 9);
+        let mut tell = |number, before, after| {
+            results.begins(TaskNumber(number), before);
+            let done = Done::new(TaskNumber(number), Ok(Outcome::Passed));
+            results.tell(done, 9, after)
+        };
+        let told = tell(7, 1, 2);
         assert!(matches!(told, Some(FromWorker::Passed(..))), "{told:?}");
+        let told = tell(8, 2, 2);
+        assert!(matches!(told, None | Some(FromWorker::Results)), "{told:?}");
     }
 
     #[test]
     fn without_a_file_each_result_is_a_message() {
         let mut results = Results::new(None);
         let done = Done::new(TaskNumber(7), Ok(Outcome::Passed));
-        let message = results.tell(done, 9);
+        let message = results.tell(done, 9, 0);
         assert!(matches!(
             message,
             Some(FromWorker::Passed(TaskNumber(7), 0, 0))
