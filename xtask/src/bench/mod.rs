@@ -18,6 +18,9 @@ use report::Row;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The bare loops: examples of the runner's package.
+const LOOPS: [&str; 3] = ["bare_loop", "direct_loop", "replay_loop"];
+
 /// Where everything is.
 struct Bench<'a> {
     root: &'a Path,
@@ -36,11 +39,15 @@ struct Bench<'a> {
 /// If something of this repository does not build or run. A peer that cannot be had is told, and
 /// what is compared with it is left out.
 pub fn bench(root: &Path) -> Result<()> {
-    let wasmtest = build(root)?;
+    let built = build(root)?;
     let folder = folder(root, "bench")?;
+    let wasmtest = placed(&built.join("wasmtest"), &folder)?;
+    for name in LOOPS {
+        placed(&built.join("examples").join(name), &folder)?;
+    }
     let cache = folder.join("cache");
     std::fs::create_dir_all(&cache)?;
-    let peer = |name: &str, found: Result<PathBuf>| match found {
+    let peer = |name: &str, found: Result<PathBuf>| match found.and_then(|f| placed(&f, &folder)) {
         Ok(path) => Some(path),
         Err(e) => {
             eprintln!("xtask: without {name}, which cannot be had here: {e:#}");
@@ -52,7 +59,7 @@ pub fn bench(root: &Path) -> Result<()> {
         wasmtest,
         wasmtime: peer("the wasmtime command line", compat::install_wasmtime(root)),
         nextest: peer("cargo-nextest", compat::install_nextest(root)),
-        folder,
+        folder: folder.clone(),
         cache,
     };
     let mut peers = vec![bench.version(&bench.wasmtest)?];
@@ -79,7 +86,7 @@ pub fn overshoot(root: &Path, wasmtest: &Path) -> Result<()> {
     overshoot::measure(wasmtest, &folder(root, "bench-overshoot")?, &warm)
 }
 
-/// Builds the runner and the loops beside it, as they are released; gives the runner.
+/// Builds the runner and the loops beside it, as they are released; gives the folder.
 fn build(root: &Path) -> Result<PathBuf> {
     eprintln!("xtask: building release binaries (the first time takes some minutes)");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -91,7 +98,22 @@ fn build(root: &Path) -> Result<PathBuf> {
     }
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    Ok(target.join("release/wasmtest"))
+    Ok(target.join("release"))
+}
+
+/// A copy of a program. In which pieces the system holds a file decides how many page faults a
+/// start costs (a fifth more was seen after a linker had written it than after a copy, a
+/// millisecond of each process), so those of all that are compared are written in one way.
+fn placed(program: &Path, folder: &Path) -> Result<PathBuf> {
+    let name = program.file_name().context("a program has a name")?;
+    let dir = folder.join("bin");
+    std::fs::create_dir_all(&dir)?;
+    let place = dir.join(name);
+    // one that is running cannot be written to
+    let _ = std::fs::remove_file(&place);
+    std::fs::copy(program, &place)
+        .with_context(|| format!("{} cannot be copied", program.display()))?;
+    Ok(place)
 }
 
 fn folder(root: &Path, name: &str) -> Result<PathBuf> {
@@ -118,7 +140,7 @@ impl Bench<'_> {
     /// One of the loops.
     fn bare(&self, name: &str) -> Result<Command> {
         let folder = self.wasmtest.parent().context("it lies in a folder")?;
-        Ok(Command::new(folder.join("examples").join(name)))
+        Ok(Command::new(folder.join(name)))
     }
 
     /// The wasmtime command line on a file, with its cache on.

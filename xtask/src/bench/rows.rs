@@ -8,6 +8,7 @@ use crate::target::WASIP1;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// How often what is short is run.
 const ROUNDS: usize = 21;
@@ -299,7 +300,16 @@ fn program(bench: &Bench<'_>) -> Result<PathBuf> {
     if !status.context("rustc cannot be started")?.success() {
         bail!("{} does not build", source.display());
     }
+    settle(&program)?;
     Ok(program)
+}
+
+/// Waits until a file is no longer so new that it is read at each start.
+fn settle(file: &Path) -> Result<()> {
+    const SETTLED: Duration = Duration::from_secs(3);
+    let age = std::fs::metadata(file)?.modified()?.elapsed();
+    std::thread::sleep(SETTLED.saturating_sub(age.unwrap_or_default()));
+    Ok(())
 }
 
 fn waiting(bench: &Bench<'_>) -> Result<Vec<Row>> {

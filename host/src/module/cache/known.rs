@@ -33,7 +33,7 @@ impl Cache {
     /// What a file of the user's holds, if it was read before and has not changed since.
     pub fn known_content(&self, file: &fs::Metadata) -> Option<ContentHash> {
         let known = self.open_file(&known_name(file)).ok()?;
-        let known: Known = serde_json::from_reader(known.take(4096)).ok()?;
+        let known: Known = serde_json::from_reader(io::BufReader::new(known.take(4096))).ok()?;
         let same = known.stamp == Stamp::of(file) && known.stamp.is_settled_at(known.read);
         same.then_some(known.content)
     }

@@ -343,7 +343,7 @@ impl Cache {
 
     fn read_record(&self, name: &str) -> Option<Record> {
         let file = self.open_file(&format!("{name}.json")).ok()?;
-        serde_json::from_reader(file.take(4096)).ok()
+        serde_json::from_reader(io::BufReader::new(file.take(4096))).ok()
     }
 
     fn write_record(&self, name: &str, checksum: &str, stamp: Stamp) -> io::Result<()> {
