@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: processes of a run are killed and stopped at random, and nothing is lost by it.
 //!
-//! 2,000 tests (alone, in units, with shared fixtures), run again and again; meanwhile workers,
+//! 2,000 tests (alone, begun from a state, in units, with shared fixtures), run again and again; meanwhile workers,
 //! the compiler and the fixture host get SIGKILL or SIGSTOP, as a seed has it. Each run has to end,
 //! with one verdict for each test that was planned, with whoever was hit named, and to leave
 //! neither a process nor a file behind. When what is hit depends on the machine; what is asked for

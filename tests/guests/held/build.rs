@@ -1,4 +1,5 @@
-//! Writes 1,000 small tests, for faults: 400 by themselves, 20 units of 15, 6 shared fixtures of 50 each.
+//! Writes 1,000 small tests, for faults: 250 by themselves, 150 that begin from a
+//! suite's state, 20 units of 15, 6 shared fixtures of 50 each.
 
 use std::fmt::Write as _;
 
@@ -6,11 +7,23 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let mut code = String::new();
     let mut line = |text: String| writeln!(code, "{text}").expect("a string");
-    for i in 0..400 {
+    for i in 0..250 {
         line(format!(
             "#[wasmtest::test] fn alone_{i:03}() {{ crate::work(); }}"
         ));
     }
+    line("#[wasmtest::suite(split)] mod split {".to_owned());
+    line(
+        "static SET_UP: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);"
+            .to_owned(),
+    );
+    line("#[wasmtest::setup] fn begin() { crate::work(); SET_UP.fetch_add(1, std::sync::atomic::Ordering::Relaxed); }".to_owned());
+    for i in 0..150 {
+        line(format!(
+            "#[wasmtest::test] fn t{i:03}() {{ crate::work(); assert_eq!(SET_UP.fetch_add(1, std::sync::atomic::Ordering::Relaxed), 1); }}"
+        ));
+    }
+    line("}".to_owned());
     for unit in 0..20 {
         line(format!("#[wasmtest::suite(unit)] mod unit_{unit:02} {{"));
         line("#[wasmtest::setup] fn begin() { crate::work(); }".to_owned());

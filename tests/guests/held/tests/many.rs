@@ -1,4 +1,5 @@
-//! Many small tests, alone, in units and with shared fixtures, for the fault campaign.
+//! Many small tests, alone, begun from a state, in units and with shared fixtures, for the fault
+//! campaign.
 
 /// Takes about a millisecond, so that something can happen meanwhile.
 fn work() {
