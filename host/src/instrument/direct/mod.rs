@@ -18,7 +18,7 @@ mod module;
 mod panics;
 mod search;
 
-pub use panics::{LONGEST_PATH, panic_path};
+pub use panics::{LONGEST_PATH, body_around, panic_path};
 
 use super::PassOutput;
 use super::put::{self, CannotPut, Layout, Put};
@@ -113,6 +113,9 @@ pub enum NotFound {
     /// libtest catches panics by itself there.
     #[error("its panics unwind")]
     Unwinds,
+    /// They are handed to another function than libtest's (`#![test_runner]`).
+    #[error("its tests are run by a runner of its own and not by libtest alone")]
+    OwnRunner,
     /// No function hands over anything that could be tests.
     #[error("its tests are not found in the file as rustc is known to lay them out")]
     NoTests,

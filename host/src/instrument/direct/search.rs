@@ -20,7 +20,7 @@ use super::described::WORD;
 use super::module::Module;
 use super::{Found, MainResult, NotFound};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use wasmparser::{FunctionBody, Operator, ValType};
+use wasmparser::{FunctionBody, KnownCustom, Name, Operator, Parser, Payload, ValType};
 
 /// No binary has more tests.
 const MOST_TESTS: u32 = 1_000_000;
@@ -38,7 +38,12 @@ pub(super) fn search(bytes: &[u8]) -> Result<Found, NotFound> {
             MainResult::Nothing => module.two_constants(body)?,
             MainResult::ExitCode => module.stored_one_by_one(body)?,
         };
-        handed.extend(found.map(|tests| Handed { at, result, tests }));
+        handed.extend(found.map(|(tests, to)| Handed {
+            at,
+            result,
+            tests,
+            to: Some(to),
+        }));
     }
     if handed.is_empty() {
         handed = module.somewhere_in_data()?;
@@ -53,12 +58,26 @@ pub(super) fn search(bytes: &[u8]) -> Result<Found, NotFound> {
             false => handed.retain(has_most),
         }
     }
-    let [Handed { at, result, tests }] = &handed[..] else {
+    let [
+        Handed {
+            at,
+            result,
+            tests,
+            to,
+        },
+    ] = &handed[..]
+    else {
         return Err(match handed.is_empty() {
             true => NotFound::NoTests,
             false => NotFound::Several,
         });
     };
+    // what is called there would be left out: a runner of the binary's own is none of libtest's
+    if let Some(to) = to
+        && (is_named_otherwise(bytes, *to) || does_more(&module.bodies[*at])?)
+    {
+        return Err(NotFound::OwnRunner);
+    }
     let words = module.words_of(tests);
     let names = module.names(tests, words.clone());
     let (functions, ty) = module.test_functions(tests, words.clone())?;
@@ -76,6 +95,61 @@ pub(super) fn search(bytes: &[u8]) -> Result<Found, NotFound> {
     })
 }
 
+/// Whether a function does more than to hand over tests: whatever that is would be left out.
+fn does_more(body: &FunctionBody<'_>) -> Result<bool, NotFound> {
+    let mut calls = 0;
+    for operator in body.get_operators_reader()? {
+        match operator? {
+            Operator::Call { .. } => calls += 1,
+            // its frame, and what it puts there
+            Operator::I32Const { .. }
+            | Operator::I32Add
+            | Operator::I32Sub
+            | Operator::I32Store { .. }
+            | Operator::LocalGet { .. }
+            | Operator::LocalSet { .. }
+            | Operator::LocalTee { .. }
+            | Operator::GlobalGet { .. }
+            | Operator::GlobalSet { .. }
+            | Operator::Nop
+            | Operator::Return
+            | Operator::End => {}
+            _ => return Ok(true),
+        }
+    }
+    Ok(calls != 1)
+}
+
+/// Whether a function is known by name and is none of libtest's.
+fn is_named_otherwise(bytes: &[u8], function: u32) -> bool {
+    let name = name_of(bytes, function);
+    name.is_some_and(|name| !name.starts_with("test::"))
+}
+
+/// The path of a function, if the module tells names.
+fn name_of(bytes: &[u8], function: u32) -> Option<String> {
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Ok(Payload::CustomSection(section)) = payload else {
+            continue;
+        };
+        let KnownCustom::Name(names) = section.as_known() else {
+            continue;
+        };
+        for name in names {
+            let Ok(Name::Function(names)) = name else {
+                continue;
+            };
+            let mut names = names.into_iter().filter_map(Result::ok);
+            let found = names.find(|naming| naming.index == function);
+            if let Some(naming) = found {
+                let path = rustc_demangle::demangle(naming.name);
+                return Some(format!("{path:#}"));
+            }
+        }
+    }
+    None
+}
+
 /// What a function hands over.
 struct Handed {
     /// Its index among those defined.
@@ -83,6 +157,8 @@ struct Handed {
     result: MainResult,
     /// Where the description of each test lies.
     tests: Vec<u32>,
+    /// The function that they are handed to, where that is one.
+    to: Option<u32>,
 }
 
 impl Module<'_> {
@@ -108,7 +184,7 @@ impl Module<'_> {
     }
 
     /// The tests of a function that calls another with an array in the data and its length.
-    fn two_constants(&self, body: &FunctionBody<'_>) -> Result<Option<Vec<u32>>, NotFound> {
+    fn two_constants(&self, body: &FunctionBody<'_>) -> Result<Option<(Vec<u32>, u32)>, NotFound> {
         let mut operators = body.get_operators_reader()?;
         let mut last = [None, None];
         while !operators.eof() {
@@ -119,7 +195,7 @@ impl Module<'_> {
                 && self.takes_tests(*function_index, MainResult::Nothing)
                 && let Some(tests) = self.tests_at(array, Some(count))
             {
-                return Ok(Some(tests));
+                return Ok(Some((tests, *function_index)));
             }
             let constant = match operator {
                 Operator::I32Const { value } => Some(value.cast_unsigned()),
@@ -132,7 +208,10 @@ impl Module<'_> {
 
     /// The tests of a function that stores pointers to its frame and calls another with their
     /// place there and their number.
-    fn stored_one_by_one(&self, body: &FunctionBody<'_>) -> Result<Option<Vec<u32>>, NotFound> {
+    fn stored_one_by_one(
+        &self,
+        body: &FunctionBody<'_>,
+    ) -> Result<Option<(Vec<u32>, u32)>, NotFound> {
         let mut operators = body.get_operators_reader()?;
         let mut stored: HashMap<u64, u32> = HashMap::new();
         let mut seen: Vec<Operator<'_>> = Vec::new();
@@ -155,7 +234,8 @@ impl Module<'_> {
                         Operator::I32Const { value: count },
                     ],
                 ) if self.takes_tests(*function_index, MainResult::ExitCode) => {
-                    return Ok(self.tests_stored(&stored, *frame, *count));
+                    let tests = self.tests_stored(&stored, *frame, *count);
+                    return Ok(tests.map(|tests| (tests, *function_index)));
                 }
                 (
                     Operator::Call { function_index },
@@ -165,7 +245,8 @@ impl Module<'_> {
                         Operator::I32Const { value: count },
                     ],
                 ) if self.takes_tests(*function_index, MainResult::ExitCode) => {
-                    return Ok(self.tests_stored(&stored, 0, *count));
+                    let tests = self.tests_stored(&stored, 0, *count);
+                    return Ok(tests.map(|tests| (tests, *function_index)));
                 }
                 _ => {}
             }
@@ -216,7 +297,12 @@ impl Module<'_> {
                     };
                     // it may be there by its begin and by its end
                     if !list.iter().any(|h| h.at == at && h.tests == tests) {
-                        list.push(Handed { at, result, tests });
+                        list.push(Handed {
+                            at,
+                            result,
+                            tests,
+                            to: None,
+                        });
                     }
                 }
                 last = match operator {
@@ -260,7 +346,12 @@ impl Module<'_> {
             let all = by_called.into_values();
             handed.extend(
                 all.filter(|tests| self.are_tests(tests))
-                    .map(|tests| Handed { at, result, tests }),
+                    .map(|tests| Handed {
+                        at,
+                        result,
+                        tests,
+                        to: None,
+                    }),
             );
         }
         Ok(handed)
@@ -301,7 +392,12 @@ impl Module<'_> {
             };
             let tests: Vec<u32> = stored.into_values().collect();
             if !tests.is_empty() && places.windows(2).all(adjoin) && self.are_tests(&tests) {
-                handed.push(Handed { at, result, tests });
+                handed.push(Handed {
+                    at,
+                    result,
+                    tests,
+                    to: None,
+                });
             }
         }
         Ok(handed)
@@ -381,8 +477,8 @@ mod tests {
                     (table 8 funcref)
                     (elem (i32.const 1) $a $b $main)
                     {data} (data (i32.const 128) "{pointers}")
-                    (func $run (param i32 i32) (global.set $stack (i32.sub (global.get $stack) (i32.const 16))) (global.set $stack (i32.add (global.get $stack) (i32.const 16))))
-                    (func $exit (param i32 i32) (result i32) i32.const 0)
+                    (func $run (@name "test::test_main_static") (param i32 i32) (global.set $stack (i32.sub (global.get $stack) (i32.const 16))) (global.set $stack (i32.add (global.get $stack) (i32.const 16))))
+                    (func $exit (@name "test::run_tests") (param i32 i32) (result i32) i32.const 0)
                     (func $a (param i32)) (func $b (param i32))
                     {main} {more}
                     (func (export "_start")))"#
@@ -459,6 +555,32 @@ mod tests {
         }
         let more = "(func i32.const 128 i32.const 2 call $run)";
         assert_eq!(none(Binary { more, ..USUAL }), NotFound::Several);
+    }
+
+    #[test]
+    fn what_a_runner_of_the_binarys_own_does_is_not_left_out() {
+        let refused = |main, more| {
+            let binary = Binary {
+                main,
+                more,
+                ..USUAL
+            };
+            binary.found().expect_err("it has a runner of its own")
+        };
+        let own = r#"(func $own (@name "mine::runner") (param i32 i32))"#;
+        for (main, more) in [
+            ("(func $main i32.const 128 i32.const 2 call $own)", own),
+            (
+                "(func $main i32.const 128 i32.const 2 call $run i32.const 0 i32.load drop)",
+                "",
+            ),
+            (
+                "(func $main call $before i32.const 128 i32.const 2 call $run)",
+                "(func $before)",
+            ),
+        ] {
+            assert_eq!(refused(main, more), NotFound::OwnRunner, "{main}");
+        }
     }
 
     #[test]
