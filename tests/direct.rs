@@ -86,6 +86,10 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("panics::passes_with_a_long_message", "passed", ""),
     ("panics::passes_out_of_a_slice", "passed", ""),
     ("panics::passes_after_much_output", "passed", ""),
+    ("panics::passes_with_returns", "passed", ""),
+    ("panics::passes_with_words_like_stds_behind", "passed", ""),
+    ("panics::passes_with_words_like_stds_before", "passed", ""),
+    ("panics::passes_with_a_hook_around_stds", "passed", ""),
     ("panics::passes_without_a_hook", "passed", ""),
     ("panics::passes_when_it_resumes", "passed", ""),
     ("panics::passes_if_it_is_not_ignored", "passed", ""),
@@ -103,6 +107,16 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "panics::fails_with_words_that_it_only_wrote",
         "failed",
         "panic did not contain expected string\n      panic message: \"with words\"\n expected substring: \"other words\"",
+    ),
+    (
+        "panics::fails_with_words_that_its_hook_wrote",
+        "failed",
+        "panic did not contain expected string",
+    ),
+    (
+        "panics::errs_without_a_hook_whatever_it_wrote",
+        "errored",
+        "nothing told with which message",
     ),
     (
         "panics::fails_without_text",

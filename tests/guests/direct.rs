@@ -90,6 +90,55 @@ mod panics {
     }
 
     #[test]
+    #[should_panic(expected = "a\r\nb\r")]
+    fn passes_with_returns() {
+        panic!("HTTP a\r\nb\r")
+    }
+
+    #[test]
+    #[should_panic(expected = "first")]
+    fn passes_with_words_like_stds_behind() {
+        panic!("first\nthread 'main' panicked at a.rs:1:1:\nwith words")
+    }
+
+    #[test]
+    #[should_panic(expected = "with words")]
+    fn passes_with_words_like_stds_before() {
+        panic!("first\nstack backtrace:\n with words")
+    }
+
+    #[test]
+    #[should_panic(expected = "with words")]
+    fn passes_with_a_hook_around_stds() {
+        let stds = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            eprintln!("a panic comes:");
+            stds(info);
+            eprintln!("it was the last");
+        }));
+        panic!("with words")
+    }
+
+    #[test]
+    #[should_panic(expected = "the last")]
+    fn fails_with_words_that_its_hook_wrote() {
+        let stds = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            eprintln!("it is the last");
+            stds(info);
+        }));
+        panic!("with words")
+    }
+
+    #[test]
+    #[should_panic(expected = "words")]
+    fn errs_without_a_hook_whatever_it_wrote() {
+        std::panic::set_hook(Box::new(|_| ()));
+        eprintln!("\nthread 'main' (1) panicked at src/lib.rs:1:1:\nwith words");
+        panic!("with others")
+    }
+
+    #[test]
     #[should_panic]
     fn passes_without_a_hook() {
         std::panic::set_hook(Box::new(|_| ()));

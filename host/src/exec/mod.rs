@@ -404,6 +404,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         gave: None,
         stack: &[],
         panicked: None,
+        told: None,
         wrote: (&Captured::default(), &Captured::default()),
         stdout: &unread,
         stderr: &unread,

@@ -7,6 +7,7 @@ use super::hints::{self, Failure};
 use super::limit::{self, LimitHit};
 use super::scan::Scan;
 use super::termination::{Backtrace, Termination, Trap};
+use super::told::ToldPanic;
 use crate::event::denials::Denials;
 use crate::event::{Captured, Cause, Format, Outcome};
 use crate::instrument::direct::LONGEST_PATH;
@@ -30,6 +31,8 @@ pub struct Evidence<'a> {
     pub gave: Option<u32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<&'a str>,
+    /// What std told of a panic, where that had to be known.
+    pub told: Option<&'a ToldPanic>,
     /// What was kept of stdout and stderr.
     pub wrote: (&'a Captured, &'a Captured),
     /// What was read from stdout.
@@ -300,6 +303,7 @@ pub(super) mod sample {
             gave: None,
             stack: &[],
             panicked: None,
+            told: None,
             wrote: (stdout, stderr),
             stdout: &scan(stdout),
             stderr: &scan(stderr),

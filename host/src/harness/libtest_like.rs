@@ -206,6 +206,7 @@ mod tests {
                     stderr: Captured::default(),
                     called: Vec::new(),
                     stack: Vec::new(),
+                    told_at: Vec::new(),
                     died: None,
                 }
             });

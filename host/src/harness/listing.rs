@@ -96,6 +96,8 @@ pub struct Answer {
     pub called: Vec<Stood>,
     /// Where it was when it trapped, innermost first, as offsets in the file.
     pub stack: Vec<u64>,
+    /// Where it was when std began to tell of a panic last.
+    pub told_at: Vec<u64>,
 }
 
 /// Why there is no list.

@@ -18,6 +18,7 @@ pub mod scan;
 pub mod sdk;
 pub mod side_files;
 pub mod termination;
+pub mod told;
 
 use self::evidence::Evidence;
 use self::listing::{Answer, ListError, Question};
@@ -25,6 +26,7 @@ use crate::event::{Captured, Cause, Format, HarnessName, Outcome};
 use crate::grant::CopyGrant;
 use crate::protocol::{Benchmarks, Expect, ListedTest, Task};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// All harnesses. The first that recognises a file has it: those that know their files by marks
 /// stand before those that are told which are theirs, and these before those that take what is left.
@@ -210,6 +212,8 @@ pub struct DirectCall {
     /// The innermost places on its stack if it panics, as offsets in the file: known where it is
     /// to panic.
     pub panics: Vec<u64>,
+    /// The function of std's that tells of a panic, and is on the stack meanwhile, in the file.
+    pub tells: Range<u64>,
 }
 
 /// Whether a test is told of its own folder by a variable.

@@ -1,6 +1,7 @@
 //! What one call into a guest is given.
 
 use super::capture::Stream;
+use super::told::Tells;
 use crate::grant::{CopyGrant, DirGrant};
 use crate::harness::TmpVariable;
 use crate::protocol::{FixtureNumber, GuestLimits, ModuleNumber};
@@ -55,6 +56,8 @@ pub struct Call<'a> {
     pub streams: (Stream, Stream),
     /// What its test brings along.
     pub own: Own<'a>,
+    /// By what it is known that std tells of a panic, where the message has to be known.
+    pub tells: Option<Tells>,
 }
 
 impl Call<'_> {

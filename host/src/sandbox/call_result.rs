@@ -13,6 +13,7 @@ use crate::event::TestOutput;
 use crate::harness::limit::LimitHit;
 use crate::harness::scan::Scan;
 use crate::harness::termination::{StackFrame, Termination, Trap};
+use crate::harness::told::ToldPanic;
 use crate::instrument::direct::{CHOSEN, GAVE};
 use wasmtime::{GcHeapOutOfMemory, Instance, Store, Val, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -31,6 +32,8 @@ pub struct CallResult {
     pub gave: Option<u32>,
     /// The message of the panic that the SDK recorded in a test.
     pub panicked: Option<String>,
+    /// What std told of a panic, and the stack when it began to: where somebody listened.
+    pub told: (Option<ToldPanic>, Vec<StackFrame>),
     pub output: TestOutput,
     /// The guest's stack at its trap, innermost first.
     pub stack: Vec<StackFrame>,
@@ -72,6 +75,7 @@ impl CallResult {
             returned: None,
             gave: None,
             panicked: None,
+            told: (None, Vec::new()),
             output: TestOutput {
                 stdout,
                 stderr,
@@ -164,6 +168,7 @@ impl Seen {
             returned: self.returned,
             gave: self.gave,
             panicked: self.panicked,
+            told: state.listener.take().map(|l| l.told()).unwrap_or_default(),
             stack,
             limit_hit: state.limits.take_hit(),
             seen_at: std::mem::take(&mut state.seen_at),

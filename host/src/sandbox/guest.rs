@@ -15,6 +15,7 @@ use super::load::Host;
 use super::program::{LoadProblem, Program};
 use super::scratch::Scratch;
 use super::state::State;
+use super::told::Listener;
 use crate::event::Format;
 use crate::grant::ModuleGrants;
 use crate::harness::termination::Termination;
@@ -192,6 +193,8 @@ impl Sandbox {
         state.limits = Limits::new(self.limits);
         state.limits.set_own(call.max_memory);
         state.limits.set_declared(program.declared);
+        let listener = call.tells.clone().map(Listener::new);
+        state.listener = listener.map(Box::new);
         if !state.limits.take(program.unseen)
             && let Some(hit) = state.limits.take_hit()
         {

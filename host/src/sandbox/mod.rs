@@ -38,3 +38,4 @@ mod state;
 mod stdin;
 mod stubs;
 pub(crate) mod symbols;
+pub mod told;

@@ -7,6 +7,7 @@ use super::deadline::Guard;
 use super::limits::Limits;
 use super::listing::kept::Listings;
 use super::quota::Account;
+use super::told::Listener;
 use crate::event::{Attachment, written};
 use crate::harness::termination::StackFrame;
 use crate::protocol::GuestLimits;
@@ -44,6 +45,8 @@ pub struct State {
     pub(super) process_id: u32,
     /// Its stack when it was looked at, if it ran for so long.
     pub(super) seen_at: Vec<StackFrame>,
+    /// Who listens to what is told of a panic, if anybody has to know.
+    pub(super) listener: Option<Box<Listener>>,
 }
 
 impl WasiView for State {
@@ -115,6 +118,7 @@ impl State {
             writes_from: None,
             process_id,
             seen_at: Vec::new(),
+            listener: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::current::Current;
 use super::fixture_instance::{FixtureInstance, SharedFixture};
-use super::judge::{JudgedAs, innermost, start_trapped};
+use super::judge::{JudgedAs, in_file, innermost, start_trapped};
 use super::making;
 use super::modules::Modules;
 use super::snapshots::Snapshots;
@@ -16,8 +16,8 @@ use crate::harness::{self, Case};
 use crate::module::cache::Cache;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    Benchmarks, Done, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError, ModuleNumber,
-    ModuleSpec, Outputs, Place, Task, WorkerSetup,
+    Benchmarks, Done, Expect, FixtureGrant, FromWorker, Holds, LimitOf, Listing, LoadError,
+    ModuleNumber, ModuleSpec, Outputs, Place, Task, WorkerSetup,
 };
 use crate::sandbox::backstop::Backstop;
 use crate::sandbox::call::{Call, Entry, GuestAccess, Own};
@@ -26,6 +26,7 @@ use crate::sandbox::capture::Stream;
 use crate::sandbox::deadline::Deadline;
 use crate::sandbox::guest::Sandbox;
 use crate::sandbox::program::Program;
+use crate::sandbox::told::Tells;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -148,6 +149,7 @@ impl Executor {
                 Stream::limited(self.capture, self.max_output),
             ),
             own: Own::default(),
+            tells: question.stand_ins.is_some().then_some(Tells::Anything),
         };
         let (called, stood_in) = match question.stand_ins {
             Some(stand_ins) => self.sandbox.start_over(program, &call, stand_ins),
@@ -173,6 +175,7 @@ impl Executor {
             died,
             called: stood_in,
             stack: innermost(spec, &called.stack),
+            told_at: in_file(spec, &called.told.1),
         };
         (answer, holds)
     }
@@ -224,6 +227,12 @@ impl Executor {
                     true => None,
                     false => spec.file.parent(),
                 },
+            },
+            tells: match (entry, &task.expect, &invocation.direct) {
+                (Entry::Direct { .. }, Expect::Panic(text), Some(direct)) if !text.is_empty() => {
+                    Some(Tells::Function(direct.tells.clone(), spec.offsets.clone()))
+                }
+                _ => None,
             },
         };
         done.start = current.begin(task, &call.streams);

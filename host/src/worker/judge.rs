@@ -90,6 +90,7 @@ impl JudgedModule<'_> {
             gave: called.gave,
             stack: &innermost(spec, stack),
             panicked: called.panicked.as_deref(),
+            told: called.told.0.as_ref(),
             wrote: (&called.output.stdout, &called.output.stderr),
             stdout: &called.stdout_scan,
             stderr: &called.stderr_scan,
@@ -155,7 +156,12 @@ fn within_test<'s>(spec: &ModuleSpec, stack: &'s [StackFrame]) -> &'s [StackFram
 
 /// Where a guest was when it trapped, innermost first, as offsets in its file.
 pub(super) fn innermost(spec: &ModuleSpec, stack: &[StackFrame]) -> Vec<u64> {
-    let places = stack.iter().take(INNERMOST).map_while(|frame| frame.offset);
+    in_file(spec, &stack[..stack.len().min(INNERMOST)])
+}
+
+/// The places on a stack, as offsets in the file, as long as they are known.
+pub(super) fn in_file(spec: &ModuleSpec, stack: &[StackFrame]) -> Vec<u64> {
+    let places = stack.iter().map_while(|frame| frame.offset);
     places
         .map(|offset| spec.offsets.original(offset) as u64)
         .collect()

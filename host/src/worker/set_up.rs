@@ -56,6 +56,7 @@ impl Executor {
                 timeout: task.timeout,
                 streams,
                 own: Own::default(),
+                tells: None,
             },
             &beginning,
         );

@@ -95,13 +95,13 @@ pub(super) fn calibrate(
     }
     let Proved { ok, places } = proved.ok_or(why)?;
     let expected = match tests.iter().any(|test| test.should_panic.is_some()) {
-        false => Ok((HashMap::new(), Vec::new())),
-        true => panics::expected(tests, found).and_then(|texts| {
+        false => None,
+        true => Some(panics::expected(tests, found).and_then(|texts| {
             let all: Vec<u32> = places.values().copied().collect();
             let env = &panics::MAKES_LIBTEST_PANIC;
             let panicked = over(&all, StandIn::Giving(ok), (&[], env), ask);
             Ok((texts, panics::path(original, panicked)?))
-        }),
+        })),
     };
     for test in tests {
         let Some(place) = places.get(&test.path) else {
@@ -111,13 +111,15 @@ pub(super) fn calibrate(
             place: *place,
             ok,
             panics: Vec::new(),
+            tells: 0..0,
         };
-        if let Some(text) = &mut test.should_panic {
-            match &expected {
+        if let (Some(text), Some(expected)) = (&mut test.should_panic, &expected) {
+            match expected {
                 Ok((texts, path)) => {
                     *text = texts.get(&test.path).cloned().unwrap_or_default();
                     test.unable = None;
-                    direct.panics.clone_from(path);
+                    direct.panics.clone_from(&path.end);
+                    direct.tells = path.tells.clone();
                 }
                 Err(why) => test.unable = Some(format!("{SHOULD_PANIC}; {why}")),
             }
@@ -182,11 +184,19 @@ fn prove_one(
 }
 
 fn write(direct: &DirectCall) -> String {
-    let panics = direct.panics.iter().map(|at| format!(" {at:x}"));
+    let DirectCall {
+        place,
+        ok,
+        panics,
+        tells,
+    } = direct;
+    if panics.is_empty() {
+        return format!("{place} {ok:x}");
+    }
+    let panics = panics.iter().map(|at| format!(" {at:x}"));
+    let (start, end) = (tells.start, tells.end);
     format!(
-        "{} {:x}{}",
-        direct.place,
-        direct.ok,
+        "{place} {ok:x} {start:x} {end:x}{}",
         panics.collect::<String>()
     )
 }
@@ -194,12 +204,19 @@ fn write(direct: &DirectCall) -> String {
 /// What was noted with a test.
 pub(super) fn read(data: &str) -> Option<DirectCall> {
     let mut words = data.split(' ');
+    let (place, ok) = (words.next()?, words.next()?);
+    let offsets = words.map(|at| u64::from_str_radix(at, 16).ok());
+    let offsets: Vec<u64> = offsets.collect::<Option<_>>()?;
+    let (tells, panics) = match &offsets[..] {
+        [] => (0..0, &[][..]),
+        [start, end, panics @ ..] => (*start..*end, panics),
+        [_] => return None,
+    };
     Some(DirectCall {
-        place: words.next()?.parse().ok()?,
-        ok: u32::from_str_radix(words.next()?, 16).ok()?,
-        panics: words
-            .map(|at| u64::from_str_radix(at, 16).ok())
-            .collect::<Option<_>>()?,
+        place: place.parse().ok()?,
+        ok: u32::from_str_radix(ok, 16).ok()?,
+        panics: panics.to_vec(),
+        tells,
     })
 }
 
@@ -210,6 +227,9 @@ fn one_that_passes(
 ) -> Result<String, &'static str> {
     let may_pass =
         |t: &&ListedTest| t.ignored.is_none() && t.should_panic.is_none() && !t.benchmark;
+    if !tests.iter().any(|test| may_pass(&test)) {
+        return Err("all its tests are ignored or should panic, and so none shows how one passes");
+    }
     for test in tests.iter().filter(may_pass).take(TRIES) {
         let case = Case {
             path: &test.path,

@@ -308,6 +308,7 @@ mod tests {
                 stderr: Captured::default(),
                 called: Vec::new(),
                 stack: Vec::new(),
+                told_at: Vec::new(),
             }
         });
         (result, calls)

@@ -5,9 +5,10 @@ use crate::harness::evidence::Evidence;
 use crate::harness::listing::Answer;
 use crate::harness::scan::MAX_MESSAGE;
 use crate::harness::termination::{Termination, Trap};
-use crate::instrument::direct::{Candidate, Expectation, Found, panic_path};
+use crate::instrument::direct::{Candidate, Expectation, Found, body_around, panic_path};
 use crate::protocol::ListedTest;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// With this libtest panics itself as soon as it runs tests.
 pub(super) const MAKES_LIBTEST_PANIC: [(&str, &str); 1] = [("RUST_TEST_THREADS", "0")];
@@ -15,9 +16,17 @@ pub(super) const MAKES_LIBTEST_PANIC: [(&str, &str); 1] = [("RUST_TEST_THREADS",
 /// What std says of a panic whose payload is no text.
 const NO_TEXT: &str = "Box<dyn Any>";
 
+/// How a panic goes, in a file.
+pub(super) struct Path {
+    /// The innermost places on the stack at its end.
+    pub(super) end: Vec<u64>,
+    /// The function that tells of it.
+    pub(super) tells: Range<u64>,
+}
+
 /// The places on the stack that are those of any panic and of nothing else, innermost first, as
-/// one of libtest's own has shown them.
-pub(super) fn path(original: &[u8], panicked: Answer) -> Result<Vec<u64>, &'static str> {
+/// one of libtest's own has shown them, and what told of it.
+pub(super) fn path(original: &[u8], panicked: Answer) -> Result<Path, &'static str> {
     if panicked.ending != Termination::Trapped(Trap::Unreachable) {
         return Err("libtest does not panic as it is known to, so it is not known what a panic is");
     }
@@ -25,8 +34,19 @@ pub(super) fn path(original: &[u8], panicked: Answer) -> Result<Vec<u64>, &'stat
     let length = panic_path(original, &stack);
     let length =
         length.ok_or("a panic ends there as an abort does, so the two cannot be told apart")?;
+    let tells = tells(original, &stack, &panicked.told_at);
+    let tells = tells.ok_or("it is not known what tells of a panic")?;
     stack.truncate(length);
-    Ok(stack)
+    Ok(Path { end: stack, tells })
+}
+
+/// The function that tells of a panic and then ends it: on both stacks, and the first that is. What
+/// called it is at one place on both; where it is itself differs.
+fn tells(original: &[u8], end: &[u64], told_at: &[u64]) -> Option<Range<u64>> {
+    let caller = end.iter().position(|place| told_at.contains(place))?;
+    let tells = body_around(original, *end.get(caller.checked_sub(1)?)?)?;
+    let at_both = told_at.iter().any(|place| tells.contains(place));
+    at_both.then_some(tells)
 }
 
 /// What the message of each test's panic has to hold, by name; of those that should panic, as
@@ -120,10 +140,10 @@ pub(super) fn judge(
     if text.is_empty() {
         return Outcome::Passed;
     }
-    let Some(panic) = &evidence.stderr.panic else {
+    let Some(panic) = evidence.told else {
         return Outcome::Errored(
             Cause::new("panicked, and nothing told with which message").hint(format!(
-                "it should panic with a message that contains: {text}; a panic hook of its own, or resume_unwind, leaves nothing to compare"
+                "it should panic with a message that contains: {text}; a panic hook of its own, resume_unwind or a stderr that was moved leaves nothing to compare"
             )),
         );
     };

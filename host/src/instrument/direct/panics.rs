@@ -6,6 +6,7 @@
 //! stack of a panic that is known to be one, without any names, by what these functions call.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use wasmparser::{Operator, Parser, Payload, TypeRef};
 
 /// So much of a stack is looked at: more than twice of what lies between a panic and its end.
@@ -42,6 +43,20 @@ pub fn panic_path(original: &[u8], stack: &[u64]) -> Option<usize> {
         })
         // right before it lies more than what wraps an abort
         .and_then(|(at, is_panics_alone)| is_panics_alone.then_some(at))
+}
+
+/// Where the function begins and ends that this place in a module is in.
+pub fn body_around(original: &[u8], place: u64) -> Option<Range<u64>> {
+    for payload in Parser::new(0).parse_all(original) {
+        if let Payload::CodeSectionEntry(body) = payload.ok()? {
+            let range = body.range();
+            let range = range.start as u64..range.end as u64;
+            if range.contains(&place) {
+                return Some(range);
+            }
+        }
+    }
+    None
 }
 
 /// A function on the stack, and how often it calls which.

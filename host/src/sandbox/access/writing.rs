@@ -4,11 +4,12 @@
 //! `fd_write`, `fd_pwrite` and `fd_filestat_set_size`; what makes entries is counted in `core`.
 //! `fd_allocate` needs nothing: wasmtime has none.
 
+use super::super::call_result;
 use super::super::hostcall;
 use super::super::quota::Refused;
 use super::super::state::State;
 use super::core::{NOSPC, is_own};
-use wasmtime::{Caller, Extern, Linker, Result};
+use wasmtime::{Caller, Extern, Linker, Result, WasmBacktrace};
 use wasmtime_wasi::p0::wasi_unstable as unstable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as snapshot};
@@ -93,7 +94,7 @@ fn to_output(
             *caller.data_mut().writes_from.insert(memory)
         }
     };
-    let (memory, state) = memory.data_and_store_mut(caller);
+    let (memory, state) = memory.data_and_store_mut(&mut *caller);
     let stream = match (fd, &state.output) {
         (1, Some((stdout, _))) => stdout,
         (2, Some((_, stderr))) => stderr,
@@ -118,7 +119,20 @@ fn to_output(
     if let Err(too_much) = stream.push(buffers.chunks_exact(BUFFER).filter_map(piece)) {
         return Some(Err(too_much.into()));
     }
+    let mut heard = None;
+    if let (2, Some(listener)) = (fd, &state.listener) {
+        let pieces: Vec<&[u8]> = buffers.chunks_exact(BUFFER).filter_map(piece).collect();
+        let bytes = pieces.concat();
+        heard = listener.is_to_look(&bytes).then_some(bytes);
+    }
     memory[told..told + 4].copy_from_slice(&all.to_le_bytes());
+    if let Some(bytes) = heard
+        && let Some(mut listener) = caller.data_mut().listener.take()
+    {
+        let stack = || call_result::frames(&WasmBacktrace::force_capture(&*caller));
+        listener.hears(&bytes, stack);
+        caller.data_mut().listener = Some(listener);
+    }
     Some(Ok(0))
 }
 
