@@ -1,7 +1,9 @@
 //! Tests of libtest binaries called past libtest's start-up: the same verdicts, and
 //! `should_panic`, which libtest does not run on wasm.
 
-use crate::support::rusts::{DEBUG, FAT, RELEASE, SMALL, STRIPPED, THIN, build, toolchains};
+use crate::support::rusts::{
+    DEBUG, FAT, RELEASE, SMALL, STRIPPED, THIN, build, build_text, toolchains,
+};
 use crate::support::{Events, Target, arg, events, guest, run};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -173,6 +175,26 @@ fn tests_that_should_panic_run_on_every_rust_that_is_there_however_they_were_bui
     for toolchain in toolchains() {
         for how in [DEBUG, RELEASE, SMALL, STRIPPED, THIN, FAT] {
             should_panic_runs(&build("direct", toolchain, Target::P1, how));
+        }
+    }
+}
+
+/// In a small binary a line's number can be a function's place in the table, and the length of a
+/// text say what it is that a test expects.
+#[test]
+fn what_can_be_read_in_more_than_one_way_libtest_decides_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for lines in 0..6 {
+        for expected in ["a", "abc"] {
+            let text = format!(
+                "{}#[test] fn adds() {{ assert_eq!(1 + 1, 2) }} #[test] #[should_panic(expected = \"{expected}\")] fn panics() {{ panic!(\"abc\") }} #[test] #[should_panic] fn comes_back() {{}}",
+                "\n".repeat(lines)
+            );
+            let module = build_text(folder.path(), &format!("small_{lines}_{expected}"), &text);
+            let events = events([arg(&module), "--libtest", "direct"]);
+            assert_eq!(events.outcome("adds"), "passed", "{events:#?}");
+            assert_eq!(events.outcome("panics"), "passed", "{events:#?}");
+            assert_eq!(events.outcome("comes_back"), "failed", "{events:#?}");
         }
     }
 }

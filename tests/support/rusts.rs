@@ -31,6 +31,24 @@ fn rustc(toolchain: Option<&Toolchain>) -> Command {
     command
 }
 
+/// The test binary of this text, a debug build.
+pub fn build_text(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let source = folder.join(name).with_extension("rs");
+    std::fs::write(&source, text).expect("it can be written");
+    let file = source.with_extension("wasm");
+    let built = rustc(None)
+        .current_dir(folder)
+        .args(["--edition", "2024", "--test", "--target", "wasm32-wasip1"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&file)
+        .output()
+        .expect("rustc starts");
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{name}: {said}");
+    file
+}
+
 /// The test binary of a file among the guests.
 pub fn build(guest: &str, toolchain: Option<&Toolchain>, target: Target, how: How) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(guest);

@@ -39,6 +39,8 @@ pub struct StandIns<'a> {
     pub places: &'a [u32],
     /// What each does.
     pub does: StandIn,
+    /// Words of its memory that are others from the beginning: the address and the value of each.
+    pub words: &'a [(u32, u32)],
 }
 
 /// What stands in for a test's function.

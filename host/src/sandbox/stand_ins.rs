@@ -47,6 +47,11 @@ impl Sandbox {
                 for place in stand_ins.places {
                     put(&mut store, &made.instance, *place, stand_ins.does, &called)?;
                 }
+                for (at, word) in stand_ins.words {
+                    let memory = made.instance.get_memory(&mut store, "memory");
+                    let memory = memory.ok_or_else(|| wasmtime::format_err!("it has no memory"))?;
+                    memory.write(&mut store, *at as usize, &word.to_le_bytes())?;
+                }
                 let start = made
                     .instance
                     .get_typed_func::<(), ()>(&mut store, "_start")?;

@@ -10,7 +10,7 @@ use super::{SHOULD_PANIC, panics, run_args};
 use crate::harness::listing::{Answer, Question, StandIn, StandIns, Stood};
 use crate::harness::termination::Termination;
 use crate::harness::{Case, DirectCall};
-use crate::instrument::direct::{self, Candidate, Found};
+use crate::instrument::direct::{self, Candidate, Found, WORD};
 use crate::protocol::ListedTest;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
@@ -78,28 +78,38 @@ pub(super) fn calibrate(
     let found = &direct::find(original).map_err(|why| why.to_string())?;
     let passes = one_that_passes(tests, ask)?;
     let mut why = OTHER_FUNCTIONS;
-    let mut proved: Option<Proved> = None;
+    let mut all_proved: Vec<(&Candidate<u32>, Proved)> = Vec::new();
     for functions in &found.functions {
-        let this = match prove_one(&passes, found, functions, ask) {
-            Ok(this) => this,
-            Err(other) => {
-                why = other;
-                continue;
-            }
-        };
-        if proved.as_ref().is_some_and(|proved| *proved != this) {
-            // of those that were not called it is not known which is right
-            return Err("more than one function could be that of a test".to_owned());
+        match prove_one(&passes, found, functions, ask) {
+            Ok(this) if all_proved.iter().any(|(_, other)| *other == this) => {}
+            Ok(this) => all_proved.push((functions, this)),
+            Err(other) => why = other,
         }
-        proved = Some(this);
     }
-    let Proved { ok, places } = proved.ok_or(why)?;
+    let fits = panics::fits(tests, found);
+    let mut texts = panics::agreed(&fits).cloned();
+    let is_clear = all_proved.len() == 1 && texts.is_ok();
+    let by_all = match is_clear {
+        true => None,
+        false => by_all(found, &all_proved, &fits, ask),
+    };
+    let mut all_proved: Vec<Proved> = all_proved.into_iter().map(|(_, proved)| proved).collect();
+    if let Some((proved, its_texts)) = by_all {
+        texts = Ok(its_texts);
+        all_proved = vec![proved];
+    }
+    let Proved { ok, places } = match (all_proved.pop(), all_proved.is_empty()) {
+        (Some(proved), true) => proved,
+        // of those that were not called it is not known which is right
+        (Some(_), false) => return Err("more than one function could be that of a test".to_owned()),
+        (None, _) => return Err(why.to_owned()),
+    };
     let expected = match tests.iter().any(|test| test.should_panic.is_some()) {
         false => None,
-        true => Some(panics::expected(tests, found).and_then(|texts| {
+        true => Some(texts.and_then(|texts| {
             let all: Vec<u32> = places.values().copied().collect();
             let env = &panics::MAKES_LIBTEST_PANIC;
-            let panicked = over(&all, StandIn::Giving(ok), (&[], env), ask);
+            let panicked = over(&all, StandIn::Giving(ok), &[], (&[], env), ask);
             Ok((texts, panics::path(original, panicked)?))
         })),
     };
@@ -133,13 +143,18 @@ pub(super) fn calibrate(
 fn over(
     places: &[u32],
     does: StandIn,
+    words: &[(u32, u32)],
     (args, env): (&[&str], &[(&str, &str)]),
     ask: &mut dyn FnMut(&Question<'_>) -> Answer,
 ) -> Answer {
     ask(&Question {
         args,
         env,
-        stand_ins: Some(StandIns { places, does }),
+        stand_ins: Some(StandIns {
+            places,
+            does,
+            words,
+        }),
         ..Question::closed(LONGEST)
     })
 }
@@ -168,12 +183,12 @@ fn prove_one(
         ..Case::plain()
     });
     let args: Vec<&str> = args.iter().map(|arg| &**arg).collect();
-    let answer = over(&places, StandIn::Around, (&args, &[]), ask);
+    let answer = over(&places, StandIn::Around, &[], (&args, &[]), ask);
     let [Stood { gave: ok, .. }] = answer.called[..] else {
         return Err(OTHER_FUNCTIONS);
     };
     let env = &[("RUSTC_BOOTSTRAP", "1")];
-    let answer = over(&places, StandIn::Giving(ok), (&RUN_ALL, env), ask);
+    let answer = over(&places, StandIn::Giving(ok), &[], (&RUN_ALL, env), ask);
     let said = complete(&answer)
         .then(|| read_run(&answer.stdout.text()))
         .flatten();
@@ -181,6 +196,52 @@ fn prove_one(
     let called: Vec<u32> = answer.called.iter().map(|stood| stood.place).collect();
     let places = prove(&found.names, functions, &said, &called)?;
     Ok(Proved { ok, places })
+}
+
+/// Has libtest run those that should panic as well, by telling it that they should not: so all are
+/// called, and what there is more than one candidate for is proved too, if that is one alone.
+fn by_all(
+    found: &Found,
+    all_proved: &[(&Candidate<u32>, Proved)],
+    fits: &[panics::Fit],
+    ask: &mut dyn FnMut(&Question<'_>) -> Answer,
+) -> Option<(Proved, HashMap<String, String>)> {
+    let mut sure = None;
+    for (functions, proved) in all_proved {
+        let mut stand_ins = functions.of_tests.clone();
+        stand_ins.sort_unstable();
+        stand_ins.dedup();
+        for fit in fits {
+            let of_others = fit.of_others?;
+            let words: Vec<(u32, u32)> = found
+                .tests
+                .iter()
+                .map(|test| (test.saturating_add(fit.word * WORD), of_others))
+                .collect();
+            let env = &[("RUSTC_BOOTSTRAP", "1")];
+            let does = StandIn::Giving(proved.ok);
+            let answer = over(&stand_ins, does, &words, (&RUN_ALL, env), ask);
+            let said = complete(&answer)
+                .then(|| read_run(&answer.stdout.text()))
+                .flatten();
+            let Some(said) = said.filter(|said| said.iter().all(|(_, said)| *said == Said::Ok))
+            else {
+                continue;
+            };
+            let called: Vec<u32> = answer.called.iter().map(|stood| stood.place).collect();
+            let Ok(places) = prove(&found.names, functions, &said, &called) else {
+                continue;
+            };
+            let ok = proved.ok;
+            let this = (Proved { ok, places }, fit.texts.clone());
+            match &sure {
+                None => sure = Some(this),
+                Some(other) if *other == this => {}
+                Some(_) => return None,
+            }
+        }
+    }
+    sure
 }
 
 fn write(direct: &DirectCall) -> String {

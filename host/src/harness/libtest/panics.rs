@@ -49,40 +49,52 @@ fn tells(original: &[u8], end: &[u64], told_at: &[u64]) -> Option<Range<u64>> {
     at_both.then_some(tells)
 }
 
-/// What the message of each test's panic has to hold, by name; of those that should panic, as
-/// libtest itself tells them.
-pub(super) fn expected(
-    tests: &[ListedTest],
-    found: &Found,
-) -> Result<HashMap<String, String>, &'static str> {
+/// A word of what describes a test that could say whether it should panic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fit {
+    /// Which word.
+    pub(super) word: u32,
+    /// What it is in those that should not, if there are any.
+    pub(super) of_others: Option<u32>,
+    /// What the message of each test's panic has to hold, by name: of those that should.
+    pub(super) texts: HashMap<String, String>,
+}
+
+/// All words that could say which tests should panic, as libtest itself tells these.
+pub(super) fn fits(tests: &[ListedTest], found: &Found) -> Vec<Fit> {
     let should: HashSet<&str> = tests
         .iter()
         .filter(|test| test.should_panic.is_some())
         .map(|test| test.path.as_str())
         .collect();
-    let mut agreed: Option<HashMap<String, String>> = None;
+    let mut fits: Vec<Fit> = Vec::new();
     for names in &found.names {
         for candidate in &found.expectations {
-            let Some(texts) = texts(&names.of_tests, candidate, &should) else {
-                continue;
-            };
-            match &agreed {
-                None => agreed = Some(texts),
-                Some(others) if *others == texts => {}
-                Some(_) => return Err("what they expect could stand in more than one place"),
-            }
+            let fit = fit(&names.of_tests, candidate, &should);
+            fits.extend(fit.filter(|fit| !fits.contains(fit)));
         }
     }
-    agreed.ok_or("what they expect is not found in the file")
+    fits
+}
+
+/// What they expect, if all say the same.
+pub(super) fn agreed(fits: &[Fit]) -> Result<&HashMap<String, String>, &'static str> {
+    let Some(first) = fits.first() else {
+        return Err("what they expect is not found in the file");
+    };
+    match fits.iter().all(|fit| fit.texts == first.texts) {
+        true => Ok(&first.texts),
+        false => Err("what they expect could stand in more than one place"),
+    }
 }
 
 /// What they expect if this is where that stands: of one tag are the tests that need not panic,
 /// of one those that expect nothing more, of one those that expect a text.
-fn texts(
+fn fit(
     names: &[String],
     candidate: &Candidate<Expectation>,
     should: &HashSet<&str>,
-) -> Option<HashMap<String, String>> {
+) -> Option<Fit> {
     let mut tags_of_others = HashSet::new();
     let mut by_tag: HashMap<u32, Vec<(&str, Option<&str>)>> = HashMap::new();
     for (name, expectation) in names.iter().zip(&candidate.of_tests) {
@@ -116,7 +128,11 @@ fn texts(
             owned.map(|(name, text)| (name.to_owned(), text.unwrap_or_default().to_owned())),
         );
     }
-    (bare <= 1 && with_text <= 1).then_some(texts)
+    (bare <= 1 && with_text <= 1).then_some(Fit {
+        word: candidate.word,
+        of_others: tags_of_others.into_iter().next(),
+        texts,
+    })
 }
 
 /// How a test ended that should have panicked, with a message that holds this; `outcome` is what

@@ -15,7 +15,7 @@ const LONGEST_NAME: u32 = 4096;
 /// No test expects more of a panic's message, in bytes.
 const LONGEST_TEXT: u32 = 64 << 10;
 /// Bytes of a word, and of a pointer.
-pub(super) const WORD: u32 = 4;
+pub const WORD: u32 = 4;
 /// So many words are read to find them: for a million tests, fifty times what is needed; well
 /// under ten seconds.
 const MOST_WORK: u64 = 2_000_000_000;

@@ -18,6 +18,7 @@ mod module;
 mod panics;
 mod search;
 
+pub use described::WORD;
 pub use panics::{LONGEST_PATH, body_around, panic_path};
 
 use super::PassOutput;
@@ -38,7 +39,7 @@ pub const NOTHING_YET: i32 = 0x7777_7777;
 const OWN_NAMES: [&str; 3] = [CHOSEN, GAVE, TABLE];
 
 /// To be raised with any change here that changes what is compiled or found.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What became of a module for its tests to be called directly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub struct Found {
     /// The function that hands the tests over.
     main: u32,
     result: MainResult,
+    /// Where in memory each test is described.
+    pub tests: Vec<u32>,
     /// By which word of what describes a test all have names of their own.
     pub names: Vec<Candidate<String>>,
     /// By which word all have a function, and each function's place in the table.

@@ -87,6 +87,7 @@ pub(super) fn search(bytes: &[u8]) -> Result<Found, NotFound> {
     Ok(Found {
         main: (module.imported + at) as u32,
         result: *result,
+        tests: tests.clone(),
         names,
         functions,
         expectations: module.expectations(tests, words),
@@ -101,10 +102,21 @@ fn does_more(body: &FunctionBody<'_>) -> Result<bool, NotFound> {
     for operator in body.get_operators_reader()? {
         match operator? {
             Operator::Call { .. } => calls += 1,
-            // its frame, and what it puts there
+            // its frame and what it puts there, and what it makes of what came back
             Operator::I32Const { .. }
             | Operator::I32Add
             | Operator::I32Sub
+            | Operator::I32And
+            | Operator::I32Or
+            | Operator::I32Xor
+            | Operator::I32Shl
+            | Operator::I32ShrU
+            | Operator::I32ShrS
+            | Operator::I32Eqz
+            | Operator::I32Eq
+            | Operator::I32Ne
+            | Operator::Select
+            | Operator::Drop
             | Operator::I32Store { .. }
             | Operator::LocalGet { .. }
             | Operator::LocalSet { .. }

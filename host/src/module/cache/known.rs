@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// To be raised with any change in how files are listed.
-const LISTING: u32 = 11;
+const LISTING: u32 = 12;
 /// To be raised with any change in how files are told apart.
 const IDENTITY: u32 = 1;
 /// How much of a list is read, in bytes: more than a worker may send.
