@@ -175,9 +175,7 @@ fn prove_one(
     functions: &Candidate<u32>,
     ask: &mut dyn FnMut(&Question<'_>) -> Answer,
 ) -> Result<Proved, &'static str> {
-    let mut places = functions.of_tests.clone();
-    places.sort_unstable();
-    places.dedup();
+    let places = places_of(functions);
     let args = run_args(&Case {
         path: passes,
         ..Case::plain()
@@ -187,15 +185,42 @@ fn prove_one(
     let [Stood { gave: ok, .. }] = answer.called[..] else {
         return Err(OTHER_FUNCTIONS);
     };
-    let env = &[("RUSTC_BOOTSTRAP", "1")];
-    let answer = over(&places, StandIn::Giving(ok), &[], (&RUN_ALL, env), ask);
-    let said = complete(&answer)
-        .then(|| read_run(&answer.stdout.text()))
-        .flatten();
-    let said = said.ok_or("libtest does not come to its end over what stands in for its tests")?;
-    let called: Vec<u32> = answer.called.iter().map(|stood| stood.place).collect();
+    let ran = run_all(&places, ok, &[], ask);
+    let WholeRun { said, called } =
+        ran.ok_or("libtest does not come to its end over what stands in for its tests")?;
     let places = prove(&found.names, functions, &said, &called)?;
     Ok(Proved { ok, places })
+}
+
+/// The places in the table of a candidate's functions, each once.
+fn places_of(functions: &Candidate<u32>) -> Vec<u32> {
+    let mut places = functions.of_tests.clone();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// A run of all tests over stand-ins.
+struct WholeRun {
+    /// What libtest said of each test, in order.
+    said: Vec<(String, Said)>,
+    /// The places of the stand-ins that it called, in order.
+    called: Vec<u32>,
+}
+
+/// Has libtest run all tests over stand-ins that give this, with these words in memory; `None` if it
+/// did not come to its end.
+fn run_all(
+    places: &[u32],
+    ok: u32,
+    words: &[(u32, u32)],
+    ask: &mut dyn FnMut(&Question<'_>) -> Answer,
+) -> Option<WholeRun> {
+    let env = &[("RUSTC_BOOTSTRAP", "1")];
+    let answer = over(places, StandIn::Giving(ok), words, (&RUN_ALL, env), ask);
+    let said = complete(&answer).then(|| read_run(&answer.stdout.text()))??;
+    let called = answer.called.iter().map(|stood| stood.place).collect();
+    Some(WholeRun { said, called })
 }
 
 /// Has libtest run those that should panic as well, by telling it that they should not: so all are
@@ -208,9 +233,7 @@ fn by_all(
 ) -> Option<(Proved, HashMap<String, String>)> {
     let mut sure = None;
     for (functions, proved) in all_proved {
-        let mut stand_ins = functions.of_tests.clone();
-        stand_ins.sort_unstable();
-        stand_ins.dedup();
+        let stand_ins = places_of(functions);
         for fit in fits {
             let of_others = fit.of_others?;
             let words: Vec<(u32, u32)> = found
@@ -218,21 +241,15 @@ fn by_all(
                 .iter()
                 .map(|test| (test.saturating_add(fit.word * WORD), of_others))
                 .collect();
-            let env = &[("RUSTC_BOOTSTRAP", "1")];
-            let does = StandIn::Giving(proved.ok);
-            let answer = over(&stand_ins, does, &words, (&RUN_ALL, env), ask);
-            let said = complete(&answer)
-                .then(|| read_run(&answer.stdout.text()))
-                .flatten();
-            let Some(said) = said.filter(|said| said.iter().all(|(_, said)| *said == Said::Ok))
+            let ok = proved.ok;
+            let Some(WholeRun { said, called }) = run_all(&stand_ins, ok, &words, ask) else {
+                continue;
+            };
+            let places = prove(&found.names, functions, &said, &called);
+            let (Ok(places), true) = (places, said.iter().all(|(_, said)| *said == Said::Ok))
             else {
                 continue;
             };
-            let called: Vec<u32> = answer.called.iter().map(|stood| stood.place).collect();
-            let Ok(places) = prove(&found.names, functions, &said, &called) else {
-                continue;
-            };
-            let ok = proved.ok;
             let this = (Proved { ok, places }, fit.texts.clone());
             match &sure {
                 None => sure = Some(this),

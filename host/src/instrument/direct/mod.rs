@@ -16,6 +16,7 @@ mod data;
 mod described;
 mod module;
 mod panics;
+mod runner;
 mod search;
 
 pub use described::WORD;
