@@ -207,11 +207,11 @@ fn the_cache_can_be_shown_and_cleared() {
     };
     let shown = act(&[]);
     assert!(
-        shown.contains("1 compiled module,") && shown.contains("2 GiB and 14 days"),
+        shown.contains("1 compiled module (1 by winch),") && shown.contains("2 GiB and 14 days"),
         "{shown}"
     );
     assert_eq!(act(&["show"]), shown);
-    assert!(act(&["clear"]).contains("removed 1 compiled module,"));
+    assert!(act(&["clear"]).contains("removed 1 compiled module (1 by winch),"));
     assert!(act(&["show"]).contains("0 compiled modules, 0.0 MiB"));
 }
 

@@ -51,7 +51,7 @@ fn module(dir: &Path, name: &str, functions: u32, start: &[Instruction<'_>]) -> 
     path
 }
 
-/// So many loops in loops take some hundreds of MiB, and minutes.
+/// So many loops in loops take Cranelift some hundreds of MiB, and minutes.
 const SLOW: usize = 60_000;
 
 /// Loops in loops.
@@ -138,6 +138,8 @@ fn tests_that_ended_are_told_while_another_module_compiles() {
         arg(&bad),
         "--cache-dir",
         arg(cache.path()),
+        "--compiler",
+        "cranelift",
         // nobody waits so long
         "--compile-timeout",
         "3600",
@@ -153,7 +155,8 @@ fn a_compiler_that_is_killed_costs_its_own_module_alone() {
     let cache = tempfile::tempdir().expect("a folder");
     let good = guest("returns", Target::P1, "dev");
     let bad = nested(dir.path(), SLOW);
-    let mut run = Watched::start(&[arg(&good), arg(&bad), "--cache-dir", arg(cache.path())]);
+    let kept = ["--compiler", "cranelift", "--cache-dir", arg(cache.path())];
+    let mut run = Watched::start(&[&[arg(&good), arg(&bad)], &kept[..]].concat());
     // by now that one's compiler is at work and the other's is gone
     run.wait_for("ok", "returns.wasm main");
     let is_compiler = |id: &u32| {

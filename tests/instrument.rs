@@ -4,8 +4,8 @@ use crate::support::{Target, guest};
 use std::ops::Range;
 use wasmparser::{Parser, Payload};
 use wasmtest_host::inside::{
-    Gaps, Globals, OffsetMap, PassOutput, Replayed, RewriteFacts, SnapshotImage, engine, gaps,
-    rewrite, strip,
+    Compiler, Gaps, Globals, OffsetMap, PassOutput, Replayed, RewriteFacts, SnapshotImage, engine,
+    gaps, rewrite, strip,
 };
 use wasmtime::{Engine, Instance, Linker, Module, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
@@ -24,7 +24,7 @@ struct Guests {
 
 impl Guests {
     fn new() -> Guests {
-        let engine = engine::for_running(1 << 20).expect("a pool");
+        let engine = engine::for_running(Compiler::BEST, 1 << 20).expect("a pool");
         let mut linker = Linker::new(&engine);
         p1::add_to_linker_sync(&mut linker, |t| t).expect("they are new");
         Guests { engine, linker }

@@ -11,6 +11,8 @@ fn redacted(mut event: Value) -> Value {
                 "exec_time" | "start" | "end" => *value = "[time]".into(),
                 "rerun" => *value = "[command]".into(),
                 "source" | "location" => *value = "[place]".into(),
+                // whatever is kept from another test
+                "compiler" => *value = "[compiler]".into(),
                 _ => *value = redacted(value.take()),
             }
         }

@@ -5,6 +5,7 @@ mod backtraces;
 mod bad_input;
 mod cache;
 mod cargo;
+mod compilers;
 mod compiling;
 mod console;
 mod debug_info;

@@ -9,9 +9,9 @@
 //! Usage: `replay_loop [MODULE]`; prints lines of JSON with microseconds.
 
 use std::time::Instant;
-use wasmtest_host::inside::Globals;
 use wasmtest_host::inside::engine;
 use wasmtest_host::inside::rewrite;
+use wasmtest_host::inside::{Compiler, Globals};
 use wasmtest_host::inside::{Replayed, SnapshotImage};
 use wasmtime::{Engine, Linker, Module, Store};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -49,7 +49,7 @@ const GUEST: &str = r#"(module
 const FRESH: i32 = 2 + 43;
 
 fn main() -> anyhow::Result<()> {
-    let engine = engine::for_running(1 << 20)?;
+    let engine = engine::for_running(Compiler::BEST, 1 << 20)?;
     for mib in [1u32, 16, 256] {
         measure_state(&engine, mib)?;
     }

@@ -43,7 +43,7 @@ pub mod inside {
     pub use crate::instrument::strip::strip;
     pub use crate::instrument::{OffsetMap, PassOutput, RewriteFacts, rewrite};
     pub use crate::module::identify::identify;
-    pub use crate::protocol::Globals;
+    pub use crate::protocol::{Compiler, Globals};
     pub use crate::sandbox::engine;
     pub use crate::sandbox::snapshot::{Replayed, SnapshotImage};
 

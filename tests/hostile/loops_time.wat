@@ -3,4 +3,4 @@
 ;; exit: 3
 ;; make: nested-loops 60000
 ;; memory: 1024
-;; flags: --compile-timeout 2
+;; flags: --compile-timeout 2 --compiler cranelift

@@ -11,7 +11,9 @@ mod usage;
 
 pub use given::{Given, Words};
 pub use limits::{LimitArgs, OutputArgs};
-pub use run::{CallArgs, CompileArgs, ConfigArgs, GuestArgs, LibtestHow, RunArgs, RunOptions};
+pub use run::{
+    CallArgs, CompileArgs, CompilerChoice, ConfigArgs, GuestArgs, LibtestHow, RunArgs, RunOptions,
+};
 pub(crate) use run::{RERUN, TAKEN_FOR};
 pub use usage::UsageError;
 pub(crate) use usage::usage;

@@ -183,9 +183,10 @@ pub struct RunOptions {
 }
 
 /// The flags of a run that decide how a test ends: a command that runs it again has them.
-pub(crate) const RERUN: [&str; 23] = [
+pub(crate) const RERUN: [&str; 24] = [
     "processes",
     "process-timeout",
+    "compiler",
     "compile-timeout",
     "compile-memory",
     "config",
@@ -235,6 +236,16 @@ pub enum LibtestHow {
 /// What it may cost to compile a module.
 #[derive(Clone, Debug, Args)]
 pub struct CompileArgs {
+    /// What compiles modules
+    ///
+    /// auto: Winch, which is done in a fourth of the time, so that tests begin; where what is
+    /// still to run is long enough, Cranelift meanwhile, whose code is up to twice as fast, for
+    /// the tests that begin after that. A form of a module that is kept is used at once.
+    ///
+    /// winch, cranelift: that one alone, but that what Winch cannot compile Cranelift does.
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = CompilerChoice::Auto, help_heading = "Running")]
+    pub compiler: CompilerChoice,
+
     /// How much CPU time compiling one module may take, in whole seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Running")]
     pub compile_timeout: u64,
@@ -242,6 +253,14 @@ pub struct CompileArgs {
     /// How much memory compiling one module may take
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size::parse_to_compile, help_heading = "Running")]
     pub compile_memory: u64,
+}
+
+/// Which compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompilerChoice {
+    Auto,
+    Winch,
+    Cranelift,
 }
 
 /// Which configuration file is read.

@@ -20,7 +20,14 @@ pub(super) fn show(args: &CacheArgs) -> anyhow::Result<u8> {
             "modules"
         };
         let mib = usage.bytes as f64 / f64::from(1 << 20);
-        format!("{} compiled {modules}, {mib:.1} MiB", usage.artefacts)
+        let made = usage.made_by.iter().filter(|(_, made)| *made > 0);
+        let made = made.map(|(compiler, made)| format!("{made} by {}", compiler.name()));
+        let made: Vec<String> = made.collect();
+        let by = match made.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", made.join(", ")),
+        };
+        format!("{} compiled {modules}{by}, {mib:.1} MiB", usage.artefacts)
     };
     let text = match (args.action.unwrap_or(CacheAction::Show), root.exists()) {
         // looking makes nothing

@@ -238,4 +238,6 @@ pub struct Ran {
     pub start: SystemTime,
     /// How long it took.
     pub duration: Duration,
+    /// What compiled the code that ran, where that is known.
+    pub compiler: Option<&'static str>,
 }

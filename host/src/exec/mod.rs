@@ -24,7 +24,7 @@ use crate::instrument::gaps::Gaps;
 use crate::instrument::{OffsetMap, PassFacts};
 use crate::module::cache::{self, ArtefactPart, Cache, CacheError};
 use crate::module::{compile, identify, read};
-use crate::protocol::{CompileLimits, ContentHash, Form, ModuleNumber, ModuleSpec};
+use crate::protocol::{CompileLimits, Compiler, ContentHash, Form, ModuleNumber, ModuleSpec};
 use crate::sandbox::call::SingleRun;
 use crate::sandbox::capture::Stream;
 use crate::sandbox::engine::HOST_STACK;
@@ -385,6 +385,7 @@ fn code(exec: &Exec, cache: Option<&Cache>, source: &mut Source, ran: &ProgramEn
         grants: ModuleGrants::default(),
         unknown_imports: exec.unknown_imports,
         artefact: String::new(),
+        compiler: Compiler::BEST,
         replay: None,
     };
     let mut symbols = Symbols::new(&spec, exec.host.current_dir.as_deref());

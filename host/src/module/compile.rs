@@ -13,7 +13,7 @@ use crate::instrument::gaps::{self, Gaps};
 use crate::instrument::strip::strip;
 use crate::instrument::{PassFacts, PassOutput, rewrite};
 use crate::protocol::{
-    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiler, ContentHash,
+    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, ContentHash,
     DirectCalls, ModuleJob, Passes, Place, StateJob, StdGaps, read_frame, write_frame,
 };
 use crate::resources::{Resource, limit_for_good};
@@ -22,8 +22,9 @@ use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-/// What compiles what has no code.
-const OF_STATES: Compiler = Compiler::BEST_FIRST[0];
+/// How much less of the processors a compiler asks for that nobody waits for: as long as others
+/// want them it has about a third of what one of those has, and all that they leave.
+const NICE: i32 = 5;
 
 /// Serves one primary until its job is done.
 ///
@@ -39,6 +40,10 @@ pub fn serve(
     };
     let of = job.source.of();
     let threads = Threads::of(job.threads);
+    if job.in_background {
+        // before its threads are there, which begin as this one is
+        give_way();
+    }
     let limited = match place {
         Place::OwnProcess => {
             thread::Builder::new().spawn(move || {
@@ -62,6 +67,12 @@ pub fn serve(
     });
     write_frame(&mut to, &CompileResult { of, result })?;
     Ok(())
+}
+
+/// Has this thread give way to others, which is no promise: where it cannot be, it competes.
+fn give_way() {
+    // SAFETY: it has no preconditions; on Linux it is this thread alone that is meant.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
 /// Whether this is what is said where the system gives no more memory.
@@ -272,7 +283,7 @@ fn precompile(engine: &wasmtime::Engine, bytes: &[u8], format: Format) -> Result
 /// Compiles a state, which has no code, for the workers to map.
 fn compile_state(parts: &Parts, threads: Threads, job: &StateJob) -> Result<(), Cause> {
     let engine =
-        &engine::for_compiling(OF_STATES, threads).map_err(|e| Cause::new(e.to_string()))?;
+        &engine::for_compiling(job.compiler, threads).map_err(|e| Cause::new(e.to_string()))?;
     // a worker wrote it, and it is read as everything of the cache is
     let (dir, name) = (job.state.parent(), job.state.file_name());
     let (Some(dir), Some(name)) = (dir, name.and_then(|name| name.to_str())) else {

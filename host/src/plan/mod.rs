@@ -13,7 +13,7 @@ pub use suites::{Placement, PlannedShared, reached};
 use self::filter::Filter;
 use crate::event::{Cause, Format, InUnit, Outcome, TestId, TestInfo};
 use crate::protocol::suites::{Distribution, ModuleFixtures, without_crate};
-use crate::protocol::{Benchmarks, Expect, ListedTest, ModuleNumber};
+use crate::protocol::{Benchmarks, Compiler, Expect, ListedTest, ModuleNumber};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use suites::Suites;
@@ -83,6 +83,8 @@ pub struct PlannedTest {
     pub place: Arc<Placement>,
     /// Whether it was reported as started: it may be taken back and given to another.
     pub announced: bool,
+    /// What compiled the code that runs it, once a worker was given it.
+    pub compiler: Option<Compiler>,
 }
 
 impl PlannedTest {
@@ -296,6 +298,7 @@ pub fn plan_module(
             action,
             place,
             announced: false,
+            compiler: None,
         };
         match &test.place.unit {
             _ if skipped => plan.skipped.push(test),

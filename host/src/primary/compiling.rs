@@ -11,9 +11,10 @@ use super::{Goal, Message, Run};
 use crate::event::{Cause, Event, Progress};
 use crate::module::cache::{ArtefactPart, Cache, MAX_AGE, MAX_BYTES, NewParts};
 use crate::module::compile;
-use crate::module::forms::{JobNumber, Made, NextJob};
+use crate::module::forms::{DoneJob, JobNumber, Made, NextJob, Urgency};
 use crate::protocol::{
-    CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, LoadError, ModuleNumber,
+    CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, Compiler, LoadError,
+    ModuleNumber,
 };
 use crate::settings::Verbosity;
 use std::fs::File;
@@ -43,6 +44,7 @@ struct Job {
     number: JobNumber,
     source: CompileSource,
     threads: usize,
+    urgency: Urgency,
     stage: Stage,
     /// Held until its result is kept: who wants the same waits for it.
     lock: Option<File>,
@@ -155,6 +157,7 @@ impl Run<'_> {
             let NextJob {
                 number,
                 threads,
+                urgency,
                 source,
             } = next;
             let locked = match &source {
@@ -182,6 +185,7 @@ impl Run<'_> {
                 number,
                 source,
                 threads,
+                urgency,
                 stage,
                 lock,
                 again: false,
@@ -228,7 +232,7 @@ impl Run<'_> {
         {
             return Some(Ok(()));
         }
-        let (source, threads) = (job.source.clone(), job.threads);
+        let (source, threads, urgency) = (job.source.clone(), job.threads, job.urgency);
         let parts = match self.cache.new_parts() {
             Ok(parts) => parts,
             Err(e) => {
@@ -242,6 +246,7 @@ impl Run<'_> {
         let order = CompileJob {
             parts: parts.path().to_owned(),
             threads,
+            in_background: urgency == Urgency::Background,
             limits,
             source,
         };
@@ -398,17 +403,23 @@ impl Run<'_> {
             Ok(()) => Made::Whole,
             Err(_) => Made::Nothing,
         };
-        match self.forms.done(number, made) {
-            Some(Compiled::State(number)) => self.state_compiled(number, result),
-            Some(Compiled::Module(number)) => self.module_compiled(number, result),
-            None => {}
+        let Some(done) = self.forms.done(number, made) else {
+            return;
+        };
+        match (done.of, done.urgency) {
+            (Compiled::State(number), _) => self.state_compiled(number, result),
+            (Compiled::Module(number), Urgency::Background) => self.better_came(number, result),
+            (Compiled::Module(number), Urgency::Awaited) => {
+                self.module_compiled(number, done, result);
+            }
         }
     }
 
-    fn module_compiled(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
+    fn module_compiled(&mut self, number: ModuleNumber, done: DoneJob, result: Result<(), Cause>) {
         match result {
             Ok(()) => {
                 self.settle_form(number);
+                self.tell_form(number);
                 if !self.forms.was_rebuilt(number) {
                     self.compilers.compiled += 1;
                 }
@@ -423,7 +434,10 @@ impl Run<'_> {
                     self.ready_to_list(number);
                 }
             }
-            Err(why) => self.module_failed(number, LoadError::Module(why)),
+            Err(why) => match self.forms.want_of_another(number) {
+                Some(other) => self.tell_refused(number, done.compiler, other, &why),
+                None => self.module_failed(number, LoadError::Module(why)),
+            },
         }
         let left = self.forms.modules_left();
         if left > 0 {
@@ -445,6 +459,7 @@ impl Run<'_> {
         let module = &mut self.modules[number.0];
         if let Some(best) = self.forms.best(number) {
             module.spec.artefact = best.artefact;
+            module.spec.compiler = best.compiler;
             module.spec.replay = best.replay;
             module.why_plain = best.why_plain;
             if let Some(facts) = best.facts {
@@ -453,9 +468,32 @@ impl Run<'_> {
                 module.spec.direct = facts.direct;
             }
         }
+    }
+
+    /// Tells of a module's form, where everything is to be told.
+    pub(super) fn tell_form(&mut self, number: ModuleNumber) {
+        let spec = &self.modules[number.0].spec;
         let verbose = self.settings.verbosity == Verbosity::Verbose;
         if verbose && self.goal == Goal::Run && !self.forms.was_rebuilt(number) {
-            let told = format!("{}: {}", module.spec.name, module.spec.gaps.told());
+            let (by, gaps) = (spec.compiler.name(), spec.gaps.told());
+            let told = format!("{}: compiled by {by}; {gaps}", spec.name);
+            self.ledger.note(told);
+        }
+    }
+
+    /// Tells that one compiler has failed on a module, and another is asked.
+    fn tell_refused(
+        &mut self,
+        number: ModuleNumber,
+        compiler: Compiler,
+        other: Compiler,
+        why: &Cause,
+    ) {
+        if self.settings.verbosity == Verbosity::Verbose {
+            let name = &self.modules[number.0].spec.name;
+            let (compiler, other) = (compiler.name(), other.name());
+            let why = &why.message;
+            let told = format!("{name}: not compiled by {compiler}, and so by {other}: {why}");
             self.ledger.note(told);
         }
     }

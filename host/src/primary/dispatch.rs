@@ -218,7 +218,7 @@ impl Run<'_> {
     }
 
     /// A test as a worker is told of it; from now on it is given.
-    fn task(&mut self, test: PlannedTest, fixtures: Vec<FixtureNumber>) -> Task {
+    fn task(&mut self, mut test: PlannedTest, fixtures: Vec<FixtureNumber>) -> Task {
         let snapshot = self.snapshot_of(&test, &fixtures);
         let number = TaskNumber(self.next_task);
         self.next_task += 1;
@@ -242,6 +242,7 @@ impl Run<'_> {
                 false => Some(Box::new(test.place.around.clone())),
             },
         };
+        test.compiler = Some(self.modules[test.module.0].spec.compiler);
         self.given.insert(number, test);
         task
     }

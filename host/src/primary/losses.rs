@@ -10,7 +10,7 @@ use crate::event::{Cause, Outcome, Ran, SuiteFailure, SuitePart, TestEnd, TestOu
 use crate::harness::limit;
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::suites::without_crate;
-use crate::protocol::{LoadError, ModuleNumber, Stopped, TaskNumber};
+use crate::protocol::{Compiler, LoadError, ModuleNumber, Stopped, TaskNumber};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 impl Run<'_> {
@@ -31,6 +31,7 @@ impl Run<'_> {
             worker: self.worker_number(number),
             start: since_epoch(stopped.start),
             duration: stopped.duration,
+            compiler: self.compiler_of(stopped.task),
         };
         let mut tests = self.abandon(number).into_iter();
         if let Some((test, _)) = tests.next() {
@@ -193,7 +194,7 @@ impl Run<'_> {
                     }
                     None => Outcome::Crashed(Cause::new(format!("its worker died: {how}"))),
                 };
-                let ran = Some(self.ran(number, worker.since));
+                let ran = Some(self.ran(number, &test, worker.since));
                 self.ledger.ended(TestEnd {
                     output: TestOutput {
                         setups: self.shared_wrote(&test),
@@ -226,7 +227,13 @@ impl Run<'_> {
         self.to_list.push_front(number);
     }
 
-    pub(super) fn ran(&self, number: usize, since: Instant) -> Ran {
+    /// What compiled the code of a test that was given to a worker.
+    fn compiler_of(&self, task: TaskNumber) -> Option<&'static str> {
+        let test = self.given.get(&task)?;
+        test.compiler.map(Compiler::name)
+    }
+
+    pub(super) fn ran(&self, number: usize, test: &PlannedTest, since: Instant) -> Ran {
         let duration = since.elapsed();
         Ran {
             worker: self.worker_number(number),
@@ -234,6 +241,7 @@ impl Run<'_> {
                 .checked_sub(duration)
                 .unwrap_or(UNIX_EPOCH),
             duration,
+            compiler: test.compiler.map(Compiler::name),
         }
     }
 
@@ -273,7 +281,8 @@ impl Run<'_> {
                 && let Some(test) = self.given.remove(&task)
             {
                 let running = i == 0 && worker.ready;
-                tests.push((test, running.then(|| self.ran(number, worker.since))));
+                let ran = running.then(|| self.ran(number, &test, worker.since));
+                tests.push((test, ran));
             }
         }
         tests

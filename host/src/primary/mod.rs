@@ -4,11 +4,12 @@
 //! say arrives as a `Message`, is dealt with here, and then idle workers are
 //! given work. The loop knows at any moment which worker runs what, since a
 //! worker executes its jobs in the order in which it was given them.
-//! `pipeline` takes a module from file to plan, `compiling` has it compiled, `workers` looks after workers,
+//! `pipeline` takes a module from file to plan, `compiling` has it compiled, `better` once more, `workers` looks after workers,
 //! `dispatch` gives them work, `results` reads what they tell without messages, `timeouts` watches over what takes too long,
 //! `host_fixtures` looks after what runs beside the tests.
 
 mod admission;
+mod better;
 mod child;
 mod compiling;
 mod discover;
@@ -23,6 +24,7 @@ mod making;
 mod oom;
 mod peer;
 mod pipeline;
+mod processor_time;
 mod queue;
 mod results;
 mod shared;
@@ -287,6 +289,7 @@ fn go_with(
         dirs: settings.dirs.clone(),
         how_to_grant: settings.how_to_grant,
         env: settings.env.clone(),
+        compiler: settings.compilers.first(),
         wasm_stack: settings.wasm_stack,
         limits: settings.limits,
         after_failure: match settings.max_fail {
@@ -309,7 +312,12 @@ fn go_with(
         ledger,
         tx,
         modules: Vec::new(),
-        forms: Forms::new(cache.clone(), settings.std_gaps, compiling::at_once()),
+        forms: Forms::new(
+            cache.clone(),
+            settings.std_gaps,
+            settings.compilers,
+            compiling::at_once(),
+        ),
         cache,
         compilers: compiling::Compilers::default(),
         to_list: VecDeque::new(),
@@ -351,6 +359,7 @@ fn go_with(
     run.compile_modules(to_compile);
     run.work(&rx);
     run.in_time = None;
+    run.keep_pace();
     run.end_fixtures(&rx);
     let name = |module: ModuleNumber| run.modules[module.0].spec.name.clone();
     if let Some(note) = run.making.note(name) {

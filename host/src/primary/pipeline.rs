@@ -1,5 +1,6 @@
 //! A module's way from file to plan: found, compiled (`compiling.rs`), listed, planned.
 
+use super::better::Pace;
 use super::discover::{self, Discovered};
 use super::{Goal, Run};
 use crate::event::{
@@ -39,6 +40,8 @@ pub(super) struct Module {
     pub(super) phase: ModulePhase,
     /// Whether a worker has died on its list, and not at a limit.
     pub(super) listed_again: bool,
+    /// How long its tests take.
+    pub(super) pace: Pace,
     /// Its tests, while it is being compiled a second time.
     pub(super) held: Vec<PlannedTask>,
 }
@@ -115,6 +118,7 @@ impl Run<'_> {
             all.partition(|number| self.has_to_be_compiled(*number));
         for number in there {
             self.settle_form(number);
+            self.tell_form(number);
             self.ready_to_list(number);
         }
         self.check_max_fail();
@@ -171,6 +175,7 @@ impl Run<'_> {
                 unknown_imports: named.map_or(self.settings.unknown_imports, |n| n.unknown_imports),
                 // until its form is settled
                 artefact: String::new(),
+                compiler: self.settings.compilers.first(),
                 offsets: OffsetMap::default(),
                 gaps: Gaps::left(match self.settings.std_gaps {
                     StdGaps::Left => gaps::NOT_WANTED,
@@ -194,6 +199,7 @@ impl Run<'_> {
             host_needs: HostNeeds::default(),
             phase: ModulePhase::Compiling,
             listed_again: false,
+            pace: Pace::default(),
             held: Vec::new(),
             file,
         });
@@ -392,6 +398,7 @@ impl Run<'_> {
             }
         }
         self.plan_snapshots(&plan.tasks);
+        self.begin_pace(number, &plan.tasks);
         for task in plan.tasks {
             self.enqueue(task);
         }

@@ -96,6 +96,7 @@ impl Run<'_> {
         let mut needed = task.tests().iter().flat_map(|t| &t.place.shared);
         needed.any(|n| !matches!(self.shared[n.0].phase, SharedPhase::Ready(_)))
             || matches!(self.host_fixtures.verdict(fixtures), Readiness::Later)
+            || self.awaits_better(task)
     }
 
     /// Lets go on what waited for something that is there now.

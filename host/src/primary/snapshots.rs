@@ -30,6 +30,11 @@ pub(super) struct SnapshotTable {
 }
 
 impl SnapshotTable {
+    /// Whether there is, or was, some state of this module.
+    pub(super) fn has_some_of(&self, module: ModuleNumber) -> bool {
+        self.all.iter().any(|snapshot| snapshot.module == module)
+    }
+
     /// Nothing of them is left behind; to be called once nobody is left who writes some.
     pub(super) fn remove(self, cache: &Cache, run: &str) {
         if self.all.is_empty() {
@@ -214,6 +219,7 @@ impl Run<'_> {
         snapshot.wrote = wrote;
         self.forms.want_state(StateJob {
             number,
+            compiler: self.modules[snapshot.module.0].spec.compiler,
             state: self.cache.dir().join(&state),
         });
         snapshot.phase = Phase::Compiling { state, beside };

@@ -14,8 +14,8 @@ use crate::module::cache::Cache;
 use crate::plan::PlannedTest;
 use crate::protocol::suites::ValueNumber;
 use crate::protocol::{
-    Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, ResultReader, SnapshotNumber, Stop,
-    TaskNumber, ToWorker, WorkerSetup,
+    Compiler, Done, FixtureNumber, FromWorker, LoadError, ModuleNumber, ResultReader,
+    SnapshotNumber, Stop, TaskNumber, ToWorker, WorkerSetup,
 };
 use crate::settings::Verbosity;
 use rustc_hash::FxHashSet;
@@ -77,6 +77,8 @@ pub(super) struct Worker {
     pub(super) told_down: usize,
     /// When it was started.
     pub(super) started: Instant,
+    /// How long it had had a processor when that was looked at last.
+    pub(super) processor_time: Duration,
     /// How many times it may give tasks back: once each time that it was asked to, or fails a
     /// test where that means that others are given back.
     pub(super) gives_back: usize,
@@ -262,6 +264,7 @@ impl Run<'_> {
                     taking_down: None,
                     told_down: 0,
                     started: Instant::now(),
+                    processor_time: Duration::ZERO,
                     gives_back: 0,
                     stop_asked: None,
                     keeping: None,
@@ -479,6 +482,7 @@ impl Run<'_> {
                 false => took.max(done.duration),
             });
         self.pace.1 = self.pace.1.saturating_add(1);
+        self.note_pace(number, &test, done.duration);
         self.kept_scratch |= done.output.scratch.is_some();
         let is_good = outcome.is_good();
         for failure in done.suites {
@@ -498,6 +502,7 @@ impl Run<'_> {
             worker: self.worker_number(number),
             start: since_epoch(done.start),
             duration: done.duration,
+            compiler: test.compiler.map(Compiler::name),
         };
         let mut output = done.output;
         if !is_good {

@@ -1,5 +1,6 @@
 //! What the primary and a compiler say to each other.
 
+use super::compiler::Compiler;
 use super::setup::{DirectCalls, ModuleNumber, SnapshotNumber, StdGaps};
 use crate::event::{Cause, Format};
 use crate::paths::path_bytes;
@@ -16,6 +17,8 @@ pub struct CompileJob {
     pub parts: PathBuf,
     /// How many threads it may take.
     pub threads: usize,
+    /// Whether nobody waits for it, so that it should take little from whatever else runs.
+    pub in_background: bool,
     /// What it may cost.
     pub limits: CompileLimits,
     /// What is to be compiled.
@@ -94,6 +97,8 @@ impl CompileLimits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateJob {
     pub number: SnapshotNumber,
+    /// What compiled the module whose state it is: it has to fit that.
+    pub compiler: Compiler,
     /// Its file, in the cache folder.
     #[serde(with = "path_bytes")]
     pub state: PathBuf,
@@ -119,26 +124,6 @@ pub struct Form {
     pub compiler: Compiler,
     /// What goes over it before.
     pub passes: Passes,
-}
-
-/// What makes native code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compiler {
-    /// wasmtime's optimising compiler.
-    Cranelift,
-}
-
-impl Compiler {
-    /// All there are, that whose code is fastest first.
-    pub const BEST_FIRST: [Compiler; 1] = [Compiler::Cranelift];
-
-    /// As files are named.
-    pub fn name(self) -> &'static str {
-        match self {
-            Compiler::Cranelift => "cranelift",
-        }
-    }
 }
 
 /// Which passes go over a module before it is compiled, beside that which strips it.

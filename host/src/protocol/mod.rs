@@ -3,9 +3,10 @@
 //! The channel is a socket that is the child's stdin: nobody's stdout. `frame` is how
 //! messages go over it, `setup` what a worker is told once, `task` what it is given to
 //! do, `listed` what it finds in a module, `results` what it tells without a message, `compile`
-//! what is said to a compiler.
+//! what is said to a compiler, `compiler` which there are.
 
 mod compile;
+mod compiler;
 mod content;
 mod frame;
 mod limits;
@@ -17,9 +18,10 @@ pub mod suites;
 mod task;
 
 pub use compile::{
-    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, Compiler,
-    Form, ModuleJob, Passes, StateJob,
+    ArtefactForm, CompileJob, CompileLimits, CompileResult, CompileSource, Compiled, Form,
+    ModuleJob, Passes, StateJob,
 };
+pub use compiler::{Compiler, Compilers};
 pub use content::ContentHash;
 pub use frame::{
     MAX_FRAME, MAX_RESULT, is_one_value, read_frame, read_frame_within, write_frame,
@@ -321,6 +323,7 @@ mod tests {
             }],
             how_to_grant: HowToGrant::Rw,
             env: vec![("TMPDIR".into(), "/tmp".into())],
+            compiler: Compiler::Winch,
             wasm_stack: 8 << 20,
             limits: GuestLimits::OF_TESTS,
             after_failure: AfterFailure::GiveBack,

@@ -1,5 +1,6 @@
 //! What a worker is told once: grants, modules, numbers by which later messages name things.
 
+use super::compiler::Compiler;
 use super::limits::GuestLimits;
 use crate::event::{Format, HarnessName};
 use crate::grant::{DirGrant, HowToGrant, ModuleGrants};
@@ -170,6 +171,9 @@ pub struct WorkerSetup {
     pub how_to_grant: HowToGrant,
     /// The environment granted, `TMPDIR` included.
     pub env: Vec<(String, String)>,
+    /// What most likely compiled the modules that it is told of: its engine is made while
+    /// they are still looked at.
+    pub compiler: Compiler,
     /// The WebAssembly stack, in bytes.
     pub wasm_stack: usize,
     /// How much a guest may take.
@@ -239,6 +243,8 @@ pub struct ModuleSpec {
     pub unknown_imports: UnknownImports,
     /// The file name of its compiled form in the cache folder.
     pub artefact: String,
+    /// What compiled that.
+    pub compiler: Compiler,
     /// The way back from what was compiled to the file.
     pub offsets: OffsetMap,
     /// What became in it of what std lacks.

@@ -136,6 +136,9 @@ fn ended(end: &TestEnd) -> Value {
     if let Some(ran) = &end.ran {
         let since_epoch = ran.start.duration_since(UNIX_EPOCH).unwrap_or_default();
         own.insert("worker".into(), json!(ran.worker));
+        if let Some(compiler) = ran.compiler {
+            own.insert("compiler".into(), json!(compiler));
+        }
         own.insert("start".into(), json!(since_epoch.as_secs_f64()));
         own.insert(
             "end".into(),

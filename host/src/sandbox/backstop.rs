@@ -61,9 +61,14 @@ impl Backstop {
         }
     }
 
+    /// The same once the process has got more of its own.
+    pub(super) fn look_again(&self) {
+        self.set(u64::MAX);
+    }
+
     /// The same before the first guest.
     pub(super) fn begin(&self) {
-        self.set(u64::MAX);
+        self.look_again();
         if let Some(open) = self.open_files {
             // where the system allows less, it says so to whoever opens too many
             let _ = resources::allow_open_files(open.saturating_add(OWN_FILES));

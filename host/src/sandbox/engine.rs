@@ -10,7 +10,7 @@ use wasmtime::{
 };
 
 /// To be raised with any change here that changes what is compiled.
-const SETTINGS: u32 = 2;
+const SETTINGS: u32 = 3;
 
 /// A memory's beginning that is mostly zeros is made into an image, which instances map, up to
 /// this size in bytes: a module of some bytes can ask for any. Larger ones are written into each
@@ -54,21 +54,18 @@ impl Threads {
 /// # Errors
 /// If wasmtime cannot work on this machine.
 pub fn for_compiling(compiler: Compiler, threads: Threads) -> anyhow::Result<Engine> {
-    let mut config = config(DEFAULT_WASM_STACK);
+    let mut config = config(compiler, DEFAULT_WASM_STACK);
     config.parallel_compilation(threads != Threads::One);
-    config.strategy(match compiler {
-        Compiler::Cranelift => Strategy::Cranelift,
-    });
     new(&config)
 }
 
-/// An engine that runs guests with a pool of instance slots.
+/// An engine that runs what this compiler made, with a pool of instance slots.
 ///
 /// # Errors
 /// If wasmtime cannot work on this machine.
-pub fn for_running(wasm_stack: usize) -> anyhow::Result<Engine> {
+pub fn for_running(compiler: Compiler, wasm_stack: usize) -> anyhow::Result<Engine> {
     let with = |memories, scan| {
-        let mut config = config(wasm_stack);
+        let mut config = config(compiler, wasm_stack);
         let mut pool = pool(memories);
         pool.pagemap_scan(scan);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -80,24 +77,36 @@ pub fn for_running(wasm_stack: usize) -> anyhow::Result<Engine> {
         // where address space is limited there is room for a small pool, as under valgrind, or
         // for none
         .or_else(|_| with(FEW_MEMORIES, Enabled::No))
-        .or_else(|_| new(&config(wasm_stack)))
+        .or_else(|_| without_pool(compiler, wasm_stack))
 }
 
-/// An engine that runs what no slot of the pool has room for.
+/// An engine that runs what this compiler made and no slot of the pool has room for.
 ///
 /// # Errors
 /// If wasmtime cannot work on this machine.
-pub fn without_pool(wasm_stack: usize) -> anyhow::Result<Engine> {
-    new(&config(wasm_stack))
+pub fn without_pool(compiler: Compiler, wasm_stack: usize) -> anyhow::Result<Engine> {
+    new(&config(compiler, wasm_stack))
+}
+
+/// One engine of each compiler, with a pool and without.
+#[cfg(test)]
+pub(super) fn of_each_kind() -> Vec<Engine> {
+    let kinds = Compiler::BEST_FIRST.into_iter();
+    let both = kinds.map(|c| [for_running(c, 1 << 19), without_pool(c, 1 << 19)]);
+    both.flatten().map(|e| e.expect("wasmtime works")).collect()
 }
 
 fn new(config: &Config) -> anyhow::Result<Engine> {
     Engine::new(config).map_err(|e| anyhow::anyhow!("wasmtime cannot start here: {}", chain(&e)))
 }
 
-fn config(wasm_stack: usize) -> Config {
+fn config(compiler: Compiler, wasm_stack: usize) -> Config {
     let mut config = Config::new();
     config
+        .strategy(match compiler {
+            Compiler::Cranelift => Strategy::Cranelift,
+            Compiler::Winch => Strategy::Winch,
+        })
         .epoch_interruption(true)
         .memory_init_cow(true)
         // offsets are symbolised here, once a module: wasmtime would build the

@@ -7,9 +7,9 @@ use super::call::{Call, Entry};
 use super::call_result::{self, CallResult, Seen};
 use super::clock::{self, Clock};
 use super::deadline::{AtInterrupt, Deadline, Guard};
-use super::engine;
 use super::file_length;
 use super::grants::Grants;
+use super::hosts::Hosts;
 use super::limits::Limits;
 use super::load::Host;
 use super::program::{LoadProblem, Program};
@@ -20,8 +20,9 @@ use crate::event::Format;
 use crate::grant::ModuleGrants;
 use crate::harness::termination::Termination;
 use crate::instrument::RewriteFacts;
-use crate::protocol::{FixtureGrant, GuestLimits, Keep, ModuleNumber, UnknownImports, WorkerSetup};
-use std::cell::OnceCell;
+use crate::protocol::{
+    Compiler, FixtureGrant, GuestLimits, Keep, ModuleNumber, UnknownImports, WorkerSetup,
+};
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,10 +30,8 @@ use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
 /// Everything that guests run in.
 pub struct Sandbox {
-    pooled: Host,
+    hosts: Hosts,
     pub(super) backstop: Backstop,
-    /// For what no slot of the pool has room for.
-    plain: OnceCell<Host>,
     wasm_stack: usize,
     limits: GuestLimits,
     grants: Grants,
@@ -40,6 +39,16 @@ pub struct Sandbox {
     /// What the machine's monotonic clock showed when the run began.
     began: Duration,
     pub(super) deadline: Deadline,
+}
+
+/// A compiled form of a module, its files open.
+pub struct OpenForm<'a> {
+    /// By what.
+    pub compiler: Compiler,
+    pub artefact: &'a File,
+    /// What its memory begins with, compiled, and what is known of its rewriting, if it was
+    /// rewritten.
+    pub replay: Option<(&'a File, &'a RewriteFacts)>,
 }
 
 impl Sandbox {
@@ -54,12 +63,11 @@ impl Sandbox {
     ) -> anyhow::Result<Sandbox> {
         file_length::allow(setup.max_scratch);
         let scratch = Scratch::new(&setup.scratch, setup.max_scratch)?;
-        let pooled = Host::new(engine::for_running(setup.wasm_stack)?);
+        let hosts = Hosts::new(setup.compiler, setup.wasm_stack)?;
         backstop.begin();
         Ok(Sandbox {
-            pooled,
+            hosts,
             backstop,
-            plain: OnceCell::new(),
             wasm_stack: setup.wasm_stack,
             limits: setup.limits,
             grants: Grants::new(
@@ -103,12 +111,16 @@ impl Sandbox {
     /// Tells a bad artefact from a module that cannot run.
     pub fn load(
         &self,
-        artefact: &File,
+        form: OpenForm<'_>,
         format: Format,
-        replay: Option<(&File, &RewriteFacts)>,
         unknown: UnknownImports,
         file: impl FnOnce() -> Result<Vec<u8>, LoadProblem>,
     ) -> Result<Program, LoadProblem> {
+        let OpenForm {
+            compiler,
+            artefact,
+            replay,
+        } = form;
         let again = |file: &File| {
             file.try_clone()
                 .map_err(|e| LoadProblem::Artefact(e.to_string()))
@@ -117,27 +129,23 @@ impl Sandbox {
             let replay = replay.map(|(initial_memory, facts)| Ok((again(initial_memory)?, facts)));
             host.load(again(artefact)?, format, replay.transpose()?, unknown)
         };
-        let first = load(&self.pooled);
-        match first {
+        let engines = self.hosts.made();
+        let pooled = self.hosts.pooled(compiler);
+        let pooled = pooled.map_err(|e| LoadProblem::Artefact(e.to_string()))?;
+        let loaded = match load(pooled) {
             Err(LoadProblem::Artefact(why)) if !why.contains("limit") && !why.contains("pool") => {
                 Err(LoadProblem::Artefact(why))
             }
             // no slot of the pool may have room for it
-            Err(LoadProblem::Artefact(_)) => {
-                let plain = match self.plain.get() {
-                    Some(plain) => plain,
-                    None => {
-                        let engine = engine::without_pool(self.wasm_stack)
-                            .map_err(|e| LoadProblem::Artefact(e.to_string()))?;
-                        self.plain.get_or_init(|| Host::new(engine))
-                    }
-                };
-                load(plain)?.with_file(&file()?)
-            }
-            done if self.pooled.has_pool() => done,
+            Err(LoadProblem::Artefact(_)) => load(self.hosts.plain(compiler)?)?.with_file(&file()?),
+            done if pooled.has_pool() => done,
             // it would have told which have shared memories
             done => done?.with_file(&file()?),
+        };
+        if self.hosts.made() > engines {
+            self.backstop.look_again();
         }
+        loaded
     }
 
     /// Calls a program's entry in a store and an instance of its own.

@@ -298,8 +298,7 @@ mod tests {
                 (func (export \"grow\") (param i32) (result i32) (memory.grow (local.get 0))))",
         )
         .expect("it assembles");
-        for engine in [engine::for_running(1 << 19), engine::without_pool(1 << 19)] {
-            let engine = engine.expect("it starts");
+        for engine in engine::of_each_kind() {
             let module = Module::new(&engine, &bytes).expect("it compiles");
             let mut store = Store::new(&engine, limits(1 << 20));
             store.limiter(|limits| limits);

@@ -95,8 +95,7 @@ mod tests {
             bytes[at] = 7;
         }
         let mapped = Mapped::new(written(&bytes), Some(9)).expect("it holds one");
-        for engine in [engine::for_running(1 << 19), engine::without_pool(1 << 19)] {
-            let engine = engine.expect("it starts");
+        for engine in engine::of_each_kind() {
             for _ in 0..3 {
                 let mut store = Store::new(&engine, ());
                 let memory = mapped.memory(&mut store).expect("it is mapped");

@@ -17,6 +17,7 @@ pub mod file_length;
 pub mod grants;
 pub mod guest;
 mod hostcall;
+mod hosts;
 mod interruptible_poll;
 mod limits;
 mod linker;

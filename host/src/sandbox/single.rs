@@ -16,7 +16,7 @@ use crate::event::denials::Denials;
 use crate::event::{Cause, Format};
 use crate::harness::limit::LimitHit;
 use crate::harness::termination::{StackFrame, Termination};
-use crate::protocol::{GuestLimits, UnknownImports};
+use crate::protocol::{Compiler, GuestLimits, UnknownImports};
 use std::time::Duration;
 use wasmtime::{Engine, ExternType, Store};
 
@@ -48,7 +48,7 @@ impl Single {
     /// # Errors
     /// If wasmtime cannot work on this machine.
     pub fn new(wasm_stack: usize, unknown_imports: UnknownImports) -> anyhow::Result<Single> {
-        let engine = engine::without_pool(wasm_stack)?;
+        let engine = engine::without_pool(Compiler::BEST, wasm_stack)?;
         Ok(Single {
             host: Host::new(engine.clone()),
             engine,

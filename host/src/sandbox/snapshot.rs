@@ -301,7 +301,7 @@ fn unmap<T>(_: &mut Store<T>, _: Memory) {}
 mod tests {
     use super::*;
     use crate::instrument::{PAGE, PassOutput, Rewritten, rewrite};
-    use crate::protocol::Value;
+    use crate::protocol::{Compiler, Value};
     use crate::sandbox::engine;
     use wasmtime::Engine;
 
@@ -339,13 +339,6 @@ mod tests {
         (func (export "pages") (result i32) (memory.size))
         (func (export "sum") (param $at i32) (result i32)
             (call $add (i32.load8_u (i32.const 8)) (i32.load (local.get $at)))))"#;
-
-    fn engines() -> [Engine; 2] {
-        [
-            engine::for_running(1 << 19).expect("a pool"),
-            engine::without_pool(1 << 19).expect("an engine"),
-        ]
-    }
 
     fn linker(engine: &Engine) -> Linker<()> {
         let mut linker = Linker::new(engine);
@@ -396,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_state_is_found_fresh_by_each_of_a_thousand_tests_that_spoil_it() {
-        for engine in engines() {
+        for engine in engine::of_each_kind() {
             let linker = linker(&engine);
             let guest = rewritten(COUNTER);
             let main = compile(&engine, &guest.bytes);
@@ -458,7 +451,7 @@ mod tests {
             r#"(module (memory 2) (data (i32.const 5) "\07") (func (export "spoil")
                 (memory.fill (i32.const 0) (i32.const 0xee) (i32.const 131072))))"#,
         );
-        let engine = engine::for_running(1 << 19).expect("a pool");
+        let engine = engine::for_running(Compiler::BEST, 1 << 19).expect("a pool");
         let main = compile(&engine, &guest.bytes);
         let initial_memory = compile(&engine, &guest.facts.initial_memory);
         let replay = SnapshotImage::new(
@@ -481,7 +474,7 @@ mod tests {
 
     #[test]
     fn globals_that_are_not_the_modules_are_refused() {
-        let engine = engine::without_pool(1 << 19).expect("an engine");
+        let engine = engine::without_pool(Compiler::BEST, 1 << 19).expect("an engine");
         let guest = rewritten(COUNTER);
         let main = compile(&engine, &guest.bytes);
         let initial_memory = compile(&engine, &guest.facts.initial_memory);
@@ -501,7 +494,7 @@ mod tests {
     #[test]
     fn what_a_stores_limits_do_not_allow_is_not_replayed() {
         let guest = rewritten("(module (memory 4))");
-        let engine = engine::for_running(1 << 19).expect("a pool");
+        let engine = engine::for_running(Compiler::BEST, 1 << 19).expect("a pool");
         let main = compile(&engine, &guest.bytes);
         let initial_memory = compile(&engine, &guest.facts.initial_memory);
         let replay = SnapshotImage::new(

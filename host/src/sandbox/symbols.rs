@@ -158,11 +158,10 @@ impl Symbols {
 
     /// Whether a guest was stopped in code that was compiled without optimisation.
     pub fn is_unoptimised(&mut self, stack: &[StackFrame]) -> bool {
-        let Some((module, address)) = stack.first().and_then(|f| self.place(f)) else {
-            return false;
-        };
-        // what waits is not slow
-        if self.modules[module].code.calls_host(address) {
+        // what waits is not slow; where a function begins there may be no place in the file
+        if let Some((module, address)) = stack.first().and_then(|f| self.place(f))
+            && self.modules[module].code.calls_host(address)
+        {
             return false;
         }
         // where a generic function of std's was compiled says little of the code around it

@@ -22,14 +22,14 @@ pub use selection::{Selection, Silence, TestFile};
 
 use crate::cli::cargo::CargoRest;
 use crate::cli::{
-    CallArgs, CompileArgs, ConfigArgs, Given, GuestArgs, LibtestHow, ListArgs, MessageFormat,
-    PlanArgs, RunArgs, RunOptions, UsageError, When, usage,
+    CallArgs, CompileArgs, CompilerChoice, ConfigArgs, Given, GuestArgs, LibtestHow, ListArgs,
+    MessageFormat, PlanArgs, RunArgs, RunOptions, UsageError, When, usage,
 };
 use crate::config::{self, Config, ConfigError};
 use crate::grant::{DirGrant, HowToGrant, InputError, Tmp, folders};
 use crate::protocol::{
-    CompileLimits, DEFAULT_WASM_STACK, GuestLimits, Keep, LibtestCalls, LimitOf, MaxScratch,
-    Outputs, StdGaps, UnknownImports,
+    CompileLimits, Compiler, Compilers, DEFAULT_WASM_STACK, GuestLimits, Keep, LibtestCalls,
+    LimitOf, MaxScratch, Outputs, StdGaps, UnknownImports,
 };
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -101,6 +101,8 @@ pub struct Settings {
     pub libtest: LibtestCalls,
     /// What it may cost to compile a module.
     pub compile: CompileLimits,
+    /// Which compilers may be used.
+    pub compilers: Compilers,
     /// Whether states of split fixtures are kept.
     pub snapshots: Snapshots,
     /// Whose output is reported.
@@ -194,6 +196,7 @@ impl Settings {
             processes: processes("auto", process)?,
             libtest: libtest_calls(&args.calls),
             compile: compile_limits(&args.compile),
+            compilers: compilers(&args.compile),
             config: configuration(&args.configuration, process)?,
             rerun: rerun::of_a_list(args),
             verbosity: match args.verbose {
@@ -213,6 +216,7 @@ impl Settings {
         Ok(Settings {
             processes: processes(&args.processes, process)?,
             compile: compile_limits(&args.compile),
+            compilers: compilers(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
             config: configuration(&args.configuration, process)?,
             ..base
@@ -239,6 +243,7 @@ impl Settings {
             std_gaps: StdGaps::Filled,
             libtest: LibtestCalls::WhereProved,
             compile: CompileLimits::DEFAULT,
+            compilers: Compilers::Auto,
             snapshots: Snapshots::On,
             outputs: Outputs::NotPassed,
             random_seed: None,
@@ -285,6 +290,7 @@ impl Settings {
                 Some(text) => Some(seconds("--run-timeout", text)?),
             },
             compile: compile_limits(&args.compile),
+            compilers: compilers(&args.compile),
             snapshots: Snapshots::unless(args.no_snapshot),
             libtest: libtest_calls(&args.calls),
             random_seed: args.random_seed,
@@ -376,6 +382,15 @@ fn compile_limits(args: &CompileArgs) -> CompileLimits {
     CompileLimits {
         seconds: args.compile_timeout,
         memory: args.compile_memory,
+    }
+}
+
+/// What `--compiler` asks for.
+fn compilers(args: &CompileArgs) -> Compilers {
+    match args.compiler {
+        CompilerChoice::Auto => Compilers::Auto,
+        CompilerChoice::Winch => Compilers::Only(Compiler::Winch),
+        CompilerChoice::Cranelift => Compilers::Only(Compiler::Cranelift),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::event::{Cause, Outcome};
 use crate::module::cache::Cache;
 use crate::protocol::{ContentHash, LimitOf, LoadError, ModuleNumber, ModuleSpec};
 use crate::sandbox::call_result::CallResult;
-use crate::sandbox::guest::Sandbox;
+use crate::sandbox::guest::{OpenForm, Sandbox};
 use crate::sandbox::program::{LoadProblem, Program};
 use crate::sandbox::symbols::Symbols;
 use std::collections::HashMap;
@@ -111,10 +111,13 @@ impl Modules {
                     let replay = replay.map(|r| Ok((open(&r.initial_memory)?, &r.facts)));
                     let replay = replay.transpose()?;
                     let replay = replay.as_ref().map(|(file, facts)| (file, *facts));
-                    let program =
-                        sandbox.load(&file, spec.format, replay, spec.unknown_imports, || {
-                            original(spec)
-                        })?;
+                    let form = OpenForm {
+                        compiler: spec.compiler,
+                        artefact: &file,
+                        replay,
+                    };
+                    let (format, unknown) = (spec.format, spec.unknown_imports);
+                    let program = sandbox.load(form, format, unknown, || original(spec))?;
                     Ok(program.filled_in(&spec.gaps))
                 };
                 let program = load().map(Rc::new).map_err(|e| match e {

@@ -386,6 +386,7 @@ impl Doctests<'_> {
             order: (usize::MAX, order),
             outcome,
             ran: Some(Ran {
+                compiler: None,
                 worker: 0,
                 start: SystemTime::now() - took,
                 duration: took,

@@ -2,6 +2,7 @@
 
 use super::Cache;
 use super::sweep::remove;
+use crate::protocol::Compiler;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -16,10 +17,12 @@ pub const MAX_BYTES: u64 = 2 << 30;
 pub(super) const IN_USE: Duration = Duration::from_secs(3600);
 
 /// What the cache holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Compiled forms.
     pub artefacts: usize,
+    /// How many of them each compiler has made.
+    pub made_by: [(Compiler, usize); Compiler::BEST_FIRST.len()],
     /// Bytes of all files.
     pub bytes: u64,
 }
@@ -30,10 +33,20 @@ impl Cache {
     /// # Errors
     /// Those of the file system.
     pub fn usage(&self) -> io::Result<Usage> {
-        let mut usage = Usage::default();
+        let mut usage = Usage {
+            artefacts: 0,
+            made_by: Compiler::BEST_FIRST.map(|compiler| (compiler, 0)),
+            bytes: 0,
+        };
         for (path, meta) in self.files()? {
             usage.bytes += meta.len();
-            usage.artefacts += usize::from(path.extension().is_some_and(|e| e == "cwasm"));
+            if path.extension().is_none_or(|e| e != "cwasm") {
+                continue;
+            }
+            usage.artefacts += 1;
+            for (compiler, made) in &mut usage.made_by {
+                *made += usize::from(Cache::is_of(&path, *compiler));
+            }
         }
         Ok(usage)
     }
@@ -47,8 +60,18 @@ impl Cache {
         let usage = self.usage()?;
         // `gaps` is what versions before the first wrote
         let ours = [
-            "cwasm", "json", "tests", "facts", "passes", "gaps", "known", "identity", "kind",
-            "state", "alive",
+            "cwasm",
+            "json",
+            "tests",
+            "facts",
+            "passes",
+            "gaps",
+            "known",
+            "identity",
+            "kind",
+            "state",
+            "alive",
+            "durations",
         ];
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();

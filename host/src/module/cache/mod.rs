@@ -10,8 +10,10 @@
 //!
 //! An artefact is named by content, compiler, engine settings and whether what std lacks
 //! was filled in; a listing by content and the last of these. By the same rule of times the content of a file is known by
-//! its device and inode, for those who start the same program again and again.
+//! its device and inode, for those who start the same program again and again; how long tests take, by
+//! the path of their file.
 
+mod durations;
 mod housekeeping;
 mod known;
 mod parts;
@@ -21,6 +23,7 @@ mod stamp;
 mod states;
 mod sweep;
 
+pub use durations::{Durations, WORTH_KEEPING};
 pub use housekeeping::{MAX_AGE, MAX_BYTES, Usage};
 pub use known::{Listed, Remembered};
 pub use parts::{LARGEST_ARTEFACT, NewParts, Parts};
@@ -28,7 +31,7 @@ pub use states::KEEPING;
 pub use sweep::RunMark;
 
 use crate::instrument::{direct, gaps};
-use crate::protocol::{ContentHash, DirectCalls, Form, StdGaps};
+use crate::protocol::{Compiler, ContentHash, DirectCalls, Form, StdGaps};
 use crate::sandbox::engine;
 use housekeeping::IN_USE;
 use serde::{Deserialize, Serialize};
@@ -173,6 +176,12 @@ impl Cache {
             "{content}-{compiler}-{}{part}{passes}.cwasm",
             &settings[..16]
         )
+    }
+
+    /// Whether a file's name is one that [`Cache::artefact_name`] gives what this compiler makes.
+    fn is_of(file: &Path, compiler: Compiler) -> bool {
+        let name = file.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.split('-').nth(1)) == Some(compiler.name())
     }
 
     /// Whether a compiled form is here and is what was written. One that is not

@@ -1,0 +1,177 @@
+//! When a module whose tests run already is compiled once more, by the best compiler.
+//!
+//! Tests begin as soon as there is any code. Whether faster code is worth its making follows from
+//! what still has to run: by what was kept of earlier runs, and by what was seen in this one. A
+//! test that is known to be long waits for it, while short ones run.
+
+use super::{Run, processor_time};
+use crate::event::Cause;
+use crate::module::cache::{Durations, WORTH_KEEPING};
+use crate::plan::{PlannedTask, PlannedTest};
+use crate::protocol::{Compiler, ModuleNumber};
+use crate::settings::Verbosity;
+use std::time::Duration;
+
+/// What the best compiler takes for a byte of a module's file, in nanoseconds of all processors
+/// together: 110 to 125 of elapsed time on two threads, debug binaries of 5 to 15 MB.
+const NANOS_PER_BYTE: u64 = 220;
+/// Faster code takes half the time at best. What still runs has to be so many times what it takes
+/// to compile it, or there is little to gain.
+const WORTH_COMPILING: u32 = 4;
+/// And one test so many times, to wait for it.
+const WORTH_WAITING: u32 = 2;
+
+/// How long a module's tests take, as far as that is known.
+#[derive(Default)]
+pub(super) struct Pace {
+    /// In earlier runs.
+    kept: Durations,
+    /// Whether something of it has changed.
+    is_new: bool,
+    /// What those took in earlier runs that have not ended.
+    left: Duration,
+    /// How many others have not ended.
+    others_left: u32,
+    /// What others have taken in this run, and how many.
+    others_ended: (Duration, u32),
+}
+
+impl Pace {
+    /// These tests are to be run.
+    fn plan<'a>(&mut self, kept: Durations, tests: impl Iterator<Item = &'a PlannedTest>) {
+        self.kept = kept;
+        for test in tests {
+            match self.known(test) {
+                Some(took) => self.left = self.left.saturating_add(took),
+                None => self.others_left = self.others_left.saturating_add(1),
+            }
+        }
+    }
+
+    /// What a test took in earlier runs, if it took long.
+    fn known(&self, test: &PlannedTest) -> Option<Duration> {
+        match self.kept.is_empty() {
+            true => None,
+            false => self.kept.of(&test.info.id.path),
+        }
+    }
+
+    fn ended(&mut self, test: &PlannedTest, took: Duration) {
+        match self.known(test) {
+            Some(before) => self.left = self.left.saturating_sub(before),
+            None => {
+                self.others_left = self.others_left.saturating_sub(1);
+                self.others_ended.0 = self.others_ended.0.saturating_add(took);
+                self.others_ended.1 += 1;
+            }
+        }
+        if took >= WORTH_KEEPING || !self.kept.is_empty() {
+            self.is_new |= self.kept.note(&test.info.id.path, took);
+        }
+    }
+
+    /// How long what is left takes on one processor.
+    fn remaining(&self) -> Duration {
+        let (total, count) = self.others_ended;
+        let each = total.checked_div(count).unwrap_or_default();
+        self.left
+            .saturating_add(each.saturating_mul(self.others_left))
+    }
+}
+
+impl Run<'_> {
+    /// Tests of a module are about to be run.
+    pub(super) fn begin_pace(&mut self, number: ModuleNumber, tasks: &[PlannedTask]) {
+        let kept = self.cache.durations(&self.modules[number.0].spec.file);
+        let tests = tasks.iter().flat_map(PlannedTask::tests);
+        self.modules[number.0].pace.plan(kept, tests);
+        self.improve(number);
+    }
+
+    /// A test of a worker's has taken so long.
+    pub(super) fn note_pace(&mut self, number: usize, test: &PlannedTest, took: Duration) {
+        let took = match took < WORTH_KEEPING {
+            true => took,
+            false => self.computed(number).map_or(took, |busy| took.min(busy)),
+        };
+        self.modules[test.module.0].pace.ended(test, took);
+        self.improve(test.module);
+    }
+
+    /// How long a worker has had a processor since this was asked last: of a test that took long, and
+    /// most of which was waiting, no more than that counts.
+    fn computed(&mut self, number: usize) -> Option<Duration> {
+        let worker = self.workers[number].worker.as_mut()?;
+        let own = || std::process::id().cast_signed();
+        let now = processor_time::of(worker.peer.process().unwrap_or_else(own))?;
+        let before = std::mem::replace(&mut worker.processor_time, now);
+        Some(now.saturating_sub(before))
+    }
+
+    /// Has a module compiled by the best compiler, if that is worth it.
+    fn improve(&mut self, number: ModuleNumber) {
+        if self.stopping || !self.forms.can_be_better(number) || !self.may_change_form(number) {
+            return;
+        }
+        let worth = self.to_compile(number).saturating_mul(WORTH_COMPILING);
+        if self.modules[number.0].pace.remaining() > worth {
+            self.forms.want_better(number);
+            self.compile();
+        }
+    }
+
+    /// What the best compiler takes for a module.
+    fn to_compile(&self, number: ModuleNumber) -> Duration {
+        Duration::from_nanos(self.forms.size(number).saturating_mul(NANOS_PER_BYTE))
+    }
+
+    /// States fit the form in which they were taken: a module that has some keeps it.
+    fn may_change_form(&self, number: ModuleNumber) -> bool {
+        !self.snapshots.has_some_of(number)
+    }
+
+    /// Whether a task waits for faster code, which is on its way.
+    pub(super) fn awaits_better(&self, task: &PlannedTask) -> bool {
+        let Some(module) = task
+            .module()
+            .filter(|m| self.forms.is_better_on_its_way(*m))
+        else {
+            return false;
+        };
+        let pace = &self.modules[module.0].pace;
+        let known = task.tests().iter().filter_map(|test| pace.known(test));
+        let worth = self.to_compile(module).saturating_mul(WORTH_WAITING);
+        known.sum::<Duration>() > worth
+    }
+
+    /// Faster code of a module is there, or will not be.
+    pub(super) fn better_came(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
+        let best = Compiler::BEST.name();
+        let told = match result {
+            Ok(()) if self.may_change_form(number) => {
+                self.settle_form(number);
+                for slot in &mut self.workers {
+                    slot.forget(number);
+                }
+                format!("compiled by {best}, too: what begins from now on uses that")
+            }
+            // it is there for the next run
+            Ok(()) => format!("compiled by {best}, too, which its states do not fit"),
+            Err(why) => format!("not compiled by {best}: {}", why.message),
+        };
+        if self.settings.verbosity == Verbosity::Verbose {
+            let name = &self.modules[number.0].spec.name;
+            let note = format!("{name}: {told}");
+            self.ledger.note(note);
+        }
+        self.unblock();
+    }
+
+    /// Keeps how long tests took.
+    pub(super) fn keep_pace(&self) {
+        for module in self.modules.iter().filter(|module| module.pace.is_new) {
+            self.cache
+                .store_durations(&module.spec.file, &module.pace.kept);
+        }
+    }
+}
