@@ -50,7 +50,8 @@ pub fn instructions(root: &Path, wasmtest: &Path) -> Result<()> {
     };
     // compiled, and its list known
     let mut first = Command::new(wasmtest);
-    first.args(["run", "-q", "--no-config", "--cache-dir"]);
+    first.args(["run", "-q", "--no-config", "--compiler", "cranelift"]);
+    first.arg("--cache-dir");
     let status = first
         .arg(folder.join("cache"))
         .arg(&module)

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What one command took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
     /// From its start to its end, in seconds.
     pub wall: f64,
@@ -13,6 +13,15 @@ pub struct Cost {
     pub cpu: f64,
     /// The most memory that one of these processes had, in bytes.
     pub memory: u64,
+}
+
+impl Cost {
+    /// What both took, one after the other.
+    pub fn add(&mut self, other: Cost) {
+        self.wall += other.wall;
+        self.cpu += other.cpu;
+        self.memory = self.memory.max(other.memory);
+    }
 }
 
 /// Runs a command that must succeed.

@@ -5,6 +5,7 @@
 //! installed where they are not, and bare loops, which are examples of the runner's package. What
 //! comes of it is `BENCHMARKS.md`.
 
+mod cold;
 mod measure;
 mod report;
 mod rows;
@@ -67,7 +68,7 @@ pub fn bench(root: &Path) -> Result<()> {
         peers.push(bench.version(path)?);
     }
     let mut rows: Vec<Row> = Vec::new();
-    for (what, measured) in rows::ALL {
+    for (what, measured) in rows::ALL.into_iter().chain(cold::ALL) {
         eprintln!("xtask: measuring {what}");
         rows.extend(measured(&bench).with_context(|| what.to_owned())?);
     }
@@ -135,6 +136,14 @@ impl Bench<'_> {
         command.args(["run", "-q", "--no-config", "--processes", processes]);
         command.arg("--cache-dir").arg(&self.cache).args(files);
         command
+    }
+
+    /// The same for the first time, after which everything is there: compiled by Cranelift, as the
+    /// peers compile.
+    fn warm(&self, files: &[&Path]) -> Result<()> {
+        let mut command = self.run("2", files);
+        measure::cost(command.args(["--compiler", "cranelift"]))?;
+        Ok(())
     }
 
     /// One of the loops.

@@ -45,7 +45,7 @@ pub fn machine() -> String {
 pub fn page(machine: &str, peers: &[String], rows: &[Row]) -> String {
     let mut page = String::from(
         "# Benchmarks\n\n\
-         Written by `cargo xtask bench`: release builds, everything warm, peers in the same run, in\n\
+         Written by `cargo xtask bench`: release builds, everything warm unless it says cold, peers in the same run, in\n\
          turns; medians. Times of other machines differ; the ratios are what counts.\n\n",
     );
     let _ = writeln!(page, "Machine: {machine}.\n");

@@ -13,12 +13,12 @@ use std::time::Duration;
 /// How often what is short is run.
 const ROUNDS: usize = 21;
 /// How often what takes tenths of seconds is run.
-const FEW: usize = 5;
+pub(super) const FEW: usize = 5;
 /// How often what takes long is run.
-const ONCE_MORE: usize = 3;
+pub(super) const ONCE_MORE: usize = 3;
 
 /// Measures one kind of work.
-type Measured = fn(&Bench<'_>) -> Result<Vec<Row>>;
+pub(super) type Measured = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
 /// All kinds, with their names.
 pub const ALL: [(&str, Measured); 8] = [
@@ -32,7 +32,7 @@ pub const ALL: [(&str, Measured); 8] = [
     ("output", output),
 ];
 
-fn row(work: &str, ours: String, against: &str, theirs: String) -> Row {
+pub(super) fn row(work: &str, ours: String, against: &str, theirs: String) -> Row {
     Row {
         work: work.to_owned(),
         against: against.to_owned(),
@@ -45,7 +45,7 @@ fn row(work: &str, ours: String, against: &str, theirs: String) -> Row {
 }
 
 impl Row {
-    fn at_most(self, most: f64, ratio: f64) -> Row {
+    pub(super) fn at_most(self, most: f64, ratio: f64) -> Row {
         Row {
             goal: format!("at most {most}"),
             result: format!("{ratio:.2}"),
@@ -58,7 +58,7 @@ impl Row {
 fn thousand(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let file = bench.large("trivial", &["--test", "thousand"])?;
     let mut ours = || cost(&mut bench.run("2", &[&file]));
-    ours()?;
+    bench.warm(&[&file])?;
     let mut rows = Vec::new();
     if let Some(nextest) = &bench.nextest
         && let Some(wasmtime) = &bench.wasmtime
@@ -118,7 +118,7 @@ fn ten_thousand(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let ours = |file: &Path| cost(&mut bench.run("2", &[file]));
     let bare = |file: &Path| cost(bench.bare("direct_loop")?.arg(file));
     for file in [&few, &many] {
-        ours(file)?;
+        bench.warm(&[file])?;
         bare(file)?;
     }
     let [few_ours, many_ours, few_bare, many_bare] = in_turns(
@@ -155,7 +155,7 @@ fn sdk(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let file = bench.large("ten_thousand", &["--lib"])?;
     let mut ours = || cost(&mut bench.run("2", &[&file]));
     let mut bare = || cost(bench.bare("bare_loop")?.arg(&file));
-    ours()?;
+    bench.warm(&[&file])?;
     bare()?;
     let [ours, bare] = in_turns(FEW * 2, [&mut ours, &mut bare])?;
     let row = row(
@@ -193,7 +193,7 @@ fn hundred_modules(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let mut many = || cost(&mut bench.run("2", &all));
     let mut few = || cost(&mut bench.run("2", &all[..10]));
     // compiled, and their files known
-    many()?;
+    bench.warm(&all)?;
     many()?;
     let [many, few] = in_turns(FEW, [&mut many, &mut few])?;
     let (of_many, of_few) = (many.cpu / 1e5, few.cpu / 1e4);
@@ -252,9 +252,8 @@ fn single(bench: &Bench<'_>) -> Result<Vec<Row>> {
         cost(command.arg(&program))
     };
     let mut their_program = || cost(&mut bench.plain(&program).context("it is there")?);
-    for first in [&mut ours as &mut dyn FnMut() -> Result<Cost>, &mut theirs] {
-        first()?;
-    }
+    bench.warm(&[file])?;
+    theirs()?;
     our_program()?;
     their_program()?;
     let [one, plain, program, plain_program] = in_turns(
@@ -315,7 +314,7 @@ fn settle(file: &Path) -> Result<()> {
 fn waiting(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let file = bench.large("trivial", &["--test", "sleeps"])?;
     let mut ours = || cost(&mut bench.run("16", &[&file]));
-    ours()?;
+    bench.warm(&[&file])?;
     let [ours] = in_turns(3, [&mut ours])?;
     let ideal = 200.0 * 0.1 / 16.0;
     let row = row(
@@ -329,6 +328,7 @@ fn waiting(bench: &Bench<'_>) -> Result<Vec<Row>> {
 
 fn split(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let file = bench.large("replay", &["--release"])?;
+    bench.warm(&[&file])?;
     let output = bench.bare("replay_loop")?.arg(&file).output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let bare = |mib: u32| -> Option<f64> {
@@ -396,7 +396,7 @@ fn output(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let (_, file) = found.context("bytes has this test binary")?;
     let test = "advance_bytes_mut_remaining_capacity";
     let (mut ours, mut theirs) = (|| one(bench, file, test), || plain_one(bench, file, test));
-    ours()?;
+    bench.warm(&[file])?;
     theirs()?;
     let [ours, theirs] = in_turns(3, [&mut ours, &mut theirs])?;
     let row = row(

@@ -3,6 +3,7 @@
 //!
 //! Each suite is built in several ways for WASI, and run both ways; verdicts have to be equal, test by
 //! test, but for those that libtest does not run (`should_panic`), and what tests wrote is compared.
+//! They are run once more as the other compiler makes them, with the same said of that.
 
 mod mutated;
 
@@ -18,7 +19,7 @@ use std::process::{Command, Stdio};
 pub const USAGE: &str = "\
 cargo xtask equivalence [--crate NAME]... [--build NAME]... [--mutations N]
   each of these published crates' tests, built as debug, release, stripped, thin and fat, called directly
-  and through libtest: the verdicts have to be equal; what they wrote is compared
+  and through libtest, and as both compilers make them: the verdicts have to be equal; what they wrote is compared
   --mutations N  then so many of these binaries with some bits changed: nothing passes that libtest does
                  not let pass
 ";
@@ -106,6 +107,32 @@ struct Found {
     outputs: Vec<String>,
 }
 
+/// Flags of the ways that are compared.
+const CRANELIFT: &[&str] = &["--compiler", "cranelift"];
+const PLAIN: &[&str] = &["--compiler", "cranelift", "--libtest", "plain"];
+const WINCH: &[&str] = &["--compiler", "winch"];
+
+impl Found {
+    /// Adds what differs where another compiler made the code.
+    fn under_another(&mut self, one: &Run, other: &Run) {
+        for (key, ended) in &one.ends {
+            let name = format!("{} {}", key.0, key.1);
+            match other.ends.get(key) {
+                Some(same) if same.outcome == ended.outcome => {
+                    if same.wrote != ended.wrote {
+                        self.outputs.push(format!("{name}, under winch"));
+                    }
+                }
+                Some(differs) => self.verdicts.push(format!(
+                    "{name}: {}, under winch {}",
+                    ended.outcome, differs.outcome
+                )),
+                None => self.verdicts.push(format!("{name}: not under winch")),
+            }
+        }
+    }
+}
+
 /// Runs what is asked for, and prints a row of a table for each.
 ///
 /// # Errors
@@ -137,7 +164,9 @@ pub fn equivalence(root: &Path, wasmtest: &Path, asked: &Asked) -> Result<()> {
             };
             let package = folder.join(suite.name);
             let run = |how| ran(wasmtest, &modules, &package, how, "600");
-            let found = compared(&run("direct")?, &run("plain")?);
+            let direct = run(CRANELIFT)?;
+            let mut found = compared(&direct, &run(PLAIN)?);
+            found.under_another(&direct, &run(WINCH)?);
             let of = format!("{} {} {}", suite.name, suite.version, build.0);
             println!(
                 "| {} {} | {} | {} | {}, {} | {}, {} | {} | {} |",
@@ -220,7 +249,7 @@ fn ran(
     wasmtest: &Path,
     modules: &[PathBuf],
     package: &Path,
-    how: &str,
+    flags: &[&str],
     limit: &str,
 ) -> Result<Run> {
     let mut command = Command::new(wasmtest);
@@ -229,10 +258,7 @@ fn ran(
     command.args(["--process-timeout", limit, "--no-config"]);
     command.args(["--random-seed", "1"]);
     command.arg("--dir").arg(package);
-    // what has to be plain is told, and no error
-    if how == "plain" {
-        command.args(["--libtest", "plain"]);
-    }
+    command.args(flags);
     let output = command
         .current_dir(package)
         .stdin(Stdio::null())

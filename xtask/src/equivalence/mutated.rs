@@ -55,9 +55,9 @@ pub(super) fn campaign(
         }
         let file = folder.join("mutant.wasm");
         std::fs::write(&file, &bytes)?;
-        let run = |how| ran(wasmtest, std::slice::from_ref(&file), &folder, how, "2");
+        let run = |how: &[&str]| ran(wasmtest, std::slice::from_ref(&file), &folder, how, "2");
         let wrong = tally.wrong.len() + tally.worse.len();
-        match (run("direct"), run("plain")) {
+        match (run(super::WINCH), run(super::PLAIN)) {
             (Ok(direct), Ok(plain)) => tally.compare(number, &direct, &plain),
             // told neither way what it holds
             _ => tally.refused += 1,
