@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use wasm_encoder::{
     BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction,
-    Module, TypeSection,
+    Module, TypeSection, ValType,
 };
 
 /// A component of which each level holds ten of the one below.
@@ -32,7 +32,7 @@ fn module(dir: &Path, name: &str, functions: u32, start: &[Instruction<'_>]) -> 
     let (mut declared, mut code) = (FunctionSection::new(), CodeSection::new());
     for number in 0..functions {
         declared.function(0);
-        let mut function = Function::new([]);
+        let mut function = Function::new([(1, ValType::I32)]);
         if number == 0 {
             for instruction in start {
                 function.instruction(instruction);
@@ -51,14 +51,34 @@ fn module(dir: &Path, name: &str, functions: u32, start: &[Instruction<'_>]) -> 
     path
 }
 
-/// So many loops in loops take Cranelift some hundreds of MiB, and minutes.
-const SLOW: usize = 60_000;
-
 /// Loops in loops.
 fn nested(dir: &Path, depth: usize) -> PathBuf {
     let mut start = vec![Instruction::Loop(BlockType::Empty); depth];
     start.resize(depth * 2, Instruction::End);
     module(dir, "nested.wasm", 1, &start)
+}
+
+/// Loops in loops, each of which counts and may go on: they take Cranelift minutes, and little
+/// memory.
+fn slow(dir: &Path) -> PathBuf {
+    let counts = [
+        Instruction::Loop(BlockType::Empty),
+        Instruction::LocalGet(0),
+        Instruction::I32Const(1),
+        Instruction::I32Add,
+        Instruction::LocalSet(0),
+    ];
+    let goes_on = [
+        Instruction::LocalGet(0),
+        Instruction::BrIf(0),
+        Instruction::End,
+    ];
+    let start = [
+        vec![counts; 10_000].concat(),
+        vec![goes_on; 10_000].concat(),
+    ]
+    .concat();
+    module(dir, "slow.wasm", 1, &start)
 }
 
 /// What is said of a module that costs too much, beside one that does not.
@@ -132,7 +152,7 @@ fn tests_that_ended_are_told_while_another_module_compiles() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = tempfile::tempdir().expect("a folder");
     let good = guest("returns", Target::P1, "dev");
-    let bad = nested(dir.path(), SLOW);
+    let bad = slow(dir.path());
     let mut run = Watched::start(&[
         arg(&good),
         arg(&bad),
@@ -154,7 +174,7 @@ fn a_compiler_that_is_killed_costs_its_own_module_alone() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = tempfile::tempdir().expect("a folder");
     let good = guest("returns", Target::P1, "dev");
-    let bad = nested(dir.path(), SLOW);
+    let bad = slow(dir.path());
     let kept = ["--compiler", "cranelift", "--cache-dir", arg(cache.path())];
     let mut run = Watched::start(&[&[arg(&good), arg(&bad)], &kept[..]].concat());
     // by now that one's compiler is at work and the other's is gone

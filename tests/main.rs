@@ -36,6 +36,7 @@ mod sdk;
 mod selection;
 mod side_files;
 mod std_gaps;
+mod stopped;
 mod suites;
 mod support;
 mod temp_dir;

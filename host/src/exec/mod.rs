@@ -137,7 +137,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     }
     let mut source =
         Source::open(&exec.file, cache.as_ref()).map_err(|e| NotRun::unreadable(exec, &e))?;
-    let single = Single::new(exec.wasm_stack, exec.unknown_imports)?;
+    let mut single = Single::new(exec.wasm_stack, exec.unknown_imports)?;
     let program = load(exec, &single, cache.as_ref(), &mut source)?;
 
     // where none can be made the program has no /tmp
@@ -159,7 +159,7 @@ fn run_here(exec: &Exec, at_end: &AtEnd) -> anyhow::Result<Ended> {
     };
     let scratch_path = scratch_path.as_deref();
     let folder = scratch.as_ref().map(TempFolder::path);
-    at_end.finds(folder, single.engine());
+    at_end.finds(folder, single.guard());
     let kept = exec.output.streams();
     if let Some(limit) = exec.timeout {
         let scratch = folder.map(ToOwned::to_owned);

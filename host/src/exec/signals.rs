@@ -1,5 +1,6 @@
 //! What becomes of a program's scratch folder when a signal ends this process.
 
+use crate::sandbox::deadline::Guard;
 use crate::signal::is_ignored;
 use crate::temporary::remove;
 use std::io;
@@ -10,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
-use wasmtime::Engine;
 
 /// How often it is tried to remove a folder that a program may still be writing to.
 const TRIES: usize = 100;
@@ -27,15 +27,15 @@ pub(super) struct AtEnd {
 #[derive(Default)]
 struct Found {
     folder: Option<PathBuf>,
-    engine: Option<Engine>,
+    guard: Option<Guard>,
 }
 
 impl AtEnd {
-    /// Takes what is there now: the program's folder, and the engine that it runs in.
-    pub(super) fn finds(&self, folder: Option<&Path>, engine: &Engine) {
+    /// Takes what is there now: the program's folder, and who stops it.
+    pub(super) fn finds(&self, folder: Option<&Path>, guard: Guard) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Found {
             folder: folder.map(ToOwned::to_owned),
-            engine: Some(engine.clone()),
+            guard: Some(guard),
         };
     }
 
@@ -50,8 +50,8 @@ impl AtEnd {
         self.has_come.store(true, Ordering::Release);
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         // a program that goes on would go on writing
-        if let Some(engine) = found.engine {
-            engine.increment_epoch();
+        if let Some(guard) = found.guard {
+            guard.interrupt();
         }
         if let Some(folder) = found.folder {
             remove_folder(&folder);

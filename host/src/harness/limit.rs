@@ -31,11 +31,15 @@ pub fn of_the_run(limit: Duration) -> String {
 }
 
 /// What is said, as [`passed`] does, of a test that could not be stopped in its guest, so that its worker was given up.
-pub fn passed_in_the_host(limit: Duration, of: LimitOf) -> Cause {
+/// It did not come back from this function of the host's, if that is known.
+pub fn passed_in_the_host(limit: Duration, of: LimitOf, call: Option<&str>) -> Cause {
     let mut cause = passed(limit, Some(of));
-    cause
-        .message
-        .push_str("; it did not come back from a call into the host, or from one large instruction, so its worker was given up");
+    let from = match call {
+        Some(name) => format!("a call of {name} in the host"),
+        None => "a call into the host, or from one large instruction".to_owned(),
+    };
+    let told = format!("; it did not come back from {from}, so its worker was given up");
+    cause.message.push_str(&told);
     cause
 }
 

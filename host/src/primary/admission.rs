@@ -227,6 +227,8 @@ impl Run<'_> {
             start,
             duration,
             output,
+            frames,
+            in_host,
         } = stopped;
         let (most_setups, limit) = match worker.jobs.front() {
             Some(Job::Teardown(unit, _)) if unit == task => {
@@ -242,6 +244,7 @@ impl Run<'_> {
             return Err("word of a test that it was not to give up");
         }
         times(*start, *duration, worker.started.elapsed())?;
+        self.bounds().place(frames, in_host.as_deref())?;
         self.bounds().output(output, most_setups)
     }
 

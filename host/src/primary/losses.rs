@@ -23,7 +23,13 @@ impl Run<'_> {
         let outcome = match self.interrupted_at {
             Some(_) => self.cut_short(),
             None => match self.given.get(&stopped.task) {
-                Some(test) => test.given_up(limit::passed_in_the_host(limit, self.limit_of(test))),
+                Some(test) => {
+                    let (of, call) = (self.limit_of(test), stopped.in_host.as_deref());
+                    test.given_up(Cause {
+                        frames: stopped.frames,
+                        ..limit::passed_in_the_host(limit, of, call)
+                    })
+                }
                 None => return,
             },
         };
@@ -187,8 +193,8 @@ impl Run<'_> {
                 };
                 let outcome = match worker.killed {
                     Some(_) => {
-                        let mut cause =
-                            limit::passed_in_the_host(self.timeout_of(&test), self.limit_of(&test));
+                        let (limit, of) = (self.timeout_of(&test), self.limit_of(&test));
+                        let mut cause = limit::passed_in_the_host(limit, of, None);
                         cause.message.push_str(&format!(" ({how})"));
                         test.given_up(cause)
                     }

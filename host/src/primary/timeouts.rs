@@ -186,7 +186,7 @@ impl Run<'_> {
             match ran {
                 Some(ran) => {
                     let limit = self.timeout_of(&test);
-                    let cause = limit::passed_in_the_host(limit, self.limit_of(&test));
+                    let cause = limit::passed_in_the_host(limit, self.limit_of(&test), None);
                     let outcome = test.given_up(cause);
                     self.ledger.ended_as(&test, outcome, Some(ran));
                 }

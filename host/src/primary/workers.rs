@@ -348,7 +348,8 @@ impl Run<'_> {
                 Some(Job::Teardown(unit, _)) if *unit == stopped.task => {
                     let unit = *unit;
                     worker.jobs.pop_front();
-                    let cause = limit::passed_in_the_host(stopped.duration, self.settings.limit_of);
+                    let cause =
+                        limit::passed_in_the_host(stopped.duration, self.settings.limit_of, None);
                     self.unit_not_torn_down(unit, cause);
                     let rest = self.abandon(number).into_iter().map(|(test, _)| test);
                     self.queue_again(rest.collect());

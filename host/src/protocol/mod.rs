@@ -39,7 +39,7 @@ pub use snapshot::{Beside, Globals, StateForm, Value};
 pub use task::{Expect, LimitOf, SharedTask, Task, Tasks};
 
 use self::suites::ValueNumber;
-use crate::event::{FixtureKind, Outcome, SetupOutput, SuiteFailure, TestOutput};
+use crate::event::{FixtureKind, Frame, Outcome, SetupOutput, SuiteFailure, TestOutput};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::time::Duration;
@@ -183,6 +183,10 @@ pub struct Stopped {
     pub duration: Duration,
     /// What it had left.
     pub output: TestOutput,
+    /// Where it was, as a failure shows it, where that was found.
+    pub frames: Vec<Frame>,
+    /// The function of the host's that it did not come back from, if it was one.
+    pub in_host: Option<String>,
 }
 
 impl ToWorker {

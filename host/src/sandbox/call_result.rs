@@ -4,7 +4,7 @@
 //! trusted beyond its bounds.
 
 use super::capture::Stream;
-use super::deadline::StopReason;
+use super::deadline::{CameBack, StopReason};
 use super::engine;
 use super::limits::Limits;
 use super::state::{Refused, Skipped, State};
@@ -153,11 +153,16 @@ impl Seen {
     pub(super) fn account(
         self,
         store: &mut Store<State>,
-        (result, stopped): (Option<wasmtime::Result<Termination>>, Option<StopReason>),
+        mut back: CameBack<wasmtime::Result<Termination>>,
         streams: &(Stream, Stream),
     ) -> CallResult {
         let state = store.data_mut();
-        let (mut ending, stack) = ended(result, stopped, self.entered, &mut state.limits);
+        let mut seen_at = std::mem::take(&mut back.seen_at);
+        if seen_at.is_empty() {
+            // it was seen on its way back from the host
+            seen_at = std::mem::take(&mut state.seen_at);
+        }
+        let (mut ending, stack) = ended(back, self.entered, &mut state.limits);
         if let Termination::Trapped(Trap::Other(_)) = ending
             && let Some(limit) = streams.0.passed().or(streams.1.passed())
         {
@@ -171,7 +176,7 @@ impl Seen {
             told: state.listener.take().map(|l| l.told()).unwrap_or_default(),
             stack,
             limit_hit: state.limits.take_hit(),
-            seen_at: std::mem::take(&mut state.seen_at),
+            seen_at,
             as_source: state.watch.take_source(),
             no_room: state.account.take_refused(),
             touched_files: state.touched_files,
@@ -197,11 +202,16 @@ pub(super) fn enough(allowed: u64, there: u64) -> wasmtime::Result<()> {
 
 /// How a call ended, and its stack if it trapped.
 pub(super) fn ended(
-    result: Option<wasmtime::Result<Termination>>,
-    stopped: Option<StopReason>,
+    back: CameBack<wasmtime::Result<Termination>>,
     entered: bool,
     limits: &mut Limits,
 ) -> (Termination, Vec<StackFrame>) {
+    let CameBack {
+        result,
+        stopped,
+        caught,
+        ..
+    } = back;
     let error = match result {
         None => return (Termination::Interrupted, Vec::new()),
         Some(Ok(ending)) => return (ending, Vec::new()),
@@ -212,6 +222,11 @@ pub(super) fn ended(
         stack = frames(trace);
     }
     let ending = match ending_of(&error) {
+        // it was made to go on at such an instruction
+        Termination::Trapped(Trap::Unreachable) if caught => Termination::DeadlinePassed,
+        ending => ending,
+    };
+    let ending = match ending {
         Termination::Trapped(Trap::Other(why)) => {
             if why.contains(TOO_MANY) {
                 let limit = limits.max_instances().unwrap_or(u64::MAX);

@@ -6,13 +6,14 @@ use super::backstop::Backstop;
 use super::call::{Call, Entry};
 use super::call_result::{self, CallResult, Seen};
 use super::clock::{self, Clock};
-use super::deadline::{AtInterrupt, Deadline, Guard};
+use super::deadline::{AtInterrupt, Deadline, Guard, Wanted};
 use super::file_length;
 use super::grants::Grants;
 use super::hosts::Hosts;
 use super::limits::Limits;
 use super::load::Host;
 use super::program::{LoadProblem, Program};
+use super::reach;
 use super::scratch::Scratch;
 use super::state::State;
 use super::told::Listener;
@@ -26,7 +27,7 @@ use crate::protocol::{
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
-use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 /// Everything that guests run in.
 pub struct Sandbox {
@@ -159,7 +160,7 @@ impl Sandbox {
         let stop = AtInterrupt::Stop;
         let result = self
             .deadline
-            .during(&program.engine, call.timeout, stop, || match entry {
+            .during(&program.code, call.timeout, stop, || match entry {
                 Entry::Start => program.start(&mut store, &mut seen.entered, &mut made),
                 Entry::Export { name } => {
                     let instance = made.insert(program.instantiate(&mut store)?).instance;
@@ -211,6 +212,7 @@ impl Sandbox {
         }
         let mut store = Store::new(&program.engine, state);
         store.limiter(|state| &mut state.limits);
+        store.call_hook(on_the_way);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             if store.data().guard.is_to_stop() {
@@ -240,5 +242,31 @@ impl Sandbox {
         }
         let keep = self.keep_scratch == Keep::Failed && !passed;
         self.grants.replace_scratch(keep)
+    }
+}
+
+/// On a guest's way back from the host to its code: whatever is wanted of it, here it can be done.
+pub(super) fn on_the_way(
+    mut store: StoreContextMut<'_, State>,
+    way: CallHook,
+) -> wasmtime::Result<()> {
+    match way {
+        CallHook::CallingHost => reach::is_in_the_host(true),
+        CallHook::ReturningFromHost => reach::is_in_the_host(false),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+    }
+    if !matches!(way, CallHook::ReturningFromHost) {
+        return Ok(());
+    }
+    match store.data().guard.wanted() {
+        Wanted::Nothing => Ok(()),
+        Wanted::Look => {
+            let trace = WasmBacktrace::force_capture(&store);
+            let state = store.data_mut();
+            state.seen_at = call_result::frames(&trace);
+            state.guard.was_seen();
+            Ok(())
+        }
+        Wanted::Stop => Err(Trap::Interrupt.into()),
     }
 }

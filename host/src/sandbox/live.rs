@@ -10,6 +10,7 @@ use super::capture::Stream;
 use super::clock::Clock;
 use super::deadline::AtInterrupt;
 use super::guest::Sandbox;
+use super::guest_code::GuestCode;
 use super::load::module_of;
 use super::program::{Made, Program, ProgramKind, Rewritten};
 use super::snapshot::{Replayed, SnapshotImage, StateParts};
@@ -20,9 +21,10 @@ use crate::protocol::{Beside, StateForm};
 use std::fs::File;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtest_section::{RECEIVE_PREFIX, VALUE};
-use wasmtime::{Engine, Global, Store, Val};
+use wasmtime::{Global, Store, Val};
 
 /// How long a value may be that travels.
 pub const MAX_VALUE: usize = 16 << 20;
@@ -31,7 +33,7 @@ pub const MAX_VALUE: usize = 16 << 20;
 pub struct Live {
     store: Store<State>,
     made: Made,
-    engine: Engine,
+    code: Arc<GuestCode>,
     streams: (Stream, Stream),
     touched_files: bool,
     /// Where the guest's own stack begins, if its module shows that.
@@ -102,28 +104,22 @@ impl Sandbox {
         let mut store = self.store(program, call, clock)?;
         let mut done = None;
         let stop = AtInterrupt::Stop;
-        let result = self
-            .deadline
-            .during(&program.engine, call.timeout, stop, || {
-                let made = done.insert(match beginning {
-                    Beginning::Mapped(snapshot) => {
-                        program.begun_at(&snapshot.replay, &mut store)?
-                    }
-                    Beginning::Module | Beginning::Captured(_) => {
-                        program.instantiate(&mut store)?
-                    }
-                });
-                if let Beginning::Captured(taken) = beginning {
-                    taken.put(&mut store, made)?;
-                }
-                Ok(Termination::Returned)
+        let result = self.deadline.during(&program.code, call.timeout, stop, || {
+            let made = done.insert(match beginning {
+                Beginning::Mapped(snapshot) => program.begun_at(&snapshot.replay, &mut store)?,
+                Beginning::Module | Beginning::Captured(_) => program.instantiate(&mut store)?,
             });
-        match (done, &result.0) {
+            if let Beginning::Captured(taken) = beginning {
+                taken.put(&mut store, made)?;
+            }
+            Ok(Termination::Returned)
+        });
+        match (done, &result.result) {
             (Some(made), Some(Ok(_))) => Ok(Live {
                 stack_pointer: stack_pointer(&mut store, &made, program),
                 store,
                 made,
-                engine: program.engine.clone(),
+                code: program.code.clone(),
                 streams: call.streams.clone(),
                 touched_files: false,
             }),
@@ -202,7 +198,7 @@ impl Sandbox {
         let mut seen = Seen::default();
         let result = self
             .deadline
-            .during(&live.engine, how.timeout, how.at_interrupt, || {
+            .during(&live.code, how.timeout, how.at_interrupt, || {
                 call(store, &mut seen)
             });
         let called = seen.account(store, result, &live.streams);

@@ -1,6 +1,7 @@
 //! A module that is ready to run: instances are made of it, and begun.
 
 use super::call_result::enough;
+use super::guest_code::GuestCode;
 use super::process_id::Setter;
 use super::shared_memory;
 use super::snapshot::{Replayed, SnapshotImage};
@@ -10,6 +11,7 @@ use crate::harness::termination::Termination;
 use crate::instrument::gaps::{Gap, Gaps};
 use crate::instrument::{PAGE, RewriteFacts};
 use std::rc::Rc;
+use std::sync::Arc;
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, Store, component};
 use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 
@@ -17,6 +19,8 @@ use wasmtime_wasi::p2::bindings::sync::CommandIndices;
 pub struct Program {
     pub(super) engine: Engine,
     pub(super) kind: ProgramKind,
+    /// What a guest of it runs, for whoever stops it.
+    pub(super) code: Arc<GuestCode>,
     process_id: Setter,
     /// By how many bytes its memories may grow unseen.
     pub(super) unseen: u64,
@@ -31,6 +35,14 @@ pub(super) enum ProgramKind {
 }
 
 impl ProgramKind {
+    fn code(&self) -> GuestCode {
+        match self {
+            ProgramKind::Core(pre) => GuestCode::of_module(pre.module()),
+            ProgramKind::Rewritten(rewritten) => GuestCode::of_module(&rewritten.main),
+            ProgramKind::Component(pre) => GuestCode::of_component(pre.0.component()),
+        }
+    }
+
     fn declared(&self) -> u64 {
         let required = match self {
             ProgramKind::Core(pre) => Some(pre.module().resources_required()),
@@ -81,6 +93,7 @@ impl Program {
     pub(super) fn new(engine: Engine, kind: ProgramKind) -> Program {
         Program {
             declared: kind.declared(),
+            code: Arc::new(kind.code()),
             engine,
             kind,
             process_id: Setter::None,

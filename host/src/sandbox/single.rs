@@ -6,7 +6,8 @@
 
 use super::call::SingleRun;
 use super::call_result::ended;
-use super::deadline::{AtInterrupt, Deadline};
+use super::deadline::{AtInterrupt, Deadline, Guard};
+use super::guest::on_the_way;
 use super::limits::Limits;
 pub use super::load::Artefact;
 use super::load::Host;
@@ -40,6 +41,7 @@ pub struct Single {
     engine: Engine,
     host: Host,
     unknown_imports: UnknownImports,
+    deadline: Deadline,
 }
 
 impl Single {
@@ -53,12 +55,18 @@ impl Single {
             host: Host::new(engine.clone()),
             engine,
             unknown_imports,
+            deadline: Deadline::default(),
         })
     }
 
     /// The engine, which compiles too.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// A handle to the program while it runs.
+    pub fn guard(&self) -> Guard {
+        self.deadline.guard()
     }
 
     /// Makes a program of an artefact.
@@ -84,8 +92,8 @@ impl Single {
     ///
     /// # Errors
     /// If what it is given cannot be opened.
-    pub fn run(&self, program: &Program, given: &SingleRun<'_>) -> anyhow::Result<ProgramEnd> {
-        let mut deadline = Deadline::default();
+    pub fn run(&mut self, program: &Program, given: &SingleRun<'_>) -> anyhow::Result<ProgramEnd> {
+        let deadline = &mut self.deadline;
         let mut state = grants::inheriting(given)?;
         state.guard = deadline.guard();
         state.limits = Limits::new(given.limits);
@@ -96,11 +104,12 @@ impl Single {
         store.set_epoch_deadline(1);
         let mut entered = false;
         let limit = given.limit.unwrap_or(Duration::MAX);
-        let (result, stopped) = deadline.during(&program.engine, limit, AtInterrupt::Stop, || {
+        store.call_hook(on_the_way);
+        let back = deadline.during(&program.code, limit, AtInterrupt::Stop, || {
             program.start(&mut store, &mut entered, &mut None)
         });
         let limits = &mut store.data_mut().limits;
-        let (ending, stack) = ended(result, stopped, entered, limits);
+        let (ending, stack) = ended(back, entered, limits);
         let limit_hit = limits.take_hit();
         let denied = store.data_mut().watch.take();
         let found_no_folder = store.data().found_no_folder;

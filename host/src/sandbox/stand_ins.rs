@@ -39,7 +39,7 @@ impl Sandbox {
         let called: Arc<Mutex<Vec<Stood>>> = Arc::default();
         let mut seen = Seen::default();
         let result = self.deadline.during(
-            &program.engine,
+            &program.code,
             call.timeout,
             AtInterrupt::Stop,
             || -> wasmtime::Result<Termination> {

@@ -35,6 +35,8 @@ const MAX_CYCLE: usize = 4;
 const MAX_NAME: usize = 300;
 /// What is looked at of a mangled name: it is shown as it is where it is longer.
 const MAX_MANGLED: usize = 16 << 10;
+/// Of no more functions of the host's are the names kept.
+const MAX_IMPORTS: usize = 10_000;
 /// Functions of one stack, inlined ones included.
 const MAX_ALL: usize = 1 << 18;
 /// What is remembered of frames, in bytes of their names: then it is found again.
@@ -148,7 +150,10 @@ impl Symbols {
 
     /// The core module of a frame, and the address in it.
     fn place(&self, frame: &StackFrame) -> Option<(usize, usize)> {
-        let offset = self.offsets.original(frame.offset?);
+        let Some(offset) = frame.offset else {
+            return self.beginning(frame);
+        };
+        let offset = self.offsets.original(offset);
         let module = self
             .modules
             .iter()
@@ -156,10 +161,27 @@ impl Symbols {
         Some((module, offset - self.modules[module].range.start))
     }
 
+    /// Where a function begins, for a frame that has no place in it: it was just being made.
+    fn beginning(&self, frame: &StackFrame) -> Option<(usize, usize)> {
+        let [module] = &self.modules[..] else {
+            return None;
+        };
+        Some((0, module.code.beginning(self.function(frame))?))
+    }
+
+    /// The function of the host's that is called there, if one is.
+    pub fn host_call(&self, frame: &StackFrame) -> Option<String> {
+        frame.offset?;
+        let (module, address) = self.place(frame)?;
+        let name = self.modules[module].code.host_call(address)?;
+        Some(name.to_owned())
+    }
+
     /// Whether a guest was stopped in code that was compiled without optimisation.
     pub fn is_unoptimised(&mut self, stack: &[StackFrame]) -> bool {
         // what waits is not slow; where a function begins there may be no place in the file
-        if let Some((module, address)) = stack.first().and_then(|f| self.place(f))
+        let innermost = stack.first().filter(|frame| frame.offset.is_some());
+        if let Some((module, address)) = innermost.and_then(|f| self.place(f))
             && self.modules[module].code.calls_host(address)
         {
             return false;
@@ -338,7 +360,13 @@ fn core_modules(bytes: &[u8]) -> Vec<CoreModule> {
                         matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))
                     };
                     let imports = section.into_imports().filter_map(Result::ok);
-                    module.code.imported = imports.filter(functions).count() as u32;
+                    for import in imports.filter(functions) {
+                        module.code.imported += 1;
+                        if module.code.imports.len() < MAX_IMPORTS {
+                            let name = format!("{}.{}", import.module, import.name);
+                            module.code.imports.push(shortened(name));
+                        }
+                    }
                 }
             }
             Payload::DataSection(section) => {

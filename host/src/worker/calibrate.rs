@@ -8,6 +8,7 @@ use crate::harness::termination::Termination;
 use crate::protocol::{Holds, Listing, ModuleNumber, ModuleSpec};
 use crate::sandbox::program::Program;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Executor {
@@ -16,7 +17,7 @@ impl Executor {
     pub(super) fn calibrate(
         &mut self,
         module: ModuleNumber,
-        of: &(Rc<ModuleSpec>, Rc<Program>),
+        of: &(Arc<ModuleSpec>, Rc<Program>),
         listing: &mut Listing,
         timeout: Duration,
     ) {

@@ -6,9 +6,13 @@
 
 use crate::event::{FixtureKind, SetupOutput, TestOutput};
 use crate::harness;
+use crate::harness::termination::StackFrame;
 use crate::protocol::suites::FixtureStep;
-use crate::protocol::{FromWorker, Stop, Stopped, Task, TaskNumber};
+use crate::protocol::{FromWorker, ModuleNumber, ModuleSpec, Stop, Stopped, Task, TaskNumber};
 use crate::sandbox::capture::Stream;
+use crate::sandbox::symbols::Symbols;
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +29,10 @@ pub struct Current {
     /// What was written before the test that runs.
     setups: Mutex<Vec<SetupOutput>>,
     teardown: Mutex<Teardown>,
+    /// The modules that tests are of.
+    modules: Mutex<HashMap<ModuleNumber, Arc<ModuleSpec>>>,
+    /// The folder that the run was started in.
+    current_dir: Option<PathBuf>,
     tell: Box<dyn Fn(FromWorker) + Send + Sync>,
 }
 
@@ -49,14 +57,24 @@ impl Running {
 }
 
 impl Current {
-    /// Nothing runs yet; `tell` sends to the primary.
-    pub fn new(tell: impl Fn(FromWorker) + Send + Sync + 'static) -> Self {
+    /// Nothing runs yet; `tell` sends to the primary, and the run was started in this folder.
+    pub fn new(
+        tell: impl Fn(FromWorker) + Send + Sync + 'static,
+        current_dir: Option<PathBuf>,
+    ) -> Self {
         Current {
             running: Mutex::default(),
             setups: Mutex::default(),
             teardown: Mutex::default(),
+            modules: Mutex::default(),
+            current_dir,
             tell: Box::new(tell),
         }
+    }
+
+    /// Tests may be of this module.
+    pub fn knows(&self, module: Arc<ModuleSpec>) {
+        lock(&self.modules).insert(module.number, module);
     }
 
     /// This was written before the test that begins now.
@@ -114,23 +132,35 @@ impl Current {
 
     /// Gives the test up, if it is this one and the reason holds.
     pub fn stop(&self, task: TaskNumber, why: Stop) -> Option<Stopped> {
-        self.give_up(|running| {
+        let is_to_stop = |running: &Running| {
             running.task.number == task && (why != Stop::Limit || running.is_late())
-        })
+        };
+        self.give_up(is_to_stop, &[])
     }
 
-    /// Gives up whichever test runs, if it has passed its limit.
-    pub fn stop_at_limit(&self) -> Option<Stopped> {
-        self.give_up(Running::is_late)
+    /// Gives up whichever test runs, if it has passed its limit; it was found here, innermost
+    /// first.
+    pub fn stop_at_limit(&self, stack: &[StackFrame]) -> Option<Stopped> {
+        self.give_up(Running::is_late, stack)
     }
 
-    fn give_up(&self, is_to_stop: impl Fn(&Running) -> bool) -> Option<Stopped> {
+    fn give_up(
+        &self,
+        is_to_stop: impl Fn(&Running) -> bool,
+        stack: &[StackFrame],
+    ) -> Option<Stopped> {
         let mut current = self.lock();
         current.as_ref().filter(|running| is_to_stop(running))?;
         let running = current.take()?;
         let (mut stdout, stderr) = (running.streams.0.finish().0, running.streams.1.finish().0);
         harness::of(running.task.harness).clean(&mut stdout, &running.task.path, None);
+        let module = lock(&self.modules).get(&running.task.module).cloned();
+        let mut symbols = module
+            .filter(|_| !stack.is_empty())
+            .map(|spec| Symbols::new(&spec, self.current_dir.as_deref()));
         Some(Stopped {
+            in_host: symbols.as_mut().and_then(|s| s.host_call(stack.first()?)),
+            frames: symbols.map_or(Vec::new(), |mut s| s.backtrace(stack).shown),
             task: running.task.number,
             start: running.start,
             duration: running.began.elapsed(),

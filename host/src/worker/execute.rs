@@ -85,7 +85,7 @@ impl Executor {
     }
 
     /// Makes a module known; a second time, forgets what was loaded of it.
-    pub fn add_module(&mut self, spec: ModuleSpec) {
+    pub fn add_module(&mut self, spec: Arc<ModuleSpec>) {
         self.sandbox.add_module(spec.number, spec.grants.clone());
         self.modules.add(spec);
     }
@@ -127,7 +127,7 @@ impl Executor {
     pub(super) fn ask(
         &mut self,
         module: ModuleNumber,
-        (spec, program): &(Rc<ModuleSpec>, Rc<Program>),
+        (spec, program): &(Arc<ModuleSpec>, Rc<Program>),
         question: &Question<'_>,
         timeout: Duration,
     ) -> (Answer, Holds) {
@@ -327,7 +327,7 @@ impl Executor {
     pub(super) fn program(
         &mut self,
         module: ModuleNumber,
-    ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {
+    ) -> Result<(Arc<ModuleSpec>, Rc<Program>), LoadError> {
         self.modules.program(module, &self.sandbox)
     }
 

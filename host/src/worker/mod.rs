@@ -148,12 +148,13 @@ pub fn serve(
     let to = Arc::new(Sender::new(to));
     let current = {
         let to = to.clone();
-        Arc::new(Current::new(move |message| to.send(&message)))
+        let here = setup.current_dir.clone();
+        Arc::new(Current::new(move |message| to.send(&message), here))
     };
     let deadline = {
         let (to, current) = (to.clone(), current.clone());
-        Deadline::default().on_stuck(move || {
-            if let Some(stopped) = current.stop_at_limit() {
+        Deadline::default().on_stuck(move |stack| {
+            if let Some(stopped) = current.stop_at_limit(stack) {
                 // the primary ends this process then, as it does when it has asked for it
                 to.send(&FromWorker::Stopped(Box::new(stopped)));
             }
@@ -228,7 +229,8 @@ fn execute_all(
     while let Some(message) = queue.next() {
         match message {
             ToWorker::Module(spec) => {
-                let module = spec.number;
+                let (module, spec) = (spec.number, Arc::new(spec));
+                current.knows(spec.clone());
                 executor.add_module(spec);
                 if queue.waiting() == 0 {
                     // what is wrong with it is told when it is needed

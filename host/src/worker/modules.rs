@@ -11,6 +11,7 @@ use crate::sandbox::symbols::Symbols;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The modules that a worker was told of.
@@ -24,7 +25,7 @@ pub struct Modules {
 }
 
 struct Loaded {
-    spec: Rc<ModuleSpec>,
+    spec: Arc<ModuleSpec>,
     program: Option<Result<Rc<Program>, LoadError>>,
     symbols: Option<Symbols>,
 }
@@ -41,11 +42,11 @@ impl Modules {
     }
 
     /// Makes a module known; a second time, forgets what was loaded of it.
-    pub(super) fn add(&mut self, spec: ModuleSpec) {
+    pub(super) fn add(&mut self, spec: Arc<ModuleSpec>) {
         let loaded = Loaded {
             program: None,
             symbols: None,
-            spec: Rc::new(spec),
+            spec,
         };
         self.loaded.insert(loaded.spec.number, loaded);
     }
@@ -94,7 +95,7 @@ impl Modules {
         &mut self,
         module: ModuleNumber,
         sandbox: &Sandbox,
-    ) -> Result<(Rc<ModuleSpec>, Rc<Program>), LoadError> {
+    ) -> Result<(Arc<ModuleSpec>, Rc<Program>), LoadError> {
         let unknown = || LoadError::Module(Cause::new("the worker was never told of this module"));
         let loaded = self.loaded.get_mut(&module).ok_or_else(unknown)?;
         let program = match &loaded.program {

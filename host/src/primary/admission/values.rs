@@ -74,6 +74,13 @@ impl Bounds<'_> {
         frames.iter().try_for_each(frame)
     }
 
+    /// Where a test was when it was given up.
+    pub(super) fn place(self, frames: &[Frame], in_host: Option<&str>) -> Result<(), Lie> {
+        in_host.map_or(Ok(()), |name| self.text(name))?;
+        holds(frames.len() <= MOST_FRAMES, "a backtrace that is too long")?;
+        frames.iter().try_for_each(frame)
+    }
+
     pub(super) fn outcome(self, outcome: &Outcome) -> Result<(), Lie> {
         match outcome {
             Outcome::Passed | Outcome::Interrupted => Ok(()),

@@ -465,6 +465,8 @@ fn stopped(at: At) -> Lies {
             start,
             duration,
             output,
+            frames: Vec::new(),
+            in_host: None,
         }))
     };
     let zero = Duration::ZERO;

@@ -14,6 +14,8 @@ pub(super) struct Code {
     pub(super) bytes: Vec<u8>,
     /// How many functions are imported: the first of the module's own has this index.
     pub(super) imported: u32,
+    /// What the first of them are called.
+    pub(super) imports: Vec<String>,
 }
 
 impl Code {
@@ -21,6 +23,12 @@ impl Code {
         let reader = BinaryReader::new(&self.bytes, 0);
         let bodies = CodeSectionReader::new(reader).ok()?;
         Some(bodies.into_iter().filter_map(Result::ok))
+    }
+
+    /// Where a function of the module's own begins.
+    pub(super) fn beginning(&self, function: u32) -> Option<usize> {
+        let own = function.checked_sub(self.imported)? as usize;
+        Some(self.bodies()?.nth(own)?.range().start)
     }
 
     /// The functions that the one at this address calls before it, the last first.
@@ -51,12 +59,23 @@ impl Code {
 
     /// Whether what stands at this address is a call of the host.
     pub(super) fn calls_host(&self, address: usize) -> bool {
+        self.called_at(address)
+            .is_some_and(|function| function < self.imported)
+    }
+
+    /// The function of the host's that is called at this address, if one is.
+    pub(super) fn host_call(&self, address: usize) -> Option<&str> {
+        let name = self.imports.get(self.called_at(address)? as usize)?;
+        Some(name)
+    }
+
+    /// The function that is called at this address, if one is.
+    fn called_at(&self, address: usize) -> Option<u32> {
         const CALL: u8 = 0x10;
-        let Some((&CALL, rest)) = self.bytes.get(address..).and_then(|b| b.split_first()) else {
-            return false;
+        let (&CALL, rest) = self.bytes.get(address..)?.split_first()? else {
+            return None;
         };
-        let called = BinaryReader::new(rest, 0).read_var_u32();
-        called.is_ok_and(|function| function < self.imported)
+        BinaryReader::new(rest, 0).read_var_u32().ok()
     }
 }
 
@@ -95,12 +114,19 @@ mod tests {
         let code = Code {
             bytes: bytes[range.expect("there is code")].to_vec(),
             imported: 1,
+            imports: vec!["host.f".to_owned()],
         };
         // count, size, no locals, three calls of two bytes
         assert_eq!(code.called_before(7), [3, 2]);
         assert!(code.called_before(3).is_empty());
         assert_eq!(code.called_by(|f| f == 1), HashSet::from([0, 2, 3]));
         assert_eq!(code.called_by(|f| f == 3), HashSet::from([2]));
+        assert_eq!(
+            (code.host_call(7), code.host_call(5)),
+            (Some("host.f"), None)
+        );
+        // after count and size
+        assert_eq!((code.beginning(1), code.beginning(0)), (Some(2), None));
         assert!(code.calls_host(7) && !code.calls_host(5) && !code.calls_host(1000));
     }
 }
