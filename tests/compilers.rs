@@ -115,6 +115,24 @@ fn one_compiler_alone_is_used_where_it_is_asked_for() {
     }
 }
 
+#[test]
+fn nobody_waits_for_ever_for_faster_code() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // what is called by nobody takes Cranelift minutes
+    let counts = "loop local.get 0 i32.const 1 i32.add local.set 0 ".repeat(10_000);
+    let goes_on = "local.get 0 br_if 0 end ".repeat(10_000);
+    let text = format!(
+        r#"(module (func (local i32) {counts} {goes_on})
+            (func (export "_start") (local i32) (loop
+                (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+                (br_if 0 (i32.lt_u (local.get 0) (i32.const 1000000000))))))"#
+    );
+    let file = wat(dir.path(), "slow.wasm", &text);
+    in_turn(dir.path(), &file, &["--compiler", "winch"]);
+    let events = in_turn(dir.path(), &file, &[]);
+    assert_eq!(compilers(&events), [("main", "winch")]);
+}
+
 /// Winch has no tail calls.
 const TAIL_CALL: &str = "(module (func $ends) (func (export \"_start\") return_call $ends))";
 

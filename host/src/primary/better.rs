@@ -10,7 +10,7 @@ use crate::module::cache::{Durations, WORTH_KEEPING};
 use crate::plan::{PlannedTask, PlannedTest};
 use crate::protocol::{Compiler, ModuleNumber};
 use crate::settings::Verbosity;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the best compiler takes for a byte of a module's file, in nanoseconds of all processors
 /// together: 110 to 125 of elapsed time on two threads, debug binaries of 5 to 15 MB.
@@ -20,6 +20,11 @@ const NANOS_PER_BYTE: u64 = 220;
 const WORTH_COMPILING: u32 = 4;
 /// And one test so many times, to wait for it.
 const WORTH_WAITING: u32 = 2;
+
+/// Nobody waits any longer for a compiler that takes so many times what is usual ...
+const MOST_TIMES: u32 = 4;
+/// ... and this, for a machine that is busy.
+const AT_LEAST: Duration = Duration::from_secs(2);
 
 /// How long a module's tests take, as far as that is known.
 #[derive(Default)]
@@ -34,6 +39,8 @@ pub(super) struct Pace {
     others_left: u32,
     /// What others have taken in this run, and how many.
     others_ended: (Duration, u32),
+    /// Until when tests wait for faster code.
+    waits_until: Option<Instant>,
 }
 
 impl Pace {
@@ -115,6 +122,8 @@ impl Run<'_> {
         }
         let worth = self.to_compile(number).saturating_mul(WORTH_COMPILING);
         if self.modules[number.0].pace.remaining() > worth {
+            let patience = AT_LEAST + self.to_compile(number).saturating_mul(MOST_TIMES);
+            self.modules[number.0].pace.waits_until = Instant::now().checked_add(patience);
             self.forms.want_better(number);
             self.compile();
         }
@@ -139,13 +148,38 @@ impl Run<'_> {
             return false;
         };
         let pace = &self.modules[module.0].pace;
+        if pace.waits_until.is_none_or(|until| until <= Instant::now()) {
+            return false;
+        }
         let known = task.tests().iter().filter_map(|test| pace.known(test));
         let worth = self.to_compile(module).saturating_mul(WORTH_WAITING);
         known.sum::<Duration>() > worth
     }
 
+    /// When a test has waited long enough for faster code.
+    pub(super) fn waited_until(&self) -> Option<Instant> {
+        if self.queue.blocked.is_empty() {
+            return None;
+        }
+        let waits = self.modules.iter().filter_map(|m| m.pace.waits_until);
+        waits.min()
+    }
+
+    /// Lets those go on without it that have.
+    pub(super) fn wait_no_longer(&mut self) {
+        let now = Instant::now();
+        if self.waited_until().is_none_or(|until| until > now) {
+            return;
+        }
+        for module in &mut self.modules {
+            module.pace.waits_until = module.pace.waits_until.filter(|until| *until > now);
+        }
+        self.unblock();
+    }
+
     /// Faster code of a module is there, or will not be.
     pub(super) fn better_came(&mut self, number: ModuleNumber, result: Result<(), Cause>) {
+        self.modules[number.0].pace.waits_until = None;
         let best = Compiler::BEST.name();
         let told = match result {
             Ok(()) if self.may_change_form(number) => {

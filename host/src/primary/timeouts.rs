@@ -72,6 +72,9 @@ impl Run<'_> {
         if let Some(due) = self.planned_due() {
             at(due);
         }
+        if let Some(due) = self.waited_until() {
+            at(due);
+        }
         wake
     }
 
@@ -99,6 +102,7 @@ impl Run<'_> {
     pub(super) fn look_at_clocks(&mut self) {
         self.look_for_results();
         self.compilers.end_late(self.settings.compile);
+        self.wait_no_longer();
         for number in 0..self.workers.len() {
             let Some(worker) = &self.workers[number].worker else {
                 continue;
