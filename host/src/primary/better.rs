@@ -13,13 +13,14 @@ use crate::settings::Verbosity;
 use std::time::{Duration, Instant};
 
 /// What the best compiler takes for a byte of a module's file, in nanoseconds of all processors
-/// together: 110 to 125 of elapsed time on two threads, debug binaries of 5 to 15 MB.
-const NANOS_PER_BYTE: u64 = 220;
-/// Faster code takes half the time at best. What still runs has to be so many times what it takes
-/// to compile it, or there is little to gain.
-const WORTH_COMPILING: u32 = 4;
-/// And one test so many times, to wait for it.
-const WORTH_WAITING: u32 = 2;
+/// together: 1.1 to 1.4 s for debug binaries of 11 to 13 MB.
+const NANOS_PER_BYTE: u64 = 120;
+/// By how many times as long slower code takes, at the least where it matters: 2.6 was seen.
+const SLOWER: u32 = 2;
+/// What is likely still to run has to take so many times what its compiling takes, or there is
+/// nothing to gain: much of it has run when that is done. What is known to takes as long is
+/// enough, since it waits.
+const WORTH_COMPILING: u32 = 3;
 
 /// Nobody waits any longer for a compiler that takes so many times what is usual ...
 const MOST_TIMES: u32 = 4;
@@ -97,9 +98,14 @@ impl Run<'_> {
 
     /// A test of a worker's has taken so long.
     pub(super) fn note_pace(&mut self, number: usize, test: &PlannedTest, took: Duration) {
-        let took = match took < WORTH_KEEPING {
+        let computed = match took < WORTH_KEEPING {
             true => took,
             false => self.computed(number).map_or(took, |busy| took.min(busy)),
+        };
+        // as faster code would have had it, so that both are told alike
+        let took = match test.compiler {
+            None | Some(Compiler::BEST) => computed,
+            Some(Compiler::Winch) => computed / SLOWER,
         };
         self.modules[test.module.0].pace.ended(test, took);
         self.improve(test.module);
@@ -120,9 +126,9 @@ impl Run<'_> {
         if self.stopping || !self.forms.can_be_better(number) || !self.may_change_form(number) {
             return;
         }
-        let worth = self.to_compile(number).saturating_mul(WORTH_COMPILING);
-        if self.modules[number.0].pace.remaining() > worth {
-            let patience = AT_LEAST + self.to_compile(number).saturating_mul(MOST_TIMES);
+        let (pace, takes) = (&self.modules[number.0].pace, self.to_compile(number));
+        if pace.left > takes || pace.remaining() > takes.saturating_mul(WORTH_COMPILING) {
+            let patience = AT_LEAST + takes.saturating_mul(MOST_TIMES);
             self.modules[number.0].pace.waits_until = Instant::now().checked_add(patience);
             self.forms.want_better(number);
             self.compile();
@@ -151,9 +157,7 @@ impl Run<'_> {
         if pace.waits_until.is_none_or(|until| until <= Instant::now()) {
             return false;
         }
-        let known = task.tests().iter().filter_map(|test| pace.known(test));
-        let worth = self.to_compile(module).saturating_mul(WORTH_WAITING);
-        known.sum::<Duration>() > worth
+        task.tests().iter().any(|test| pace.known(test).is_some())
     }
 
     /// When a test has waited long enough for faster code.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Compiler {
     /// wasmtime's optimising compiler.
     Cranelift,
-    /// wasmtime's baseline compiler: ready in a fourth to a fifth of the time, and its code takes
-    /// up to twice as long.
+    /// wasmtime's baseline compiler: ready in a third to a fifth of the time, and its code takes
+    /// up to 2.6 times as long.
     Winch,
 }
 
