@@ -483,9 +483,12 @@ impl Run<'_> {
                 false => took.max(done.duration),
             });
         self.pace.1 = self.pace.1.saturating_add(1);
-        self.note_pace(number, &test, done.duration);
-        self.kept_scratch |= done.output.scratch.is_some();
         let is_good = outcome.is_good();
+        if is_good {
+            // what was stopped, or failed, might have taken any time
+            self.note_pace(number, &test, done.duration);
+        }
+        self.kept_scratch |= done.output.scratch.is_some();
         for failure in done.suites {
             self.suite_failed(test.module, failure);
         }
