@@ -253,9 +253,22 @@ pub(super) fn ended(
 pub(super) fn frames(trace: &WasmBacktrace) -> Vec<StackFrame> {
     let frame = |f: &wasmtime::FrameInfo| StackFrame {
         function: f.func_index(),
-        offset: f.module_offset(),
+        offset: f.module_offset().or_else(|| first_place(f)),
     };
     trace.frames().iter().map(frame).collect()
+}
+
+/// The first place in the file of a frame's function, for an instruction that has none of its own,
+/// as where a function makes its frame.
+fn first_place(frame: &wasmtime::FrameInfo) -> Option<usize> {
+    let module = frame.module();
+    let mut functions = module.functions();
+    let function = functions.find(|f| f.index.as_u32() == frame.func_index())?;
+    let code = function.offset..function.offset + function.len;
+    let mut places = module.address_map()?.filter(|(at, _)| code.contains(at));
+    places
+        .find_map(|(_, place)| place)
+        .map(|place| place as usize)
 }
 
 /// The message that the SDK's panic hook left in the guest's memory: two words at
