@@ -239,8 +239,8 @@ pub struct CompileArgs {
     /// What compiles modules
     ///
     /// auto: Winch, which is done in a fourth of the time, so that tests begin; where what is
-    /// still to run is long enough, Cranelift meanwhile, whose code is up to twice as fast, for
-    /// the tests that begin after that. A form of a module that is kept is used at once.
+    /// still to run is long enough, Cranelift meanwhile, whose code is up to three times as fast,
+    /// for the tests that begin after that. A form of a module that is kept is used at once.
     ///
     /// winch, cranelift: that one alone, but that what Winch cannot compile Cranelift does.
     #[arg(long, value_name = "NAME", value_enum, default_value_t = CompilerChoice::Auto, help_heading = "Running")]

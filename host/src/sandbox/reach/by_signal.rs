@@ -28,7 +28,8 @@ use wasmtime::{Config, Engine, Module};
 /// Ignored where nobody handles it, and what runtimes use that stop their own code in this way.
 const SIGNAL: libc::c_int = libc::SIGURG;
 
-/// How often it is looked whether that was found, and how long is waited in between.
+/// How often it is looked whether a guest was found that is in the host, and how long is waited in
+/// between.
 const LOOKS: usize = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
@@ -42,7 +43,6 @@ const FIND: u32 = 4;
 pub(in crate::sandbox) const AVAILABLE: bool = true;
 
 /// A thread that guests run on, as others reach it.
-#[derive(Clone)]
 pub(in crate::sandbox) struct GuestThread(Arc<Slot>);
 
 struct Slot {
@@ -242,6 +242,7 @@ fn trap() -> Option<usize> {
 
 /// The instruction that `unreachable` becomes.
 const UD2: [u8; 2] = [0x0f, 0x0b];
+
 extern "C" fn on_signal(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: either there is none, or it lasts as long as the process.
     let Some(slot) = (unsafe { HERE.get().as_ref() }) else {
@@ -273,8 +274,9 @@ extern "C" fn on_signal(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut l
         }
         STOP => {
             let trap = slot.trap.load(Ordering::Relaxed);
-            // SAFETY: the thread is in a function of a guest's; the guest does not go on, so what lies below its stack pointer is
-            // not needed, and a guest's stack ends megabytes above the thread's.
+            // SAFETY: the thread is in a function of a guest's, which does not go on: what lies
+            // below its stack pointer is not needed, and there is room, since a guest's stack ends
+            // megabytes above the thread's.
             unsafe {
                 frame(&mut registers, function);
                 // as a call leaves it, whose return address is one more than the place that is

@@ -17,7 +17,6 @@ impl Functions {
 }
 
 /// A thread that guests run on, as others reach it.
-#[derive(Clone)]
 pub(in crate::sandbox) enum GuestThread {}
 
 impl GuestThread {
